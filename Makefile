@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/demo  ## audit nine made-up organizations; reports in credly-audit-demo/
+	@$(BIN)/credly-audit demo
+
+test: .venv/dev  ## lint, types, direction of imports, tests
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 -m "not proof"
+
+proof: .venv/dev  ## everything that takes longer
+	$(BIN)/pytest -q -n 2
+
+bench: .venv/dev  ## measure what the limits promise
+	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done
+
+docs: .venv/dev  ## write the generated pages anew
+	$(BIN)/python -m tests.generated
+
+lock:  ## choose the newest dependencies that are a week old
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml -o requirements.lock
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --group dev -o requirements-dev.lock
+
+clean:  ## remove what the other targets made
+	rm -rf .venv credly-audit-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Each stamp is an environment made from a lock file; hashes are checked.
+.venv/demo: requirements.lock pyproject.toml
+	@test -e .venv/dev || (echo "Setting up .venv (once) ..." && $(PYTHON) -m venv .venv && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock && \
+		$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .)
+	@touch $@
+
+.venv/dev: requirements-dev.lock pyproject.toml
+	@echo "Setting up .venv for development (once) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: help demo test proof bench docs lock clean

@@ -1,0 +1,78 @@
+"""`check`: judge stored snapshots again, offline and without any credential."""
+
+import difflib
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from credly_audit.cli.judging import Judging
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
+from credly_audit.cli.outputs import Outputs
+from credly_audit.config.load import load
+from credly_audit.config.settings import PolicySettings
+from credly_audit.errors import ExitCode, UsageError
+from credly_audit.snapshot import Snapshot, merged
+
+
+@click.command()
+@click.argument(
+    "snapshots", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="SNAPSHOT..."
+)
+@config_option
+@judging_options
+@organization_option
+@talk_options
+def check(
+    *,
+    snapshots: tuple[Path, ...],
+    config: Path | None,
+    formats: tuple[str, ...],
+    outputs: tuple[tuple[str, str], ...],
+    output_dir: Path,
+    overwrite: bool,
+    fail_on: tuple[str, ...],
+    allow_partial: bool,
+    as_of: datetime | None,
+    skip_broken_rules: bool,
+    organizations: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+    log_format: str,
+) -> ExitCode:
+    """Judge stored snapshots, report and gate; several collectors' snapshots are judged together.
+
+    The policy is that of the configuration file; without one, the default policy.
+    """
+    start_log(quiet=quiet, verbose=verbose, log_format=log_format)
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    policy = load(path, os.environ, for_collecting=False).policy if path else PolicySettings()
+    snapshot = merged({str(path): Snapshot.read(path) for path in dict.fromkeys(snapshots)})
+    snapshot = only(snapshot, organizations)
+    judging = Judging.asked(
+        policy,
+        Outputs.asked(
+            formats, outputs, output_dir, overwrite=overwrite, subset=bool(organizations), with_snapshot=False
+        ),
+        fail_on=fail_on,
+        allow_partial=allow_partial,
+        as_of=as_of or snapshot.header.collected_at,
+        skip_broken_rules=skip_broken_rules,
+        quiet=quiet,
+        no_color=no_color,
+    )
+    return judging.conclude(snapshot)
+
+
+def only(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:
+    """The part of a snapshot that holds these organizations, or all of it; UsageError for one that it lacks."""
+    known = list(snapshot.organizations["organization_id"])
+    for wanted in organizations:
+        if wanted not in known:
+            near = difflib.get_close_matches(wanted, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise UsageError(f"--organization {wanted}: not in the snapshot{hint}")
+    return snapshot.only(organizations) if organizations else snapshot

@@ -1,0 +1,58 @@
+"""`collect`: the tokens of every organization into a snapshot, to be judged later."""
+
+import os
+from pathlib import Path
+
+import click
+
+from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import DEFAULT_CONFIG, config_option, organization_option, talk_options, workers_option
+from credly_audit.cli.outputs import file_can_be_written
+from credly_audit.errors import ExitCode
+from credly_audit.renderers.text import count, one_line
+
+
+@click.command()
+@config_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="SNAPSHOT",
+    help="The file to write; an earlier one is replaced.",
+)
+@organization_option
+@workers_option
+@talk_options
+def collect(
+    *,
+    config: Path | None,
+    output: Path,
+    organizations: tuple[str, ...],
+    workers: int | None,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,
+    log_format: str,
+) -> ExitCode:
+    """Collect alone: every organization's tokens into one file, without a value in it.
+
+    Exit codes: 0 all was seen; 3 some organization was not fully seen.
+    """
+    start_log(quiet=quiet, verbose=verbose, log_format=log_format)
+    settings = configured(config, organizations, workers, os.environ)
+    file_can_be_written(output, "--output")
+    snapshot = collected(settings, (config or DEFAULT_CONFIG).parent, os.environ, quiet=quiet, no_color=no_color)
+    snapshot.write(output)
+    frame = snapshot.organizations
+    hidden = frame[frame["status"] != "complete"]
+    if quiet and hidden.empty:
+        return ExitCode.OK
+    tokens = count(len(snapshot.tokens), "token", "tokens")
+    click.echo(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
+    for row in hidden.itertuples():
+        click.echo(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
+    click.echo(f"Wrote {output}")
+    return ExitCode.OK if hidden.empty else ExitCode.INCOMPLETE

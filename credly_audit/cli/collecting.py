@@ -1,0 +1,40 @@
+"""What `run` and `collect` share: the settings, the credentials, and a collection that a person can watch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from credly_audit.cli.options import DEFAULT_CONFIG
+from credly_audit.collector import Ask, collect
+from credly_audit.config.load import load
+from credly_audit.config.settings import Settings
+from credly_audit.credly.auth import TokenCredential
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.progress import observer
+from credly_audit.secrets import Unavailable, credentials, fingerprint_key
+from credly_audit.snapshot import Snapshot
+
+
+def configured(
+    config: Path | None, organizations: tuple[str, ...], workers: int | None, environ: Mapping[str, str]
+) -> Settings:
+    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
+    settings = load(config or DEFAULT_CONFIG, environ)
+    if organizations:
+        settings = settings.only(organizations)
+    return settings.with_workers(workers) if workers else settings
+
+
+def collected(settings: Settings, folder: Path, environ: Mapping[str, str], *, quiet: bool, no_color: bool) -> Snapshot:
+    """Ask Credly; ConfigurationError, before the first request, where a credential is missing."""
+    fingerprints = Fingerprints(fingerprint_key(settings, folder, environ))
+    secrets = credentials(settings.organizations, folder, environ)
+    asks = [
+        Ask(
+            organization,
+            secret
+            if isinstance(secret := secrets[organization.id], Unavailable)
+            else TokenCredential(secret, fingerprints.of(secret.reveal())),
+        )
+        for organization in settings.organizations
+    ]
+    return collect(asks, settings.api, fingerprints, observer=observer(quiet=quiet, no_color=no_color))

@@ -1,0 +1,55 @@
+"""`demo`: the whole job against the embedded sandbox API, on the sample data."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import click
+
+from credly_audit.cli.run import audited
+from credly_audit.errors import ExitCode
+from credly_audit.resources import shipped
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import World
+
+MEANINGS = {
+    ExitCode.OK: "policy holds and every organization was fully seen",
+    ExitCode.VIOLATIONS: "policy is violated",
+    ExitCode.INCOMPLETE: "some organization was not fully seen",
+}
+
+
+@click.command()
+@click.option(
+    "--output-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("credly-audit-demo"),
+    show_default=True,
+    help="Where the reports go.",
+)
+def demo(output_dir: Path) -> ExitCode:
+    """Audit made-up organizations of a stand-in API on this machine, and leave the reports to look at.
+
+    Nothing is asked of Credly. The exit code is 0; what a real run would have had is said.
+    """
+    data = shipped("sample_data")
+    world = World.load(data)
+    with tempfile.TemporaryDirectory(prefix="credly-audit-demo-") as folder, Sandbox(world, now=world.as_of) as sandbox:
+        config = private_copy(data, Path(folder))
+        environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
+        code = audited(config, output_dir=output_dir, overwrite=True, as_of=world.as_of, environ=environ)
+    click.echo(f"\nLook at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
+    click.echo(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
+    return ExitCode.OK
+
+
+def private_copy(data: Path, folder: Path) -> Path:
+    """The sample configuration with its secrets readable by their owner alone, as the tool wants them."""
+    config = shutil.copy(data / "credly-audit.toml", folder)
+    secrets = folder / "secrets"
+    secrets.mkdir(mode=0o700)
+    for secret in (data / "secrets").iterdir():
+        target = Path(shutil.copy(secret, secrets))
+        target.chmod(0o600)
+    return Path(config)

@@ -1,0 +1,68 @@
+"""What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import click
+
+from credly_audit.audit import Gate, judge
+from credly_audit.cli.options import checked_gate
+from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.summary import summary
+from credly_audit.config.settings import PolicySettings
+from credly_audit.errors import ExitCode
+from credly_audit.policy import Policy
+from credly_audit.rules import catalogue
+from credly_audit.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How a snapshot is to be judged and reported; made, and so checked, before anything is asked of Credly."""
+
+    policy: Policy
+    gate: Gate
+    as_of: datetime | None
+    outputs: Outputs
+    skip_broken_rules: bool
+    quiet: bool
+    color: bool | None
+
+    @classmethod
+    def asked(
+        cls,
+        policy: PolicySettings,
+        outputs: Outputs,
+        *,
+        fail_on: Sequence[str],
+        allow_partial: bool,
+        as_of: datetime | None,
+        skip_broken_rules: bool,
+        quiet: bool,
+        no_color: bool,
+    ) -> "Judging":
+        """What the options say; UsageError for a `--fail-on` that names nothing."""
+        selectors = checked_gate(fail_on, list(catalogue())) or policy.fail_on
+        gate = Gate(selectors, allow_partial)
+        return cls(Policy(policy), gate, as_of, outputs, skip_broken_rules, quiet, False if no_color else None)
+
+    def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
+        """Judge, write every report, print the summary; the exit code of the verdict."""
+        generated_at = now or datetime.now(UTC).replace(microsecond=0)
+        audit = judge(
+            snapshot,
+            self.policy,
+            self.gate,
+            catalogue(),
+            as_of=self.as_of or generated_at,
+            generated_at=generated_at,
+            skip_broken_rules=self.skip_broken_rules,
+        )
+        written = self.outputs.write(audit)
+        if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
+            self._say(summary(audit, written))
+        return audit.verdict.exit_code
+
+    def _say(self, text: str) -> None:
+        click.echo(text, err=self.outputs.to_standard_output, color=self.color)

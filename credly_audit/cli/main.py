@@ -1,0 +1,105 @@
+"""Where every command begins and ends: errors become one line and an exit code here, and nowhere else.
+
+Commands are loaded when they are called, so that `--help` loads no pandas.
+"""
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import click
+
+from credly_audit import __version__
+from credly_audit.errors import AuditError, ExitCode
+
+COMMANDS = {
+    "demo": "the whole job against the embedded sandbox API, on sample data",
+    "run": "collect, check, report and gate: the main job",
+    "collect": "collect alone, into a snapshot",
+    "check": "judge stored snapshots, report and gate",
+    "rules": "the catalogue of rules",
+    "sandbox": "the stand-in API, for dry runs",
+}
+
+
+class Commands(click.Group):
+    """A command NAME is the attribute `NAME` of the module `credly_audit.cli.NAME`, loaded on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """All commands, the main ones first."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def cli() -> None:
+    """Audit the authorization tokens of Credly organizations.
+
+    Finds tokens that expire soon, may do too much or are not documented, and says what it could not see.
+
+    Exit codes: 0 policy holds and all was seen; 1 violations; 2 wrong usage or configuration; 3 incomplete;
+    4 unexpected error; 130 interrupted.
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    sys.exit(outcome(sys.argv[1:]))
+
+
+def outcome(arguments: list[str]) -> int:
+    """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False, auto_envvar_prefix="CREDLY_AUDIT")
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every way to fail has its line and its code
+        return told(error)
+    return code or ExitCode.OK
+
+
+def told(error: BaseException) -> ExitCode:
+    """Say on standard error what went wrong; the exit code for it."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return ExitCode.USAGE
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        click.echo("credly-audit: interrupted", err=True)
+        return ExitCode.INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes into this at exit
+        return ExitCode.UNEXPECTED
+    if isinstance(error, AuditError):
+        for line in str(error).splitlines():
+            click.echo(f"credly-audit: {line}", err=True)
+        return error.exit_code
+    click.echo(f"credly-audit: unexpected error: {_without_values(error)}; please report it", err=True)
+    return ExitCode.UNEXPECTED
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _without_values(error: BaseException) -> str:
+    """The kind and places of a defect; its message is left out, since it could hold a value."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

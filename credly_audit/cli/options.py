@@ -1,0 +1,139 @@
+"""Options that several commands share, and what they are read into."""
+
+import difflib
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from credly_audit.errors import UsageError
+from credly_audit.renderers.names import formats
+from credly_audit.severity import Severity
+
+DEFAULT_CONFIG = Path("credly-audit.toml")
+
+Command = Callable[..., Any]
+
+
+class Instant(click.ParamType[datetime]):
+    """A date, which is 00:00 UTC, or an ISO 8601 timestamp, in UTC where it names no zone."""
+
+    name = "date-or-timestamp"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """An aware instant in UTC."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            if len(value) == len("2026-11-23"):
+                return datetime.combine(date.fromisoformat(value), time(), UTC)
+            instant = datetime.fromisoformat(value)
+            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        except ValueError:
+            self.fail(f"{value!r} is no date or timestamp; write 2026-11-23 or 2026-11-23T09:30:00Z", param, ctx)
+
+
+class Output(click.ParamType[tuple[str, str]]):
+    """FORMAT=PATH; PATH `-` is standard output."""
+
+    name = "format=path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The format and the path."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, path = value.partition("=")
+        if name not in formats() or not equals or not path:
+            self.fail(f"{value!r} is not FORMAT=PATH with a FORMAT of {', '.join(formats())}", param, ctx)
+        return name, path
+
+
+def together(*options: Command) -> Command:
+    """One decorator of several, in the order of the help text."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"The configuration file; by default {DEFAULT_CONFIG} in the working directory.",
+)
+
+organization_option = click.option(
+    "--organization", "organizations", multiple=True, metavar="ID", help="Only this organization; repeatable."
+)
+
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=1), help="How many requests may be under way at once."
+)
+
+talk_options = together(
+    click.option("--quiet", is_flag=True, help="Print nothing when all is well."),
+    click.option("--verbose", is_flag=True, help="Log every request."),
+    click.option("--no-color", is_flag=True, help="No colours; NO_COLOR and FORCE_COLOR are honoured too."),
+    click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
+)
+
+judging_options = together(
+    click.option(
+        "--format",
+        "formats",
+        multiple=True,
+        type=click.Choice(formats()),
+        help="A report in --output-dir; repeatable. Without this and --output: html, xlsx and json.",
+    ),
+    click.option(
+        "--output",
+        "outputs",
+        multiple=True,
+        type=Output(),
+        metavar="FORMAT=PATH",
+        help="A report at a path of its own; repeatable. `-` is standard output, once at most.",
+    ),
+    click.option(
+        "--output-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("reports"),
+        show_default=True,
+        help="Where --format writes.",
+    ),
+    click.option("--overwrite", is_flag=True, help="Replace an earlier audit's files in --output-dir."),
+    click.option(
+        "--fail-on",
+        multiple=True,
+        metavar="SEVERITY|RULE|FAMILY|never",
+        help="What makes the audit fail (exit 1); repeatable. Replaces the configuration's fail_on (high).",
+    ),
+    click.option(
+        "--allow-partial", is_flag=True, help="Do not fail (exit 3) where an organization was not fully seen."
+    ),
+    click.option(
+        "--as-of",
+        type=Instant(),
+        metavar="DATE-OR-TIMESTAMP",
+        help="The instant to judge at. Default: now for `run`, the collection for `check`.",
+    ),
+    click.option(
+        "--skip-broken-rules", is_flag=True, help="Go on without a rule that raises; the audit is incomplete."
+    ),
+)
+
+
+def checked_gate(selectors: Sequence[str], rule_ids: Sequence[str]) -> tuple[str, ...]:
+    """The selectors of `--fail-on`; UsageError, naming the nearest, for one that is nothing."""
+    known = {*Severity, *rule_ids, *(rule_id[:3] for rule_id in rule_ids), "never"}
+    for selector in selectors:
+        if selector not in known:
+            near = difflib.get_close_matches(selector, known, 1, 0.5)
+            hint = f"; did you mean {near[0]}?" if near else "; name a severity, a rule, a family or never"
+            raise UsageError(f"--fail-on {selector}: no severity, rule or family of that name{hint}")
+    return tuple(selectors)

@@ -1,0 +1,121 @@
+"""Where the reports of an audit go, decided and tried before anything is asked of Credly."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from credly_audit.audit import Audit
+from credly_audit.errors import UsageError
+from credly_audit.files import must_be_writable, written_whole
+from credly_audit.renderers.base import Render, renderer
+
+DEFAULT_FORMATS = ("html", "xlsx", "json")
+
+STANDARD_OUTPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The reports asked for: `formats` in `folder`, `elsewhere` at paths of their own."""
+
+    formats: tuple[str, ...]
+    elsewhere: tuple[tuple[str, str], ...]
+    folder: Path
+    overwrite: bool
+    subset: bool
+    with_snapshot: bool
+
+    @classmethod
+    def asked(
+        cls,
+        formats: Sequence[str],
+        outputs: Sequence[tuple[str, str]],
+        folder: Path,
+        *,
+        overwrite: bool,
+        subset: bool,
+        with_snapshot: bool,
+    ) -> "Outputs":
+        """What the options say; UsageError where two reports have one place or a place cannot be written."""
+        chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
+        spoken = tuple((name, STANDARD_OUTPUT) for name in chosen if renderer(name).speaks)
+        chosen = tuple(name for name in chosen if not renderer(name).speaks)
+        outputs = (*outputs, *spoken)
+        places = [path for _, path in outputs]
+        for path in places:
+            if places.count(path) > 1:
+                place = "standard output" if path == STANDARD_OUTPUT else path
+                raise UsageError(f"--output: two reports go to {place}; give each a place of its own")
+        for path in places:
+            if path != STANDARD_OUTPUT:
+                file_can_be_written(Path(path), "--output")
+        if chosen:
+            must_be_writable(folder)
+        return cls(chosen, outputs, folder, overwrite, subset, with_snapshot and bool(chosen))
+
+    @property
+    def to_standard_output(self) -> bool:
+        """Whether a report goes to standard output, so that nothing else may."""
+        return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
+
+    def write(self, audit: Audit) -> list[Path]:
+        """Write every report, each whole or not at all; the paths, in the order of asking."""
+        written = []
+        stem = self._stem(audit)
+        if self.with_snapshot:
+            written.append(self.folder / f"{stem}.snapshot")
+            audit.snapshot.write(written[-1])
+        for path, render in self._files(stem):
+            with written_whole(path) as file:
+                render(audit, file)
+            written.append(path)
+        for name, place in self.elsewhere:
+            if place == STANDARD_OUTPUT:
+                renderer(name).render(audit, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+                continue
+            path = Path(place)
+            for target, render in _with_those_beside(name, path):
+                with written_whole(target) as file:
+                    render(audit, file)
+                written.append(target)
+        return written
+
+    def _files(self, stem: str) -> Iterator[tuple[Path, Render]]:
+        for name in self.formats:
+            chosen = renderer(name)
+            yield from _with_those_beside(
+                name, self.folder / f"{stem if chosen.dated else self._undated}{chosen.suffix}"
+            )
+
+    @property
+    def _undated(self) -> str:
+        return f"credly-audit{'-subset' if self.subset else ''}"
+
+    def _stem(self, audit: Audit) -> str:
+        """The name that no earlier audit's file has, unless those may be replaced."""
+        stem = f"credly-audit-{audit.as_of:%Y-%m-%d}{'-subset' if self.subset else ''}"
+        if self.overwrite or not self._taken(stem):
+            return stem
+        stem = f"{stem}-{audit.generated_at:%H%M%S}"
+        later = [stem, *(f"{stem}-{number}" for number in range(2, 1_000))]
+        return next(name for name in later if not self._taken(name))
+
+    def _taken(self, stem: str) -> bool:
+        paths = [path for path, _ in self._files(stem) if path.name.startswith(stem)]
+        return any(path.exists() for path in [*paths, self.folder / f"{stem}.snapshot"])
+
+
+def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
+    chosen = renderer(name)
+    yield path, chosen.render
+    for suffix, render in chosen.beside.items():
+        yield path.with_name(path.name.removesuffix(path.suffix) + suffix), render
+
+
+def file_can_be_written(path: Path, option: str) -> None:
+    """Refuse a path that is a folder, or in whose folder no file can be made."""
+    if path.is_dir():
+        raise UsageError(f"{option}: {path} is a folder; name a file in it")
+    must_be_writable(path.parent)

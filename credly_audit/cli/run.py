@@ -1,0 +1,76 @@
+"""`run`: collect, check, report and gate."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.judging import Judging
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import (
+    DEFAULT_CONFIG,
+    config_option,
+    judging_options,
+    organization_option,
+    talk_options,
+    workers_option,
+)
+from credly_audit.cli.outputs import Outputs
+from credly_audit.errors import ExitCode
+
+
+@click.command()
+@config_option
+@judging_options
+@organization_option
+@workers_option
+@click.option("--no-history", is_flag=True, help="Neither read nor write a history of audits.")
+@talk_options
+def run(config: Path | None, **options: Any) -> ExitCode:
+    """Collect every token, judge them, write the reports and gate: the main job."""
+    return audited(config, **options)
+
+
+def audited(
+    config: Path | None,
+    *,
+    formats: tuple[str, ...] = (),
+    outputs: tuple[tuple[str, str], ...] = (),
+    output_dir: Path,
+    overwrite: bool = False,
+    fail_on: tuple[str, ...] = (),
+    allow_partial: bool = False,
+    as_of: datetime | None = None,
+    skip_broken_rules: bool = False,
+    organizations: tuple[str, ...] = (),
+    workers: int | None = None,
+    no_history: bool = False,  # noqa: ARG001 - there is no history yet
+    quiet: bool = False,
+    verbose: bool = False,
+    no_color: bool = False,
+    log_format: str = "text",
+    environ: Mapping[str, str] = os.environ,
+) -> ExitCode:
+    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up."""
+    start_log(quiet=quiet, verbose=verbose, log_format=log_format)
+    settings = configured(config, organizations, workers, environ)
+    places = Outputs.asked(
+        formats, outputs, output_dir, overwrite=overwrite, subset=bool(organizations), with_snapshot=True
+    )
+    judging = Judging.asked(
+        settings.policy,
+        places,
+        fail_on=fail_on,
+        allow_partial=allow_partial,
+        as_of=as_of,
+        skip_broken_rules=skip_broken_rules,
+        quiet=quiet,
+        no_color=no_color,
+    )
+    return judging.conclude(
+        collected(settings, (config or DEFAULT_CONFIG).parent, environ, quiet=quiet, no_color=no_color)
+    )

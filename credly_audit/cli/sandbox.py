@@ -1,0 +1,79 @@
+"""`credly-audit sandbox serve`: the stand-in API, for people's own dry runs."""
+
+import signal
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+
+import click
+
+from credly_audit.errors import UsageError
+from credly_audit.resources import shipped
+from credly_audit.sandbox.faults import explained
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import World, instant
+
+WIDTH = max(len(written) for written, _ in explained())
+
+SERVE = """Serve made-up organizations as Credly's web service API would, on 127.0.0.1, until Ctrl-C or SIGTERM.
+
+Both end it with exit code 0. The clock stands at --now: expired tokens are refused, new ones live 180 days from there.
+
+\b
+A fault is written NAME[=VALUE][@SCOPE]...[+SKIP][xCOUNT], for instance
+  status=503x2               the first two requests are answered 503
+  stall@list@page3           page 3 of a listing never comes
+  lost-after@rotate          a rotation is done, its answer lost
+A scope is an organization's id, an action (list, create, rotate,
+organizations, organization, oauth-applications, oauth-token), get, post or
+pageN. SKIP requests are left alone first; COUNT of them meet the fault.
+
+\b
+Faults:
+""" + "\n".join(f"  {written:{WIDTH}}  {says}" for written, says in explained())
+
+
+@click.group()
+def sandbox() -> None:
+    """A stand-in for Credly's API."""
+
+
+@sandbox.command(help=SERVE)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder made like sample_data, which is the default.",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen.")
+@click.option(
+    "--now",
+    metavar="INSTANT",
+    help="Where its clock stands (ISO 8601, UTC), or 'real'; the default is the data's own as-of, else the real clock.",
+)
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Misbehave so; may be given again.")
+def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]) -> None:
+    """Serve until a signal comes; the help text is SERVE."""
+    folder = data or shipped("sample_data")
+    world = World.load(folder)
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    with Sandbox(world, port=port, now=_instant(now, world.as_of), faults=faults) as api:
+        tokens = sum(len(organization.tokens) for organization in world.organizations)
+        click.echo(f"Serving {len(world.organizations)} organizations with {tokens} tokens at {api.base_url}")
+        click.echo(f"They, and the made-up values to ask with, are in {folder / 'organizations'}")
+        if (folder / "credly-audit.toml").is_file():
+            as_of = f" --as-of {world.as_of:%Y-%m-%dT%H:%M:%SZ}" if world.as_of else ""
+            command = f"CREDLY_API_URL={api.base_url} credly-audit run -c {folder / 'credly-audit.toml'}{as_of}"
+            click.echo(f"To audit them: {command}")
+        click.echo("Ctrl-C ends it.")
+        stopped.wait()
+
+
+def _instant(text: str | None, as_of: datetime | None) -> datetime | None:
+    if text is None:
+        return as_of
+    try:
+        return None if text == "real" else instant(text).astimezone(UTC)
+    except ValueError:
+        raise UsageError(f"--now {text}: write an instant such as 2026-11-23T00:00:00Z, or 'real'") from None

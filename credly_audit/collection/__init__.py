@@ -1,0 +1,1 @@
+"""What the collector is made of: one organization's listing, its coverage, the order of asking, the frames."""

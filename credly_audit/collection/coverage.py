@@ -1,0 +1,81 @@
+"""Decides how much of an organization was seen. `complete` needs proof; everything else says why, and what to do.
+
+Credly cuts the listing to the read-only tokens where the caller's own token can neither write nor delete, and nothing
+in the answer says so ([DOC] authorization tokens).
+"""
+
+from typing import NamedTuple
+
+from credly_audit.collection.listing import Listing
+from credly_audit.credly.wire import Row
+
+FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
+
+
+class Coverage(NamedTuple):
+    """One of snapshot.STATUSES, and a sentence for a person."""
+
+    status: str
+    reason: str
+
+
+def coverage(listing: Listing) -> Coverage:
+    """Where several hold: failed, truncated, mismatch, unverified, complete."""
+    reading = listing.reading
+    rows = listing.rows.values()
+    if reading.trouble:
+        return Coverage("failed", _sentence(reading.trouble))
+    if faults := reading.faults():
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return Coverage(
+            "failed", _sentence(f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it")
+        )
+    proof = next((row for row in rows if row.write_enabled or row.delete_enabled), None)
+    own = listing.own_rows
+    if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in own):
+        return Coverage(
+            "truncated",
+            "The credential can neither write nor delete, so Credly shows it the read-only tokens alone: "
+            f"{FULLER_SIGHT}.",
+        )
+    if contradictions := reading.contradictions():
+        return Coverage(
+            "mismatch",
+            _sentence(
+                f"Credly's list contradicted itself in two readings: {'; '.join(contradictions)}: run the audit again "
+                "at a quieter time"
+            ),
+        )
+    if proof is None:
+        return Coverage("unverified", _not_proved(listing, own))
+    return Coverage("complete", _proved(listing, proof))
+
+
+def _proved(listing: Listing, proof: Row) -> str:
+    can = "write" if proof.write_enabled else "delete"
+    claimed = listing.reading.total_count()
+    counted = "" if claimed is None else f" All {claimed:,} tokens that it claims were read."
+    afresh = " The first reading contradicted itself; the second did not." if listing.earlier else ""
+    return f"A listed token can {can}, so Credly did not cut the list to the read-only ones.{counted}{afresh}"
+
+
+def _not_proved(listing: Listing, own: list[Row]) -> str:
+    if not listing.rows:
+        return f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."
+    unless = f"{FULLER_SIGHT}, or waive this where it is known to have read-only tokens alone"
+    if own:
+        return f"No listed token can write or delete, and Credly does not say what the credential itself may: {unless}."
+    if listing.credential is not None and listing.credential.kind == "oauth":
+        return (
+            "No listed token can write or delete, and under OAuth nothing shows whether Credly cut the list: waive this "
+            "where it is known to have read-only tokens alone."
+        )
+    withheld = any(row.fingerprint is None for row in listing.rows.values())
+    why = "Credly withholds the tokens' values, so the credential's own entry cannot be told" if withheld else (
+        "the credential's own entry is not among them"
+    )
+    return f"No listed token is known to write or delete, and {why}: {unless}."
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "…", ")")) else ".")

@@ -1,0 +1,98 @@
+"""Turns finished listings into the frames of a snapshot: whole columns at once, dates and descriptions included."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.collection.coverage import coverage
+from credly_audit.collection.listing import Listing
+from credly_audit.credly.wire import Row
+from credly_audit.redaction import Redactor
+from credly_audit.snapshot import INSTANT, ORGANIZATIONS, TOKENS, conform
+
+INSTANT_TEXT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)"
+"""ISO 8601 with a zone; without one it could be meant for any hour of the day."""
+
+
+def instants(texts: pd.Series) -> pd.Series:
+    """Texts as instants in UTC; null where there is no text, or none that can be read."""
+    texts = texts.astype("string")
+    readable = texts.str.fullmatch(INSTANT_TEXT).fillna(value=False)
+    return pd.to_datetime(texts.where(readable), format="ISO8601", utc=True, errors="coerce").astype(INSTANT)
+
+
+def tokens_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.DataFrame:
+    """A row a token, in the order in which the organizations were asked and Credly listed them."""
+    rows_of = [listing.rows for listing in listings]
+    counts = [len(rows) for rows in rows_of]
+    rows: list[Row] = list(chain.from_iterable(found.values() for found in rows_of))
+    ids = [listing.organization.id for listing in listings]
+    places = np.repeat(np.arange(len(listings)), counts)
+    columns = {name: pd.Series([getattr(row, name) for row in rows], dtype=TOKENS[name]) for name in AS_SAID}
+    columns["organization_id"] = pd.Series(pd.Categorical.from_codes(places, categories=pd.Index(ids, dtype="string")))
+    columns["organization_name"] = pd.Series(
+        pd.array([listing.name for listing in listings], dtype="string").take(places), dtype="string"
+    )
+    columns["token_id"] = pd.Series([row.id for row in rows], dtype="string")
+    descriptions, secrets = _redacted([row.description for row in rows], redactor)
+    columns["description"] = pd.Series(descriptions, dtype="string")
+    columns["secrets_in_description"] = pd.Series(secrets, dtype="Int16")
+    columns |= _dates(rows)
+    own = pd.array([listing.credential and listing.credential.fingerprint for listing in listings], dtype="string")
+    is_own = columns["fingerprint"] == pd.Series(own.take(places), dtype="string")
+    columns["is_audit_credential"] = is_own.fillna(value=False).astype("bool")
+    return conform(columns, TOKENS)
+
+
+AS_SAID = ("fingerprint", "read_enabled", "write_enabled", "delete_enabled", "owner_id", "owner_name", "owner_type")
+
+
+def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
+    clean: list[str | None] = []
+    counts: list[int] = []
+    for description in descriptions:
+        text, count = (None, 0) if description is None else redactor.redacted(description)
+        clean.append(text)
+        counts.append(min(count, 32_767))
+    return clean, counts
+
+
+def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
+    """created_at, expires_at, and date_faults: field and fault, never the content."""
+    columns = {}
+    faults = pd.Series("", index=range(len(rows)), dtype="string")
+    for name, said in (("expires_at", "expires_fault"), ("created_at", "created_fault")):
+        texts = pd.Series([getattr(row, name) for row in rows], dtype="string")
+        columns[name] = instants(texts)
+        known = pd.Series([getattr(row, said) for row in rows], dtype="string")
+        fault = known.mask(texts.notna() & columns[name].isna(), "unreadable")
+        apart = faults.where(faults == "", faults + "; ")
+        faults = faults.where(fault.isna(), apart + f"{name} " + fault.fillna(""))
+    return columns | {"date_faults": faults.where(faults != "")}
+
+
+def organizations_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.DataFrame:
+    """A row an organization: what was seen of it, what that cost, who asked."""
+    judged = [coverage(listing) for listing in listings]
+    credentials = [listing.credential for listing in listings]
+    own_expiry = [next((row.expires_at for row in listing.own_rows), None) for listing in listings]
+    columns = {
+        "organization_id": [listing.organization.id for listing in listings],
+        "name": [listing.name for listing in listings],
+        "status": [each.status for each in judged],
+        "reason": [redactor.without_values(each.reason) for each in judged],
+        "tokens": [len(listing.rows) for listing in listings],
+        "total_count": [listing.reading.total_count() for listing in listings],
+        "pages": [len(listing.reading.pages) for listing in listings],
+        "requests": [listing.effort.requests for listing in listings],
+        "retries": [listing.effort.retries for listing in listings],
+        "seconds": [round(listing.effort.seconds, 3) for listing in listings],
+        "credential_kind": [credential and credential.kind for credential in credentials],
+        "credential_fingerprint": [credential and credential.fingerprint for credential in credentials],
+        "credential_expires_at": instants(pd.Series(own_expiry, dtype="string")),
+        "contact": [listing.organization.contact for listing in listings],
+        "tags": [",".join(listing.organization.tags) for listing in listings],
+    }
+    return conform(columns, ORGANIZATIONS)

@@ -1,0 +1,168 @@
+"""Organizations times pages into one Snapshot: every organization is asked, and one that fails harms no other."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+
+from credly_audit import __version__
+from credly_audit.collection.coverage import coverage
+from credly_audit.collection.frames import organizations_frame, tokens_frame
+from credly_audit.collection.listing import Listing
+from credly_audit.collection.schedule import Schedule
+from credly_audit.collection.reading import Wanted
+from credly_audit.config.settings import Api, Organization
+from credly_audit.credly.answers import refusal
+from credly_audit.credly.auth import Credential
+from credly_audit.credly.client import Client, Effort, Line
+from credly_audit.credly.pace import Stopped, Throttled
+from credly_audit.credly.trouble import NoAnswer
+from credly_audit.credly.wire import Page, Unreadable, read_page
+from credly_audit.errors import Interrupted
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.progress import Observer
+from credly_audit.redaction import Redactor
+from credly_audit.secrets import Unavailable
+from credly_audit.snapshot import Header, Snapshot
+
+log = logging.getLogger(__name__)
+
+INTERRUPTED = "interrupted: nothing was written"
+
+LOOK_UP = 0.1
+"""Seconds between two looks whether somebody wants to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """An organization, and the credential to ask with, or why there is none."""
+
+    organization: Organization
+    credential: Credential | Unavailable
+
+
+def collect(
+    asks: Sequence[Ask], api: Api, fingerprints: Fingerprints, *, observer: Observer, stop: Event | None = None
+) -> Snapshot:
+    """Read the listing of every organization and say how much of it was seen.
+
+    UsageError, before anything is asked, for an address or proxy that credentials must not be sent to; Interrupted,
+    within two seconds, where `stop` is set or Ctrl-C comes. What one organization does wrong is in its own row.
+    """
+    began = datetime.now(UTC)
+    collection = _Collection(asks, api, fingerprints, stop)
+    collection.run(observer)
+    listings = collection.listings
+    return Snapshot(
+        Header(
+            collected_at=began,
+            tool_version=__version__,
+            base_url=collection.line.host.base_url,
+            fingerprint_key=fingerprints.key_fingerprint,
+            organizations_asked=tuple(ask.organization.id for ask in asks),
+        ),
+        tokens_frame(listings, collection.redactor),
+        organizations_frame(listings, collection.redactor),
+    )
+
+
+@dataclass(slots=True)
+class _Collection:
+    """One run: the listings, the workers that fill them, and the thread that waits for both."""
+
+    asks: Sequence[Ask]
+    api: Api
+    fingerprints: Fingerprints
+    stop: Event | None
+    over: Event = field(init=False, default_factory=Event)
+    """Set when nothing more is to be asked, so that nobody waits for a turn in vain."""
+    listings: list[Listing] = field(init=False)
+    line: Line = field(init=False)
+    redactor: Redactor = field(init=False)
+    news: "SimpleQueue[Listing | BaseException]" = field(init=False, default_factory=SimpleQueue)
+    schedule: Schedule = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.line = Line(self.api, self.over)
+        self.listings = [_listing(place, ask) for place, ask in enumerate(self.asks)]
+        credentials = (listing.credential for listing in self.listings)
+        traces = (trace for credential in credentials if credential for trace in credential.traces)
+        self.redactor = Redactor(self.fingerprints.of, traces)
+        self.schedule = Schedule(self.listings, self.api.workers, self.news.put)
+
+    def run(self, observer: Observer) -> None:
+        """Until every listing is finished, or somebody stops it."""
+        log.info("Asking %s for %s organizations", self.line.host.origin, f"{len(self.asks):,}")
+        workers = [Thread(target=self._work, name=f"collector-{n}", daemon=True) for n in range(self.api.workers)]
+        with observer.watching(len(self.asks)):
+            try:
+                for worker in workers:
+                    worker.start()
+                self._wait(observer)
+            except KeyboardInterrupt:
+                raise Interrupted(INTERRUPTED) from None
+            finally:
+                self.over.set()
+                self.schedule.close()
+        last_call = monotonic() + 1
+        for worker in workers:
+            worker.join(max(0.0, last_call - monotonic()))
+
+    def _wait(self, observer: Observer) -> None:
+        waiting = len(self.listings)
+        while waiting:
+            if self.stop and self.stop.is_set():
+                raise Interrupted(INTERRUPTED)
+            try:
+                each = self.news.get(timeout=LOOK_UP)
+            except Empty:
+                continue
+            if isinstance(each, BaseException):
+                raise each
+            waiting -= 1
+            observer.finished(each.name, *coverage(each), tokens=len(each.rows))
+
+    def _work(self) -> None:
+        """A worker's life: draw a page, ask for it, tell what came."""
+        try:
+            with Client(self.line) as client:
+                while drawn := self.schedule.next():
+                    self._ask(client, *drawn)
+        except Stopped:
+            pass
+        except Throttled as error:
+            self.schedule.end(f"{error}: run again later, or lower [api] requests_per_second")
+        except BaseException as error:  # noqa: BLE001 - a defect must end the run, not leave it waiting for ever
+            self.news.put(error)
+
+    def _ask(self, client: Client, listing: Listing, wanted: Wanted) -> None:
+        effort = Effort()
+        try:
+            page = self._page(client, listing, wanted, effort)
+        except (NoAnswer, Unreadable) as error:
+            self.schedule.failed(listing, wanted, str(error), effort)
+        else:
+            self.schedule.took(listing, wanted, page, effort)
+
+    def _page(self, client: Client, listing: Listing, wanted: Wanted, effort: Effort) -> Page:
+        assert listing.credential is not None  # noqa: S101 - without one it was finished at once
+        organization = listing.organization
+        path = f"/organizations/{organization.id}/authorization_tokens?page={wanted.number}"
+        answer = client.get(path, listing.credential, effort)
+        if answer.status != 200:
+            raise NoAnswer(refusal(answer, organization.name or organization.id, self.redactor.words))
+        try:
+            return read_page(answer.body, self.fingerprints.of, self.redactor.know)
+        except Unreadable as error:
+            raise Unreadable(f"the answer is no list of tokens: {error}") from None
+
+
+def _listing(place: int, ask: Ask) -> Listing:
+    if not isinstance(ask.credential, Unavailable):
+        return Listing(place, ask.organization, ask.credential)
+    listing = Listing(place, ask.organization, None)
+    listing.reading.end(ask.credential.reason)
+    return listing

@@ -1,0 +1,155 @@
+"""Reads the configuration file and the organizations beside it; says everything that is wrong in one pass."""
+
+import csv
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from credly_audit.config.lines import lines, nearest
+from credly_audit.config.mistakes import Location, sentences
+from credly_audit.config.settings import Organization, Settings
+from credly_audit.errors import ConfigurationError, UsageError
+
+COLUMNS = ("id", "name", "contact", "tags", "token")
+
+
+class Source:
+    """The file as it stands, for its values and for the places of its mistakes."""
+
+    def __init__(self, path: Path) -> None:
+        """UsageError where there is no such file; ConfigurationError where it is no TOML."""
+        self.path = path
+        self.mistakes: list[str] = []
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            raise ConfigurationError([f"{path}: is not UTF-8; save it as UTF-8"]) from None
+        except OSError as error:
+            raise UsageError(
+                f"{path}: cannot be read ({error.strerror}); name the configuration file with -c"
+            ) from None
+        try:
+            self.raw: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            what, _, place = str(error).partition(" (at line ")
+            line = f":{place.split(',')[0]}" if place else ""
+            raise ConfigurationError([f"{path}{line}: not TOML: {what}"]) from None
+        self._lines = lines(text)
+
+    def line(self, location: Location) -> int | None:
+        """The line where a key stands."""
+        return nearest(self._lines, location)
+
+    def mistake(self, location: Location, sentence: str) -> None:
+        """Note what is wrong, with its place."""
+        line = self.line(location)
+        self.mistakes.append(f"{self.path}{f':{line}' if line else ''}: {sentence}")
+
+
+def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True) -> Settings:
+    """The settings of a file; CREDLY_API_URL overrides `[api] base_url`.
+
+    ConfigurationError with every mistake. For collecting, there must be an organization and each needs a credential.
+    """
+    source = Source(path)
+    raw = dict(source.raw)
+    if url := environ.get("CREDLY_API_URL"):
+        api = raw.get("api", {})
+        raw["api"] = api | {"base_url": url} if isinstance(api, dict) else api
+    settings = None
+    try:
+        settings = Settings.model_validate(raw, context={"folder": path.parent})
+    except ValidationError as error:
+        for location, sentence in sentences(error, Settings):
+            if location == ("api", "base_url") and url:
+                source.mistakes.append(f"CREDLY_API_URL: {sentence.partition(': ')[2]}")
+            else:
+                source.mistake(location, sentence)
+    organizations = [*_written_here(source, settings), *_from_file(source)]
+    _judge_together(source, organizations, for_collecting=for_collecting)
+    if settings is None or source.mistakes:
+        raise ConfigurationError(source.mistakes)
+    default = settings.defaults.token
+    return settings.model_copy(update={"organizations": tuple(_with_default(each, default) for each in organizations)})
+
+
+def _written_here(source: Source, settings: Settings | None) -> Iterator[Organization]:
+    """The `[[organizations]]`, each with its place; those that are sound, where others are not."""
+    if settings is not None:
+        for position, organization in enumerate(settings.organizations):
+            place = {"file": source.path, "line": source.line(("organizations", position))}
+            yield organization.model_copy(update=place)
+        return
+    entries = source.raw.get("organizations", [])
+    for position, entry in enumerate(entries if isinstance(entries, list) else []):
+        try:
+            place = {"file": source.path, "line": source.line(("organizations", position))}
+            yield Organization.model_validate(entry).model_copy(update=place)
+        except ValidationError:
+            continue
+
+
+def _from_file(source: Source) -> Iterator[Organization]:
+    """The rows of organizations_file; mistakes are noted with the file's name and the row's line."""
+    name = source.raw.get("organizations_file")
+    if not isinstance(name, str):
+        return
+    path = source.path.parent / name
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True, restkey="too many cells")
+            wrong = sorted(set(reader.fieldnames or ()) - set(COLUMNS))
+            if wrong or "id" not in (reader.fieldnames or ()):
+                what = f"unknown column {wrong[0]!r}" if wrong else "no column `id`"
+                source.mistakes.append(f"{path}:1: {what}; the columns are {', '.join(COLUMNS)}, separated by commas")
+                return
+            for row in reader:
+                said = {key: value.strip() for key, value in row.items() if isinstance(value, str) and value.strip()}
+                if "too many cells" in row:
+                    source.mistakes.append(
+                        f"{path}:{reader.line_num}: more cells than columns; quote a cell with a comma"
+                    )
+                elif said:
+                    yield from _row(source, path, reader.line_num, said)
+    except (UnicodeDecodeError, csv.Error) as error:
+        source.mistakes.append(f"{path}: not a CSV file in UTF-8 ({type(error).__name__})")
+    except OSError as error:
+        source.mistake(("organizations_file",), f"organizations_file: {path} cannot be read ({error.strerror})")
+
+
+def _row(source: Source, path: Path, line: int, said: dict[str, Any]) -> Iterator[Organization]:
+    if "tags" in said:
+        said["tags"] = [tag.strip() for tag in said["tags"].replace(";", ",").split(",") if tag.strip()]
+    try:
+        yield Organization.model_validate(said).model_copy(update={"file": path, "line": line})
+    except ValidationError as error:
+        source.mistakes += [f"{path}:{line}: {sentence}" for _, sentence in sentences(error, Organization)]
+
+
+def _judge_together(source: Source, organizations: list[Organization], *, for_collecting: bool) -> None:
+    """What no entry shows alone: none at all, one twice, one without a credential."""
+    if for_collecting and not organizations and not source.mistakes:
+        source.mistake((), "no organization; add [[organizations]] or organizations_file")
+    many = Counter(organization.id for organization in organizations)
+    seen: set[str] = set()
+    defaults = source.raw.get("defaults")
+    for each in organizations:
+        if each.id in seen:
+            source.mistakes.append(
+                f"{each.file}:{each.line}: organization {each.id} is listed {many[each.id]} times; keep one"
+            )
+        elif for_collecting and each.token is None and not (isinstance(defaults, dict) and "token" in defaults):
+            source.mistakes.append(
+                f"{each.file}:{each.line}: {each.called} has no credential; give it `token` or set [defaults] token"
+            )
+        seen.add(each.id)
+
+
+def _with_default(organization: Organization, default: str | None) -> Organization:
+    if organization.token is not None or default is None:
+        return organization
+    return organization.model_copy(update={"token": default.replace("{id}", organization.id), "from_defaults": True})

@@ -1,0 +1,108 @@
+"""What an answer with an error status means to the person who reads the report; Credly's own words, where it has any."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+LONGEST_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came; what could hold a secret is in no repr."""
+
+    status: int
+    content_type: str
+    body: bytes = field(repr=False)
+    retry_after: float | None = None
+    """Seconds from now, where the answer says so."""
+    location: str | None = field(default=None, repr=False)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, 10.2.3); None where there is none or it cannot be read."""
+    text = (header or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, IndexError, OverflowError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
+
+
+def refusal(answer: Answer, organization: str, redact: Callable[[str], str]) -> str:
+    """One sentence: the status, what it means for that organization, what Credly itself says."""
+    said = words(answer.body)
+    meaning = _meaning(answer.status, organization, is_json=said is not None)
+    return f"{answer.status}: {meaning}" + (f" (Credly says: {_short(redact(said))})" if said else "")
+
+
+def _meaning(status: int, organization: str, *, is_json: bool) -> str:
+    if status == 401:
+        return (
+            f"the credential of {organization} was refused: expired, revoked, or of the other environment "
+            "(production, sandbox)"
+        )
+    if status == 403 and not is_json:
+        # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
+        return (
+            f"the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
+            "that Credly does not serve; ask from another network"
+        )
+    if status == 403:
+        return f"the credential of {organization} lacks the permission to list its tokens: use one that can write"
+    if status == 404:
+        return f"Credly knows no {organization} that this credential may see: check its id and whose credential it is"
+    if status == 422:
+        return f"Credly found fault with the request for {organization}: check its id"
+    if status == 429:
+        return f"Credly wants fewer requests than were made for {organization}: run again later"
+    if 300 <= status < 400:
+        return f"Credly sent the request for {organization} on to another place: check [api] base_url"
+    if status >= 500 or status == 408:
+        return f"Credly could not answer for {organization}: run again later"
+    if status < 300:
+        return f"an answer without a list came for {organization}: check [api] base_url"
+    return f"Credly refused the request for {organization}"
+
+
+def words(body: bytes) -> str | None:
+    """What the API itself says, from whichever place; empty where it is JSON without words, None where it is no JSON.
+
+    `data.message` is in the one recorded error; `error_description` is OAuth's; the others are claimed by clients.
+    """
+    try:
+        content = json.loads(body.decode(errors="replace"))
+    except (ValueError, RecursionError):
+        return None
+    places: tuple[tuple[Any, ...], ...] = (
+        ("data", "message"),
+        ("message",),
+        ("error_description",),
+        ("error", "message"),
+        ("error",),
+        ("errors", 0, "message"),
+        ("errors", 0),
+    )
+    texts = (_at(content, place) for place in places)
+    return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
+
+
+def _at(content: Any, place: tuple[Any, ...]) -> Any:
+    for step in place:
+        try:
+            content = content[step]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return content
+
+
+def _short(text: str) -> str:
+    """On one line, printable, at most so long."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"

@@ -1,0 +1,52 @@
+"""How a request says who asks; the only place that turns a secret into a header."""
+
+from base64 import b64encode
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from credly_audit.secrets import Secret
+
+
+class Trace(NamedTuple):
+    """What may be remembered of a secret value: enough to know it again, not enough to use it."""
+
+    fingerprint: str
+    length: int
+
+
+class Credential(Protocol):
+    """Whoever may ask for an organization's tokens."""
+
+    @property
+    def kind(self) -> Literal["token", "oauth"]:
+        """Which of Credly's two ways of authentication it is."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the token's value, by which its own row in the listing is found; None where there is no such row."""
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """Of every secret that it holds: what a description must not show."""
+
+    def authenticate(self, headers: MutableMapping[str, str]) -> None:
+        """Add what proves who asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCredential:
+    """An authorization token; `fingerprint` is that of its value."""
+
+    secret: Secret = field(repr=False)
+    fingerprint: str | None
+    kind: Literal["token"] = "token"
+
+    @property
+    def traces(self) -> tuple[Trace, ...]:
+        """The token's own trace; none where its value is too short to have a fingerprint."""
+        return () if self.fingerprint is None else (Trace(self.fingerprint, len(self.secret.reveal())),)
+
+    def authenticate(self, headers: MutableMapping[str, str]) -> None:
+        """HTTP Basic: the token is the user name, the password is blank ([DOC] authorization tokens)."""
+        headers["Authorization"] = "Basic " + b64encode(f"{self.secret.reveal()}:".encode()).decode("ascii")

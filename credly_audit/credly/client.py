@@ -1,0 +1,246 @@
+"""Asks Credly: one request at a time, at the run's pace, and again where that can do no harm.
+
+Only GETs are repeated. A POST goes out once, whatever comes back: `rotate` kills the old value with the request.
+"""
+
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Event
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin
+
+import requests
+from requests.cookies import RequestsCookieJar
+
+from credly_audit import __version__
+from credly_audit.config.settings import Api
+from credly_audit.credly.answers import Answer, retry_after
+from credly_audit.credly.auth import Credential
+from credly_audit.credly.clocked import ClockedAdapter, deadline
+from credly_audit.credly.host import Host, Origin
+from credly_audit.credly.pace import LONGEST_PAUSE, Pace, RetryBudget
+from credly_audit.credly.trouble import TRANSPORT_ERRORS, NoAnswer, no_answer
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"credly-audit/{__version__}",
+}
+
+WORTH_ANOTHER_TRY = frozenset({408, 500, 502, 503, 504})
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MOST_REDIRECTS = 5
+
+LARGEST_BODY = 1 << 25
+"""Bytes, unpacked: a page of 50 tokens has some 25,000."""
+
+CHUNK = 1 << 16
+
+
+@dataclass(slots=True)
+class Effort:
+    """What asking has cost so far."""
+
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: "Effort") -> None:
+        """Count the other in."""
+        self.requests += other.requests
+        self.retries += other.retries
+        self.seconds += other.seconds
+
+
+class Line:
+    """What the clients of one run share: the host, the pace, the budget of retries, the wish to stop."""
+
+    def __init__(self, api: Api, stop: Event) -> None:
+        self.host = Host.of(api)
+        self.timeout = float(api.timeout)
+        self.max_retries = api.max_retries
+        self.pace = Pace(float(api.requests_per_second), float(api.max_throttled_seconds), stop)
+        self.budget = RetryBudget()
+
+
+class _Cookieless(RequestsCookieJar):
+    """A worker asks for many organizations: what Credly gives one must not travel with the next one's credential."""
+
+    def set_cookie(self, cookie: Any, *_: Any, **__: Any) -> None:
+        """Forget it."""
+
+
+class _Session(requests.Session):
+    """A session that reads nothing from the environment (no .netrc), keeps no cookie and follows no redirect."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies = _Cookieless()
+        self.headers.clear()
+        self.headers.update(HEADERS)
+        self.proxies = dict(host.proxies)
+        self.verify = host.verify
+        self.adapters.clear()
+        self.mount(f"{host.origin.scheme}://", ClockedAdapter())
+
+    def get_redirect_target(self, _resp: requests.Response) -> str | None:
+        """None: where a redirect leads is judged by the client, not followed by requests."""
+        return None
+
+
+class Client:
+    """One worker's connection to the host. Not to be shared between threads; `line` is."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._session = _Session(line.host)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._session.close()
+
+    def get(self, path: str, credential: Credential, effort: Effort | None = None) -> Answer:
+        """The answer to a GET, whatever its status is in the end; `path` begins with a slash, after base_url.
+
+        NoAnswer where there was none, Throttled where only 429 came for too long, Stopped where the run is to end.
+        """
+        effort = effort or Effort()
+        tries = 0
+        while True:
+            try:
+                answer = self._followed(path, credential, effort)
+                trouble = None
+            except NoAnswer as error:
+                answer, trouble = None, error
+            again = trouble.passing if trouble else answer is not None and answer.status in WORTH_ANOTHER_TRY
+            if not again or tries >= self._line.max_retries or not self._line.budget.spend():
+                if trouble:
+                    raise trouble
+                assert answer is not None  # noqa: S101 - there is the one or the other
+                return answer
+            self._line.pace.sleep(_wait_before(tries, answer))
+            tries += 1
+            effort.retries += 1
+
+    def post(self, path: str, credential: Credential, content: Mapping[str, Any], effort: Effort | None = None) -> Answer:
+        """The answer to a POST of JSON, sent once and never again; the errors of `get`."""
+        self._line.pace.wait_turn()
+        return self._send("POST", self._line.host.base_url + path, credential, effort or Effort(), content)
+
+    def _followed(self, path: str, credential: Credential, effort: Effort) -> Answer:
+        """A GET that is let through by the host, and followed as far as it leads within the same origin."""
+        url = self._line.host.base_url + path
+        for _ in range(MOST_REDIRECTS + 1):
+            answer = self._let_through(url, credential, effort)
+            if answer.status not in REDIRECTS or answer.location is None:
+                return answer
+            url = self._within_origin(url, answer.location)
+        raise NoAnswer(f"{self._line.host.origin} sent the request round in circles: check [api] base_url", passing=False)
+
+    def _within_origin(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            origin = Origin.of(target)
+        except ValueError:
+            origin, target = None, ""
+        if origin != self._line.host.origin:
+            elsewhere = f"{origin.scheme}://{origin}" if origin else "another place"
+            raise NoAnswer(
+                f"{self._line.host.origin} sent the request on to {_printable(elsewhere)}: not followed, because a "
+                "credential goes to the configured host alone; check [api] base_url",
+                passing=False,
+            )
+        return target
+
+    def _let_through(self, url: str, credential: Credential, effort: Effort) -> Answer:
+        """The first answer that is not 429: a 429 slows down the whole run and is no fault of the request."""
+        pace = self._line.pace
+        while True:
+            sent_at = pace.wait_turn()
+            answer = self._send("GET", url, credential, effort, None)
+            if answer.status != 429:
+                return answer
+            pace.throttled(sent_at, answer.retry_after)
+
+    def _send(
+        self, method: str, url: str, credential: Credential, effort: Effort, content: Mapping[str, Any] | None
+    ) -> Answer:
+        """Once, and nothing else: the only place where a request leaves."""
+        line = self._line
+        line.budget.count_request()
+        effort.requests += 1
+        began = monotonic()
+        request = self._session.prepare_request(requests.Request(method, url, json=content))
+        credential.authenticate(request.headers)
+        answer, trouble = self._attempt(request)
+        took = monotonic() - began
+        effort.seconds += took
+        path = url.removeprefix(line.host.base_url)
+        log.debug("%s %s %s %.0f ms", method, path, answer.status if answer else "no answer", took * 1000)
+        if answer is None:
+            raise trouble
+        if answer.status != 429:
+            line.pace.answered()
+        return answer
+
+    def _attempt(self, request: requests.PreparedRequest) -> tuple[Answer, None] | tuple[None, NoAnswer]:
+        """The answer or the trouble, returned rather than raised: the libraries' errors hold the request's headers."""
+        try:
+            with deadline(2 * self._line.timeout):
+                return self._received(request), None
+        except NoAnswer as trouble:
+            return None, trouble
+        except TRANSPORT_ERRORS as error:
+            return None, no_answer(error, self._line.host, self._line.timeout)
+
+    def _received(self, request: requests.PreparedRequest) -> Answer:
+        timeout = self._line.timeout
+        response = self._session.send(
+            request,
+            stream=True,
+            timeout=timeout,
+            verify=self._session.verify,
+            proxies=self._session.proxies,
+            allow_redirects=False,
+        )
+        with response:
+            return Answer(
+                response.status_code,
+                response.headers.get("Content-Type", ""),
+                _body(response),
+                retry_after(response.headers.get("Retry-After")),
+                response.headers.get("Location"),
+            )
+
+
+def _body(response: requests.Response) -> bytes:
+    """The whole body, unpacked; read as it comes, so that the deadline is seen between two pieces."""
+    parts: list[bytes] = []
+    size = 0
+    while part := response.raw.read1(CHUNK, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise NoAnswer(f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens", passing=False)
+    return b"".join(parts)
+
+
+def _wait_before(tries: int, answer: Answer | None) -> float:
+    """Seconds: what the answer asks for, else exponential with full jitter."""
+    if answer is not None and answer.retry_after is not None:
+        return min(answer.retry_after, LONGEST_PAUSE)
+    return random.uniform(0, min(30.0, 0.5 * 2**tries))  # noqa: S311 - spreads load, hides nothing
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "·" for letter in text)[:200]

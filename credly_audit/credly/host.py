@@ -1,0 +1,112 @@
+"""The one host that gets the credentials: where it is, and the way there; looked up once, not for each request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from os import environ
+from pathlib import Path
+from typing import NamedTuple, Self
+from urllib.parse import SplitResult, urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from credly_audit.config.settings import Api
+from credly_audit.errors import UsageError
+
+PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Scheme, host and port: what has to be equal for a credential to go there."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Self:
+        """Of an absolute http or https URL; ValueError for anything else."""
+        parts: SplitResult = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ValueError("not an http or https address")
+        return cls(parts.scheme, parts.hostname.lower(), parts.port or PORTS[parts.scheme])
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine itself."""
+        try:
+            return self.host == "localhost" or ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """`base_url` has no slash at its end; `proxies` and `verify` are as requests takes them."""
+
+    base_url: str
+    origin: Origin
+    proxies: Mapping[str, str] = field(repr=False)
+    """Its values may hold a password."""
+    verify: str | bool
+
+    @classmethod
+    def of(cls, api: Api) -> Self:
+        """What the settings say, else the environment.
+
+        UsageError for plain http to a host that is not loopback, for a proxy that is none, and for a CA bundle that
+        is not there: nothing has been asked then.
+        """
+        base_url = str(api.base_url).rstrip("/")
+        try:
+            origin = Origin.of(base_url)
+        except ValueError:
+            raise UsageError(
+                "[api] base_url is not an address such as https://api.credly.com/v1: write the whole of it"
+            ) from None
+        if "@" in base_url or "?" in base_url or "#" in base_url:
+            raise UsageError("[api] base_url holds more than scheme, host and path: leave out user, query and fragment")
+        if origin.scheme != "https" and not origin.is_loopback:
+            raise UsageError(
+                f"[api] base_url leads to {origin} by plain http, which would show the credentials to everyone on the "
+                "way: write https (http is for a loopback address alone)"
+            )
+        return cls(base_url, origin, _proxies(api.proxy, base_url, origin), _ca_bundle(api.ca_bundle))
+
+
+def _proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str, str]:
+    proxy = configured or select_proxy(base_url, get_environ_proxies(base_url))
+    if not proxy:
+        return {}
+    try:
+        at = Origin.of(proxy if "://" in proxy else f"http://{proxy}")
+    except ValueError:
+        raise UsageError(
+            "the proxy ([api] proxy, or HTTPS_PROXY in the environment) is not an address such as "
+            "http://proxy.example:3128: mend it"
+        ) from None
+    if origin.scheme == "http" and not at.is_loopback:
+        # Plain http is allowed because it never leaves this machine; through a proxy elsewhere it would.
+        if configured:
+            raise UsageError(f"[api] proxy {at} would see the credentials in plain http: write https in base_url")
+        return {}
+    return {origin.scheme: proxy}
+
+
+def _ca_bundle(configured: Path | str | None) -> str | bool:
+    """A file or folder of certificates, else those that requests ships."""
+    places = {
+        "[api] ca_bundle": configured,
+        "REQUESTS_CA_BUNDLE": environ.get("REQUESTS_CA_BUNDLE"),
+        "CURL_CA_BUNDLE": environ.get("CURL_CA_BUNDLE"),
+    }
+    for named, place in places.items():
+        if place:
+            if not Path(place).exists():
+                raise UsageError(f"{named}: there is no file {place}; name the CA bundle that is to be trusted")
+            return str(place)
+    return True

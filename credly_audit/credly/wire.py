@@ -1,0 +1,222 @@
+"""A page of the listing as it comes over the wire, made into typed rows; the only place that sees a token's value.
+
+The value is fingerprinted here and dropped with the body. What the API says is never trusted: unknown fields are
+ignored, missing ones are null, a wrong type is a fault that is named by its field and never by its content.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from credly_audit.credly.auth import Trace
+
+ABSENT = msgspec.UNSET
+
+Scalar = str | int | float | bool | None
+
+
+class _Owner(msgspec.Struct, gc=False):
+    type: Any = None
+    id: Any = None
+    name: Any = None
+
+
+class _WireRow(msgspec.Struct, gc=False):
+    """As it comes: any field can be anything."""
+
+    id: Any = None
+    token: Any = None
+    owner_id: Any = None
+    description: Any = None
+    read_enabled: Any = None
+    write_enabled: Any = None
+    delete_enabled: Any = None
+    created_at: Any = ABSENT
+    expires_at: Any = ABSENT
+    owner: _Owner | list[Any] | Scalar = None
+
+    def __repr__(self) -> str:
+        return "<a row>"
+
+
+class _Metadata(msgspec.Struct):
+    total_count: Any = None
+    total_pages: Any = None
+    per: Any = None
+
+
+class _WirePage(msgspec.Struct):
+    data: list[_WireRow | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
+    metadata: _Metadata | list[Any] | Scalar = None
+
+    def __repr__(self) -> str:
+        return "<a page>"
+
+
+_decoder = msgspec.json.Decoder(_WirePage)
+
+
+class Row(msgspec.Struct, gc=False):
+    """A token as the API says it, without its value. Dates are texts still: a whole column is read at once later."""
+
+    id: str
+    fingerprint: str | None
+    description: str | None
+    read_enabled: bool | None
+    write_enabled: bool | None
+    delete_enabled: bool | None
+    created_at: str | None
+    expires_at: str | None
+    created_fault: str | None
+    """`absent`, `unreadable` or nothing."""
+    expires_fault: str | None
+    owner_id: str | None
+    owner_name: str | None
+    owner_type: str | None
+
+
+class Page(msgspec.Struct):
+    """One page of a listing; totals are None where the metadata lacks them or has something else in their place."""
+
+    rows: list[Row]
+    total_count: int | None
+    total_pages: int | None
+    per: int | None
+    faults: list[str]
+    """Rows with a field of the wrong type, as `row 7: write_enabled is neither true, false nor null`."""
+    length: int
+    """How many rows the page had, those without an id included."""
+
+
+class Unreadable(Exception):  # noqa: N818 - named as it is told
+    """The answer is no page of a listing; says what it is instead."""
+
+
+FingerprintOf = Callable[[str], str | None]
+
+
+def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page:
+    """The page in an answer's body; `traced` hears of every value. Unreadable where there is no list of tokens."""
+    wire = _decoded(body)
+    if isinstance(wire.data, dict):
+        raise Unreadable("`data` is an object where the list of tokens should be")
+    if not isinstance(wire.data, list):
+        raise Unreadable("`data` is missing" if wire.data is ABSENT else "`data` is no list")
+    metadata = wire.metadata if isinstance(wire.metadata, _Metadata) else _Metadata()
+    faults: list[str] = []
+    rows = []
+    for number, each in enumerate(wire.data, 1):
+        row = _row(each, number, faults, fingerprint_of, traced)
+        if row is not None:
+            rows.append(row)
+    return Page(
+        rows,
+        _count(metadata.total_count),
+        _count(metadata.total_pages),
+        _count(metadata.per),
+        faults,
+        len(wire.data),
+    )
+
+
+def _decoded(body: bytes) -> _WirePage:
+    try:
+        return _decoder.decode(body)
+    except msgspec.ValidationError:
+        raise Unreadable("it is JSON, but no object with `data`") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return _decoded_patiently(body)
+
+
+def _decoded_patiently(body: bytes) -> _WirePage:
+    """What msgspec refuses and Python can still read: half characters, bytes that are not UTF-8, NaN."""
+    text = body.decode(errors="replace")
+    try:
+        content = json.loads(text, object_pairs_hook=lambda pairs: {clean(key): value for key, value in pairs})
+    except (ValueError, RecursionError):
+        if text.lstrip("\ufeff \r\n\t").startswith("<"):
+            raise Unreadable("it is a web page instead of JSON: check [api] base_url, or the proxy") from None
+        raise Unreadable("it is not JSON") from None
+    try:
+        return msgspec.convert(content, _WirePage)
+    except (msgspec.ValidationError, RecursionError):
+        raise Unreadable("it is JSON, but no object with `data`") from None
+
+
+def _row(
+    wire: object, number: int, faults: list[str], fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+) -> Row | None:
+    """A row, or None where it has no id to be known by."""
+    if not isinstance(wire, _WireRow):
+        faults.append(f"row {number}: it is no object")
+        return None
+
+    def text(value: object, field: str) -> str | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            return clean(value)
+        faults.append(f"row {number}: {field} is no text")
+        return None
+
+    def flag(value: object, field: str) -> bool | None:
+        if value is None or value is True or value is False:
+            return value
+        faults.append(f"row {number}: {field} is neither true, false nor null")
+        return None
+
+    identifier = text(wire.id, "id")
+    if not identifier:
+        if wire.id is None or wire.id == "":
+            faults.append(f"row {number}: id is missing")
+        return None
+    owner = wire.owner
+    if owner is not None and not isinstance(owner, _Owner):
+        faults.append(f"row {number}: owner is no object")
+    owner = owner if isinstance(owner, _Owner) else _Owner()
+    value = text(wire.token, "token")
+    fingerprint = fingerprint_of(value) if value else None
+    if value and fingerprint:
+        traced(Trace(fingerprint, len(value)))
+    created_at, created_fault = _date(wire.created_at)
+    expires_at, expires_fault = _date(wire.expires_at)
+    owner_id = text(owner.id, "owner.id")
+    return Row(
+        identifier,
+        fingerprint,
+        text(wire.description, "description"),
+        flag(wire.read_enabled, "read_enabled"),
+        flag(wire.write_enabled, "write_enabled"),
+        flag(wire.delete_enabled, "delete_enabled"),
+        created_at,
+        expires_at,
+        created_fault,
+        expires_fault,
+        text(wire.owner_id, "owner_id") or owner_id,
+        text(owner.name, "owner.name"),
+        text(owner.type, "owner.type"),
+    )
+
+
+def _date(value: object) -> tuple[str | None, str | None]:
+    """The text of a date and what is wrong with it; null is an answer and no fault."""
+    if value is None:
+        return None, None
+    if value is ABSENT:
+        return None, "absent"
+    return (clean(value), None) if isinstance(value, str) else (None, "unreadable")
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else None
+
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """The text without what no file format holds: NUL and halves of characters become U+FFFD."""
+    return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)

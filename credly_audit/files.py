@@ -1,0 +1,48 @@
+"""The one place that writes files: whole or not at all, and for their owner's eyes alone."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from credly_audit.errors import CannotWrite, UsageError
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """A binary file, mode 0600, that takes `path`'s place when the block ends well; else nothing changes.
+
+    CannotWrite where the disk is full or the folder is not to be written in.
+    """
+    draft = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(path)
+    except OSError as error:
+        _forget(draft)
+        raise CannotWrite(f"{path}: could not be written ({error.strerror or error}); nothing of it is left") from None
+    except BaseException:
+        _forget(draft)
+        raise
+
+
+def _forget(draft: str | None) -> None:
+    if draft is not None:
+        Path(draft).unlink(missing_ok=True)
+
+
+def must_be_writable(folder: Path) -> None:
+    """Refuse a folder in which no file can be made, before anything was asked of Credly."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{folder}: no file can be written there ({error.strerror}); name another folder") from None

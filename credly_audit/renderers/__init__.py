@@ -1,0 +1,1 @@
+"""Writes an audit down: one module a format, found by its name."""

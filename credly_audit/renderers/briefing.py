@@ -1,0 +1,188 @@
+"""What a head of security wants to know in ten seconds: is all well, what was seen, what to do first, what is coming.
+
+Every report for people tells this, in this order; they differ in how they look.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.audit import Audit
+from credly_audit.findings import plain
+from credly_audit.renderers.text import called, count, number
+from credly_audit.severity import Severity
+
+MOST_ACTIONS = 10
+MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """An organization that was not fully seen, and why."""
+
+    organization_id: str
+    name: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do about one token, or one organization: all its open findings together, the gravest first."""
+
+    subject: str
+    organization_id: str
+    organization_name: str
+    token_id: str | None
+    fingerprint: str | None
+    severity: Severity
+    due_at: datetime | None
+    what: str
+    why: str
+    also: tuple[str, ...]
+    contact: str | None
+    findings: int
+    """How many they are."""
+    position: int
+    """Where the gravest stands in `Findings.frame`."""
+    description: str | None
+    """The token's own, None for an organization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How many unexpired tokens expire in a month; `soon`: within the widest window of EXP002."""
+
+    first: datetime
+    tokens: int
+    soon: int
+
+
+def headline(audit: Audit) -> str:
+    """The verdict as one sentence, beginning with its word."""
+    verdict = audit.verdict
+    organizations, unseen = len(audit.organizations), len(verdict.not_seen)
+    broken = f"{count(verdict.violations, 'finding breaks', 'findings break')} policy"
+    if verdict.outcome == "incomplete":
+        if not unseen:
+            return f"Incomplete: {count(len(audit.broken), 'rule is', 'rules are')} broken. By the others {broken}."
+        of = f"{number(unseen)} of {count(organizations, 'organization was', 'organizations were')} not fully seen"
+        return f"Incomplete: {of}. In what was seen, {broken}."
+    tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {count(organizations, 'organization', 'organizations')}"
+    if verdict.outcome == "violations":
+        return f"Violations: {broken}. {tokens}, all seen."
+    return f"Pass: {tokens}, all seen, none breaks policy."
+
+
+def unseen(audit: Audit) -> list[Unseen]:
+    """The organizations that were not fully seen, in the order of asking."""
+    columns = ["organization_id", "name", "status", "reason"]
+    rows = audit.organizations.loc[audit.organizations["status"] != "complete", columns]
+    return [Unseen(*row) for row in rows.itertuples(index=False, name=None)]
+
+
+def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
+    """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
+    frame = audit.findings.frame
+    asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+    live = _by_subject(frame.loc[asks])
+    starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
+    bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), len(live)], strict=True))[:most]
+    gravest = live.take(starts[:most])
+    organizations = audit.organizations.take(gravest["organization_row"])
+    tokens = audit.tokens.reindex(gravest["token_row"].where(gravest["token_row"] >= 0))
+    columns = {
+        "organization_id": plain(organizations["organization_id"]),
+        "organization_name": plain(organizations["name"]),
+        "contact": plain(organizations["contact"]),
+        "token_id": plain(tokens["token_id"]),
+        "fingerprint": plain(tokens["fingerprint"]),
+        "description": plain(tokens["description"]),
+        "severity": [Severity(severity) for severity in gravest["severity"]],
+        "due_at": plain(gravest["first_due"]),
+        "why": plain(gravest["message"]),
+        "position": plain(gravest["position"]),
+    }
+    rule_ids = live["rule_id"].astype(object).to_numpy()
+    for (start, end), values in zip(bounds, zip(*columns.values(), strict=True), strict=True):
+        yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
+
+
+def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
+    """Findings subject after subject, each numbered by when its first falls due and how grave its gravest is.
+
+    Adds `subject` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the gravest of a subject comes first.
+    """
+    keys = ["organization_row", "token_row"]
+    live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
+    groups = live.groupby(keys, sort=False)
+    live = live.assign(first_due=groups["due_at"].transform("min"), gravest=groups["weight"].transform("min"))
+    live = live.sort_values(["first_due", "gravest", *keys, "weight"], kind="stable", ignore_index=True)
+    return live.assign(subject=live.groupby(keys, sort=False).ngroup())
+
+
+def _action(audit: Audit, rule_ids: list[str], facts: dict[str, Any]) -> Action:
+    names = (audit.rules[rule_id].name.replace("-", " ") for rule_id in rule_ids[1:])
+    organization = facts["organization_name"]
+    is_token = facts["token_id"] is not None
+    return Action(
+        **facts,
+        subject=called(facts["description"], organization, facts["fingerprint"]) if is_token else organization,
+        what=audit.rules[rule_ids[0]].remediation,
+        also=tuple(dict.fromkeys(names)),
+        findings=len(rule_ids),
+    )
+
+
+def expiries(audit: Audit) -> list[Month]:
+    """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it."""
+    as_of = pd.Timestamp(audit.as_of)
+    ahead = audit.tokens.loc[(audit.tokens["expires_at"] > as_of).to_numpy(), "expires_at"]
+    soon = ahead[ahead <= as_of + pd.Timedelta(days=soon_days(audit))]
+    start = as_of.normalize().replace(day=1)
+    months = [start + pd.DateOffset(months=number) for number in range(MONTHS)]
+    per_month, soon_per_month = (_by_month(instants) for instants in (ahead, soon))
+    return [
+        Month(month.to_pydatetime(), per_month.get(_key(month), 0), soon_per_month.get(_key(month), 0))
+        for month in months
+    ]
+
+
+def soon_days(audit: Audit) -> int:
+    """How many days ahead the widest window of EXP002 reaches."""
+    windows = audit.policy.options(audit.rules["EXP002"]).model_dump()["windows"]
+    return max(windows.values()) if windows else max(60, audit.policy.settings.audit_every_days + 4)
+
+
+def _key(month: datetime) -> int:
+    return month.year * 12 + month.month
+
+
+def _by_month(instants: pd.Series) -> dict[int, int]:
+    counts = (instants.dt.year * 12 + instants.dt.month).value_counts()
+    return {int(month): int(many) for month, many in counts.items()}
+
+
+def permissions(audit: Audit) -> dict[str, int]:
+    """Unexpired tokens by what they may do; every token is counted once."""
+    tokens = audit.tokens[~(audit.tokens["expires_at"] <= pd.Timestamp(audit.as_of)).to_numpy()]
+    flags = {
+        name: tokens[f"{name}_enabled"].fillna(value=False).to_numpy(dtype=bool) for name in ("read", "write", "delete")
+    }
+    unknown = tokens[["read_enabled", "write_enabled", "delete_enabled"]].isna().any(axis=1).to_numpy()
+    full = flags["read"] & flags["write"] & flags["delete"]
+    delete = flags["delete"] & ~full
+    write = flags["write"] & ~flags["delete"]
+    privileged = flags["write"] | flags["delete"]
+    return {
+        "read, write and delete": int(full.sum()),
+        "delete": int(delete.sum()),
+        "write": int(write.sum()),
+        "not known": int((unknown & ~privileged).sum()),
+        "read alone": int((flags["read"] & ~privileged & ~unknown).sum()),
+        "nothing": int((~flags["read"] & ~privileged & ~unknown).sum()),
+    }

@@ -1,0 +1,88 @@
+"""JSON: everything, for programs; docs/report.schema.json describes it.
+
+A change that breaks a reader raises SCHEMA_VERSION.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import msgspec
+import pandas as pd
+
+from credly_audit import __version__
+from credly_audit.audit import AUDITED_TOKENS, Audit
+from credly_audit.findings import plain
+from credly_audit.renderers.base import Renderer
+from credly_audit.renderers.tally import tally
+from credly_audit.snapshot import ORGANIZATIONS
+
+SCHEMA_VERSION = "1.0"
+
+PIECE = 5_000
+
+
+def render(audit: Audit, out: BinaryIO) -> None:
+    """One JSON object, UTF-8; lists are written a piece at a time, so memory stays flat."""
+    out.write(b"{")
+    out.writelines(encode(name) + b":" + encode(value) + b",\n" for name, value in head(audit).items())
+    write_list(out, "organizations", rows(audit.organizations, list(ORGANIZATIONS)))
+    out.write(b",\n")
+    write_list(out, "tokens", rows(audit.tokens, list(AUDITED_TOKENS)))
+    out.write(b",\n")
+    write_list(out, "findings", audit.findings.records())
+    out.write(b"}\n")
+
+
+def head(audit: Audit) -> dict[str, Any]:
+    """Everything but the lists."""
+    verdict = audit.verdict
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "credly-audit", "version": __version__},
+        "as_of": audit.as_of,
+        "collected_at": audit.snapshot.header.collected_at,
+        "generated_at": audit.generated_at,
+        "base_url": audit.snapshot.header.base_url,
+        "policy": audit.policy.settings.model_dump(mode="json") | {"fail_on": list(audit.gate.fail_on)},
+        "verdict": {
+            "outcome": verdict.outcome,
+            "exit_code": int(verdict.exit_code),
+            "violations": verdict.violations,
+            "not_seen": list(verdict.not_seen),
+            "broken_rules": dict(audit.broken),
+        },
+        "summary": tally(audit),
+    }
+
+
+def rows(frame: pd.DataFrame, names: list[str]) -> Iterator[dict[str, Any]]:
+    """Each row as a dictionary."""
+    for start in range(0, len(frame), PIECE):
+        piece = frame.iloc[start : start + PIECE]
+        columns = [plain(piece[name]) for name in names]
+        yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+
+
+def write_list(out: BinaryIO, name: str, items: Iterable[dict[str, Any]]) -> None:
+    """`"name":[…]`, a line an item."""
+    out.write(encode(name) + b":[")
+    lead = b"\n"
+    for item in items:
+        out.write(lead + encode(item))
+        lead = b",\n"
+    out.write(b"]")
+
+
+def encode(value: Any) -> bytes:
+    """JSON; instants as ISO 8601 in UTC."""
+    return msgspec.json.encode(value, enc_hook=_instant)
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(type(value).__name__)
+
+
+RENDERER = Renderer(".json", render)

@@ -1,0 +1,130 @@
+"""How facts read in every report, and how hostile text is made harmless: once a medium, here.
+
+Descriptions and names come from whoever may write in Credly: they can hold markup, formulas, terminal sequences and
+characters that turn the direction of reading.
+"""
+
+import re
+import unicodedata
+from datetime import date, datetime
+from typing import Any
+
+NOTHING = "–"
+
+CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+)
+"""Control characters other than tab and line feed, other ends of line, and what turns the direction of reading."""
+
+FORMULA = re.compile(r"(^|[;\t])(\s*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
+"""Where a spreadsheet could begin a formula: also after `;` and tab, which some countries' take for the separator."""
+
+MARKUP = re.compile(r"[!#$&*:<=>@\[\\\]^_`{|}~]|(?<=www)\.", re.IGNORECASE)
+"""What Markdown, tables, links and mathematics are made of."""
+
+MENTION = re.compile(r"(?<!\w)[@#](?=\w)")
+
+
+def harmless(text: str) -> str:
+    """The text with its control and direction characters shown as `·`, fit for XML and for a person's eye."""
+    return CONTROL.sub("·", text)
+
+
+def one_line(text: str, most: int = 200) -> str:
+    """The text on one line, harmless on a terminal, cut to `most` characters."""
+    line = " ".join(harmless(text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula, cut to what a cell holds (32,767 characters)."""
+    safe = harmless(text)
+    return ("'" + safe if safe.lstrip().startswith(("=", "+", "-", "@", "\t")) else safe)[:32_767]
+
+
+def csv_field(text: str) -> str:
+    """A text on one line that no spreadsheet takes for a formula, whatever it takes for the separator."""
+    return FORMULA.sub(r"\1\2'", harmless(text).replace("\n", " "))
+
+
+def markdown(text: str, most: int = 500) -> str:
+    """A text on one line as plain words of GitHub's Markdown: nothing in it is markup, a link or a mention."""
+    unmentioned = MENTION.sub(lambda at: at[0] + "\u2060", one_line(text, most))
+    return MARKUP.sub(lambda mark: f"&#{ord(mark[0])};", unmentioned)
+
+
+def workflow_message(text: str) -> str:
+    """A text as the message of a GitHub workflow command."""
+    return harmless(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def workflow_property(text: str) -> str:
+    """A text as a property of a GitHub workflow command."""
+    return workflow_message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def sarif(text: str) -> str:
+    """A text as plain words of a SARIF message: no link (`[…](…)`) and no placeholder (`{0}`) in it."""
+    escaped = re.sub(r"([\\\[\]])", r"\\\1", harmless(text))
+    return escaped.replace("{", "{{").replace("}", "}}")
+
+
+def calendar(text: str) -> str:
+    """A text as a TEXT value of iCalendar (RFC 5545, 3.3.11)."""
+    return re.sub(r"([\\;,])", r"\\\1", harmless(text)).replace("\n", "\\n")
+
+
+def instant(when: datetime) -> str:
+    """`2026-11-29T00:00:00Z`: for machines."""
+    return when.isoformat().replace("+00:00", "Z")
+
+
+def spoken_day(day: date) -> str:
+    """`29 November 2026`."""
+    return f"{day.day} {day:%B %Y}"
+
+
+def spoken(instant: datetime | None, as_of: datetime) -> str:
+    """`29 November 2026 (in 6 days)`, `–` where there is none."""
+    if instant is None:
+        return NOTHING
+    return f"{spoken_day(instant)} ({distance(instant, as_of)})"
+
+
+def distance(instant: datetime, as_of: datetime) -> str:
+    """`in 6 days`, `within a day`, `11 days ago`: whole days, cut towards zero."""
+    days = int((instant - as_of).total_seconds() / 86_400)
+    if days == 0:
+        return "within a day"
+    many = count(abs(days), "day", "days")
+    return f"in {many}" if days > 0 else f"{many} ago"
+
+
+def number(value: float) -> str:
+    """A number with thin separators: `1 234`."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def count(many: int, one: str, more: str) -> str:
+    """`1 token`, `1 234 tokens`."""
+    return f"{number(many)} {one if many == 1 else more}"
+
+
+def yes_no(value: Any) -> str:
+    """`yes`, `no`, and `–` for what is not known."""
+    return NOTHING if value is None else "yes" if value else "no"
+
+
+def called(description: str | None, organization: str, fingerprint: str | None) -> str:
+    """How a token is called: its description in quotes, its organization, the first 8 digits of its fingerprint."""
+    words = one_line(description or "", 80)
+    name = f"“{words}”" if has_words(words) else "the token without a description"
+    digits = f", {fingerprint[:8]}" if fingerprint else ""
+    return f"{name} ({one_line(organization, 60)}{digits})"
+
+
+def has_words(text: str) -> bool:
+    """Whether a text shows anything to a reader."""
+    return any(
+        unicodedata.category(letter) not in {"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"} for letter in text
+    )

@@ -1,0 +1,107 @@
+"""COV: what the audit did not see, and the credential that it sees with.
+
+These rules make an organization that was not fully seen a finding of its own, so that it can be waived and followed;
+the verdict is decided from the organizations themselves, with or without these rules.
+"""
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.rules.controls import EXPIRING, REVIEW
+from credly_audit.rules.declare import Flags, Options, flag, rule
+from credly_audit.rules.facts import Facts
+from credly_audit.rules.wording import day, distance, sentence, whole_days
+from credly_audit.severity import Severity
+
+
+def _flag_status(facts: Facts, status: str) -> Flags:
+    hit = facts.organizations.loc[facts.organizations["status"] == status, ["reason", "tokens", "total_count"]]
+    return flag(hit, hit["reason"], tokens=hit["tokens"], total_count=hit["total_count"])
+
+
+@rule(
+    "COV001",
+    "listing-truncated",
+    Severity.HIGH,
+    summary="Credly showed only the organization's read-only tokens.",
+    rationale="A credential that can neither write nor delete gets a list cut to the read-only tokens, without a word "
+    "of it: exactly the tokens with more rights stay unseen.",
+    remediation="Audit this organization with a token that can write, or with OAuth.",
+    controls=REVIEW,
+    subject="organization",
+)
+def listing_truncated(facts: Facts, _: Options) -> Flags:
+    return _flag_status(facts, "truncated")
+
+
+@rule(
+    "COV002",
+    "visibility-unverified",
+    Severity.MEDIUM,
+    summary="Nothing proves that the organization's list of tokens was whole.",
+    rationale="Credly cuts the list for some credentials and says nothing; where no listed token can write or delete, "
+    "and the credential's own entry is not to be found, the list may have been cut.",
+    remediation="Audit this organization with a token that can write and that appears in its own list, or waive this "
+    "finding if the organization is known to have read-only tokens alone.",
+    controls=REVIEW,
+    subject="organization",
+)
+def visibility_unverified(facts: Facts, _: Options) -> Flags:
+    return _flag_status(facts, "unverified")
+
+
+@rule(
+    "COV003",
+    "count-mismatch",
+    Severity.HIGH,
+    summary="The tokens collected are not as many as Credly says there are.",
+    rationale="Pages that contradict each other may have hidden tokens from the audit.",
+    remediation="Run the audit again at a quieter time; if it stays, ask Credly's support why the list contradicts "
+    "itself.",
+    controls=REVIEW,
+    subject="organization",
+)
+def count_mismatch(facts: Facts, _: Options) -> Flags:
+    return _flag_status(facts, "mismatch")
+
+
+@rule(
+    "COV004",
+    "organization-failed",
+    Severity.HIGH,
+    summary="The organization could not be read.",
+    rationale="Of an organization that was not read nothing is known: it is not clean, it is unseen.",
+    remediation="Mend what the reason names (most often an expired credential) and run the audit again.",
+    controls=REVIEW,
+    subject="organization",
+)
+def organization_failed(facts: Facts, _: Options) -> Flags:
+    return _flag_status(facts, "failed")
+
+
+@rule(
+    "COV005",
+    "audit-credential-expiring",
+    Severity.HIGH,
+    summary="The credential that audits the organization expires before the next audit.",
+    rationale="Once it is dead the audit sees nothing of this organization.",
+    remediation="Rotate the auditing credential before it expires.",
+    controls=EXPIRING,
+    subject="organization",
+)
+def audit_credential_expiring(facts: Facts, _: Options) -> Flags:
+    expires = facts.organizations["credential_expires_at"]
+    soon = (expires - facts.as_of <= facts.next_audit).to_numpy(dtype=bool)
+    hit = facts.organizations.loc[soon, ["credential_expires_at"]]
+    expires = hit["credential_expires_at"]
+    return flag(
+        hit,
+        sentence(
+            "The credential that audits it {expires} on {day} ({ahead}).",
+            expires=pd.Series(np.where(expires <= facts.as_of, "expired", "expires"), hit.index, dtype="string"),
+            day=day(expires),
+            ahead=distance(expires, facts.as_of),
+        ),
+        credential_expires_at=expires,
+        days_left=whole_days(expires, facts.as_of),
+    )

@@ -1,0 +1,210 @@
+"""EXP: tokens that are dead, about to die, or live longer than anybody meant."""
+
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, PositiveInt
+
+from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
+from credly_audit.rules.declare import Flags, Options, flag, rule
+from credly_audit.rules.facts import DAY, Facts
+from credly_audit.rules.wording import day, distance, sentence, whole_days
+from credly_audit.severity import Severity
+
+
+@rule(
+    "EXP001",
+    "token-expired",
+    Severity.HIGH,
+    tiers="high until the next audit has seen it too (audit_every_days + 4 days after its expiry), then medium",
+    summary="The token has expired and is still listed.",
+    rationale="Credly turns a token off at its expiry and tells nobody: whatever still uses it has stopped working, "
+    "and a dead entry that stays in the list hides the live ones.",
+    remediation="Find out what used the token, give it a new one, and delete the expired entry in Credly.",
+    controls=EXPIRED,
+)
+def token_expired(facts: Facts, _: Options) -> Flags:
+    hit = facts.tokens.loc[facts.expired, ["expires_at"]]
+    fresh = facts.as_of - hit["expires_at"] <= facts.next_audit
+    return flag(
+        hit,
+        sentence(
+            "Expired on {day} ({ago}) and is still listed: what used it no longer works.",
+            day=day(hit["expires_at"]),
+            ago=distance(hit["expires_at"], facts.as_of),
+        ),
+        severity=np.where(fresh, Severity.HIGH, Severity.MEDIUM),
+        expires_at=hit["expires_at"],
+        days_since_expiry=-whole_days(hit["expires_at"], facts.as_of),
+    )
+
+
+class ExpiringOptions(Options):
+    """Options of EXP002."""
+
+    windows: dict[Severity, PositiveInt] | None = Field(
+        default=None,
+        description="Days ahead within which an expiry has a severity; by default high = audit_every_days + 4 "
+        "(it may die before the next audit) and medium = 60.",
+    )
+
+
+@rule(
+    "EXP002",
+    "token-expiring",
+    Severity.HIGH,
+    tiers="by window: high where it may die before the next audit (audit_every_days + 4 days), medium within 60 days",
+    summary="The token expires soon.",
+    rationale="Credly turns a token off 180 days after it was made or rotated, without a warning; the integration that "
+    "uses it stops at that instant.",
+    remediation="Rotate the token, and give the new value to what uses it, before it expires.",
+    controls=EXPIRING,
+    options=ExpiringOptions,
+)
+def token_expiring(facts: Facts, options: ExpiringOptions) -> Flags:
+    windows = options.windows or {Severity.HIGH: facts.next_audit.days, Severity.MEDIUM: 60}
+    narrowest_first = sorted(windows.items(), key=lambda window: (window[1], -window[0].weight))
+    ahead = facts.tokens["expires_at"] - facts.as_of
+    hit = facts.tokens.loc[facts.unexpired & (ahead <= narrowest_first[-1][1] * DAY), ["expires_at"]]
+    ahead = ahead[hit.index]
+    severities, days = (np.array(each) for each in zip(*narrowest_first, strict=True))
+    window = np.argmax([ahead <= limit * DAY for limit in days.tolist()], axis=0)
+    return flag(
+        hit,
+        sentence(
+            "Expires on {day} ({ahead}); from then on what uses it stops working.",
+            day=day(hit["expires_at"]),
+            ahead=distance(hit["expires_at"], facts.as_of),
+        ),
+        severity=severities[window],
+        due_at=hit["expires_at"],
+        expires_at=hit["expires_at"],
+        days_left=whole_days(hit["expires_at"], facts.as_of),
+        window_days=days[window],
+    )
+
+
+@rule(
+    "EXP003",
+    "token-never-expires",
+    Severity.HIGH,
+    summary="The token has no expiry.",
+    rationale="A value that never expires works for whoever found it, for as long as nobody looks.",
+    remediation="Replace it by a new token, which Credly gives an expiry of 180 days, and delete this one in Credly.",
+    controls=OVERDUE,
+)
+def token_never_expires(facts: Facts, _: Options) -> Flags:
+    tokens = facts.tokens
+    unknown = tokens["date_faults"].str.contains("expires_at", regex=False).fillna(value=False).astype(bool)
+    hit = tokens.loc[tokens["expires_at"].isna() & ~unknown, ["created_at"]]
+    message = "Has no expiry: Credly says that it works for ever."
+    return flag(hit, pd.Series(message, index=hit.index, dtype="string"), created_at=hit["created_at"])
+
+
+class BeyondPolicyOptions(Options):
+    """Options of EXP004."""
+
+    max_lifetime_days: PositiveInt = Field(default=180, description="How far ahead an expiry may lie, in days.")
+
+
+@rule(
+    "EXP004",
+    "expiry-beyond-policy",
+    Severity.HIGH,
+    summary="The token expires later than the policy allows.",
+    rationale="A long-lived value gives whoever found it more time; tokens made before Credly limited them may live "
+    "for years.",
+    remediation="Rotate the token: its new value expires 180 days from then.",
+    controls=OVERDUE,
+    options=BeyondPolicyOptions,
+)
+def expiry_beyond_policy(facts: Facts, options: BeyondPolicyOptions) -> Flags:
+    ahead = facts.tokens["expires_at"] - facts.as_of
+    hit = facts.tokens.loc[ahead > (options.max_lifetime_days + 1) * DAY, ["expires_at"]]
+    return flag(
+        hit,
+        sentence(
+            "Expires on {day} ({ahead}); the policy allows {most} days.",
+            day=day(hit["expires_at"]),
+            ahead=distance(hit["expires_at"], facts.as_of),
+            most=options.max_lifetime_days,
+        ),
+        expires_at=hit["expires_at"],
+        days_left=whole_days(hit["expires_at"], facts.as_of),
+        max_lifetime_days=options.max_lifetime_days,
+    )
+
+
+class RotationOptions(Options):
+    """Options of EXP005."""
+
+    max_rotation_age_days: PositiveInt = Field(
+        default=180, description="How long a value may be in use before it is rotated, in days; 90 for stricter teams."
+    )
+
+
+@rule(
+    "EXP005",
+    "rotation-overdue",
+    Severity.MEDIUM,
+    summary="The token was not rotated for longer than the policy allows.",
+    rationale="The longer one value is in use, the more places hold a copy of it.",
+    remediation="Rotate the token and give the new value to what uses it.",
+    controls=OVERDUE,
+    options=RotationOptions,
+)
+def rotation_overdue(facts: Facts, options: RotationOptions) -> Flags:
+    overdue = facts.as_of - facts.tokens["last_rotated_at"] > options.max_rotation_age_days * DAY
+    hit = facts.tokens.loc[overdue & facts.unexpired, ["last_rotated_at", "rotation_evidence"]]
+    return flag(
+        hit,
+        sentence(
+            "Last rotated on {day} ({ago}); the policy allows {most} days.",
+            day=day(hit["last_rotated_at"]),
+            ago=distance(hit["last_rotated_at"], facts.as_of),
+            most=options.max_rotation_age_days,
+        ),
+        last_rotated_at=hit["last_rotated_at"],
+        rotation_evidence=hit["rotation_evidence"],
+        max_rotation_age_days=options.max_rotation_age_days,
+    )
+
+
+@rule(
+    "EXP006",
+    "invalid-dates",
+    Severity.MEDIUM,
+    summary="The token's dates are missing, unreadable or contradict each other.",
+    rationale="A token whose dates cannot be relied on cannot be watched: nobody knows when it stops.",
+    remediation="Look the token up in Credly; rotate it or replace it by one with sound dates.",
+    controls=OVERDUE,
+)
+def invalid_dates(facts: Facts, _: Options) -> Flags:
+    tokens = facts.tokens
+    ahead = (tokens["created_at"] > facts.collected_at + timedelta(days=1)).to_numpy()
+    backwards = (tokens["expires_at"] <= tokens["created_at"]).to_numpy()
+    faulty = tokens["date_faults"].notna().to_numpy()
+    rows = ahead | backwards | faulty
+    hit = tokens.loc[rows, ["created_at", "expires_at", "date_faults"]]
+    faults = (
+        hit["date_faults"]
+        .fillna("")
+        .str.cat(
+            pd.DataFrame(
+                {
+                    "ahead": np.where(ahead[rows], "; created_at lies in the future", ""),
+                    "backwards": np.where(backwards[rows], "; expires_at is not after created_at", ""),
+                },
+                index=hit.index,
+            )
+        )
+    )
+    faults = faults.str.removeprefix("; ")
+    return flag(
+        hit,
+        sentence("Its dates cannot be relied on: {faults}.", faults=faults),
+        created_at=hit["created_at"],
+        expires_at=hit["expires_at"],
+        faults=faults,
+    )

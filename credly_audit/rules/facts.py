@@ -1,0 +1,96 @@
+"""What a rule may know: the frames of a snapshot, the instant of the audit, and what every rule asks of them."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+
+DAY = timedelta(days=1)
+
+PERMISSIONS = ("read", "write", "delete")
+
+NOTHING_TO_SEE = r"^[\s\p{Cf}\p{Cc}\p{Zs}\p{Zl}\p{Zp}\p{Mn}]*$"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The frames that a rule judges, indexed by position.
+
+    `tokens` are a snapshot's with `last_rotated_at`, `rotation_evidence`, `approved` (bool: a purpose or the register
+    allows all that it may do) and `exceeds_purpose` (bool: a purpose matches, and it may do more). Their
+    `organization_id` is a category whose codes are row positions in `organizations`. Masks over tokens are boolean
+    arrays of their length.
+    """
+
+    tokens: pd.DataFrame
+    organizations: pd.DataFrame
+    as_of: pd.Timestamp
+    collected_at: pd.Timestamp
+    audit_every_days: int = 31
+
+    @property
+    def next_audit(self) -> timedelta:
+        """How long until the next audit has surely been: `audit_every_days` and four days of slack."""
+        return (self.audit_every_days + 4) * DAY
+
+    @cached_property
+    def expired(self) -> np.ndarray:
+        """Tokens with expires_at ≤ as_of."""
+        mask: np.ndarray = (self.tokens["expires_at"] <= self.as_of).to_numpy()
+        return mask
+
+    @property
+    def unexpired(self) -> np.ndarray:
+        """Tokens that still open the API, those without an expiry included."""
+        return ~self.expired
+
+    def has(self, permission: str) -> np.ndarray:
+        """Tokens known to have `read`, `write` or `delete`."""
+        mask: np.ndarray = self.tokens[f"{permission}_enabled"].fillna(value=False).to_numpy(dtype=bool)
+        return mask
+
+    @cached_property
+    def privileged(self) -> np.ndarray:
+        """Tokens known to have write or delete."""
+        return self.has("write") | self.has("delete")
+
+    @cached_property
+    def unapproved(self) -> np.ndarray:
+        """Unexpired tokens whose permissions nobody has approved in full."""
+        return self.unexpired & ~self.tokens["approved"].to_numpy(dtype=bool)
+
+    @cached_property
+    def undescribed(self) -> np.ndarray:
+        """Tokens whose description is null or shows nothing to a reader."""
+        blank = pc.match_substring_regex(self.tokens["description"].array.__arrow_array__(), NOTHING_TO_SEE)
+        mask: np.ndarray = pc.fill_null(blank, fill_value=True).to_numpy(zero_copy_only=False)
+        return mask
+
+    @cached_property
+    def organization_rows(self) -> np.ndarray:
+        """For each token the position of its organization in `organizations`."""
+        rows: np.ndarray = self.tokens["organization_id"].cat.codes.to_numpy()
+        return rows
+
+    def per_organization(self, mask: np.ndarray) -> pd.Series:
+        """How many tokens of `mask` each organization has (int64, indexed as `organizations`)."""
+        counts = np.bincount(self.organization_rows[mask], minlength=len(self.organizations))
+        return pd.Series(counts, index=self.organizations.index)
+
+    @cached_property
+    def fully_seen(self) -> pd.Series:
+        """Organizations whose listing is proved complete (bool, indexed as `organizations`)."""
+        return self.organizations["status"].eq("complete").astype(bool)
+
+
+def searched(texts: pd.Series, pattern: str) -> np.ndarray:
+    """Where Python's regular expression is found in the texts; false where one is null."""
+    codes, different = pd.factorize(texts)
+    search = re.compile(pattern).search
+    found = np.array([search(text) is not None for text in different] + [False], dtype=bool)
+    mask: np.ndarray = found[codes]
+    return mask

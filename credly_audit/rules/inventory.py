@@ -1,0 +1,134 @@
+"""INV: what an organization's tokens look like as a whole."""
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from credly_audit.rules.controls import EXPIRING, MISPLACED, NO_CONTROLS, SHARED
+from credly_audit.rules.declare import Flags, Options, flag, rule
+from credly_audit.rules.facts import DAY, Facts
+from credly_audit.rules.wording import day, distance, plural, sentence
+from credly_audit.severity import Severity
+
+
+class TooManyOptions(Options):
+    """Options of INV001."""
+
+    max_tokens: NonNegativeInt = Field(default=10, description="How many unexpired tokens an organization may have.")
+
+
+@rule(
+    "INV001",
+    "too-many-tokens",
+    Severity.LOW,
+    summary="The organization has more tokens than the policy allows.",
+    rationale="Each token is a way in that somebody has to watch.",
+    remediation="Go through the organization's tokens and delete those that nobody needs.",
+    controls=NO_CONTROLS,
+    subject="organization",
+    options=TooManyOptions,
+)
+def too_many_tokens(facts: Facts, options: TooManyOptions) -> Flags:
+    counts = facts.per_organization(facts.unexpired)
+    hit = facts.organizations.loc[counts > options.max_tokens, []]
+    counts = counts[hit.index]
+    return flag(
+        hit,
+        sentence(
+            "Has {tokens}; the policy allows {most}.",
+            tokens=plural(counts, "unexpired token", "unexpired tokens"),
+            most=options.max_tokens,
+        ),
+        tokens=counts,
+        max_tokens=options.max_tokens,
+    )
+
+
+@rule(
+    "INV002",
+    "shared-value",
+    Severity.HIGH,
+    summary="One value is listed under several tokens or in several organizations.",
+    rationale="A value opens what it was made for; listed in several places it opens all of them, and rotating it for "
+    "one breaks the others.",
+    remediation="Give each place a token of its own, then rotate the value that was shared.",
+    controls=SHARED,
+)
+def shared_value(facts: Facts, _: Options) -> Flags:
+    known = facts.tokens.loc[facts.tokens["fingerprint"].notna(), ["fingerprint", "organization_id"]]
+    hit = known[known["fingerprint"].duplicated(keep=False).to_numpy()]
+    everywhere = hit.groupby("fingerprint")["organization_id"].transform("size").astype("int64") - 1
+    here = hit.groupby(["fingerprint", "organization_id"], observed=True)["fingerprint"].transform("size") - 1
+    elsewhere = everywhere - here
+    return flag(
+        hit,
+        sentence(
+            "Its value is also that of {here} of this organization and {elsewhere} of other organizations.",
+            here=plural(here, "other token", "other tokens"),
+            elsewhere=plural(elsewhere, "token", "tokens"),
+        ),
+        others_here=here,
+        others_elsewhere=elsewhere,
+    )
+
+
+class NoSuccessorOptions(Options):
+    """Options of INV003."""
+
+    no_successor_days: PositiveInt = Field(
+        default=14, description="Days within which at least one token must not expire."
+    )
+
+
+@rule(
+    "INV003",
+    "no-successor",
+    Severity.MEDIUM,
+    summary="Every token of the organization expires soon.",
+    rationale="When the last one dies nothing of this organization reaches Credly any more, this audit included.",
+    remediation="Create a token, or rotate one, before the last of them expires.",
+    controls=EXPIRING,
+    subject="organization",
+    options=NoSuccessorOptions,
+)
+def no_successor(facts: Facts, options: NoSuccessorOptions) -> Flags:
+    expires = facts.tokens["expires_at"]
+    alive = facts.per_organization(facts.unexpired)
+    lasting = facts.per_organization(facts.unexpired & ~(expires - facts.as_of <= options.no_successor_days * DAY))
+    hit = facts.organizations.loc[facts.fully_seen & (alive > 0) & (lasting == 0), []]
+    last = expires[facts.unexpired].groupby(facts.organization_rows[facts.unexpired]).max()
+    last = pd.Series(last, dtype=expires.dtype).reindex(hit.index)
+    return flag(
+        hit,
+        sentence(
+            "Every token of it expires within {days} days, the last on {day} ({ahead}).",
+            days=options.no_successor_days,
+            day=day(last),
+            ahead=distance(last, facts.as_of),
+        ),
+        tokens=alive[hit.index],
+        last_expires_at=last,
+    )
+
+
+@rule(
+    "INV004",
+    "owner-mismatch",
+    Severity.HIGH,
+    summary="The token belongs to another organization than the one that was asked.",
+    rationale="Somebody else's token in this list means that one organization holds rights over another's badges.",
+    remediation="Ask Credly's support why this token is listed here; check the organization's id in the configuration.",
+    controls=MISPLACED,
+)
+def owner_mismatch(facts: Facts, _: Options) -> Flags:
+    tokens = facts.tokens
+    asked = tokens["organization_id"].astype("string")
+    foreign = (tokens["owner_id"].str.lower() != asked.str.lower()).fillna(value=False).to_numpy(dtype=bool)
+    hit = tokens.loc[foreign & facts.unexpired, ["owner_id", "owner_type"]]
+    kind = pd.Series(np.where(hit["owner_type"].isna(), "owner", hit["owner_type"]), index=hit.index, dtype="string")
+    return flag(
+        hit,
+        sentence("Belongs to another {kind} than the organization asked.", kind=kind),
+        owner_id=hit["owner_id"],
+        owner_type=hit["owner_type"],
+    )

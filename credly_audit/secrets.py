@@ -1,0 +1,203 @@
+"""Where a secret is kept, and how it is carried: `env:NAME`, `file:PATH`, `exec:COMMAND`; never in the open."""
+
+import hmac
+import logging
+import os
+import shlex
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, NoReturn
+
+from credly_audit.errors import ConfigurationError, UsageError
+
+if TYPE_CHECKING:
+    from credly_audit.config.settings import Organization, Settings
+
+log = logging.getLogger(__name__)
+
+KINDS = ("env", "file", "exec")
+
+PATIENCE = 30.0
+"""Seconds that a program gets to hand a secret over."""
+
+AT_ONCE = 8
+
+
+class Secret:
+    """A value that shows itself only to who asks for it by name."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not written down")
+
+
+class SecretError(UsageError):
+    """A secret could not be had; the text names the reference, never a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Why an organization's credential could not be had."""
+
+    reason: str
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text says where a secret is, rather than being one."""
+    kind, colon, place = text.partition(":")
+    return kind in KINDS and bool(colon) and bool(place.strip())
+
+
+def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
+    """The secret that a reference names, without the white space and the colon that people paste with it.
+
+    SecretError, naming the reference's kind and place, where there is none. Relative paths begin at `folder`.
+    """
+    kind, _, place = reference.partition(":")
+    value = {"env": _from_environment, "file": _from_file, "exec": _from_program}[kind](place.strip(), folder, environ)
+    value = value.strip().removesuffix(":").strip()
+    if not value:
+        raise SecretError(f"{_named(reference)} is empty")
+    return Secret(value)
+
+
+def _named(reference: str) -> str:
+    """The reference as it may be shown: of a command, the program alone."""
+    kind, _, place = reference.partition(":")
+    return f"exec:{place.split()[0]}" if kind == "exec" else reference
+
+
+def _from_environment(name: str, _folder: Path, environ: Mapping[str, str]) -> str:
+    if name not in environ:
+        raise SecretError(f"env:{name} is not set")
+    return environ[name]
+
+
+def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> str:
+    path = folder / Path(name).expanduser()
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SecretError(f"file:{name} is not text in UTF-8") from None
+    except OSError as error:
+        raise SecretError(f"file:{name} cannot be read ({error.strerror})") from None
+
+
+def _from_program(command: str, folder: Path, environ: Mapping[str, str]) -> str:
+    """What the program prints. It gets no shell and no input; what it says on standard error is not shown."""
+    began = monotonic()
+    try:
+        words = shlex.split(command)
+        done = subprocess.run(  # noqa: S603 - the configuration's author chose the program; there is no shell
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=PATIENCE,
+            cwd=folder,
+            env=dict(environ),
+            check=False,
+        )
+    except ValueError:
+        raise SecretError("exec: the command's quotes do not match") from None
+    except subprocess.TimeoutExpired:
+        raise SecretError(f"exec:{words[0]} gave nothing within {PATIENCE:.0f} seconds") from None
+    except OSError as error:
+        raise SecretError(f"exec:{words[0]} cannot be run ({error.strerror})") from None
+    if done.returncode != 0:
+        took = monotonic() - began
+        raise SecretError(f"exec:{words[0]} ended with exit status {done.returncode} after {took:.1f} seconds")
+    return done.stdout.decode("utf-8", "replace")
+
+
+def fingerprint_key(settings: "Settings", folder: Path, environ: Mapping[str, str]) -> Secret | None:
+    """The key of `[privacy] fingerprint_key`; ConfigurationError where it cannot be had."""
+    reference = settings.privacy.fingerprint_key
+    if reference is None:
+        return None
+    try:
+        return read(reference, folder, environ)
+    except SecretError as error:
+        raise ConfigurationError([f"[privacy] fingerprint_key: {error}"]) from None
+
+
+def credentials(
+    organizations: "tuple[Organization, ...]", folder: Path, environ: Mapping[str, str]
+) -> dict[str, Secret | Unavailable]:
+    """The credential of each organization by its id; each reference is read once, programs some at a time.
+
+    ConfigurationError naming every `env:` and `file:` secret that is missing, unless `[defaults]` made its name: that,
+    and a program that fails, makes the organization unavailable, and the others go on.
+    """
+    outcomes = _all_read({each.token for each in organizations if each.token}, folder, environ)
+    found: dict[str, Secret | Unavailable] = {}
+    missing: list[str] = []
+    for each in organizations:
+        outcome = outcomes[each.token or ""]
+        if isinstance(outcome, Secret):
+            found[each.id] = outcome
+        elif each.from_defaults or (each.token or "").startswith("exec:"):
+            found[each.id] = Unavailable(f"its credential could not be had: {outcome}")
+        else:
+            missing.append(f"{each.file}:{each.line}: {each.called}: {outcome}; set it, or mend `token`")
+    if missing:
+        raise ConfigurationError(missing)
+    _say_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
+    _warn_of_readable([each.token for each in organizations if each.token], folder)
+    return found
+
+
+def _all_read(references: set[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
+    def outcome(reference: str) -> Secret | SecretError:
+        try:
+            return read(reference, folder, environ)
+        except SecretError as error:
+            return error
+
+    programs = sorted(reference for reference in references if reference.startswith("exec:"))
+    outcomes = {reference: outcome(reference) for reference in references if reference not in programs}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting: dict[str, Future[Secret | SecretError]] = {each: pool.submit(outcome, each) for each in programs}
+        return outcomes | {reference: future.result() for reference, future in waiting.items()}
+
+
+def _say_failures(reasons: list[str]) -> None:
+    for reason, many in Counter(reasons).items():
+        log.warning("%s (%d organization%s)", reason, many, "" if many == 1 else "s")
+
+
+def _warn_of_readable(references: list[str], folder: Path) -> None:
+    names = [reference.partition(":")[2] for reference in dict.fromkeys(references) if reference.startswith("file:")]
+    open_to_all = [name for name in names if _others_may_read(folder / Path(name).expanduser())]
+    if open_to_all:
+        rest = f" and {len(open_to_all) - 1} more" if len(open_to_all) > 1 else ""
+        log.warning("others may read file:%s%s; `chmod 600` keeps a secret to its owner", open_to_all[0], rest)
+
+
+def _others_may_read(path: Path) -> bool:
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & 0o077)
+    except OSError:
+        return False

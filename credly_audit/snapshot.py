@@ -1,0 +1,187 @@
+"""The frames that the collector fills and the rules read, and the one file that they are kept in.
+
+A snapshot file is a zip of `header.json` and a Parquet file for each frame. It holds no token's value,
+only fingerprints.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from credly_audit.errors import UsageError
+from credly_audit.files import written_whole
+
+FORMAT = "credly-audit-snapshot"
+FORMAT_VERSION = 1
+
+INSTANT = "datetime64[us, UTC]"
+
+TOKENS = {
+    "organization_id": "category",
+    "organization_name": "string",
+    "token_id": "string",
+    "fingerprint": "string",
+    "description": "string",
+    "secrets_in_description": "Int16",
+    "read_enabled": "boolean",
+    "write_enabled": "boolean",
+    "delete_enabled": "boolean",
+    "created_at": INSTANT,
+    "expires_at": INSTANT,
+    "date_faults": "string",
+    "owner_id": "string",
+    "owner_name": "string",
+    "owner_type": "string",
+    "is_audit_credential": "bool",
+}
+
+ORGANIZATIONS = {
+    "organization_id": "string",
+    "name": "string",
+    "status": "string",
+    "reason": "string",
+    "tokens": "Int64",
+    "total_count": "Int64",
+    "pages": "Int64",
+    "requests": "Int64",
+    "retries": "Int64",
+    "seconds": "float64",
+    "credential_kind": "string",
+    "credential_fingerprint": "string",
+    "credential_expires_at": INSTANT,
+    "contact": "string",
+    "tags": "string",
+}
+
+STATUSES = ("complete", "truncated", "unverified", "mismatch", "failed")
+
+FRAMES = {"tokens": TOKENS, "organizations": ORGANIZATIONS}
+
+
+def conform(columns: pd.DataFrame | dict[str, Any], dtypes: dict[str, str]) -> pd.DataFrame:
+    """A frame of exactly the columns and dtypes of `dtypes`, in that order; a column that is lacking is all null.
+
+    Raises ValueError or TypeError where a column cannot be had in its dtype.
+    """
+    frame = pd.DataFrame(columns)
+    typed = {}
+    for name, dtype in dtypes.items():
+        column = frame[name] if name in frame else pd.Series(None, index=frame.index, dtype=object)
+        if dtype == "bool":
+            column = column.astype("boolean").fillna(value=False)
+        typed[name] = pd.to_datetime(column, utc=True).astype(dtype) if dtype == INSTANT else column.astype(dtype)
+    return pd.DataFrame(typed, index=frame.index).reset_index(drop=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a snapshot says of itself. Instants are aware and in UTC."""
+
+    collected_at: datetime
+    tool_version: str
+    base_url: str
+    fingerprint_key: str | None
+    """The fingerprint of the key under which values were fingerprinted; None: plain SHA-256."""
+    organizations_asked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one collection saw: `tokens` (columns TOKENS, a row a token) and `organizations` (ORGANIZATIONS)."""
+
+    header: Header
+    tokens: pd.DataFrame
+    organizations: pd.DataFrame
+
+    def write(self, path: Path) -> None:
+        """Write one file, mode 0600, whole or not at all; the same snapshot makes the same bytes."""
+        head = asdict(self.header) | {"format": FORMAT, "format_version": FORMAT_VERSION}
+        head["collected_at"] = self.header.collected_at.isoformat()
+        with written_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("header.json"), json.dumps(head, indent=1, ensure_ascii=False))
+            for name in FRAMES:
+                table = io.BytesIO()
+                frame = pa.Table.from_pandas(getattr(self, name), preserve_index=False)
+                pq.write_table(frame, table, compression="zstd")
+                archive.writestr(zipfile.ZipInfo(f"{name}.parquet"), table.getvalue())
+
+    def only(self, organizations: Collection[str]) -> "Snapshot":
+        """The part of it that holds these organizations."""
+        wanted = list(organizations)
+        frames = (
+            conform(frame[frame["organization_id"].isin(wanted)], FRAMES[name])
+            for name, frame in (("tokens", self.tokens), ("organizations", self.organizations))
+        )
+        return Snapshot(replace(self.header, organizations_asked=tuple(wanted)), *frames)
+
+    @classmethod
+    def read(cls, path: Path) -> "Snapshot":
+        """Read what `write` wrote; UsageError, in one line, for a file that is missing, damaged or of another kind."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                head = json.loads(archive.read("header.json"))
+                if head["format"] != FORMAT:
+                    raise KeyError(FORMAT)
+                if head["format_version"] != FORMAT_VERSION:
+                    raise UsageError(
+                        f"{path}: a snapshot of format {head['format_version']}; this version reads {FORMAT_VERSION}: "
+                        "use the version of credly-audit that wrote it, or collect again"
+                    )
+                frames = {
+                    name: conform(pq.read_table(io.BytesIO(archive.read(f"{name}.parquet"))).to_pandas(), dtypes)
+                    for name, dtypes in FRAMES.items()
+                }
+            header = Header(
+                collected_at=datetime.fromisoformat(head["collected_at"]).astimezone(UTC),
+                tool_version=head["tool_version"],
+                base_url=head["base_url"],
+                fingerprint_key=head["fingerprint_key"],
+                organizations_asked=tuple(head["organizations_asked"]),
+            )
+        except OSError as error:
+            raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, pa.ArrowException) as error:
+            raise UsageError(
+                f"{path}: not a snapshot of credly-audit, or damaged ({type(error).__name__}); collect again"
+            ) from None
+        return cls(header, frames["tokens"], frames["organizations"])
+
+
+def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
+    """Several collectors' snapshots as one; keys are the files' names, for the message.
+
+    UsageError where an organization stands in two of them, or where they fingerprint under different keys.
+    """
+    first, *others = snapshots.values()
+    if not others:
+        return first
+    seen: dict[str, str] = {}
+    for name, snapshot in snapshots.items():
+        if snapshot.header.fingerprint_key != first.header.fingerprint_key:
+            raise UsageError(f"{name}: fingerprinted under another key than the first; they cannot be compared")
+        for organization in snapshot.organizations["organization_id"]:
+            if organization in seen:
+                raise UsageError(f"{name}: organization {organization} is in {seen[organization]} too; give it once")
+            seen[organization] = name
+    headers = [snapshot.header for snapshot in snapshots.values()]
+    return Snapshot(
+        replace(
+            first.header,
+            collected_at=max(header.collected_at for header in headers),
+            base_url=", ".join(dict.fromkeys(header.base_url for header in headers)),
+            organizations_asked=tuple(seen),
+        ),
+        *(
+            conform(pd.concat([getattr(snapshot, name) for snapshot in snapshots.values()], ignore_index=True), dtypes)
+            for name, dtypes in FRAMES.items()
+        ),
+    )

@@ -1,0 +1,258 @@
+"""Every rule's definition again, in plain words and one row at a time: what the vectorised rules are held against.
+
+Each function takes the tokens of all organizations as dictionaries (and the organizations) and returns what it flags:
+{(token's position or None, organization's position): severity}.
+"""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.build import AS_OF
+
+Row = dict[str, Any]
+Flagged = dict[tuple[int | None, int], str]
+
+DAY = timedelta(days=1)
+NEXT_AUDIT = 35 * DAY
+PLACEHOLDERS = {"test", "testing", "token", "new token", "api token", "a new token for use", "default", "temp", "tmp"}
+PLACEHOLDERS |= {"todo", "tbd", "n/a", "none", "null", "asdf", "foo", "bar", "example", "untitled"}
+PURPOSES = [("(?i)report|dashboard", {"read"}), ("(?i)issuer", {"read", "write"})]
+YEAR = re.compile(r"(?<![\w-])(?:19|20)[0-9]{2}(?![\w-])", re.ASCII)
+
+
+def invisible(text: str | None) -> bool:
+    return text is None or all(c.isspace() or unicodedata.category(c) in {"Cf", "Cc", "Zs", "Mn"} for c in text)
+
+
+def expired(token: Row) -> bool:
+    return token["expires_at"] is not None and token["expires_at"] <= AS_OF
+
+
+def may(token: Row) -> set[str]:
+    return {name for name in ("read", "write", "delete") if token[f"{name}_enabled"]}
+
+
+def could(token: Row) -> set[str]:
+    return {name for name in ("read", "write", "delete") if token[f"{name}_enabled"] is not False}
+
+
+def matching(token: Row) -> list[set[str]]:
+    text = token["description"]
+    return [allow for pattern, allow in PURPOSES if text is not None and re.search(pattern, text)]
+
+
+def approved(token: Row) -> bool:
+    return any(could(token) <= allow for allow in matching(token))
+
+
+def rotated(token: Row) -> datetime | None:
+    created, expires = token["created_at"], token["expires_at"]
+    if created and expires and created + DAY < expires - 180 * DAY <= AS_OF:
+        return expires - 180 * DAY
+    return created
+
+
+def placeholder(token: Row) -> bool:
+    words = " ".join(token["description"].lower().split())
+    while words and words not in PLACEHOLDERS and unicodedata.category(words[-1])[0] in "NPSZ":
+        words = words[:-1]
+    return words in PLACEHOLDERS
+
+
+def per_token(judge: Callable[[Row], str | bool | None], *, all_tokens: bool = False) -> Callable[..., Flagged]:
+    def flagged(tokens: list[Row], organizations: list[Row]) -> Flagged:
+        places = [row["organization_id"] for row in organizations]
+        found = {}
+        for position, token in enumerate(tokens):
+            severity = judge(token) if all_tokens or not expired(token) else None
+            if severity:
+                found[position, places.index(token["organization_id"])] = severity
+        return found
+
+    return flagged
+
+
+def per_organization(judge: Callable[[list[Row], Row], str | bool | None]) -> Callable[..., Flagged]:
+    def flagged(tokens: list[Row], organizations: list[Row]) -> Flagged:
+        found = {}
+        for place, row in enumerate(organizations):
+            its = [each for each in tokens if each["organization_id"] == row["organization_id"] and not expired(each)]
+            severity = judge(its, row)
+            if severity:
+                found[None, place] = severity
+        return found
+
+    return flagged
+
+
+def exp001(token: Row) -> str | None:
+    if not expired(token):
+        return None
+    return "high" if AS_OF - token["expires_at"] <= NEXT_AUDIT else "medium"
+
+
+def exp002(token: Row) -> str | None:
+    ahead = token["expires_at"] - AS_OF if token["expires_at"] else None
+    if ahead is None or ahead > 60 * DAY:
+        return None
+    return "high" if ahead <= NEXT_AUDIT else "medium"
+
+
+def exp003(token: Row) -> str | None:
+    return "high" if token["expires_at"] is None and "expires_at" not in (token["date_faults"] or "") else None
+
+
+def exp004(token: Row) -> str | None:
+    return "high" if token["expires_at"] and token["expires_at"] - AS_OF > 181 * DAY else None
+
+
+def exp005(token: Row) -> str | None:
+    return "medium" if rotated(token) and AS_OF - rotated(token) > 180 * DAY else None
+
+
+def exp006(token: Row) -> str | None:
+    created, expires = token["created_at"], token["expires_at"]
+    ahead = created and created > AS_OF + DAY
+    backwards = created and expires and expires <= created
+    return "medium" if ahead or backwards or token["date_faults"] else None
+
+
+def prm001(token: Row) -> str | None:
+    return "high" if may(token) == {"read", "write", "delete"} and not approved(token) else None
+
+
+def prm002(token: Row) -> str | None:
+    return "medium" if "delete" in may(token) and len(may(token)) < 3 and not approved(token) else None
+
+
+def prm003(token: Row) -> str | None:
+    return "low" if "write" in may(token) and "delete" not in may(token) and not approved(token) else None
+
+
+def prm004(token: Row) -> str | None:
+    allowed = matching(token)
+    return "high" if allowed and not any(may(token) <= allow for allow in allowed) else None
+
+
+def prm005(token: Row) -> str | None:
+    return "low" if not could(token) else None
+
+
+def prm006(tokens: list[Row], _: Row) -> str | None:
+    privileged = [token for token in tokens if may(token) & {"write", "delete"} and not approved(token)]
+    return "medium" if len(privileged) > 3 else None
+
+
+def prm007(token: Row) -> str | None:
+    return "low" if may(token) != could(token) else None
+
+
+def doc001(token: Row) -> str | None:
+    if not invisible(token["description"]):
+        return None
+    return "high" if may(token) & {"write", "delete"} else "medium"
+
+
+def doc002(token: Row) -> str | None:
+    return "low" if not invisible(token["description"]) and placeholder(token) else None
+
+
+def doc003(token: Row) -> str | None:
+    if invisible(token["description"]) or placeholder(token):
+        return None
+    text = token["description"].strip()
+    unspaced = any("一" <= letter <= "鿿" or "ก" <= letter <= "๛" or "ぁ" <= letter <= "ヿ" for letter in text)
+    return "low" if len(text) < 10 or (len(text.split()) < 2 and not unspaced) else None
+
+
+def doc004(token: Row) -> str | None:
+    text = token["description"]
+    return "medium" if not invisible(text) and not re.search("team", text) else None
+
+
+def doc005(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    def key(token: Row) -> tuple[str, str]:
+        return token["organization_id"], " ".join(token["description"].lower().split())
+
+    described = [token for token in tokens if not expired(token) and not invisible(token["description"])]
+    many = Counter(key(token) for token in described)
+
+    def shared(token: Row) -> str | None:
+        return "low" if not invisible(token["description"]) and many[key(token)] > 1 else None
+
+    return per_token(shared)(tokens, organizations)
+
+
+def doc006(token: Row) -> str | None:
+    return "critical" if (token["secrets_in_description"] or 0) > 0 else None
+
+
+def doc007(token: Row) -> str | None:
+    years = [int(year) for year in YEAR.findall(token["description"] or "")]
+    return "low" if years and rotated(token) and max(years) < rotated(token).year else None
+
+
+def inv001(tokens: list[Row], _: Row) -> str | None:
+    return "low" if len(tokens) > 10 else None
+
+
+def inv002(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    many = Counter(token["fingerprint"] for token in tokens if token["fingerprint"])
+    shared = per_token(lambda token: "high" if many[token["fingerprint"]] > 1 else None, all_tokens=True)
+    return shared(tokens, organizations)
+
+
+def inv003(tokens: list[Row], organization: Row) -> str | None:
+    if organization["status"] != "complete" or not tokens:
+        return None
+    return "medium" if all(each["expires_at"] and each["expires_at"] - AS_OF <= 14 * DAY for each in tokens) else None
+
+
+def inv004(token: Row) -> str | None:
+    return "high" if token["owner_id"] and token["owner_id"] != token["organization_id"] else None
+
+
+def status(wanted: str, severity: str) -> Callable[..., Flagged]:
+    return per_organization(lambda _, organization: severity if organization["status"] == wanted else None)
+
+
+def cov005(_: list[Row], organization: Row) -> str | None:
+    expires = organization["credential_expires_at"]
+    return "high" if expires and expires - AS_OF <= NEXT_AUDIT else None
+
+
+RULES: dict[str, Callable[..., Flagged]] = {
+    "EXP001": per_token(exp001, all_tokens=True),
+    "EXP002": per_token(exp002),
+    "EXP003": per_token(exp003),
+    "EXP004": per_token(exp004),
+    "EXP005": per_token(exp005),
+    "EXP006": per_token(exp006, all_tokens=True),
+    "PRM001": per_token(prm001),
+    "PRM002": per_token(prm002),
+    "PRM003": per_token(prm003),
+    "PRM004": per_token(prm004),
+    "PRM005": per_token(prm005),
+    "PRM006": per_organization(prm006),
+    "PRM007": per_token(prm007),
+    "DOC001": per_token(doc001),
+    "DOC002": per_token(doc002),
+    "DOC003": per_token(doc003),
+    "DOC004": per_token(doc004),
+    "DOC005": doc005,
+    "DOC006": per_token(doc006, all_tokens=True),
+    "DOC007": per_token(doc007),
+    "INV001": per_organization(inv001),
+    "INV002": inv002,
+    "INV003": per_organization(inv003),
+    "INV004": per_token(inv004),
+    "COV001": status("truncated", "high"),
+    "COV002": status("unverified", "medium"),
+    "COV003": status("mismatch", "high"),
+    "COV004": status("failed", "high"),
+    "COV005": per_organization(cov005),
+}

@@ -1,0 +1,121 @@
+"""A snapshot is one file, read back as it was, and refused in one line where it is not one."""
+
+import json
+import zipfile
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credly_audit.errors import UsageError
+from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Snapshot, conform, merged
+from tests.build import ACME, AS_OF, BETA, organization, snapshot, token
+
+texts = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"description": texts, "owner_name": texts, "read_enabled": st.none()}), max_size=5)
+)
+@settings(max_examples=25, deadline=None)
+def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]) -> None:
+    path = tmp_path_factory.mktemp("snapshot") / "it.snapshot"
+    written = snapshot([token(number, **row) for number, row in enumerate(rows)])
+
+    written.write(path)
+    read = Snapshot.read(path)
+
+    assert read.header == written.header
+    pd.testing.assert_frame_equal(read.tokens, written.tokens, check_categorical=False)
+    pd.testing.assert_frame_equal(read.organizations, written.organizations)
+    assert {name: str(dtype) for name, dtype in read.tokens.dtypes.items()} == TOKENS
+    assert {name: str(dtype) for name, dtype in read.organizations.dtypes.items()} == ORGANIZATIONS
+
+
+def test_it_is_for_its_owner_alone_and_the_same_bytes_each_time(tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+
+    snapshot([token(1)]).write(one)
+    snapshot([token(1)]).write(two)
+
+    assert one.stat().st_mode & 0o777 == 0o600
+    assert one.read_bytes() == two.read_bytes()
+
+
+def damaged(path: Path) -> None:
+    snapshot([token(1)]).write(path)
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def foreign_zip(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("header.json", json.dumps({"format": "another"}))
+
+
+def another_version(path: Path) -> None:
+    snapshot([token(1)]).write(path)
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read("header.json"))
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["header.json"] = json.dumps(head | {"format_version": 99}).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def scrambled_frame(path: Path) -> None:
+    snapshot([token(1)]).write(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["tokens.parquet"] = b"PAR1 and nothing more PAR1"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (damaged, "not a snapshot of credly-audit, or damaged"),
+        (foreign_zip, "not a snapshot of credly-audit, or damaged"),
+        (scrambled_frame, "not a snapshot of credly-audit, or damaged"),
+        (another_version, "a snapshot of format 99; this version reads 1"),
+        (lambda path: path.write_text("hello"), "not a snapshot of credly-audit, or damaged"),
+        (lambda path: path.write_bytes(b""), "not a snapshot of credly-audit, or damaged"),
+        (lambda _path: None, "cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_in_one_line(tmp_path: Path, spoil: object, said: str) -> None:
+    path = tmp_path / "it.snapshot"
+    assert callable(spoil)
+    spoil(path)
+
+    with pytest.raises(UsageError) as refused:
+        Snapshot.read(path)
+    assert said in str(refused.value)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_several_collectors_snapshots_are_one() -> None:
+    together = merged({"a": snapshot([token(1)]), "b": snapshot([token(2, BETA)], [organization(BETA)])})
+
+    assert list(together.organizations["organization_id"]) == [ACME, BETA]
+    assert list(together.tokens["organization_id"]) == [ACME, BETA]
+    assert together.header.organizations_asked == (ACME, BETA)
+
+
+def test_an_organization_in_two_snapshots_is_refused() -> None:
+    with pytest.raises(UsageError, match=f"b: organization {ACME} is in a too"):
+        merged({"a": snapshot([token(1)]), "b": snapshot([token(1)])})
+
+
+def test_a_column_that_is_lacking_is_null_and_instants_are_utc() -> None:
+    frame = conform({"token_id": ["a"], "created_at": [AS_OF + timedelta(microseconds=1)]}, TOKENS)
+
+    assert frame.loc[0, "created_at"] == pd.Timestamp("2026-11-23T00:00:00.000001Z")
+    assert frame["description"].isna().all()
+    assert not frame["is_audit_credential"].any()
