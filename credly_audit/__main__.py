@@ -1,0 +1,5 @@
+"""`python -m credly_audit`."""
+
+from credly_audit.cli.main import main
+
+main()

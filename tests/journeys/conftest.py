@@ -1,0 +1,69 @@
+"""The command as people run it, in a folder of its own, against a sandbox of its own."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from credly_audit.cli.main import outcome
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import Organization, World, made_up_organization
+from tests.build import AS_OF
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Run a command in this process, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    for name in list(os.environ):
+        if name.startswith("CREDLY"):
+            monkeypatch.delenv(name)
+
+    def run(*arguments: object) -> Outcome:
+        capfd.readouterr()
+        code = outcome([str(argument) for argument in arguments])
+        sys.stdout.flush()
+        said = capfd.readouterr()
+        return Outcome(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Two sound organizations with three tokens each."""
+    world = World(
+        [made_up_organization(name, now=AS_OF, tokens=3, name=name) for name in ("Acme", "Beta")], as_of=AS_OF
+    )
+    with Sandbox(world, now=AS_OF) as served:
+        yield served
+
+
+def configure(
+    folder: Path, sandbox: Sandbox, organizations: Sequence[Organization] | None = None, extra: str = ""
+) -> Path:
+    """A configuration for the organizations of the sandbox, its secrets in files."""
+    parts = [f'[api]\nbase_url = "{sandbox.base_url}"\ntimeout = 2\n{extra}']
+    for number, each in enumerate(organizations or sandbox.world.organizations):
+        secret = folder / f"secret-{number}"
+        secret.write_text(each.auditor.token)
+        secret.chmod(0o600)
+        parts.append(f'[[organizations]]\nid = "{each.id}"\nname = "{each.name}"\ntoken = "file:{secret.name}"\n')
+    path = folder / "credly-audit.toml"
+    path.write_text("\n".join(parts))
+    return path

@@ -1,0 +1,217 @@
+"""The main job as its users run it: reports, verdicts, exit codes, what is said and where."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.snapshot import Snapshot
+from tests.journeys.conftest import Command, configure
+
+JSON_ONLY = ("--format", "json")
+AS_OF_DATE = "2026-11-23"
+
+
+def report(folder: Path, name: str = f"credly-audit-{AS_OF_DATE}.json") -> dict[str, object]:
+    content: dict[str, object] = json.loads((folder / "reports" / name).read_text())
+    return content
+
+
+def test_a_sound_organization_passes(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
+
+    assert done.code == 0
+    assert done.out.startswith("Pass: 6 tokens of 2 organizations, all seen, none breaks policy.")
+    assert report(tmp_path)["verdict"] == {
+        "outcome": "pass",
+        "exit_code": 0,
+        "violations": 0,
+        "not_seen": [],
+        "broken_rules": {},
+    }
+
+
+def test_a_violation_fails_and_the_gate_can_be_moved(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+    sandbox.world.organizations[0].tokens[1].description = None
+
+    assert credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY).code == 0
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--fail-on", "DOC")
+    assert done.code == 1
+    assert done.out.startswith("Violations: 1 finding breaks policy.")
+
+
+def test_one_organization_that_fails_is_named_and_harms_no_other(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    beta = sandbox.world.organizations[1]
+    beta.faults = ["status=401"]
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
+
+    assert done.code == 3
+    assert "1 of 2 organizations were not fully seen" in done.out
+    assert "Beta: failed: 401: the credential of Beta was refused: expired, revoked, or of the other" in done.out
+    verdict = report(tmp_path)["verdict"]
+    assert isinstance(verdict, dict)
+    assert verdict["not_seen"] == [beta.id]
+    assert credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--allow-partial").code == 0
+
+
+def test_without_formats_there_are_html_xlsx_and_json_beside_the_snapshot(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+
+    assert credly_audit("run", "--as-of", AS_OF_DATE).code == 0
+
+    made = sorted(path.name for path in (tmp_path / "reports").iterdir())
+    assert made == [f"credly-audit-{AS_OF_DATE}.{suffix}" for suffix in ("html", "json", "snapshot", "xlsx")]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "reports").iterdir()} == {0o600}
+
+
+def test_an_earlier_audits_files_are_kept_unless_they_may_be_replaced(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    asked = ("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
+    credly_audit(*asked)
+    first = (tmp_path / "reports" / f"credly-audit-{AS_OF_DATE}.json").read_bytes()
+
+    credly_audit(*asked)
+    credly_audit(*asked)
+
+    made = sorted(path.name for path in (tmp_path / "reports").glob("*.json"))
+    assert len(made) == 3
+    assert all(re.fullmatch(rf"credly-audit-{AS_OF_DATE}(-\d{{6}}(-\d)?)?\.json", name) for name in made)
+    assert (tmp_path / "reports" / f"credly-audit-{AS_OF_DATE}.json").read_bytes() == first
+    credly_audit(*asked, "--overwrite")
+    assert len(list((tmp_path / "reports").glob("*.json"))) == 3
+
+
+def test_a_subset_is_audited_and_says_so_in_its_names(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+    acme = sandbox.world.organizations[0]
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--organization", acme.id.upper())
+
+    assert done.code == 0
+    assert {asked.organization_id for asked in sandbox.requests} == {acme.id}
+    assert (tmp_path / "reports" / f"credly-audit-{AS_OF_DATE}-subset.json").exists()
+
+
+def test_a_report_on_standard_output_is_alone_there(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, "--output", "json=-")
+
+    assert json.loads(done.out)["verdict"]["outcome"] == "pass"
+    assert "Pass: 6 tokens" in done.err
+    assert not (tmp_path / "reports").exists()
+
+
+def test_what_was_collected_is_judged_again_offline(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+    assert credly_audit("collect", "-o", "today.snapshot").code == 0
+    asked = len(sandbox.requests)
+
+    done = credly_audit("check", "today.snapshot", "--as-of", "2027-09-01", "--output", "json=later.json")
+
+    assert len(sandbox.requests) == asked
+    assert done.code == 1
+    assert json.loads((tmp_path / "later.json").read_text())["summary"]["by_rule"]["EXP001"] == 6
+    assert (tmp_path / "today.snapshot").stat().st_mode & 0o777 == 0o600
+
+
+def test_check_needs_no_configuration_and_judges_at_the_collection(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, sandbox)
+    credly_audit("collect", "-o", "today.snapshot")
+    config.unlink()
+
+    done = credly_audit("check", "today.snapshot", "--output", "json=-")
+
+    found = json.loads(done.out)
+    assert found["as_of"] == found["collected_at"]
+
+
+def test_several_collectors_snapshots_are_judged_together(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    ids = [organization.id for organization in sandbox.world.organizations]
+    for each in ids:
+        credly_audit("collect", "-o", f"{each}.snapshot", "--organization", each)
+
+    done = credly_audit("check", *(f"{each}.snapshot" for each in ids), "--output", "json=-")
+
+    assert [row["organization_id"] for row in json.loads(done.out)["organizations"]] == ids
+    again = credly_audit("check", f"{ids[0]}.snapshot", f"{ids[0]}.snapshot", "--output", "json=-")
+    assert again.code == 0
+
+
+def test_collect_ends_with_3_where_something_was_not_seen(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    sandbox.world.organizations[0].faults = ["status=403"]
+
+    done = credly_audit("collect", "-o", "today.snapshot")
+
+    assert done.code == 3
+    assert "Acme: failed" in done.out
+    assert set(Snapshot.read(tmp_path / "today.snapshot").organizations["status"]) == {"failed", "complete"}
+
+
+def test_quiet_says_nothing_when_all_is_well(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--quiet")
+
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+def test_the_log_can_be_json_lines(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--log-format", "json", "--verbose")
+
+    records = [json.loads(line) for line in done.err.splitlines()]
+    assert {"time", "level", "message"} <= set(records[0])
+    assert any("GET /organizations/" in record["message"] for record in records)
+
+
+def test_an_option_can_be_an_environment_variable(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(tmp_path, sandbox)
+    monkeypatch.setenv("CREDLY_AUDIT_RUN_FORMAT", "json")
+    monkeypatch.setenv("CREDLY_AUDIT_RUN_AS_OF", AS_OF_DATE)
+
+    assert credly_audit("run").code == 0
+    assert report(tmp_path)["as_of"] == "2026-11-23T00:00:00Z"
+
+
+def test_the_demo_shows_the_whole_job(credly_audit: Command, tmp_path: Path) -> None:
+    done = credly_audit("demo")
+
+    assert done.code == 0
+    assert "Incomplete: 5 of 9 organizations were not fully seen." in done.out
+    assert "A real run would have ended with exit code 3" in done.out
+    assert {path.suffix for path in (tmp_path / "credly-audit-demo").iterdir()} >= {".html", ".xlsx", ".json"}
+
+
+def test_every_rule_that_judges_alone_is_at_work_in_the_demo(credly_audit: Command, tmp_path: Path) -> None:
+    credly_audit("demo")
+    [path] = (tmp_path / "credly-audit-demo").glob("*.json")
+
+    by_rule = json.loads(path.read_text())["summary"]["by_rule"]
+    silent = {rule for rule, many in by_rule.items() if not many and rule[:3] in {"EXP", "PRM", "DOC", "COV"}}
+    assert not silent
+    assert all(by_rule[rule] for rule in ("INV001", "INV002", "INV003", "INV004"))
