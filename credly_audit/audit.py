@@ -1,15 +1,17 @@
 """Judges a snapshot by a policy: the findings, and a verdict that never calls clean what was not seen."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from credly_audit.errors import BrokenRule, ExitCode
-from credly_audit.findings import NO_FINDINGS, Findings, compact
+from credly_audit.decisions.outcome import COVERAGE, Decisions, applied
+from credly_audit.errors import ExitCode
+from credly_audit.findings import Findings
+from credly_audit.flagging import Flagging
 from credly_audit.policy import Policy
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
@@ -21,7 +23,7 @@ LIFETIME = timedelta(days=180)
 
 AUDITED_TOKENS = TOKENS | {"last_rotated_at": INSTANT, "rotation_evidence": "string"}
 
-COVERAGE_RULES = frozenset({"COV001", "COV002", "COV003", "COV004"})
+COVERAGE_RULES = frozenset(COVERAGE.values())
 """What they flag has a gate of its own and never counts for `--fail-on`."""
 
 Outcome = Literal["pass", "violations", "incomplete"]
@@ -37,12 +39,16 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the audit ends; `violations` is how many findings the gate counts, `not_seen` the organizations' ids."""
+    """How the audit ends; `violations` is how many findings the gate counts, `not_seen` the organizations' ids.
+
+    `accepted` are those of `not_seen` that a waiver covers: they are not seen, but do not make the audit incomplete.
+    """
 
     outcome: Outcome
     exit_code: ExitCode
     violations: int
     not_seen: tuple[str, ...]
+    accepted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Places:
         """The file and the line, from 1 on."""
         return self.organizations.get(organization_id, (self.snapshot, 1))
 
+
+NO_DECISIONS = Decisions()
 
 NOWHERE = Places()
 """Where no file is known."""
@@ -83,6 +91,18 @@ class Audit:
     verdict: Verdict
     broken: Mapping[str, str]
     places: Places = NOWHERE
+    decisions: Decisions = NO_DECISIONS
+
+    @property
+    def unaudited(self) -> list[str]:
+        """Organizations (ids) that the register names, but neither this snapshot nor the configuration does."""
+        register = self.policy.register
+        known = {*self.organizations["organization_id"].str.lower(), *self.policy.configured}
+        return (
+            []
+            if register is None
+            else [each for each in register.entries["organization_id"].unique() if each not in known]
+        )
 
     @property
     def organizations(self) -> pd.DataFrame:
@@ -110,39 +130,85 @@ def judge(
     organizations = snapshot.organizations
     tokens = with_rotation(snapshot.tokens, pd.Timestamp(as_of))
     tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
+    allowances = policy.allowances(tokens, organizations, as_of)
+    tokens["register_row"] = allowances.pop("register_row")
     facts = Facts(
-        pd.concat([tokens, policy.approvals(tokens)], axis=1),
+        pd.concat([tokens, allowances], axis=1),
         organizations,
         pd.Timestamp(as_of),
         pd.Timestamp(snapshot.header.collected_at),
         policy.settings.audit_every_days,
+        register=None if policy.register is None else policy.register.placed(tokens, organizations),
     )
-    broken: dict[str, str] = {}
-    parts: dict[str, pd.DataFrame] = {}
-    evidence: dict[str, pd.DataFrame] = {}
-    for rule in filter(policy.enabled, rules.values()):
-        try:
-            flags = rule.judge(facts, policy.options(rule))
-            parts[rule.id] = compact(rule, flags, policy.severity(rule), tokens, organizations)
-        except Exception as error:  # a rule is anybody's code: whatever it raises, what it would find is not known
-            if not skip_broken_rules:
-                raise BrokenRule(broken_rule(rule, error)) from error
-            broken[rule.id] = f"{type(error).__name__}: {error}"
-        else:
-            evidence[rule.id] = flags.evidence
-    frame = in_order(parts, policy, as_of)
-    findings = Findings(frame, evidence, tokens, organizations, rules)
+    flagging = Flagging(policy.variants(organizations), skip_broken_rules)
+    flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
+    decisions, frame = with_decisions(flagging, facts, policy, rules)
+    frame = in_order(frame.assign(owner=owners(frame, facts)), policy, as_of)
+    findings = Findings(frame, flagging.evidence, tokens, organizations, rules)
     violates = counted(frame, gate.fail_on)
-    verdict = decided(organizations, int(violates.sum()), gate, broken=bool(broken))
-    return Audit(snapshot, policy, gate, as_of, generated_at, tokens, findings, violates, verdict, broken, places)
-
-
-def broken_rule(rule: Rule, error: Exception) -> str:
-    """One line that names the rule, what it raised and the way round it."""
-    return (
-        f"rule {rule.id} ({rule.name}) is broken: {type(error).__name__}: {error}; nothing can be said of what it "
-        "would have found. --skip-broken-rules goes on without it, and the audit is then incomplete"
+    accepted = tuple(decisions.accepted)
+    verdict = decided(organizations, int(violates.sum()), gate, accepted, broken=bool(flagging.broken))
+    return Audit(
+        snapshot,
+        policy,
+        gate,
+        as_of,
+        generated_at,
+        tokens,
+        findings,
+        violates,
+        verdict,
+        flagging.broken,
+        places,
+        decisions,
     )
+
+
+def with_decisions(
+    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule]
+) -> tuple[Decisions, pd.DataFrame]:
+    """The decisions as they stand, and all findings with them: those on waivers past their date, too."""
+    outcome = applied(
+        flagging.together(),
+        facts.tokens,
+        facts.organizations,
+        policy.waivers,
+        policy.plans,
+        as_of=facts.as_of,
+        next_audit=policy.next_audit,
+        broken=flagging.broken,
+    )
+    lapsing = Flagging(flagging.variants, flagging.skip_broken_rules)
+    lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), replace(facts, lapses=outcome.lapses))
+    flagging.evidence |= lapsing.evidence
+    flagging.broken |= lapsing.broken
+    if not any(map(len, lapsing.parts.values())):
+        return outcome.decisions, outcome.findings
+    lapses = lapsing.together()
+    rule_ids = [*outcome.findings["rule_id"].cat.categories, *lapsing.parts]
+    frames = [
+        frame.assign(rule_id=frame["rule_id"].cat.set_categories(rule_ids)) for frame in (outcome.findings, lapses)
+    ]
+    frame = pd.concat(frames, ignore_index=True)
+    return outcome.decisions, frame.assign(
+        waived=frame["waived"].fillna(value=False).astype(bool),
+        waiver_id=frame["waiver_id"].astype(outcome.findings["waiver_id"].dtype),
+        plan_id=frame["plan_id"].astype(outcome.findings["plan_id"].dtype),
+    )
+
+
+def owners(frame: pd.DataFrame, facts: Facts) -> pd.Categorical:
+    """For each finding whom to ask: whom the rule says, else the token's owner in the register, else the contact."""
+    registered = facts.register_entries["owner"]
+    contacts = facts.organizations["contact"]
+    names = pd.concat([frame["owner"].dropna(), registered, contacts]).dropna().unique()
+    said, theirs, asked = (
+        pd.Categorical(each, categories=names).codes for each in (frame["owner"], registered, contacts)
+    )
+    rows = np.append(facts.tokens["register_row"].to_numpy(), -1)[frame["token_row"]]
+    codes = np.append(theirs, -1)[rows]
+    codes = np.where(codes < 0, asked[frame["organization_row"]], codes)
+    return pd.Categorical.from_codes(np.where(said < 0, codes, said), categories=names)
 
 
 def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -159,22 +225,17 @@ def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
     )
 
 
-def in_order(parts: Mapping[str, pd.DataFrame], policy: Policy, as_of: datetime) -> pd.DataFrame:
-    """The findings of all rules in one frame: worst first, then by due date, organization, token and rule."""
-    rule_ids = pd.CategoricalDtype(list(parts))
-    codes = np.repeat(np.arange(len(parts)), [len(part) for part in parts.values()])
-    frame = pd.concat([NO_FINDINGS, *parts.values()], ignore_index=True)
-    frame["rule_id"] = pd.Categorical.from_codes(codes, dtype=rule_ids)
+def in_order(frame: pd.DataFrame, policy: Policy, as_of: datetime) -> pd.DataFrame:
+    """The findings with their due dates: worst first, then by due date, organization, token and rule."""
     weights = frame["severity"].cat.codes.to_numpy()
     dues = [policy.due_within(severity) for severity in Severity]
     due = pd.Series([pd.NaT if within is None else as_of + within for within in dues], dtype=INSTANT)
     frame["due_at"] = frame["due_at"].fillna(due.take(weights).set_axis(frame.index))
     frame["status"] = pd.Categorical([None] * len(frame), categories=["new", "persisting", "reopened", "unseen"])
     frame["first_seen_at"] = pd.Series(pd.NaT, frame.index, dtype=INSTANT)
-    frame["waived"] = False
-    frame["waiver_id"] = pd.Categorical([None] * len(frame), categories=[])
     due_order = frame["due_at"].dt.tz_localize(None).to_numpy()
     rows = (frame["token_row"].to_numpy(), frame["organization_row"].to_numpy())
+    codes = frame["rule_id"].cat.codes.to_numpy()
     return frame.take(np.lexsort((codes, *rows, due_order, -weights))).reset_index(drop=True)
 
 
@@ -190,12 +251,16 @@ def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
     return hit & ~np.isin(rule_ids, list(COVERAGE_RULES)) & ~frame["waived"].to_numpy(dtype=bool)
 
 
-def decided(organizations: pd.DataFrame, violations: int, gate: Gate, *, broken: bool) -> Verdict:
+def decided(
+    organizations: pd.DataFrame, violations: int, gate: Gate, accepted: Collection[str] = (), *, broken: bool
+) -> Verdict:
     """The verdict; where several exit codes hold, an incomplete audit outweighs violations."""
     not_seen = tuple(organizations.loc[organizations["status"] != "complete", "organization_id"])
-    outcome: Outcome = "incomplete" if not_seen or broken else "violations" if violations else "pass"
-    if broken or (not_seen and not gate.allow_partial):
+    waived = tuple(each for each in not_seen if each.lower() in accepted)
+    open_ones = len(not_seen) > len(waived)
+    outcome: Outcome = "incomplete" if open_ones or broken else "violations" if violations else "pass"
+    if broken or (open_ones and not gate.allow_partial):
         code = ExitCode.INCOMPLETE
     else:
         code = ExitCode.VIOLATIONS if violations else ExitCode.OK
-    return Verdict(outcome, code, violations, not_seen)
+    return Verdict(outcome, code, violations, not_seen, waived)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
@@ -12,8 +13,8 @@ from credly_audit import __version__
 from credly_audit.collection.coverage import coverage
 from credly_audit.collection.frames import organizations_frame, tokens_frame
 from credly_audit.collection.listing import Listing
-from credly_audit.collection.schedule import Schedule
 from credly_audit.collection.reading import Wanted
+from credly_audit.collection.schedule import Schedule
 from credly_audit.config.settings import Api, Organization
 from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import Credential
@@ -101,6 +102,8 @@ class _Collection:
             try:
                 for worker in workers:
                     worker.start()
+                # pandas and Arrow load much on first use: better now, while the first answers are on their way.
+                tokens_frame([], self.redactor)
                 self._wait(observer)
             except KeyboardInterrupt:
                 raise Interrupted(INTERRUPTED) from None
@@ -152,7 +155,7 @@ class _Collection:
         organization = listing.organization
         path = f"/organizations/{organization.id}/authorization_tokens?page={wanted.number}"
         answer = client.get(path, listing.credential, effort)
-        if answer.status != 200:
+        if answer.status != HTTPStatus.OK:
             raise NoAnswer(refusal(answer, organization.name or organization.id, self.redactor.words))
         try:
             return read_page(answer.body, self.fingerprints.of, self.redactor.know)

@@ -11,15 +11,16 @@ from credly_audit.errors import CannotWrite, UsageError
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
+def written_whole(path: Path, *, draft_name: str | None = None) -> Iterator[BinaryIO]:
     """A binary file, mode 0600, that takes `path`'s place when the block ends well; else nothing changes.
 
-    CannotWrite where the disk is full or the folder is not to be written in.
+    Where the draft beside it must never stay behind, not even after SIGKILL, `draft_name` is given: the next one of
+    that name removes it. CannotWrite where the disk is full or the folder is not to be written in.
     """
     draft = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        descriptor, draft = _draft(path, draft_name)
         with os.fdopen(descriptor, "wb") as file:
             yield file
             file.flush()
@@ -31,6 +32,14 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         _forget(draft)
         raise
+
+
+def _draft(path: Path, name: str | None) -> tuple[int, str]:
+    if name is None:
+        return tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = path.parent / name
+    draft.unlink(missing_ok=True)
+    return os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), str(draft)
 
 
 def _forget(draft: str | None) -> None:

@@ -53,6 +53,7 @@ NO_FINDINGS = pd.DataFrame(
         "evidence_row": pd.Series(dtype="int32"),
         "message": pd.Series(dtype="string"),
         "due_at": pd.Series(dtype=INSTANT),
+        "owner": pd.Series(dtype="string"),
     }
 )
 """What `compact` gives, without a row."""
@@ -77,8 +78,10 @@ def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.Data
         token_ids = tokens["token_id"].take(rows).tolist()
     else:
         token_row = np.full(many, -1, dtype="int32")
+        if flags.token_rows is not None:
+            token_row = flags.token_rows.to_numpy(dtype="int32")
         organization_row = rows.astype("int32")
-        token_ids = [""] * many
+        token_ids = tokens["token_id"].reindex(token_row).fillna("").tolist()
     names = organizations["organization_id"].to_numpy(dtype=object)[organization_row]
     more = [""] * many if flags.discriminator is None else flags.discriminator.tolist()
     tiers = rule.severity if severity is not None or flags.severity is None else flags.severity
@@ -92,6 +95,7 @@ def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.Data
             "evidence_row": np.arange(many, dtype="int32"),
             "message": flags.message.array,
             "due_at": (pd.Series(pd.NaT, flags.rows, dtype=INSTANT) if flags.due_at is None else flags.due_at).array,
+            "owner": pd.array([None] * many if flags.owner is None else flags.owner, dtype="string"),
         }
     )
 
@@ -102,8 +106,8 @@ class Findings:
 
     `frame`, a row a finding: finding_id, rule_id (category), severity (ordered category), organization_row and
     token_row (positions in the two frames; -1: a finding on the organization itself), evidence_row (position in
-    `evidence[rule_id]`, a typed frame), message, due_at, status (category), first_seen_at, waived (bool), waiver_id
-    (category).
+    `evidence[rule_id]`, a typed frame), message, due_at, owner (category), status (category), first_seen_at, waived
+    (bool), waiver_id (category), plan_id (category: the plan to mend it).
     """
 
     frame: pd.DataFrame
@@ -158,7 +162,7 @@ class Findings:
                 "token_id": tokens["token_id"],
                 "fingerprint": tokens["fingerprint"],
                 "description": tokens["description"],
-                "owner": organizations["contact"],
+                "owner": piece["owner"],
                 "message": piece["message"],
                 "remediation": rules.map(lambda rule: self.rules[rule].remediation).array,
                 "due_at": piece["due_at"],

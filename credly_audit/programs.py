@@ -25,9 +25,17 @@ class Done:
 
 
 def run(
-    words: Sequence[str], folder: Path, environ: Mapping[str, str], *, patience: float, given: bytes | None = None
+    words: Sequence[str],
+    folder: Path,
+    environ: Mapping[str, str],
+    *,
+    patience: float,
+    given: bytes | None = None,
+    keep_output: bool = True,
 ) -> Done:
-    """Run a program; what it says on standard error is not kept.
+    """Run a program; what it says on standard error is not kept, and what it says at all only where that is asked for.
+
+    Where it is not, a service that the program starts may go on: nobody waits for the end of what it says.
 
     OSError where it cannot be started, subprocess.TimeoutExpired, with the program ended, where it takes too long.
     """
@@ -35,7 +43,7 @@ def run(
     program = subprocess.Popen(  # noqa: S603 - the configuration's author chose the program; there is no shell
         words,
         stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if keep_output else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,
         env=dict(environ),
@@ -49,7 +57,7 @@ def run(
         raise
     finally:
         _running.discard(program)
-    return Done(program.returncode, monotonic() - began, output)
+    return Done(program.returncode, monotonic() - began, output or b"")
 
 
 def end_all() -> None:

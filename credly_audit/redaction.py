@@ -7,19 +7,17 @@ import re
 from collections.abc import Callable, Iterable
 
 from credly_audit.credly.auth import Trace
+from credly_audit.fingerprint import SHORTEST
 from credly_audit.secret_shape import looks_random
 
 REDACTED = "[redacted]"
 
-SHORTEST_VALUE = 16
-"""Characters: what is shorter has no fingerprint."""
-
-RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST_VALUE},}}")
-"""The alphabet of Credly's values (base64url)."""
+RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}")
+"""The alphabet of Credly's values (base64url); what is shorter has no fingerprint."""
 
 
 class Redactor:
-    """Knows the values of credentials and collected tokens by fingerprint and length. Adding is safe from any thread."""
+    """Knows values by fingerprint and length; safe to tell more from any thread."""
 
     def __init__(self, fingerprint_of: Callable[[str], str | None], traces: Iterable[Trace] = ()) -> None:
         self._fingerprint_of = fingerprint_of

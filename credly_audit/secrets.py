@@ -1,4 +1,4 @@
-"""Where a secret is kept, and how it is carried: `env:NAME`, `file:PATH`, `exec:COMMAND`; never in the open."""
+"""Where a secret is kept, and how it is carried: `env:`, `file:`, `exec:`, `keyring:`; never in the open."""
 
 import hmac
 import logging
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
+from credly_audit import programs
 from credly_audit.errors import ConfigurationError, UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-KINDS = ("env", "file", "exec")
+KINDS = ("env", "file", "exec", "keyring")
+
+PLACES = ("file", "exec", "keyring")
+"""Where a new value can be put."""
 
 PATIENCE = 30.0
 """Seconds that a program gets to hand a secret over."""
@@ -58,6 +61,14 @@ class SecretError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What an OAuth application proves itself with."""
+
+    client_id: Secret
+    client_secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class Unavailable:
     """Why an organization's credential could not be had."""
 
@@ -66,8 +77,23 @@ class Unavailable:
 
 def is_reference(text: str) -> bool:
     """Whether a text says where a secret is, rather than being one."""
-    kind, colon, place = text.partition(":")
-    return kind in KINDS and bool(colon) and bool(place.strip())
+    return _is_of(KINDS, text)
+
+
+def is_place(text: str) -> bool:
+    """Whether a text says where a new value can be put."""
+    return _is_of(PLACES, text)
+
+
+def _is_of(kinds: tuple[str, ...], text: str) -> bool:
+    kind, _, place = text.partition(":")
+    return kind in kinds and bool(place.strip()) and (kind != "keyring" or keyring_entry(place) is not None)
+
+
+def keyring_entry(place: str) -> tuple[str, str] | None:
+    """Service and user of `SERVICE/USER`; the service may hold slashes. None where one of them is missing."""
+    service, _, user = place.strip().rpartition("/")
+    return (service, user) if service and user else None
 
 
 def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
@@ -76,7 +102,7 @@ def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
     SecretError, naming the reference's kind and place, where there is none. Relative paths begin at `folder`.
     """
     kind, _, place = reference.partition(":")
-    value = {"env": _from_environment, "file": _from_file, "exec": _from_program}[kind](place.strip(), folder, environ)
+    value = SOURCES[kind](place.strip(), folder, environ)
     value = value.strip().removesuffix(":").strip()
     if not value:
         raise SecretError(f"{_named(reference)} is empty")
@@ -107,29 +133,37 @@ def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> str:
 
 def _from_program(command: str, folder: Path, environ: Mapping[str, str]) -> str:
     """What the program prints. It gets no shell and no input; what it says on standard error is not shown."""
-    began = monotonic()
     try:
         words = shlex.split(command)
-        done = subprocess.run(  # noqa: S603 - the configuration's author chose the program; there is no shell
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=PATIENCE,
-            cwd=folder,
-            env=dict(environ),
-            check=False,
-        )
+        done = programs.run(words, folder, environ, patience=PATIENCE)
     except ValueError:
         raise SecretError("exec: the command's quotes do not match") from None
     except subprocess.TimeoutExpired:
         raise SecretError(f"exec:{words[0]} gave nothing within {PATIENCE:.0f} seconds") from None
     except OSError as error:
         raise SecretError(f"exec:{words[0]} cannot be run ({error.strerror})") from None
-    if done.returncode != 0:
-        took = monotonic() - began
-        raise SecretError(f"exec:{words[0]} ended with exit status {done.returncode} after {took:.1f} seconds")
-    return done.stdout.decode("utf-8", "replace")
+    if done.status != 0:
+        raise SecretError(f"exec:{words[0]} ended with exit status {done.status} after {done.seconds:.1f} seconds")
+    return done.output.decode("utf-8", "replace")
+
+
+def _from_keyring(place: str, _folder: Path, _environ: Mapping[str, str]) -> str:
+    entry = keyring_entry(place)
+    try:
+        import keyring  # noqa: PLC0415 - an optional extra
+
+        value = keyring.get_password(*entry) if entry else None
+    except ImportError:
+        raise SecretError(f"keyring:{place} needs the extra: pip install 'credly-audit[keyring]'") from None
+    except Exception as error:  # noqa: BLE001 - each backend raises what it likes, and its words are not ours to show
+        kind = type(error).__name__
+        raise SecretError(f"keyring:{place} cannot be read ({kind}); is the keyring unlocked?") from None
+    if value is None:
+        raise SecretError(f"keyring:{place} is not there")
+    return value
+
+
+SOURCES = {"env": _from_environment, "file": _from_file, "exec": _from_program, "keyring": _from_keyring}
 
 
 def fingerprint_key(settings: "Settings", folder: Path, environ: Mapping[str, str]) -> Secret | None:
@@ -145,28 +179,40 @@ def fingerprint_key(settings: "Settings", folder: Path, environ: Mapping[str, st
 
 def credentials(
     organizations: "tuple[Organization, ...]", folder: Path, environ: Mapping[str, str]
-) -> dict[str, Secret | Unavailable]:
+) -> dict[str, Secret | ClientCredentials | Unavailable]:
     """The credential of each organization by its id; each reference is read once, programs some at a time.
 
     ConfigurationError naming every `env:` and `file:` secret that is missing, unless `[defaults]` made its name: that,
     and a program that fails, makes the organization unavailable, and the others go on.
     """
-    outcomes = _all_read({each.token for each in organizations if each.token}, folder, environ)
-    found: dict[str, Secret | Unavailable] = {}
+    named = {each.id: _references(each) for each in organizations}
+    every = list(dict.fromkeys(reference for references in named.values() for reference in references))
+    outcomes = _all_read(set(every), folder, environ)
+    found: dict[str, Secret | ClientCredentials | Unavailable] = {}
     missing: list[str] = []
     for each in organizations:
-        outcome = outcomes[each.token or ""]
-        if isinstance(outcome, Secret):
-            found[each.id] = outcome
-        elif each.from_defaults or (each.token or "").startswith("exec:"):
-            found[each.id] = Unavailable(f"its credential could not be had: {outcome}")
+        failed = {name: outcomes[name] for name in named[each.id] if not isinstance(outcomes[name], Secret)}
+        had = [outcome for name in named[each.id] if isinstance(outcome := outcomes[name], Secret)]
+        if not failed:
+            found[each.id] = had[0] if each.oauth is None else ClientCredentials(*had)
+        elif each.from_defaults or all(name.startswith(("exec:", "keyring:")) for name in failed):
+            found[each.id] = Unavailable(f"its credential could not be had: {next(iter(failed.values()))}")
         else:
-            missing.append(f"{each.file}:{each.line}: {each.called}: {outcome}; set it, or mend `token`")
+            key = "token" if each.oauth is None else "oauth"
+            place = f"{each.file}:{each.line}: {each.called}"
+            missing += [f"{place}: {why}; set it, or mend `{key}`" for why in failed.values()]
     if missing:
         raise ConfigurationError(missing)
     _say_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
-    _warn_of_readable([each.token for each in organizations if each.token], folder)
+    _warn_of_readable(every, folder)
     return found
+
+
+def _references(organization: "Organization") -> list[str]:
+    """Those of its own credential: of the token, or of client id and secret."""
+    if organization.oauth:
+        return [organization.oauth.client_id, organization.oauth.client_secret]
+    return [organization.token] if organization.token else []
 
 
 def _all_read(references: set[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
@@ -176,11 +222,18 @@ def _all_read(references: set[str], folder: Path, environ: Mapping[str, str]) ->
         except SecretError as error:
             return error
 
-    programs = sorted(reference for reference in references if reference.startswith("exec:"))
-    outcomes = {reference: outcome(reference) for reference in references if reference not in programs}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting: dict[str, Future[Secret | SecretError]] = {each: pool.submit(outcome, each) for each in programs}
+    commands = sorted(reference for reference in references if reference.startswith("exec:"))
+    outcomes = {reference: outcome(reference) for reference in references if reference not in commands}
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        waiting: dict[str, Future[Secret | SecretError]] = {each: pool.submit(outcome, each) for each in commands}
         return outcomes | {reference: future.result() for reference, future in waiting.items()}
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        programs.end_all()
+        raise
+    finally:
+        pool.shutdown()
 
 
 def _say_failures(reasons: list[str]) -> None:

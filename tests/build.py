@@ -1,11 +1,17 @@
 """Constructed snapshots and audits: what a test does not name is sound and clean."""
 
-from datetime import UTC, datetime, timedelta
+import csv
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from credly_audit.audit import Audit, Gate, judge
 from credly_audit.config.settings import PolicySettings
+from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.policy import Policy
+from credly_audit.register import Register
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
@@ -69,11 +75,63 @@ def snapshot(tokens: list[dict[str, Any]], organizations: list[dict[str, Any]] |
     )
 
 
+def register(rows: Sequence[dict[str, Any]]) -> Register:
+    """The register of a CSV file with these rows."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "register.csv"
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, names)
+            writer.writeheader()
+            writer.writerows(rows)
+        return Register.read(path)
+
+
+def waiver(rule: str, organization: str = ACME, **said: Any) -> dict[str, Any]:
+    """A waiver of all the organization's findings of a rule or family that holds until the end of 2026."""
+    return {
+        "rule": rule,
+        "organization": organization,
+        "reason": "Known, and bounded by other means",
+        "approved_by": "ciso@acme.example",
+        "approved_on": date(2026, 6, 1),
+        "expires": date(2026, 12, 31),
+    } | said
+
+
+def plan(rule: str, organization: str = ACME, **said: Any) -> dict[str, Any]:
+    """A plan to mend all the organization's findings of a rule or family by the end of 2026."""
+    return {
+        "rule": rule,
+        "organization": organization,
+        "reason": "Moves to the new connector",
+        "owner": "crm-team@acme.example",
+        "approved_on": date(2026, 6, 1),
+        "until": date(2026, 12, 31),
+    } | said
+
+
 def audited(
-    collected: Snapshot, *, as_of: datetime = AS_OF, fail_on: tuple[str, ...] = ("high",), **policy: Any
+    collected: Snapshot,
+    *,
+    as_of: datetime = AS_OF,
+    fail_on: tuple[str, ...] = ("high",),
+    allow_partial: bool = False,
+    waivers: Sequence[dict[str, Any]] = (),
+    plans: Sequence[dict[str, Any]] = (),
+    register: Register | None = None,
+    **policy: Any,
 ) -> Audit:
     """The audit of a snapshot; `policy` are keys of `[policy]`."""
-    settings = PolicySettings.model_validate(policy)
+    decisions = (
+        tuple(Waiver.model_validate(each) for each in waivers),
+        tuple(Plan.model_validate(each) for each in plans),
+    )
     return judge(
-        collected, Policy(settings), Gate(fail_on), catalogue(), as_of=as_of, generated_at=AS_OF + timedelta(hours=9)
+        collected,
+        Policy(PolicySettings.model_validate(policy), *decisions, register),
+        Gate(fail_on, allow_partial),
+        catalogue(),
+        as_of=as_of,
+        generated_at=AS_OF + timedelta(hours=9),
     )

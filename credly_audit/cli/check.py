@@ -11,9 +11,11 @@ from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
-from credly_audit.config.settings import PolicySettings
+from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
+from credly_audit.policy import Policy
 from credly_audit.snapshot import Snapshot, merged
 
 
@@ -32,7 +34,9 @@ def check(
     formats: tuple[str, ...],
     outputs: tuple[tuple[str, str], ...],
     output_dir: Path,
+    split_by: str | None,
     overwrite: bool,
+    manifest: bool,
     fail_on: tuple[str, ...],
     allow_partial: bool,
     as_of: datetime | None,
@@ -49,14 +53,23 @@ def check(
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    policy = load(path, os.environ, for_collecting=False).policy if path else PolicySettings()
-    snapshot = merged({str(path): Snapshot.read(path) for path in dict.fromkeys(snapshots)})
+    settings = load(path, os.environ, for_collecting=False) if path else Settings()
+    policy = Policy.of(settings)
+    snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
     snapshot = only(snapshot, organizations)
     judging = Judging.asked(
         policy,
         Outputs.asked(
-            formats, outputs, output_dir, overwrite=overwrite, subset=bool(organizations), with_snapshot=False
+            formats,
+            outputs,
+            output_dir,
+            split_by=split_by,
+            overwrite=overwrite,
+            subset=bool(organizations),
+            with_snapshot=False,
+            manifest=sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
         ),
+        places(settings, snapshots),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of or snapshot.header.collected_at,

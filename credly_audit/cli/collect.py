@@ -7,7 +7,7 @@ import click
 
 from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, config_option, organization_option, talk_options, workers_option
+from credly_audit.cli.options import config_option, organization_option, talk_options, workers_option
 from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.errors import ExitCode
 from credly_audit.renderers.text import count, one_line
@@ -44,7 +44,7 @@ def collect(
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, os.environ)
     file_can_be_written(output, "--output")
-    snapshot = collected(settings, (config or DEFAULT_CONFIG).parent, os.environ, quiet=quiet, no_color=no_color)
+    snapshot = collected(settings, os.environ, quiet=quiet, no_color=no_color)
     snapshot.write(output)
     frame = snapshot.organizations
     hidden = frame[frame["status"] != "complete"]

@@ -1,16 +1,18 @@
 """What `run` and `collect` share: the settings, the credentials, and a collection that a person can watch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.collector import Ask, collect
 from credly_audit.config.load import load
-from credly_audit.config.settings import Settings
-from credly_audit.credly.auth import TokenCredential
+from credly_audit.config.settings import Api, Settings
+from credly_audit.credly.auth import Credential, TokenCredential
+from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
-from credly_audit.secrets import Unavailable, credentials, fingerprint_key
+from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, fingerprint_key
 from credly_audit.snapshot import Snapshot
 
 
@@ -24,17 +26,28 @@ def configured(
     return settings.with_workers(workers) if workers else settings
 
 
-def collected(settings: Settings, folder: Path, environ: Mapping[str, str], *, quiet: bool, no_color: bool) -> Snapshot:
+def collected(settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool) -> Snapshot:
     """Ask Credly; ConfigurationError, before the first request, where a credential is missing."""
-    fingerprints = Fingerprints(fingerprint_key(settings, folder, environ))
-    secrets = credentials(settings.organizations, folder, environ)
+    fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, environ))
+    secrets = credentials(settings.organizations, settings.folder, environ)
+    who = credential_maker(settings.api, fingerprints)
     asks = [
-        Ask(
-            organization,
-            secret
-            if isinstance(secret := secrets[organization.id], Unavailable)
-            else TokenCredential(secret, fingerprints.of(secret.reveal())),
-        )
+        Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))
         for organization in settings.organizations
     ]
     return collect(asks, settings.api, fingerprints, observer=observer(quiet=quiet, no_color=no_color))
+
+
+def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
+    """What makes a secret into who asks; all OAuth applications get their access tokens from one place."""
+
+    @cache
+    def endpoint() -> TokenEndpoint:
+        return TokenEndpoint(api)
+
+    def credential(secret: Secret | ClientCredentials) -> Credential:
+        if isinstance(secret, ClientCredentials):
+            return OAuthCredential(secret, endpoint(), fingerprints)
+        return TokenCredential(secret, fingerprints.of(secret.reveal()))
+
+    return credential

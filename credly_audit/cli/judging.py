@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import click
 
-from credly_audit.audit import Gate, judge
+from credly_audit.audit import Gate, Places, judge
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.summary import summary
-from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import ExitCode
 from credly_audit.policy import Policy
 from credly_audit.rules import catalogue
@@ -25,6 +24,7 @@ class Judging:
     gate: Gate
     as_of: datetime | None
     outputs: Outputs
+    places: Places
     skip_broken_rules: bool
     quiet: bool
     color: bool | None
@@ -32,8 +32,9 @@ class Judging:
     @classmethod
     def asked(
         cls,
-        policy: PolicySettings,
+        policy: Policy,
         outputs: Outputs,
+        places: Places,
         *,
         fail_on: Sequence[str],
         allow_partial: bool,
@@ -43,9 +44,10 @@ class Judging:
         no_color: bool,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
-        selectors = checked_gate(fail_on, list(catalogue())) or policy.fail_on
+        selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial)
-        return cls(Policy(policy), gate, as_of, outputs, skip_broken_rules, quiet, False if no_color else None)
+        color = False if no_color else None
+        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color)
 
     def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
         """Judge, write every report, print the summary; the exit code of the verdict."""
@@ -58,6 +60,7 @@ class Judging:
             as_of=self.as_of or generated_at,
             generated_at=generated_at,
             skip_broken_rules=self.skip_broken_rules,
+            places=self.places,
         )
         written = self.outputs.write(audit)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):

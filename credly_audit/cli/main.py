@@ -22,6 +22,9 @@ COMMANDS = {
     "run": "collect, check, report and gate: the main job",
     "collect": "collect alone, into a snapshot",
     "check": "judge stored snapshots, report and gate",
+    "verify": "compare an audit's files with its manifest",
+    "orgs": "the organizations that credentials can see, to paste into a configuration",
+    "doctor": "each credential: does it work, does it see everything, when does it expire",
     "rules": "the catalogue of rules",
     "sandbox": "the stand-in API, for dry runs",
 }

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from credly_audit.errors import UsageError
-from credly_audit.renderers.names import formats
+from credly_audit.formats import formats
 from credly_audit.severity import Severity
 
 DEFAULT_CONFIG = Path("credly-audit.toml")
@@ -106,7 +106,15 @@ judging_options = together(
         show_default=True,
         help="Where --format writes.",
     ),
+    click.option(
+        "--split-by",
+        type=click.Choice(["organization", "contact", "owner", "tag"]),
+        help="A set of reports for each, too, that names no other's organizations or tokens.",
+    ),
     click.option("--overwrite", is_flag=True, help="Replace an earlier audit's files in --output-dir."),
+    click.option(
+        "--manifest", is_flag=True, help="Also write the SHA-256 of every file and copies of the policy, for `verify`."
+    ),
     click.option(
         "--fail-on",
         multiple=True,

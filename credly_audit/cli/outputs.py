@@ -1,23 +1,29 @@
 """Where the reports of an audit go, decided and tried before anything is asked of Credly."""
 
+import hashlib
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from credly_audit.audit import Audit
 from credly_audit.errors import UsageError
 from credly_audit.files import must_be_writable, written_whole
+from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
+from credly_audit.parts import parts
 from credly_audit.renderers.base import Render, renderer
 
 DEFAULT_FORMATS = ("html", "xlsx", "json")
 
-STANDARD_OUTPUT = "-"
-
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The reports asked for: `formats` in `folder`, `elsewhere` at paths of their own."""
+    """The reports asked for: `formats` in `folder`, `elsewhere` at paths of their own.
+
+    With `manifest`, what the audit is judged from, a manifest of them all is written beside those in `folder`.
+    """
 
     formats: tuple[str, ...]
     elsewhere: tuple[tuple[str, str], ...]
@@ -25,6 +31,8 @@ class Outputs:
     overwrite: bool
     subset: bool
     with_snapshot: bool
+    manifest: Sources | None = None
+    split_by: str | None = None
 
     @classmethod
     def asked(
@@ -36,6 +44,8 @@ class Outputs:
         overwrite: bool,
         subset: bool,
         with_snapshot: bool,
+        manifest: Sources | None = None,
+        split_by: str | None = None,
     ) -> "Outputs":
         """What the options say; UsageError where two reports have one place or a place cannot be written."""
         chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
@@ -50,9 +60,11 @@ class Outputs:
         for path in places:
             if path != STANDARD_OUTPUT:
                 file_can_be_written(Path(path), "--output")
-        if chosen:
+        if chosen or manifest is not None:
             must_be_writable(folder)
-        return cls(chosen, outputs, folder, overwrite, subset, with_snapshot and bool(chosen))
+        if split_by and not chosen:
+            raise UsageError("--split-by: there is nothing to split; name a --format that goes to --output-dir")
+        return cls(chosen, outputs, folder, overwrite, subset, with_snapshot and bool(chosen), manifest, split_by)
 
     @property
     def to_standard_output(self) -> bool:
@@ -62,6 +74,7 @@ class Outputs:
     def write(self, audit: Audit) -> list[Path]:
         """Write every report, each whole or not at all; the paths, in the order of asking."""
         written = []
+        told = []
         stem = self._stem(audit)
         if self.with_snapshot:
             written.append(self.folder / f"{stem}.snapshot")
@@ -70,23 +83,30 @@ class Outputs:
             with written_whole(path) as file:
                 render(audit, file)
             written.append(path)
+        for part in parts(audit, self.split_by) if self.split_by else ():
+            for path, render in self._files(stem, f"-{part.name}"):
+                with written_whole(path) as file:
+                    render(part.audit, file)
+                written.append(path)
         for name, place in self.elsewhere:
             if place == STANDARD_OUTPUT:
-                renderer(name).render(audit, sys.stdout.buffer)
-                sys.stdout.buffer.flush()
+                told.append(_tell(audit, renderer(name).render))
                 continue
-            path = Path(place)
-            for target, render in _with_those_beside(name, path):
+            for target, render in _with_those_beside(name, Path(place)):
                 with written_whole(target) as file:
                     render(audit, file)
                 written.append(target)
+        if self.manifest is not None:
+            path = self.folder / f"{stem}{SUFFIX}"
+            write_manifest(path, audit, self.manifest, written, told)
+            written.append(path)
         return written
 
-    def _files(self, stem: str) -> Iterator[tuple[Path, Render]]:
+    def _files(self, stem: str, part: str = "") -> Iterator[tuple[Path, Render]]:
         for name in self.formats:
             chosen = renderer(name)
             yield from _with_those_beside(
-                name, self.folder / f"{stem if chosen.dated else self._undated}{chosen.suffix}"
+                name, self.folder / f"{stem if chosen.dated else self._undated}{part}{chosen.suffix}"
             )
 
     @property
@@ -104,7 +124,31 @@ class Outputs:
 
     def _taken(self, stem: str) -> bool:
         paths = [path for path, _ in self._files(stem) if path.name.startswith(stem)]
-        return any(path.exists() for path in [*paths, self.folder / f"{stem}.snapshot"])
+        kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
+        return any(path.exists() for path in [*paths, *kept])
+
+
+class _Digesting(io.RawIOBase):
+    """Passes on what is written, and digests it."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._out.write(data)
+
+
+def _tell(audit: Audit, render: Render) -> str:
+    """Write a report to standard output; its SHA-256."""
+    out = _Digesting(sys.stdout.buffer)
+    render(audit, cast("BinaryIO", out))
+    sys.stdout.buffer.flush()
+    return out.digest.hexdigest()
 
 
 def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:

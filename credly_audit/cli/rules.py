@@ -2,12 +2,16 @@
 
 import difflib
 import textwrap
+from pathlib import Path
 
 import click
 
+from credly_audit.catalogue_page import as_json, page
+from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.errors import UsageError
-from credly_audit.rules import catalogue
-from credly_audit.rules.declare import FAMILIES, Rule
+from credly_audit.files import written_whole
+from credly_audit.rules import built_in, catalogue
+from credly_audit.rules.declare import Rule, family_name
 
 
 @click.group()
@@ -16,12 +20,16 @@ def rules() -> None:
 
 
 @rules.command("list")
-def list_rules() -> None:
-    """Every rule: id, name, severity and what it flags."""
+@click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def list_rules(shape: str) -> None:
+    """Every rule: id, name, severity and what it flags; as JSON, everything that its declaration says."""
+    if shape == "json":
+        click.echo(as_json(catalogue().values()))
+        return
     family = ""
     for rule in catalogue().values():
         if rule.family != family:
-            click.echo(f"{'' if not family else chr(10)}{rule.family}  {FAMILIES[rule.family]}")
+            click.echo(f"{'' if not family else chr(10)}{rule.family}  {family_name(rule.family)}")
             family = rule.family
         click.echo(f"  {rule.id}  {rule.name:<26} {rule.severity:<9} {rule.summary}")
 
@@ -38,11 +46,33 @@ def show(rule_id: str) -> None:
     click.echo(described(found))
 
 
+@rules.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write, such as docs/rules.md; without it, standard output.",
+)
+@click.option("--built-in", "only_built_in", is_flag=True, help="Leave the rules of other packages out.")
+def docs(output: Path | None, *, only_built_in: bool) -> None:
+    """The catalogue as a Markdown page."""
+    known = catalogue().values()
+    ours = {rule.id for rule in built_in()}
+    text = page(rule for rule in known if not only_built_in or rule.id in ours)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    file_can_be_written(output, "--output")
+    with written_whole(output) as file:
+        file.write(text.encode())
+    click.echo(f"Wrote {output}")
+
+
 def described(rule: Rule) -> str:
     """The rule's page as text."""
     parts = [
         f"{rule.id} {rule.name}",
-        f"Family: {FAMILIES[rule.family]}. Severity: {rule.tiers or rule.severity}. Judges: each {rule.subject}.",
+        f"Family: {family_name(rule.family)}. Severity: {rule.tiers or rule.severity}. Judges: each {rule.subject}.",
         rule.summary,
         f"Why: {rule.rationale}",
         f"What to do: {rule.remediation}",

@@ -20,7 +20,9 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.sources import places, sources
 from credly_audit.errors import ExitCode
+from credly_audit.policy import Policy
 
 
 @click.command()
@@ -41,7 +43,9 @@ def audited(
     formats: tuple[str, ...] = (),
     outputs: tuple[tuple[str, str], ...] = (),
     output_dir: Path,
+    split_by: str | None = None,
     overwrite: bool = False,
+    manifest: bool = False,
     fail_on: tuple[str, ...] = (),
     allow_partial: bool = False,
     as_of: datetime | None = None,
@@ -58,12 +62,19 @@ def audited(
     """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up."""
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, environ)
-    places = Outputs.asked(
-        formats, outputs, output_dir, overwrite=overwrite, subset=bool(organizations), with_snapshot=True
-    )
     judging = Judging.asked(
-        settings.policy,
-        places,
+        Policy.of(settings),
+        Outputs.asked(
+            formats,
+            outputs,
+            output_dir,
+            split_by=split_by,
+            overwrite=overwrite,
+            subset=bool(organizations),
+            with_snapshot=True,
+            manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
+        ),
+        places(settings),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of,
@@ -71,6 +82,4 @@ def audited(
         quiet=quiet,
         no_color=no_color,
     )
-    return judging.conclude(
-        collected(settings, (config or DEFAULT_CONFIG).parent, environ, quiet=quiet, no_color=no_color)
-    )
+    return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))

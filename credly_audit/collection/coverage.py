@@ -54,28 +54,28 @@ def coverage(listing: Listing) -> Coverage:
 def _proved(listing: Listing, proof: Row) -> str:
     can = "write" if proof.write_enabled else "delete"
     claimed = listing.reading.total_count()
-    counted = "" if claimed is None else f" All {claimed:,} tokens that it claims were read."
+    counted = "" if claimed is None else " Every token that it claims was read."
     afresh = " The first reading contradicted itself; the second did not." if listing.earlier else ""
     return f"A listed token can {can}, so Credly did not cut the list to the read-only ones.{counted}{afresh}"
 
 
 def _not_proved(listing: Listing, own: list[Row]) -> str:
+    waive = "waive this where it is known to have read-only tokens alone"
     if not listing.rows:
         return f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."
-    unless = f"{FULLER_SIGHT}, or waive this where it is known to have read-only tokens alone"
     if own:
-        return f"No listed token can write or delete, and Credly does not say what the credential itself may: {unless}."
-    if listing.credential is not None and listing.credential.kind == "oauth":
+        why = "Credly does not say what the credential itself may"
+    elif listing.credential is not None and listing.credential.kind == "oauth":
         return (
-            "No listed token can write or delete, and under OAuth nothing shows whether Credly cut the list: waive this "
-            "where it is known to have read-only tokens alone."
+            "No listed token is known to write or delete, and under OAuth nothing shows whether Credly cut the list: "
+            f"{waive}."
         )
-    withheld = any(row.fingerprint is None for row in listing.rows.values())
-    why = "Credly withholds the tokens' values, so the credential's own entry cannot be told" if withheld else (
-        "the credential's own entry is not among them"
-    )
-    return f"No listed token is known to write or delete, and {why}: {unless}."
+    elif any(row.fingerprint is None for row in listing.rows.values()):
+        why = "Credly withholds values, so the credential's own entry cannot be told"
+    else:
+        why = "the credential's own entry is not among them"
+    return f"No listed token is known to write or delete, and {why}: {FULLER_SIGHT}, or {waive}."
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + ("" if text.endswith((".", "…", ")")) else ".")
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")

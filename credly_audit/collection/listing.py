@@ -1,6 +1,7 @@
 """One organization's listing: read once, read afresh where the first reading contradicts itself, and then judged."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from credly_audit.collection.reading import Reading, Wanted
 from credly_audit.config.settings import Organization
@@ -9,11 +10,12 @@ from credly_audit.credly.client import Effort
 from credly_audit.credly.wire import Page, Row
 
 
-@dataclass(slots=True)
+@dataclass
 class Listing:
     """What is known of one organization. `place` is its number among those asked.
 
-    `credential` is None where there is none to be had; `reading.trouble` says why.
+    `credential` is None where there is none to be had; `reading.trouble` says why. What it found (`rows`, `name`,
+    `own_rows`) is to be asked for once it is finished.
     """
 
     place: int
@@ -42,7 +44,7 @@ class Listing:
         """Whether all was read that will be."""
         return self.reading.finished
 
-    @property
+    @cached_property
     def rows(self) -> dict[str, Row]:
         """Every token that was seen, once, by id.
 
@@ -69,6 +71,6 @@ class Listing:
 
     def _start_afresh_where_needed(self) -> None:
         reading = self.reading
-        if reading.finished and not reading.trouble and not reading.faults() and self.earlier is None:
-            if reading.contradictions():
-                self.earlier, self.reading = reading, Reading()
+        is_whole = reading.finished and not reading.trouble and not reading.faults()
+        if is_whole and self.earlier is None and reading.contradictions():
+            self.earlier, self.reading = reading, Reading()

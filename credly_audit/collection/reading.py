@@ -21,7 +21,10 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading:
-    """The pages read so far. `trouble` says why it ended early; `_last` is None where pages are read until one is empty."""
+    """The pages read so far; `trouble` says why it ended early.
+
+    `_last` is the last page's number, None where pages are read until one is empty or brings no new id.
+    """
 
     pages: dict[int, Page] = field(default_factory=dict)
     again: Page | None = None

@@ -76,9 +76,9 @@ class Schedule:
             return listing, self._wanted_of(listing)
         while self._most_left:
             _, place = heapq.heappop(self._most_left)
-            listing = self._unfinished.get(place)
-            if listing is not None and listing.reading.open < self._window and listing.reading.remaining():
-                return listing, self._wanted_of(listing)
+            standing = self._unfinished.get(place)
+            if standing is not None and standing.reading.open < self._window and standing.reading.remaining():
+                return standing, self._wanted_of(standing)
         return None
 
     def _wanted_of(self, listing: Listing) -> Wanted:

@@ -1,7 +1,6 @@
 """Reads the configuration file and the organizations beside it; says everything that is wrong in one pass."""
 
 import csv
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,45 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from credly_audit.config.lines import lines, nearest
-from credly_audit.config.mistakes import Location, sentences
-from credly_audit.config.settings import Organization, Settings
-from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.config.decisions import decisions_of
+from credly_audit.config.mistakes import sentences
+from credly_audit.config.settings import Defaults, Organization, Settings
+from credly_audit.config.source import Source
+from credly_audit.errors import ConfigurationError
 
 COLUMNS = ("id", "name", "contact", "tags", "token")
-
-
-class Source:
-    """The file as it stands, for its values and for the places of its mistakes."""
-
-    def __init__(self, path: Path) -> None:
-        """UsageError where there is no such file; ConfigurationError where it is no TOML."""
-        self.path = path
-        self.mistakes: list[str] = []
-        try:
-            text = path.read_bytes().decode()
-        except UnicodeDecodeError:
-            raise ConfigurationError([f"{path}: is not UTF-8; save it as UTF-8"]) from None
-        except OSError as error:
-            raise UsageError(
-                f"{path}: cannot be read ({error.strerror}); name the configuration file with -c"
-            ) from None
-        try:
-            self.raw: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            what, _, place = str(error).partition(" (at line ")
-            line = f":{place.split(',')[0]}" if place else ""
-            raise ConfigurationError([f"{path}{line}: not TOML: {what}"]) from None
-        self._lines = lines(text)
-
-    def line(self, location: Location) -> int | None:
-        """The line where a key stands."""
-        return nearest(self._lines, location)
-
-    def mistake(self, location: Location, sentence: str) -> None:
-        """Note what is wrong, with its place."""
-        line = self.line(location)
-        self.mistakes.append(f"{self.path}{f':{line}' if line else ''}: {sentence}")
 
 
 def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True) -> Settings:
@@ -71,10 +38,18 @@ def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True)
                 source.mistake(location, sentence)
     organizations = [*_written_here(source, settings), *_from_file(source)]
     _judge_together(source, organizations, for_collecting=for_collecting)
+    waivers, plans = decisions_of(source, settings)
     if settings is None or source.mistakes:
         raise ConfigurationError(source.mistakes)
-    default = settings.defaults.token
-    return settings.model_copy(update={"organizations": tuple(_with_default(each, default) for each in organizations)})
+    filled = tuple(_with_defaults(each, settings.defaults) for each in organizations)
+    return settings.model_copy(
+        update={
+            "organizations": filled,
+            "configured": frozenset(each.id for each in organizations),
+            "waivers": waivers,
+            "plans": plans,
+        }
+    )
 
 
 def _written_here(source: Source, settings: Settings | None) -> Iterator[Organization]:
@@ -142,14 +117,29 @@ def _judge_together(source: Source, organizations: list[Organization], *, for_co
             source.mistakes.append(
                 f"{each.file}:{each.line}: organization {each.id} is listed {many[each.id]} times; keep one"
             )
-        elif for_collecting and each.token is None and not (isinstance(defaults, dict) and "token" in defaults):
+        elif each.oauth and (each.token or each.rotate):
+            which = "`token`" if each.token else "`rotate`, which only a token can be rotated by"
+            source.mistakes.append(f"{each.file}:{each.line}: {each.called} has `oauth` and {which}; keep one")
+        elif (
+            for_collecting
+            and each.token is None
+            and each.oauth is None
+            and not (isinstance(defaults, dict) and "token" in defaults)
+        ):
             source.mistakes.append(
-                f"{each.file}:{each.line}: {each.called} has no credential; give it `token` or set [defaults] token"
+                f"{each.file}:{each.line}: {each.called} has no credential; give it `token` or `oauth`, or set "
+                "[defaults] token"
             )
         seen.add(each.id)
 
 
-def _with_default(organization: Organization, default: str | None) -> Organization:
-    if organization.token is not None or default is None:
+def _with_defaults(organization: Organization, defaults: Defaults) -> Organization:
+    """What it does not say itself; a store that belongs to the default credential is not another credential's."""
+    if organization.oauth:
         return organization
-    return organization.model_copy(update={"token": default.replace("{id}", organization.id), "from_defaults": True})
+    filled: dict[str, Any] = {
+        name: getattr(defaults, name).replace("{id}", organization.id)
+        for name in ("token", "store", "read_back")
+        if getattr(organization, name) is None and getattr(defaults, name) is not None
+    }
+    return organization.model_copy(update=filled | {"from_defaults": "token" in filled})

@@ -42,7 +42,7 @@ def _known(model: type[BaseModel], location: Location) -> list[str]:
     for part in location:
         if isinstance(part, str) and part in model.model_fields:
             model = _model_of(model.model_fields[part].annotation) or model
-    return [name for name, field in model.model_fields.items() if field.init is not False]
+    return [field.alias or name for name, field in model.model_fields.items() if field.init is not False]
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:

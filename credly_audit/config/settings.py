@@ -24,11 +24,14 @@ from pydantic import (
     PositiveInt,
     ValidationInfo,
     create_model,
+    model_validator,
 )
 
+from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import UsageError
+from credly_audit.formats import formats
 from credly_audit.rules import catalogue
-from credly_audit.secrets import is_reference
+from credly_audit.secrets import is_place, is_reference
 from credly_audit.severity import Severity
 
 CREDLY = "https://api.credly.com/v1"
@@ -72,8 +75,26 @@ def _identifier(text: str) -> str:
 def _reference(text: str) -> str:
     if not is_reference(text):
         raise ValueError(
-            "must say where the secret is, not be the secret: write env:NAME, file:PATH or exec:COMMAND "
+            "must say where the secret is, not be the secret: write env:NAME, file:PATH, exec:COMMAND or "
+            "keyring:SERVICE/USER "
             "(and replace the token if this one is real: it has stood in a file)"
+        )
+    return text
+
+
+def _place(text: str) -> str:
+    if not is_place(text):
+        raise ValueError(
+            "must say where a new value goes: write file:PATH, exec:COMMAND (the value on its standard input) or "
+            "keyring:SERVICE/USER"
+        )
+    return text
+
+
+def _read_back(text: str) -> str:
+    if text != "none" and not is_place(text):
+        raise ValueError(
+            "must say where a stored value can be read: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none"
         )
     return text
 
@@ -115,6 +136,8 @@ FAMILIES = list(dict.fromkeys(rule_id[:3] for rule_id in RULES))
 
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Reference = Annotated[str, AfterValidator(_reference)]
+Place = Annotated[str, AfterValidator(_place)]
+ReadBack = Annotated[str, AfterValidator(_read_back)]
 LocalPath = Annotated[Path, AfterValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 RuleId = Annotated[str, _one_of(RULES, "rule")]
@@ -139,6 +162,15 @@ class Api(Model):
     max_throttled_seconds: PositiveFloat = 600.0
     proxy: str | None = None
     ca_bundle: LocalPath | None = None
+    oauth_token_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    oauth_client_authentication: Literal["form", "basic"] = "form"
+
+
+class OAuth(Model):
+    """`oauth = { … }`: the client credentials of an OAuth application."""
+
+    client_id: Reference
+    client_secret: Reference
 
 
 class Organization(Model):
@@ -149,6 +181,11 @@ class Organization(Model):
     contact: str | None = None
     tags: tuple[str, ...] = ()
     token: Reference | None = None
+    oauth: OAuth | None = None
+    rotate: bool = False
+    store: Place | None = None
+    read_back: ReadBack | None = None
+    fallback_token: Reference | None = None
     from_defaults: Annotated[bool, Field(exclude=True, init=False)] = False
     file: Annotated[Path | None, Field(exclude=True, init=False)] = None
     line: Annotated[int | None, Field(exclude=True, init=False)] = None
@@ -163,6 +200,8 @@ class Defaults(Model):
     """`[defaults]`: what an organization does not say itself; `{id}` is filled in."""
 
     token: Reference | None = None
+    store: Place | None = None
+    read_back: ReadBack | None = None
 
 
 class Purpose(Model):
@@ -172,8 +211,31 @@ class Purpose(Model):
     allow: tuple[Literal["read", "write", "delete"], ...]
 
 
+class Override(Model):
+    """`[[policy.overrides]]`: another policy for the organizations that fit each of `ids`, `tags` and `contact`.
+
+    Of several that fit one organization the later wins; what they disable adds up. `purposes` replace the policy's.
+    """
+
+    ids: tuple[Identifier, ...] = ()
+    tags: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    contact: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    disable: tuple[RuleOrFamily, ...] = ()
+    severity: dict[RuleId, Severity] = {}
+    rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
+    purposes: tuple[Purpose, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_for_some(self) -> Self:
+        if not (self.ids or self.tags or self.contact):
+            raise ValueError("is for no organization; say which by `ids`, `tags` or `contact`")
+        return self
+
+
 class PolicySettings(Model):
     """`[policy]`."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
 
     audit_every_days: PositiveInt = 31
     fail_on: Annotated[tuple[Selector, ...], BeforeValidator(_several)] = (Severity.HIGH,)
@@ -184,12 +246,27 @@ class PolicySettings(Model):
     )
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
     purposes: tuple[Purpose, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    waivers_file: LocalPath | None = None
+    approvers: tuple[str, ...] = ()
+    max_waiver_days: PositiveInt = 365
+    register_file: LocalPath | None = Field(default=None, alias="register")
 
 
 class Privacy(Model):
     """`[privacy]`."""
 
     fingerprint_key: Reference | None = None
+
+
+class NotifySettings(Model):
+    """`[notify]`: who is told of an audit. Addresses are secrets; `contacts` is a mail server for the contacts."""
+
+    urls: tuple[Reference, ...] = ()
+    on: tuple[Literal["violations", "incomplete", "pass"], ...] = ("violations", "incomplete")
+    attach: tuple[Annotated[str, _one_of(formats(), "format")], ...] = ()
+    contacts: Reference | None = None
+    heartbeat: Reference | None = None
 
 
 class Settings(Model):
@@ -200,7 +277,20 @@ class Settings(Model):
     organizations_file: LocalPath | None = None
     defaults: Defaults = Defaults()
     policy: PolicySettings = PolicySettings()
+    waivers: tuple[Waiver, ...] = ()
+    plans: tuple[Plan, ...] = ()
     privacy: Privacy = Privacy()
+    notify: NotifySettings = NotifySettings()
+    configured: Annotated[frozenset[str], Field(exclude=True, init=False)] = frozenset()
+    """The ids of all organizations that the file names, those that `only` leaves out included."""
+
+    file: Annotated[Path, Field(exclude=True, init=False)] = Path("credly-audit.toml")
+    """Where it was read; relative paths begin at its folder."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the paths of the file begin."""
+        return self.file.parent
 
     def only(self, wanted: Sequence[str]) -> Self:
         """With these organizations alone; UsageError, naming the nearest, for one that is not configured."""

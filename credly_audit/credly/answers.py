@@ -1,4 +1,4 @@
-"""What an answer with an error status means to the person who reads the report; Credly's own words, where it has any."""
+"""What an answer with an error status means to the person who reads the report, and Credly's own words for it."""
 
 import json
 from collections.abc import Callable

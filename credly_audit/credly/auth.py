@@ -15,7 +15,14 @@ class Trace(NamedTuple):
     length: int
 
 
-class Credential(Protocol):
+class Authenticator(Protocol):
+    """Whoever can say who asks."""
+
+    def authenticate(self, headers: MutableMapping[str, str]) -> None:
+        """Add what proves who asks."""
+
+
+class Credential(Authenticator, Protocol):
     """Whoever may ask for an organization's tokens."""
 
     @property
@@ -30,8 +37,8 @@ class Credential(Protocol):
     def traces(self) -> tuple[Trace, ...]:
         """Of every secret that it holds: what a description must not show."""
 
-    def authenticate(self, headers: MutableMapping[str, str]) -> None:
-        """Add what proves who asks."""
+    def renew(self, asked_at: float) -> bool:
+        """After a 401 to a request of that instant (`time.monotonic`): whether it is worth asking once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +57,7 @@ class TokenCredential:
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
         """HTTP Basic: the token is the user name, the password is blank ([DOC] authorization tokens)."""
         headers["Authorization"] = "Basic " + b64encode(f"{self.secret.reveal()}:".encode()).decode("ascii")
+
+    def renew(self, asked_at: float) -> bool:  # noqa: ARG002 - an access token can be renewed, a token cannot
+        """No: a token that is refused stays refused."""
+        return False

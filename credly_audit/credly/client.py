@@ -19,7 +19,7 @@ from requests.cookies import RequestsCookieJar
 from credly_audit import __version__
 from credly_audit.config.settings import Api
 from credly_audit.credly.answers import Answer, retry_after
-from credly_audit.credly.auth import Credential
+from credly_audit.credly.auth import Authenticator, Credential
 from credly_audit.credly.clocked import ClockedAdapter, deadline
 from credly_audit.credly.host import Host, Origin
 from credly_audit.credly.pace import LONGEST_PAUSE, Pace, RetryBudget
@@ -34,6 +34,8 @@ HEADERS = {
 }
 
 WORTH_ANOTHER_TRY = frozenset({408, 500, 502, 503, 504})
+
+TOO_MANY = 429
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MOST_REDIRECTS = 5
@@ -106,7 +108,9 @@ class Client:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._session.close()
 
     def get(self, path: str, credential: Credential, effort: Effort | None = None) -> Answer:
@@ -118,7 +122,7 @@ class Client:
         tries = 0
         while True:
             try:
-                answer = self._followed(path, credential, effort)
+                answer = self._admitted(path, credential, effort)
                 trouble = None
             except NoAnswer as error:
                 answer, trouble = None, error
@@ -132,10 +136,26 @@ class Client:
             tries += 1
             effort.retries += 1
 
-    def post(self, path: str, credential: Credential, content: Mapping[str, Any], effort: Effort | None = None) -> Answer:
+    def post(
+        self, path: str, credential: Credential, content: Mapping[str, Any], effort: Effort | None = None
+    ) -> Answer:
         """The answer to a POST of JSON, sent once and never again; the errors of `get`."""
         self._line.pace.wait_turn()
-        return self._send("POST", self._line.host.base_url + path, credential, effort or Effort(), content)
+        request = requests.Request("POST", self._line.host.base_url + path, json=content)
+        return self._send(request, credential, effort or Effort())
+
+    def post_form(self, path: str, who: Authenticator, form: Mapping[str, str]) -> Answer:
+        """The same for a form."""
+        self._line.pace.wait_turn()
+        return self._send(requests.Request("POST", self._line.host.base_url + path, data=form), who, Effort())
+
+    def _admitted(self, path: str, credential: Credential, effort: Effort) -> Answer:
+        """A GET; once more with another access token, where the credential's first one has ended."""
+        asked_at = monotonic()
+        answer = self._followed(path, credential, effort)
+        if answer.status == 401 and credential.renew(asked_at):
+            return self._followed(path, credential, effort)
+        return answer
 
     def _followed(self, path: str, credential: Credential, effort: Effort) -> Answer:
         """A GET that is let through by the host, and followed as far as it leads within the same origin."""
@@ -145,7 +165,9 @@ class Client:
             if answer.status not in REDIRECTS or answer.location is None:
                 return answer
             url = self._within_origin(url, answer.location)
-        raise NoAnswer(f"{self._line.host.origin} sent the request round in circles: check [api] base_url", passing=False)
+        raise NoAnswer(
+            f"{self._line.host.origin} sent the request round in circles: check [api] base_url", passing=False
+        )
 
     def _within_origin(self, url: str, location: str) -> str:
         try:
@@ -167,41 +189,40 @@ class Client:
         pace = self._line.pace
         while True:
             sent_at = pace.wait_turn()
-            answer = self._send("GET", url, credential, effort, None)
-            if answer.status != 429:
+            answer = self._send(requests.Request("GET", url), credential, effort)
+            if answer.status != TOO_MANY:
                 return answer
             pace.throttled(sent_at, answer.retry_after)
 
-    def _send(
-        self, method: str, url: str, credential: Credential, effort: Effort, content: Mapping[str, Any] | None
-    ) -> Answer:
+    def _send(self, asked: requests.Request, who: Authenticator, effort: Effort) -> Answer:
         """Once, and nothing else: the only place where a request leaves."""
         line = self._line
         line.budget.count_request()
         effort.requests += 1
         began = monotonic()
-        request = self._session.prepare_request(requests.Request(method, url, json=content))
-        credential.authenticate(request.headers)
-        answer, trouble = self._attempt(request)
+        came = self._attempt(asked, who)
         took = monotonic() - began
         effort.seconds += took
-        path = url.removeprefix(line.host.base_url)
-        log.debug("%s %s %s %.0f ms", method, path, answer.status if answer else "no answer", took * 1000)
-        if answer is None:
-            raise trouble
-        if answer.status != 429:
+        path = (asked.url or "").removeprefix(line.host.base_url)
+        outcome = came.status if isinstance(came, Answer) else "no answer"
+        log.debug("%s %s %s %.0f ms", asked.method, path, outcome, took * 1000)
+        if isinstance(came, NoAnswer):
+            raise came
+        if came.status != TOO_MANY:
             line.pace.answered()
-        return answer
+        return came
 
-    def _attempt(self, request: requests.PreparedRequest) -> tuple[Answer, None] | tuple[None, NoAnswer]:
+    def _attempt(self, asked: requests.Request, who: Authenticator) -> Answer | NoAnswer:
         """The answer or the trouble, returned rather than raised: the libraries' errors hold the request's headers."""
         try:
+            request = self._session.prepare_request(asked)
+            who.authenticate(request.headers)
             with deadline(2 * self._line.timeout):
-                return self._received(request), None
+                return self._received(request)
         except NoAnswer as trouble:
-            return None, trouble
+            return trouble
         except TRANSPORT_ERRORS as error:
-            return None, no_answer(error, self._line.host, self._line.timeout)
+            return no_answer(error, self._line.host, self._line.timeout)
 
     def _received(self, request: requests.PreparedRequest) -> Answer:
         timeout = self._line.timeout
@@ -231,7 +252,9 @@ def _body(response: requests.Response) -> bytes:
         parts.append(part)
         size += len(part)
         if size > LARGEST_BODY:
-            raise NoAnswer(f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens", passing=False)
+            raise NoAnswer(
+                f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens", passing=False
+            )
     return b"".join(parts)
 
 

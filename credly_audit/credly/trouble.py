@@ -57,20 +57,20 @@ def no_answer(error: Exception, host: Host, timeout: float) -> NoAnswer:
         return NoAnswer(f"TLS: no secure connection with {at} came about: check that base_url is an https address")
     if caused_by(socket.gaierror, urllib3.exceptions.NameResolutionError):
         return NoAnswer(f"the name {at.host} was not found: check the network and [api] base_url")
-    if caused_by(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
-        return NoAnswer(f"{at} did not answer in time ([api] timeout is {timeout:g} seconds)")
+    if caused_by(TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError):
+        return NoAnswer(f"{at} did not answer in time ([api] timeout is {timeout:g} seconds): run again later")
     if caused_by(ConnectionRefusedError):
         return NoAnswer(f"{at} refused the connection: check the network and [api] base_url")
     if caused_by(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
-        return NoAnswer(f"the answer of {at} was cut in the middle")
+        return NoAnswer(f"the answer of {at} was cut in the middle: run again later")
     if caused_by(ConnectionError, http.client.RemoteDisconnected):
-        return NoAnswer(f"{at} ended the connection without an answer")
+        return NoAnswer(f"{at} ended the connection without an answer: run again later")
     if caused_by(urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError):
-        return NoAnswer(f"the answer of {at} could not be unpacked")
+        return NoAnswer(f"the answer of {at} could not be unpacked: run again later")
+    if caused_by(http.client.HTTPException):
+        return NoAnswer(f"the answer of {at} is not HTTP as it should be: check [api] base_url")
     if caused_by(OSError) and not isinstance(error, requests.exceptions.InvalidURL):
         return NoAnswer(f"no connection with {at} came about: check the network")
-    if caused_by(http.client.HTTPException):
-        return NoAnswer(f"the answer of {at} is not HTTP as it should be")
     return NoAnswer(f"the request to {at} could not be made: check [api] base_url and proxy", passing=False)
 
 

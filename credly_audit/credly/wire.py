@@ -7,6 +7,7 @@ ignored, missing ones are null, a wrong type is a fault that is named by its fie
 import json
 import re
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -146,59 +147,83 @@ def _decoded_patiently(body: bytes) -> _WirePage:
         raise Unreadable("it is JSON, but no object with `data`") from None
 
 
-def _row(
-    wire: object, number: int, faults: list[str], fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
-) -> Row | None:
-    """A row, or None where it has no id to be known by."""
-    if not isinstance(wire, _WireRow):
-        faults.append(f"row {number}: it is no object")
-        return None
+class _Fields:
+    """Reads the fields of one row; what has the wrong type is null, and named in `faults`."""
 
-    def text(value: object, field: str) -> str | None:
+    __slots__ = ("_faults", "_number")
+
+    def __init__(self, number: int, faults: list[str]) -> None:
+        self._number = number
+        self._faults = faults
+
+    def fault(self, what: str) -> None:
+        """Name what is wrong, never its content."""
+        self._faults.append(f"row {self._number}: {what}")
+
+    def text(self, value: object, field: str) -> str | None:
+        """A text or null."""
         if value is None:
             return None
         if isinstance(value, str):
             return clean(value)
-        faults.append(f"row {number}: {field} is no text")
+        self.fault(f"{field} is no text")
         return None
 
-    def flag(value: object, field: str) -> bool | None:
+    def flag(self, value: object, field: str) -> bool | None:
+        """True, false or null."""
         if value is None or value is True or value is False:
             return value
-        faults.append(f"row {number}: {field} is neither true, false nor null")
+        self.fault(f"{field} is neither true, false nor null")
         return None
 
-    identifier = text(wire.id, "id")
+    def owner(self, value: object) -> _Owner:
+        """The owner; one without anything where it is null."""
+        if value is not None and not isinstance(value, _Owner):
+            self.fault("owner is no object")
+        return value if isinstance(value, _Owner) else _Owner()
+
+
+def _row(
+    wire: object, number: int, faults: list[str], fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+) -> Row | None:
+    """A row, or None where it has no id to be known by."""
+    fields = _Fields(number, faults)
+    if not isinstance(wire, _WireRow):
+        fields.fault("it is no object")
+        return None
+    identifier = fields.text(wire.id, "id")
     if not identifier:
         if wire.id is None or wire.id == "":
-            faults.append(f"row {number}: id is missing")
+            fields.fault("it has no id")
         return None
-    owner = wire.owner
-    if owner is not None and not isinstance(owner, _Owner):
-        faults.append(f"row {number}: owner is no object")
-    owner = owner if isinstance(owner, _Owner) else _Owner()
-    value = text(wire.token, "token")
+    owner = fields.owner(wire.owner)
+    value = fields.text(wire.token, "token")
     fingerprint = fingerprint_of(value) if value else None
     if value and fingerprint:
         traced(Trace(fingerprint, len(value)))
     created_at, created_fault = _date(wire.created_at)
     expires_at, expires_fault = _date(wire.expires_at)
-    owner_id = text(owner.id, "owner.id")
+    owner_id = fields.text(owner.id, "owner.id")
     return Row(
         identifier,
         fingerprint,
-        text(wire.description, "description"),
-        flag(wire.read_enabled, "read_enabled"),
-        flag(wire.write_enabled, "write_enabled"),
-        flag(wire.delete_enabled, "delete_enabled"),
+        fields.text(wire.description, "description"),
+        fields.flag(wire.read_enabled, "read_enabled"),
+        fields.flag(wire.write_enabled, "write_enabled"),
+        fields.flag(wire.delete_enabled, "delete_enabled"),
         created_at,
         expires_at,
         created_fault,
         expires_fault,
-        text(wire.owner_id, "owner_id") or owner_id,
-        text(owner.name, "owner.name"),
-        text(owner.type, "owner.type"),
+        _once(fields.text(wire.owner_id, "owner_id") or owner_id),
+        _once(fields.text(owner.name, "owner.name")),
+        _once(fields.text(owner.type, "owner.type")),
     )
+
+
+def _once(text: str | None) -> str | None:
+    """The one copy of a text that stands in every row of an organization."""
+    return None if text is None else intern(text)
 
 
 def _date(value: object) -> tuple[str | None, str | None]:

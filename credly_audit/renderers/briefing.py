@@ -6,6 +6,7 @@ Every report for people tells this, in this order; they differ in how they look.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,18 @@ class Unseen:
     name: str
     status: str
     reason: str
+    tokens: int
+    """How many were seen all the same."""
+    contact: str | None
+    what_to_do: str
+    position: int
+    """Its row in the organizations frame."""
+    accepted: bool
+    """Whether a waiver accepts that; it still was not seen."""
+
+
+REMEDIES = {"truncated": "COV001", "unverified": "COV002", "mismatch": "COV003", "failed": "COV004"}
+"""By coverage, the rule whose remediation says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +78,43 @@ class Month:
 def headline(audit: Audit) -> str:
     """The verdict as one sentence, beginning with its word."""
     verdict = audit.verdict
-    organizations, unseen = len(audit.organizations), len(verdict.not_seen)
+    accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
+    organizations = count(len(audit.organizations), "organization", "organizations")
     broken = f"{count(verdict.violations, 'finding breaks', 'findings break')} policy"
     if verdict.outcome == "incomplete":
-        if not unseen:
-            return f"Incomplete: {count(len(audit.broken), 'rule is', 'rules are')} broken. By the others {broken}."
-        of = f"{number(unseen)} of {count(organizations, 'organization was', 'organizations were')} not fully seen"
-        return f"Incomplete: {of}. In what was seen, {broken}."
-    tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {count(organizations, 'organization', 'organizations')}"
+        lacks = [f"{count(len(audit.broken), 'rule is', 'rules are')} broken"] if audit.broken else []
+        if hidden:
+            were = "was" if len(audit.organizations) == 1 else "were"
+            but = f" ({number(accepted)} of them accepted)" if accepted else ""
+            lacks.insert(0, f"{number(hidden)} of {organizations} {were} not fully seen{but}")
+        return f"Incomplete: {' and '.join(lacks)}. {'In what was seen' if hidden else 'By the other rules'}, {broken}."
+    tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {organizations}"
+    seen = f"all seen but {number(accepted)} that a waiver accepts" if accepted else "all seen"
     if verdict.outcome == "violations":
-        return f"Violations: {broken}. {tokens}, all seen."
-    return f"Pass: {tokens}, all seen, none breaks policy."
+        return f"Violations: {broken}. {tokens}, {seen}."
+    return f"Pass: {tokens}, {seen}, none breaks policy."
 
 
 def unseen(audit: Audit) -> list[Unseen]:
     """The organizations that were not fully seen, in the order of asking."""
-    columns = ["organization_id", "name", "status", "reason"]
-    rows = audit.organizations.loc[audit.organizations["status"] != "complete", columns]
-    return [Unseen(*row) for row in rows.itertuples(index=False, name=None)]
+    frame = audit.organizations[(audit.organizations["status"] != "complete").to_numpy()]
+    names = ["organization_id", "name", "status", "reason", "tokens", "contact"]
+    rows = zip(*(plain(frame[name]) for name in names), strict=True)
+    facts = [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        Unseen(
+            **fact,
+            what_to_do=remedy(audit, fact["status"]),
+            position=position,
+            accepted=fact["organization_id"] in audit.verdict.accepted,
+        )
+        for position, fact in zip(frame.index.tolist(), facts, strict=True)
+    ]
+
+
+def remedy(audit: Audit, status: str) -> str:
+    """What to do about an organization of this coverage; nothing where it is complete."""
+    return audit.rules[REMEDIES[status]].remediation if status in REMEDIES else ""
 
 
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
@@ -91,14 +123,14 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
     live = _by_subject(frame.loc[asks])
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
-    bounds = list(zip(starts.tolist(), [*starts[1:].tolist(), len(live)], strict=True))[:most]
+    bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     gravest = live.take(starts[:most])
     organizations = audit.organizations.take(gravest["organization_row"])
     tokens = audit.tokens.reindex(gravest["token_row"].where(gravest["token_row"] >= 0))
     columns = {
         "organization_id": plain(organizations["organization_id"]),
         "organization_name": plain(organizations["name"]),
-        "contact": plain(organizations["contact"]),
+        "contact": plain(gravest["owner"]),
         "token_id": plain(tokens["token_id"]),
         "fingerprint": plain(tokens["fingerprint"]),
         "description": plain(tokens["description"]),

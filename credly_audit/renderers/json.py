@@ -50,9 +50,19 @@ def head(audit: Audit) -> dict[str, Any]:
             "exit_code": int(verdict.exit_code),
             "violations": verdict.violations,
             "not_seen": list(verdict.not_seen),
+            "accepted": list(verdict.accepted),
+            "unaudited": audit.unaudited,
             "broken_rules": dict(audit.broken),
         },
         "summary": tally(audit),
+        "waivers": [
+            each.waiver.model_dump(mode="json") | {"state": each.state, "findings": each.findings}
+            for each in audit.decisions.waivers
+        ],
+        "plans": [
+            each.plan.model_dump(mode="json") | {"state": each.state, "findings": each.findings}
+            for each in audit.decisions.plans
+        ],
     }
 
 

@@ -6,6 +6,7 @@ characters that turn the direction of reading.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -16,10 +17,10 @@ CONTROL = re.compile(
 )
 """Control characters other than tab and line feed, other ends of line, and what turns the direction of reading."""
 
-FORMULA = re.compile(r"(^|[;\t])(\s*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
+FORMULA = re.compile(r"(^|[;\t])([\s\"]*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
 """Where a spreadsheet could begin a formula: also after `;` and tab, which some countries' take for the separator."""
 
-MARKUP = re.compile(r"[!#$&*:<=>@\[\\\]^_`{|}~]|(?<=www)\.", re.IGNORECASE)
+MARKUP = re.compile(r"[!#$&*<=>@\[\\\]^_`{|}~]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
 """What Markdown, tables, links and mathematics are made of."""
 
 MENTION = re.compile(r"(?<!\w)[@#](?=\w)")
@@ -44,7 +45,7 @@ def cell(text: str) -> str:
 
 def csv_field(text: str) -> str:
     """A text on one line that no spreadsheet takes for a formula, whatever it takes for the separator."""
-    return FORMULA.sub(r"\1\2'", harmless(text).replace("\n", " "))
+    return FORMULA.sub(r"\1'\2", harmless(text).replace("\n", " "))
 
 
 def markdown(text: str, most: int = 500) -> str:
@@ -123,8 +124,13 @@ def called(description: str | None, organization: str, fingerprint: str | None) 
     return f"{name} ({one_line(organization, 60)}{digits})"
 
 
+def subject(finding: Mapping[str, Any]) -> str:
+    """How the token, or the organization, of a finding is called."""
+    if finding["token_id"] is None:
+        return one_line(finding["organization_name"], 60)
+    return called(finding["description"], finding["organization_name"], finding["fingerprint"])
+
+
 def has_words(text: str) -> bool:
     """Whether a text shows anything to a reader."""
-    return any(
-        unicodedata.category(letter) not in {"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"} for letter in text
-    )
+    return any(unicodedata.category(letter) not in {"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"} for letter in text)

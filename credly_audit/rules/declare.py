@@ -32,6 +32,11 @@ FAMILIES = {
 Subject = Literal["token", "organization"]
 
 
+def family_name(family: str) -> str:
+    """What a family is about, by its three letters; another package's has those for a name."""
+    return FAMILIES.get(family, family)
+
+
 class Options(BaseModel):
     """The options of a rule: a field each, with its default and a description; unknown ones are refused."""
 
@@ -47,8 +52,10 @@ class Flags:
     """What a rule found, a row a finding.
 
     `rows` are positions in the frame of the rule's subject; `message`, `severity` (None: the rule's own), `due_at`
-    (None: reckoned from the severity) and `discriminator` (tells apart two findings of one rule on one subject) are as
-    long as it, and so is `evidence`, a typed frame of what the rule saw.
+    (None: reckoned from the severity), `discriminator` (tells apart two findings of one rule on one subject), `owner`
+    (None or null: the token's in the register, else the organization's contact) and, where an organization's rule
+    points at its tokens, `token_rows` (-1: at none) are as long as it, and so is `evidence`, a typed frame of what the
+    rule saw.
     """
 
     rows: pd.Index
@@ -57,6 +64,8 @@ class Flags:
     due_at: pd.Series | None = None
     discriminator: pd.Series | None = None
     evidence: pd.DataFrame = field(default_factory=pd.DataFrame)
+    owner: pd.Series | None = None
+    token_rows: pd.Series | None = None
 
 
 def flag(

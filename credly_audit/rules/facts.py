@@ -1,7 +1,7 @@
 """What a rule may know: the frames of a snapshot, the instant of the audit, and what every rule asks of them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 
@@ -9,9 +9,34 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
+from credly_audit.snapshot import INSTANT
+
 DAY = timedelta(days=1)
 
 PERMISSIONS = ("read", "write", "delete")
+
+ENTRIES = {
+    "row": "int64",
+    "organization_id": "string",
+    "token_id": "string",
+    "fingerprint": "string",
+    "owner": "string",
+    "purpose": "string",
+    **{f"{name}_approved": "bool" for name in PERMISSIONS},
+    "reviewed_until": INSTANT,
+}
+"""The register, a row an entry: its row in the file, what it says, the end of its review date in UTC (null: none)."""
+
+LAPSES = {
+    "organization_row": "int64",
+    "token_row": "int64",
+    "waiver_id": "string",
+    "rule": "string",
+    "approved_by": "string",
+    "ended_at": INSTANT,
+    "findings": "int64",
+}
+"""The waivers past their date whose findings are back, and how many these are; token_row -1: all the organization's."""
 
 NOTHING_TO_SEE = r"^[\s\p{Cf}\p{Cc}\p{Zs}\p{Zl}\p{Zp}\p{Mn}]*$"
 
@@ -21,9 +46,11 @@ class Facts:
     """The frames that a rule judges, indexed by position.
 
     `tokens` are a snapshot's with `last_rotated_at`, `rotation_evidence`, `approved` (bool: a purpose or the register
-    allows all that it may do) and `exceeds_purpose` (bool: a purpose matches, and it may do more). Their
-    `organization_id` is a category whose codes are row positions in `organizations`. Masks over tokens are boolean
-    arrays of their length.
+    allows all that it may do), `exceeds_purpose` (bool: a purpose matches, and it may do more) and `register_row` (its
+    position in `register`, -1: it has none). Their `organization_id` is a category whose codes are row positions in
+    `organizations`. Masks over tokens are boolean arrays of their length. `register` has the columns ENTRIES and
+    organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
+    configured; `lapses` has the columns LAPSES.
     """
 
     tokens: pd.DataFrame
@@ -31,6 +58,8 @@ class Facts:
     as_of: pd.Timestamp
     collected_at: pd.Timestamp
     audit_every_days: int = 31
+    register: pd.DataFrame | None = None
+    lapses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAPSES)).astype(LAPSES))
 
     @property
     def next_audit(self) -> timedelta:
@@ -62,6 +91,20 @@ class Facts:
     def unapproved(self) -> np.ndarray:
         """Unexpired tokens whose permissions nobody has approved in full."""
         return self.unexpired & ~self.tokens["approved"].to_numpy(dtype=bool)
+
+    @cached_property
+    def registered(self) -> np.ndarray:
+        """Tokens that the register names."""
+        mask: np.ndarray = self.tokens["register_row"].to_numpy() >= 0
+        return mask
+
+    @property
+    def register_entries(self) -> pd.DataFrame:
+        """The register, without an entry where none is configured."""
+        if self.register is not None:
+            return self.register
+        dtypes = ENTRIES | {"organization_row": "int64", "listed": "bool"}
+        return pd.DataFrame(columns=list(dtypes)).astype(dtypes)
 
     @cached_property
     def undescribed(self) -> np.ndarray:

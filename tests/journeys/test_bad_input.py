@@ -60,7 +60,10 @@ def first_only(config: str) -> str:
         (replace("timeout = 2", "workers = 0"), "api.workers: must be greater than or equal to 1"),
         (replace("http://127.0.0.1", "http://credly.example"), "would send credentials unencrypted to credly.example"),
         (replace("http://127.0.0.1", "http://me:MADE-UP@127.0.0.1"), "must hold no credential"),
-        (replace('token = "file:secret-0"', ""), "Acme has no credential; give it `token` or set [defaults] token"),
+        (
+            replace('token = "file:secret-0"', ""),
+            "Acme has no credential; give it `token` or `oauth`, or set [defaults] token",
+        ),
     ],
 )
 def test_a_mistake_in_the_configuration(

@@ -26,13 +26,9 @@ def test_a_sound_organization_passes(credly_audit: Command, sandbox: Sandbox, tm
 
     assert done.code == 0
     assert done.out.startswith("Pass: 6 tokens of 2 organizations, all seen, none breaks policy.")
-    assert report(tmp_path)["verdict"] == {
-        "outcome": "pass",
-        "exit_code": 0,
-        "violations": 0,
-        "not_seen": [],
-        "broken_rules": {},
-    }
+    verdict = report(tmp_path)["verdict"]
+    assert isinstance(verdict, dict)
+    assert (verdict["outcome"], verdict["exit_code"], verdict["violations"], verdict["not_seen"]) == ("pass", 0, 0, [])
 
 
 def test_a_violation_fails_and_the_gate_can_be_moved(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:

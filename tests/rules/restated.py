@@ -8,10 +8,11 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.build import AS_OF
+from tests import build
+from tests.build import ACME, AS_OF, BETA
 
 Row = dict[str, Any]
 Flagged = dict[tuple[int | None, int], str]
@@ -21,6 +22,28 @@ NEXT_AUDIT = 35 * DAY
 PLACEHOLDERS = {"test", "testing", "token", "new token", "api token", "a new token for use", "default", "temp", "tmp"}
 PLACEHOLDERS |= {"todo", "tbd", "n/a", "none", "null", "asdf", "foo", "bar", "example", "untitled"}
 PURPOSES = [("(?i)report|dashboard", {"read"}), ("(?i)issuer", {"read", "write"})]
+REGISTER: list[Row] = [
+    {"organization_id": ACME, "token_id": build.token(0)["token_id"], "permissions": "read", "owner": "Ada"},
+    {
+        "organization_id": ACME,
+        "token_id": build.token(1)["token_id"],
+        "permissions": "read+write",
+        "review_by": "2026-11-22",
+    },
+    {"organization_id": ACME, "token_id": build.token(2)["token_id"], "permissions": "read+write+delete"},
+    {"organization_id": ACME, "fingerprint": "a" * 16, "permissions": "read+write", "review_by": "2026-11-23"},
+    {"organization_id": BETA, "token_id": build.token(0)["token_id"], "permissions": "none"},
+    {"organization_id": BETA, "fingerprint": "b" * 16, "permissions": "read, write and delete"},
+    {"organization_id": "00000000-0000-4000-8000-0000000000ff", "fingerprint": "c" * 16, "permissions": "read"},
+]
+WAIVERS: list[Row] = [
+    build.waiver("DOC", id="doc", expires=date(2026, 11, 22)),
+    build.waiver("PRM002", BETA, id="delete", expires=date(2026, 11, 22)),
+    build.waiver(
+        "EXP", id="token", token=build.token(1)["token_id"], expires=date(2026, 1, 1), approved_on=date(2025, 12, 1)
+    ),
+    build.waiver("DOC002", id="still", expires=date(2026, 11, 23)),
+]
 YEAR = re.compile(r"(?<![\w-])(?:19|20)[0-9]{2}(?![\w-])", re.ASCII)
 
 
@@ -45,7 +68,26 @@ def matching(token: Row) -> list[set[str]]:
     return [allow for pattern, allow in PURPOSES if text is not None and re.search(pattern, text)]
 
 
+def entry(token: Row) -> Row | None:
+    """Its entry in the register: by its id, else by its fingerprint."""
+    theirs = [each for each in REGISTER if each["organization_id"] == token["organization_id"]]
+    by_id = [each for each in theirs if each.get("token_id") == token["token_id"]]
+    by_value = [each for each in theirs if each.get("fingerprint") == token["fingerprint"] is not None]
+    return next(iter(by_id + by_value), None)
+
+
+def allowed(entry: Row) -> set[str]:
+    return {name for name in ("read", "write", "delete") if name in entry["permissions"]}
+
+
+def to_be_reviewed(entry: Row) -> bool:
+    return entry.get("review_by") == "2026-11-22"
+
+
 def approved(token: Row) -> bool:
+    documented = entry(token)
+    if documented and not to_be_reviewed(documented) and could(token) <= allowed(documented):
+        return True
     return any(could(token) <= allow for allow in matching(token))
 
 
@@ -134,8 +176,10 @@ def prm003(token: Row) -> str | None:
 
 
 def prm004(token: Row) -> str | None:
-    allowed = matching(token)
-    return "high" if allowed and not any(may(token) <= allow for allow in allowed) else None
+    if approved(token):
+        return None
+    allowances = matching(token)
+    return "high" if allowances and not any(may(token) <= allow for allow in allowances) else None
 
 
 def prm005(token: Row) -> str | None:
@@ -216,6 +260,58 @@ def inv004(token: Row) -> str | None:
     return "high" if token["owner_id"] and token["owner_id"] != token["organization_id"] else None
 
 
+def inv005(token: Row) -> str | None:
+    return None if entry(token) else "high"
+
+
+def inv006(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    def listed(entry: Row) -> bool:
+        theirs = [each for each in tokens if each["organization_id"] == entry["organization_id"]]
+        return any(
+            each["token_id"] == entry.get("token_id") or each["fingerprint"] == entry.get("fingerprint", "")
+            for each in theirs
+        )
+
+    gone = {each["organization_id"] for each in REGISTER if not listed(each)}
+    return {
+        (None, place): "low"
+        for place, each in enumerate(organizations)
+        if each["status"] == "complete" and each["organization_id"] in gone
+    }
+
+
+def inv007(token: Row) -> str | None:
+    documented = entry(token)
+    if documented is None:
+        return None
+    return "high" if to_be_reviewed(documented) or not may(token) <= allowed(documented) else None
+
+
+def wvr001(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    """Each waiver past its date that covers what is there and what no other waiver covers now."""
+    places = [row["organization_id"] for row in organizations]
+
+    def covers(waiver: Row, rule_id: str, token: int | None, place: int) -> bool:
+        named = waiver.get("token") is None or (token is not None and tokens[token]["token_id"] == waiver["token"])
+        return rule_id.startswith(waiver["rule"]) and places[place] == waiver["organization"] and named
+
+    present = [
+        (rule_id, *subject)
+        for rule_id, restated in RULES.items()
+        if rule_id != "WVR001"
+        for subject in restated(tokens, organizations)
+    ]
+    still = [each for each in WAIVERS if each["expires"] > date(2026, 11, 22)]
+    open_ones = [each for each in present if not any(covers(waiver, *each) for waiver in still)]
+    found: Flagged = {}
+    for waiver in WAIVERS:
+        if waiver not in still and any(covers(waiver, *each) for each in open_ones):
+            place = places.index(waiver["organization"])
+            token = [row for row, each in enumerate(tokens) if each["token_id"] == waiver.get("token")]
+            found[token[0] if token else None, place] = "medium"
+    return found
+
+
 def status(wanted: str, severity: str) -> Callable[..., Flagged]:
     return per_organization(lambda _, organization: severity if organization["status"] == wanted else None)
 
@@ -250,9 +346,13 @@ RULES: dict[str, Callable[..., Flagged]] = {
     "INV002": inv002,
     "INV003": per_organization(inv003),
     "INV004": per_token(inv004),
+    "INV005": per_token(inv005),
+    "INV006": inv006,
+    "INV007": per_token(inv007),
     "COV001": status("truncated", "high"),
     "COV002": status("unverified", "medium"),
     "COV003": status("mismatch", "high"),
     "COV004": status("failed", "high"),
     "COV005": per_organization(cov005),
+    "WVR001": wvr001,
 }

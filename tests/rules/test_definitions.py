@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import STATUSES
-from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
-from tests.rules.restated import PURPOSES, RULES
+from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
+from tests.rules.restated import PURPOSES, REGISTER, RULES, WAIVERS
 
 BOUNDARIES = [-400, -181, -180, -179, -36, -35, -34, -2, -1, 0, 1, 2, 13, 14, 15, 34, 35, 36, 59, 60, 61, 180, 181, 182]
 MOMENTS = [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1), timedelta(hours=7)]
@@ -91,6 +91,8 @@ def test_the_rules_flag_what_their_definitions_say(
         snapshot(listed, organizations),
         purposes=[{"pattern": pattern, "allow": sorted(allow)} for pattern, allow in PURPOSES],
         rules={"DOC004": {"required_patterns": {"team": "team"}}},
+        register=register(REGISTER),
+        waivers=WAIVERS,
     )
     found: dict[str, dict[tuple[int | None, int], str]] = {rule_id: {} for rule_id in RULES}
     for row in audit.findings.frame.itertuples():

@@ -1,0 +1,35 @@
+"""`verify`: whether the files of an audit are still what its manifest says."""
+
+from pathlib import Path
+
+import click
+
+from credly_audit.errors import ExitCode
+from credly_audit.manifest import STANDARD_OUTPUT, differences, read_manifest
+from credly_audit.renderers.text import count, one_line
+
+
+@click.command()
+@click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
+def verify(manifest: Path) -> ExitCode:
+    """Compare every file of an audit with the SHA-256 in its manifest.
+
+    The copies of the policy's files in the manifest are checked too. Exit codes: 0 all is as it was written; 1 not,
+    each difference named; 2 the manifest cannot be read.
+    """
+    told = read_manifest(manifest)
+    found = list(differences(told, manifest.parent))
+    for difference in found:
+        click.echo(one_line(difference, 1_000))
+    if found:
+        return ExitCode.VIOLATIONS
+    spoken = sum(each.path == STANDARD_OUTPUT for each in told.files)
+    files, copies = count(len(told.files) - spoken, "file is", "files are"), len(told.policy)
+    unchecked = (
+        f"; {count(spoken, 'report', 'reports')} went to standard output and cannot be checked" if spoken else ""
+    )
+    click.echo(
+        f"{files} as written on {told.generated_at:%Y-%m-%d %H:%M} UTC, and so "
+        f"{count(copies, 'copy', 'copies')} of the policy's files{unchecked}."
+    )
+    return ExitCode.OK

@@ -1,0 +1,111 @@
+"""The decisions of a configuration, written in it or in a file of their own, held against what the policy asks."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from credly_audit.config.mistakes import sentences
+from credly_audit.config.settings import Model, PolicySettings, Settings
+from credly_audit.config.source import Source
+from credly_audit.decisions.declared import Decision, Plan, Waiver
+from credly_audit.errors import ConfigurationError
+
+Placed = tuple[Decision, Source, str, int]
+"""A decision, the file and the list that it stands in, and its position there."""
+
+
+class DecisionsFile(Model):
+    """The file that `[policy] waivers_file` names."""
+
+    waivers: tuple[Waiver, ...] = ()
+    plans: tuple[Plan, ...] = ()
+
+
+def decisions_of(source: Source, settings: Settings | None) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
+    """All waivers and plans; the mistakes in them are noted in `source`."""
+    if settings is None:
+        return (), ()
+    placed = [*_placed(source, settings)]
+    path = settings.policy.waivers_file
+    if path is not None:
+        if path.is_file():
+            placed += _from_file(source, path)
+        else:
+            source.mistake(("policy", "waivers_file"), f"policy.waivers_file: there is no file {path}")
+    return _sound(placed, source, settings.policy)
+
+
+def read_decisions(path: Path, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
+    """A decisions file alone; ConfigurationError with every mistake in it."""
+    source = Source(path, "name the file with the decisions")
+    placed = _from_file(source, path)
+    waivers, plans = _sound(placed, source, policy)
+    if source.mistakes:
+        raise ConfigurationError(source.mistakes)
+    return waivers, plans
+
+
+def _sound(placed: list[Placed], source: Source, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
+    """The decisions as waivers and plans; what the policy has against them is noted in `source`."""
+    source.mistakes += [f"{place}: {sentence}" for place, sentence in faults(placed, policy)]
+    decisions = [decision for decision, *_ in placed]
+    return (
+        tuple(each for each in decisions if isinstance(each, Waiver)),
+        tuple(each for each in decisions if isinstance(each, Plan)),
+    )
+
+
+def _from_file(source: Source, path: Path) -> list[Placed]:
+    """What a file of their own holds; its mistakes are noted in `source`."""
+    try:
+        own = Source(path)
+    except ConfigurationError as error:
+        source.mistakes += error.mistakes
+        return []
+    try:
+        return _placed(own, DecisionsFile.model_validate(own.raw))
+    except ValidationError as error:
+        for location, sentence in sentences(error, DecisionsFile):
+            own.mistake(location, sentence)
+        source.mistakes += own.mistakes
+        return []
+
+
+def _placed(source: Source, settings: Settings | DecisionsFile) -> list[Placed]:
+    lists: dict[str, tuple[Decision, ...]] = {"waivers": settings.waivers, "plans": settings.plans}
+    return [
+        (decision, source, name, position)
+        for name, decisions in lists.items()
+        for position, decision in enumerate(decisions)
+    ]
+
+
+def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]]:
+    """Where and what is wrong with decisions that are well written: who approved, how long they hold, one twice."""
+    found = []
+    seen: dict[str, str] = {}
+    approvers = {approver.casefold() for approver in policy.approvers}
+    for decision, source, name, position in placed:
+        place = f"{source.path}:{source.line((name, position))}"
+        called = f"{name}[{position + 1}]"
+        if isinstance(decision, Waiver):
+            found += [(place, f"{called}.{fault}") for fault in waiver_faults(decision, approvers, policy)]
+        if decision.id in seen:
+            found.append(
+                (place, f"{called}: the same as that at {seen[decision.id]}; change that one, or give this an id")
+            )
+        seen.setdefault(decision.id, place)
+    return found
+
+
+def waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -> list[str]:
+    """What the policy has against a waiver; `approvers` are in lower case, none: anybody may approve."""
+    found = []
+    if approvers and waiver.approved_by.casefold() not in approvers:
+        found.append(f"approved_by: {waiver.approved_by} is none of [policy] approvers: {', '.join(policy.approvers)}")
+    days = (waiver.expires - waiver.approved_on).days
+    if days > policy.max_waiver_days:
+        found.append(
+            f"expires: {days} days after it was approved; [policy] max_waiver_days allows {policy.max_waiver_days}"
+        )
+    return found

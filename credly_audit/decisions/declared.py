@@ -1,0 +1,143 @@
+"""A decision as a person writes it: a waiver accepts a finding until a day, a plan promises to mend it by one."""
+
+import difflib
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from credly_audit.rules import catalogue
+
+FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+
+FALSE_POSITIVE = "False positive: "
+"""How the reason of a waiver begins whose finding is none in truth."""
+
+
+def _a_day(value: Any) -> Any:
+    day = _day_of(value)
+    if day is None:
+        raise ValueError("must be a date such as 2027-03-31")
+    return day
+
+
+def _day_of(value: Any) -> date | None:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, date) and not isinstance(value, datetime) else None
+
+
+def _some_words(text: str) -> str:
+    if not text.strip():
+        raise ValueError("is empty; say something in words")
+    return text.strip()
+
+
+def _a_rule(text: str) -> str:
+    rule = text.strip().upper()
+    if rule.startswith("WVR"):
+        raise ValueError("tells of a waiver past its date and cannot be decided on; renew or remove that waiver")
+    known = [*catalogue(), *dict.fromkeys(each[:3] for each in catalogue())]
+    if rule not in known:
+        near = difflib.get_close_matches(rule, known, 1, 0.5)
+        raise ValueError(f"names no rule or family: {rule[:20]!r}{f'; did you mean {near[0]}?' if near else ''}")
+    return rule
+
+
+def _an_organization(text: str) -> str:
+    if not _is_uuid(text.strip()):
+        raise ValueError("must be the organization's id, a UUID")
+    return text.strip().lower()
+
+
+def _a_token(text: str) -> str:
+    token = text.strip().lower()
+    if not (FINGERPRINT.fullmatch(token) or _is_uuid(token)):
+        raise ValueError("must be a token's id (a UUID) or its fingerprint (16 hex digits), never a token's value")
+    return token
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+Day = Annotated[date, BeforeValidator(_a_day)]
+Words = Annotated[str, AfterValidator(_some_words)]
+RuleOrFamily = Annotated[str, AfterValidator(_a_rule)]
+Organization = Annotated[str, AfterValidator(_an_organization)]
+Token = Annotated[str, AfterValidator(_a_token)]
+
+MADE = "Made from rule, organization and token where absent."
+
+
+def made_id(kind: str, said: Mapping[str, Any]) -> str:
+    """The id of a decision that was given none: the same for the same rule, organization and token."""
+    subject = "\x1f".join(str(said.get(key) or "") for key in ("rule", "organization", "token"))
+    return f"{kind}-{hashlib.sha256(subject.encode()).hexdigest()[:12]}"
+
+
+class Decision(BaseModel):
+    """What waivers and plans share; `token` None: every token of the organization, and itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    rule: RuleOrFamily = Field(description="A rule's id or a family, such as PRM001 or PRM.")
+    organization: Organization = Field(description="The organization's id.")
+    token: Token | None = Field(
+        default=None, description="A token's id or fingerprint; without it, all of the organization."
+    )
+    id: Words = Field(default_factory=lambda said: made_id("decision", said), description=MADE)
+    reason: Words = Field(description="Why.")
+    approved_on: Day = Field(description="The day of the decision.")
+
+    @property
+    def subject(self) -> tuple[str, str, str | None]:
+        """What it is about: rule or family, organization, token."""
+        return self.rule, self.organization, self.token
+
+
+class Waiver(Decision):
+    """A finding accepted, with a reason and to the end of a day."""
+
+    approved_by: Words = Field(description="Who accepts the risk; one of [policy] approvers, where that is set.")
+    expires: Day = Field(description="The last day on which it holds, to its end in UTC.")
+    id: Words = Field(default_factory=lambda said: made_id("waiver", said), description=MADE)
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> "Waiver":
+        if self.expires < self.approved_on:
+            raise ValueError(f"expires on {self.expires}, before it was approved on {self.approved_on}")
+        return self
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant from which it no longer holds: the end of its last day in UTC."""
+        return day_end(self.expires)
+
+
+class Plan(Decision):
+    """A promise that somebody mends a finding by a day."""
+
+    owner: Words = Field(description="Who mends it.")
+    until: Day = Field(description="The day by whose end, in UTC, it is mended.")
+    id: Words = Field(default_factory=lambda said: made_id("plan", said), description=MADE)
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant from which it is overdue: the end of its last day in UTC."""
+        return day_end(self.until)
+
+
+def day_end(day: date) -> datetime:
+    """The first instant after a day, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)

@@ -1,0 +1,157 @@
+"""The tables of the history: changes, not copies.
+
+A token's or a finding's state is one row from the audit that first saw it so (`since`) to the first one that, asking
+its organization, did not (`until`, null: none yet). That nothing was seen in an organization that failed is no change
+of it: coverage says so. No row holds a token's value.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+from credly_audit.severity import Severity
+
+HEAD = "0001"
+"""The version of the schema that this code reads and writes: the newest of `migrations/versions`."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+NULL_INSTANT = -(2**63)
+"""How a null instant is read in bulk: numpy's not-a-time."""
+
+
+def microseconds(instant: datetime) -> int:
+    """Microseconds since 1970 in UTC."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, kept as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Numbers go through as they are: bulk writers have them already."""
+        return microseconds(value) if isinstance(value, datetime) else value
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """An aware instant in UTC."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+metadata = MetaData()
+
+audits = Table(
+    "audits",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("as_of", Instant, nullable=False, index=True),
+    Column("collected_at", Instant, nullable=False),
+    Column("recorded_at", Instant, nullable=False),
+    Column("tool_version", String(40), nullable=False),
+    Column("fingerprint_key", String(16)),
+    Column("outcome", String(16), nullable=False),
+    Column("exit_code", SmallInteger, nullable=False),
+    Column("violations", Integer, nullable=False),
+    Column("organizations", Integer, nullable=False),
+    Column("fully_seen", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    *(Column(severity.value, Integer, nullable=False) for severity in Severity),
+    Column("new", Integer, nullable=False),
+    Column("persisting", Integer, nullable=False),
+    Column("reopened", Integer, nullable=False),
+    Column("resolved", Integer, nullable=False),
+    Column("unseen", Integer, nullable=False),
+    Column("waived", Integer, nullable=False),
+)
+
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("organization_id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+)
+
+coverage = Table(
+    "coverage",
+    metadata,
+    Column("audit", Integer, primary_key=True, autoincrement=False),
+    Column("organization", Integer, primary_key=True, autoincrement=False),
+    Column("status", String(12), nullable=False),
+    Column("not_judged", Text, nullable=False, comment="ids of rules that said nothing, joined by commas"),
+    sqlite_with_rowid=False,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("organization", Integer, nullable=False),
+    Column("token_id", Text, nullable=False),
+    Column("description", Text, comment="as last seen, secrets in it redacted"),
+    UniqueConstraint("organization", "token_id"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("finding_id", String(16), nullable=False, unique=True),
+    Column("rule_id", String(6), nullable=False),
+    Column("organization", Integer, nullable=False),
+    Column("token", Integer),
+    Index("findings_by_organization", "organization"),
+)
+
+
+def states(subject: str, *columns: Column[Any]) -> Table:
+    """A table of the states of a subject."""
+    return Table(
+        f"{subject}_states",
+        metadata,
+        Column(subject, Integer, primary_key=True, autoincrement=False),
+        Column("since", Integer, primary_key=True, autoincrement=False, comment="the audit that first saw it so"),
+        Column("until", Integer, comment="the first audit that asked and did not see it so"),
+        Column("latest", Boolean, nullable=False, comment="no later state of it is recorded"),
+        *columns,
+        Column("seen_at", Instant, comment="where it ended: the last audit that saw it"),
+        Column("gone_at", Instant, comment="the first audit that saw all and missed it"),
+        sqlite_with_rowid=False,
+    )
+
+
+token_states = states(
+    "token",
+    Column("fingerprint", String(16), comment="the last one known"),
+    Column("fingerprint_key", String(16), comment="names the key of the fingerprint"),
+    Column("permissions", SmallInteger, nullable=False, comment="read 1, write 2, delete 4; not known: times 8"),
+    Column("expires_at", Instant),
+    Column("denied", SmallInteger, nullable=False, comment="permissions once known to be off"),
+    Column("rotated_at", Instant, comment="when its value was seen to change"),
+)
+
+finding_states = states(
+    "finding",
+    Column("weight", SmallInteger, nullable=False, comment="the severity: 0 info to 4 critical"),
+    Column("waived", Boolean, nullable=False),
+    Column("due_at", Instant, comment="where the rule names a day of its own"),
+    Column("first_seen_at", Instant, nullable=False),
+    Column("opened_at", Instant, nullable=False, comment="since when it was there without a break"),
+)

@@ -1,0 +1,149 @@
+"""What is asked of Credly about one organization's tokens: does this value work, what is listed, and the one POST."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Literal
+
+from credly_audit.collection.reading import MOST_PAGES
+from credly_audit.config.settings import Organization
+from credly_audit.credly.answers import Answer, refusal, words
+from credly_audit.credly.auth import Credential, TokenCredential
+from credly_audit.credly.client import Client
+from credly_audit.credly.made import Made, read_made, read_values
+from credly_audit.credly.pace import Throttled
+from credly_audit.credly.trouble import NoAnswer
+from credly_audit.credly.wire import Row, Unreadable, read_page
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.redaction import Redactor
+from credly_audit.secrets import Secret
+
+
+class Verdict(Enum):
+    """What Credly says to a credential."""
+
+    WORKS = auto()
+    REFUSED = auto()
+    """401: expired, rotated away, revoked, or of the other environment."""
+    SILENT = auto()
+    """Neither the one nor the other can be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A look at the listing with one credential: the rows by id, and `said`, why there are none."""
+
+    verdict: Verdict
+    said: str = ""
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    values: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+
+    def row_of(self, fingerprint: str | None) -> Row | None:
+        """The token of that value."""
+        return next((row for row in self.rows.values() if fingerprint and row.fingerprint == fingerprint), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What came back of the one POST."""
+
+    said: str
+    """Why it is not known to be done; empty where the answer says that it is."""
+    made: Made
+    answered: bool
+    """Whether Credly answered in a way that says that nothing is under way any more."""
+
+
+class Asker:
+    """Asks about one organization. No value leaves it but as a Secret."""
+
+    def __init__(self, client: Client, organization: Organization, fingerprints: Fingerprints) -> None:
+        self._client = client
+        self._fingerprints = fingerprints
+        self._called = organization.called
+        self._path = f"/organizations/{organization.id}/authorization_tokens"
+
+    def probe(self, credential: Credential) -> Seen:
+        """Whether the credential opens the listing; page 1 of it."""
+        return self._page(credential, 1, Redactor(self._fingerprints.of, credential.traces))
+
+    def listed(self, credential: Credential) -> Seen:
+        """The whole listing as that credential sees it."""
+        redactor = Redactor(self._fingerprints.of, credential.traces)
+        rows: dict[str, Row] = {}
+        values: dict[str, Secret] = {}
+        for number in range(1, MOST_PAGES):
+            page = self._page(credential, number, redactor)
+            if page.verdict is not Verdict.WORKS:
+                return page
+            if page.rows.keys() <= rows.keys():
+                break
+            rows |= page.rows
+            values |= page.values
+        return Seen(Verdict.WORKS, "", rows, values)
+
+    def is_value(self, value: Secret) -> bool:
+        """Whether it is a token's value: by its shape, or, where that is doubtful, because it works."""
+        if self._fingerprints.of(value.reveal()):
+            return True
+        return self.probe(TokenCredential(value, None)).verdict is Verdict.WORKS
+
+    def rotate(self, credential: Credential, description: str | None) -> Posted:
+        """Once, whatever comes back."""
+        return self._post(f"{self._path}/rotate", "rotate", credential, description)
+
+    def create(self, credential: Credential, description: str) -> Posted:
+        """Once, whatever comes back."""
+        return self._post(self._path, "create", credential, description)
+
+    def _page(self, credential: Credential, number: int, redactor: Redactor) -> Seen:
+        try:
+            answer = self._client.get(f"{self._path}?page={number}", credential)
+        except (NoAnswer, Throttled) as trouble:
+            return Seen(Verdict.SILENT, str(trouble))
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            return Seen(Verdict.REFUSED, refusal(answer, self._called, redactor.words))
+        if answer.status != HTTPStatus.OK:
+            return Seen(Verdict.SILENT, refusal(answer, self._called, redactor.words))
+        try:
+            page = read_page(answer.body, self._fingerprints.of, redactor.know)
+        except Unreadable as error:
+            return Seen(Verdict.SILENT, f"the answer is no list of tokens: {error}")
+        return Seen(Verdict.WORKS, "", {row.id: row for row in page.rows}, read_values(answer.body))
+
+    def _post(
+        self, path: str, action: Literal["rotate", "create"], credential: Credential, description: str | None
+    ) -> Posted:
+        redactor = Redactor(self._fingerprints.of, credential.traces)
+        content = {} if description is None else {"description": description}
+        try:
+            answer = self._client.post(path, credential, content)
+        except NoAnswer as trouble:
+            return Posted(str(trouble), Made(None, None), answered=False)
+        made = read_made(answer.body, self._fingerprints.of, redactor.know)
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and (made.row or made.value):
+            return Posted("", made, answered=True)
+        over = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        return Posted(self._refusal(action, answer, redactor), Made(None, None), answered=over)
+
+    def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
+        said = words(answer.body)
+        if answer.status == HTTPStatus.FORBIDDEN and said is not None:
+            why = f"the credential of {self._called} may not {action} tokens"
+        elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
+            return refusal(answer, self._called, redactor.words)
+        else:
+            why = f"an answer without a token came to the request to {action} one for {self._called}"
+        own_words = " ".join(redactor.words(said).split())[:200] if said else ""
+        return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
+
+
+def instant(text: str | None) -> datetime | None:
+    """A date as the API writes it; None where it is none."""
+    try:
+        read = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)

@@ -1,0 +1,175 @@
+"""Before anything changes: look at each token, judge whether it is due, try its store."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from credly_audit.credly.wire import Row
+from credly_audit.errors import UsageError
+from credly_audit.lifecycle.asking import Asker, Seen, Verdict, instant
+from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
+from credly_audit.lifecycle.keeping import Keeper
+from credly_audit.lifecycle.states import Outcome, State
+from credly_audit.lifecycle.stores import StoreFailed, now_in
+from credly_audit.lifecycle.tasks import Task
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A task on its way: what was seen of it, and its outcome as soon as there is one."""
+
+    task: Task
+    asker: Asker
+    seen: Seen | None = None
+    copy: EmergencyCopy | None = None
+    """What an earlier run of this credential left."""
+    tried: bool = False
+    outcome: Outcome | None = None
+
+    @property
+    def row(self) -> Row | None:
+        """The token as the listing showed it."""
+        return self.seen.row_of(self.task.credential.fingerprint) if self.seen else None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token expires, as far as the listing says."""
+        return instant(self.row.expires_at) if self.row else None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether an earlier run's rotation is to be finished instead of a new one begun."""
+        return self.copy is not None and self.seen is not None and self.seen.verdict is Verdict.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be asked of Credly, for a person to agree to; and what already has an outcome."""
+
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def ahead(self) -> list[Candidate]:
+        """Those that are to be rotated, made or finished."""
+        return [candidate for candidate in self.candidates if candidate.outcome is None]
+
+
+@dataclass(slots=True)
+class Preparation:
+    """Of all tokens of a command; `due` narrows to those that expire within it."""
+
+    emergency: Path
+    keeper: Keeper
+    due: timedelta | None
+    dry_run: bool
+    not_due: list[str] = field(default_factory=list)
+
+    def left_by(self, task: Task) -> EmergencyCopy | None:
+        """The latest copy that a rotation of this very value left."""
+        copies = [
+            copy
+            for copy in left_behind(self.emergency)
+            if copy.undertaking.credential == task.lock and copy.undertaking.action == task.action == "rotate"
+        ]
+        return copies[-1] if copies else None
+
+    def prepared(self, candidates: list[Candidate]) -> Iterator[Candidate]:
+        """Look at each token and try its store, the store first where trying it can do no harm."""
+        for candidate in candidates:
+            candidate.task.store.check()
+            if self.due is None and candidate.copy is None and _is_harmless(candidate.task):
+                self._try(candidate)
+        for candidate in candidates:
+            self._look_at(candidate)
+            if candidate.outcome is None and self._is_due(candidate):
+                self._try(candidate)
+                yield candidate
+            elif candidate.outcome is not None:
+                yield candidate
+
+    def _look_at(self, candidate: Candidate) -> None:
+        task = candidate.task
+        seen = candidate.seen = candidate.asker.listed(task.credential)
+        if seen.verdict is Verdict.WORKS:
+            self._tidy(candidate)
+        elif seen.verdict is Verdict.SILENT and candidate.copy is not None:
+            candidate.outcome = replace(
+                task.outcome(
+                    State.UNKNOWN,
+                    f"an earlier rotation was cut short, and nobody says what became of it: {seen.said}",
+                    "run the same command again when Credly can be reached; "
+                    f"{candidate.copy.journal} keeps what is known until then",
+                ),
+                emergency_file=candidate.copy.file if candidate.copy.value else None,
+            )
+        elif seen.verdict is Verdict.SILENT or task.action == "create":
+            said = f"nothing was done: {seen.said}"
+            candidate.outcome = task.outcome(State.UNCHANGED, said, "mend that, and run again")
+        elif candidate.copy is None:
+            candidate.outcome = task.outcome(
+                State.LOST,
+                f"nothing was done, because the value in force is refused: {seen.said}",
+                "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
+                "(Developers > Authorization Tokens)",
+            )
+
+    def _tidy(self, candidate: Candidate) -> None:
+        """The credential works: what a run left that never got a new value, or got this very one, is settled."""
+        for copy in () if self.dry_run else left_behind(self.emergency):
+            value = copy.value
+            if copy.undertaking.action == "rotate" and (
+                (value is not None and value == candidate.task.value)
+                or (value is None and copy.undertaking.credential == candidate.task.lock)
+            ):
+                copy.discard()
+                called = candidate.task.organization.called
+                log.info("%s: what an earlier rotation left is settled and was removed", called)
+
+    def _is_due(self, candidate: Candidate) -> bool:
+        """Whether it is to be done now; an outcome is set where that cannot be said."""
+        if self.due is None or candidate.resumes:
+            return True
+        row, called = candidate.row, candidate.task.organization.called
+        if row is None or row.expires_fault is not None or (row.expires_at and instant(row.expires_at) is None):
+            candidate.outcome = candidate.task.outcome(
+                State.UNCHANGED,
+                "nothing was done: whether it is due is not known, as the listing does not show its expiry",
+                "to rotate it all the same, name it with --organization and leave out --due",
+            )
+            return False
+        expires_at = instant(row.expires_at)
+        if expires_at is not None and expires_at <= datetime.now(UTC) + self.due:
+            return True
+        self.not_due.append(f"{called}: {'never expires' if expires_at is None else f'expires {expires_at:%Y-%m-%d}'}")
+        return False
+
+    def _try(self, candidate: Candidate) -> None:
+        """The store takes the value in force and gives it back; for a new token, it takes something beside it."""
+        task = candidate.task
+        if candidate.tried or self.dry_run or candidate.resumes:
+            return
+        candidate.tried = True
+        try:
+            if task.action == "create":
+                task.store.try_beside()
+                return
+            assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
+            task.store.write(task.value)
+            trouble = self.keeper.unreadable(task, task.value)
+        except StoreFailed as error:
+            trouble = str(error)
+        if trouble:
+            called = task.organization.called
+            raise UsageError(f"{called}: the store was tried and failed: {trouble}; nothing was {task.action}d")
+
+
+def _is_harmless(task: Task) -> bool:
+    """Whether to try the store replaces nothing but the same value, or nothing at all."""
+    if task.action == "create":
+        return True
+    readers = task.readers()
+    return bool(readers) and all(now_in(place.read) in {None, task.value} for place in readers)

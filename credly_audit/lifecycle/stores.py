@@ -1,0 +1,258 @@
+"""Where a new value goes: a file, a program's standard input, an entry of the keyring; tried before it is needed."""
+
+import os
+import secrets
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from credly_audit import programs
+from credly_audit.errors import AuditError, CannotWrite, UsageError
+from credly_audit.files import written_whole
+from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read
+
+PATIENCE = 60.0
+"""Seconds that a program gets to take a value."""
+
+
+class StoreFailed(AuditError):  # noqa: N818 - named as it is told
+    """The store did not take the value; the text names the place and never the value."""
+
+
+Reader = Callable[[], Secret]
+"""Reads a stored value; SecretError where there is none."""
+
+
+class Store(Protocol):
+    """A place for a value."""
+
+    @property
+    def name(self) -> str:
+        """How it is shown: of a command, the program alone."""
+
+    @property
+    def read(self) -> Reader | None:
+        """How the store itself is read; None where it can only be written."""
+
+    def check(self) -> None:
+        """What can be said without writing; UsageError where it cannot work."""
+
+    def write(self, value: Secret) -> None:
+        """Put the value there in place of what is there; StoreFailed where that did not work."""
+
+    def try_beside(self) -> None:
+        """Write something made up beside the place, and remove it; StoreFailed where that did not work."""
+
+
+def store_of(reference: str, folder: Path, environ: Mapping[str, str]) -> Store:
+    """The store that a reference names; relative paths begin at `folder`. UsageError where it names none."""
+    kind, _, place = reference.partition(":")
+    if not is_place(reference):
+        raise UsageError(
+            f"--store {kind}: write file:PATH, exec:COMMAND (the value on its standard input) or keyring:SERVICE/USER"
+        )
+    if kind == "file":
+        return FileStore(folder / Path(place.strip()).expanduser())
+    if kind == "keyring":
+        return KeyringStore(place.strip())
+    return CommandStore.of(place, folder, environ)
+
+
+@dataclass(frozen=True, slots=True)
+class FileStore:
+    """A file, replaced atomically. Its mode, its owner and a line's end at its end stay; a new one has mode 0600."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """`file:PATH`."""
+        return f"file:{self.path}"
+
+    @property
+    def read(self) -> Reader:
+        """The file's text."""
+        return lambda: read(f"file:{self._target}", Path(), {})
+
+    def check(self) -> None:
+        """The folder must be there, since a value in a mistyped one is read by nobody; a file must be a file."""
+        target = self._target
+        if not target.parent.is_dir():
+            raise UsageError(f"{self.name}: there is no folder {target.parent}; make it, or mend the path")
+        if target.exists() and not target.is_file():
+            raise UsageError(f"{self.name}: is no file; name a file")
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise UsageError(f"{self.name}: no file can be written in {target.parent}; mend its permissions")
+
+    def write(self, value: Secret) -> None:
+        """Whole or not at all."""
+        target = self._target
+        try:
+            before = target.stat() if target.exists() else None
+            end = b"\n" if before and target.read_bytes().endswith(b"\n") else b""
+            with written_whole(target, draft_name=f".{target.name}.credly-audit") as file:
+                if before:
+                    _keep_readers(file.fileno(), before)
+                file.write(value.reveal().encode() + end)
+            _settle(target.parent)
+        except CannotWrite as error:
+            raise StoreFailed(str(error)) from None
+        except OSError as error:
+            raise StoreFailed(f"{self.name} could not be written ({error.strerror})") from None
+
+    def try_beside(self) -> None:
+        """A file of the same folder, which is gone again at once."""
+        try:
+            with tempfile.NamedTemporaryFile(prefix=".credly-audit-trial-", dir=self._target.parent) as file:
+                file.write(bytes(4096))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise StoreFailed(f"no file can be written beside {self.path} ({error.strerror})") from None
+
+    @property
+    def _target(self) -> Path:
+        """Where a link leads: the link stays."""
+        return self.path.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandStore:
+    """A program that takes the value on its standard input. It gets no shell; what it says is not shown."""
+
+    words: tuple[str, ...] = field(repr=False)
+    folder: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def of(cls, command: str, folder: Path, environ: Mapping[str, str]) -> "CommandStore":
+        """UsageError where the quotes do not match."""
+        try:
+            return cls(tuple(shlex.split(command)), folder, environ)
+        except ValueError:
+            raise UsageError("exec: the command's quotes do not match; mend them") from None
+
+    @property
+    def name(self) -> str:
+        """`exec:PROGRAM`; its arguments are not shown."""
+        return f"exec:{self.words[0]}"
+
+    @property
+    def read(self) -> None:
+        """It can only be written."""
+
+    def check(self) -> None:
+        """The program must be there."""
+        path = self.environ.get("PATH", os.defpath)
+        here = self.folder / self.words[0] if os.sep in self.words[0] else self.words[0]
+        if shutil.which(here, path=path) is None:
+            raise UsageError(f"{self.name}: there is no such program; mend its name or PATH")
+
+    def write(self, value: Secret) -> None:
+        """Run it, and give it the value; it has a session of its own, so that Ctrl-C does not end it half-way."""
+        run(self.words, self.folder, self.environ, value.reveal().encode())
+
+    def try_beside(self) -> None:
+        """Nothing: only the value itself could be given to it, and that would replace what it keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringStore:
+    """An entry of the user's keyring (the extra `keyring`)."""
+
+    place: str
+
+    @property
+    def name(self) -> str:
+        """`keyring:SERVICE/USER`."""
+        return f"keyring:{self.place}"
+
+    @property
+    def read(self) -> Reader:
+        """The entry."""
+        return lambda: read(self.name, Path(), {})
+
+    def check(self) -> None:
+        """The extra must be installed."""
+        try:
+            import keyring  # noqa: F401, PLC0415 - an optional extra
+        except ImportError:
+            raise UsageError(f"{self.name} needs the extra: pip install 'credly-audit[keyring]'") from None
+
+    def write(self, value: Secret) -> None:
+        """Set the entry."""
+        self._set(*self._entry, value.reveal())
+
+    def try_beside(self) -> None:
+        """An entry of a made-up user of the same service, which is gone again at once."""
+        import keyring  # noqa: PLC0415 - an optional extra
+
+        service, user = self._entry
+        trial = f"{user}-credly-audit-trial-{secrets.token_hex(4)}"
+        self._set(service, trial, "a trial of credly-audit")
+        try:
+            keyring.delete_password(service, trial)
+        except Exception as error:  # noqa: BLE001 - each backend raises what it likes
+            raise StoreFailed(f"{self.name}: the trial entry {trial} stays there ({type(error).__name__})") from None
+
+    @property
+    def _entry(self) -> tuple[str, str]:
+        entry = keyring_entry(self.place)
+        assert entry is not None  # noqa: S101 - `store_of` has judged it
+        return entry
+
+    def _set(self, service: str, user: str, text: str) -> None:
+        import keyring  # noqa: PLC0415 - an optional extra
+
+        try:
+            keyring.set_password(service, user, text)
+        except Exception as error:  # noqa: BLE001 - each backend raises what it likes, and its words are not ours to show
+            kind = type(error).__name__
+            raise StoreFailed(f"{self.name} could not be written ({kind}); is the keyring unlocked?") from None
+
+
+def run(words: tuple[str, ...], folder: Path, environ: Mapping[str, str], given: bytes = b"") -> None:
+    """A program to its end; StoreFailed, naming program, exit status and seconds, where that is not a good one."""
+    try:
+        done = programs.run(words, folder, environ, patience=PATIENCE, given=given, keep_output=False)
+    except subprocess.TimeoutExpired:
+        raise StoreFailed(f"exec:{words[0]} did not end within {PATIENCE:.0f} seconds") from None
+    except OSError as error:
+        raise StoreFailed(f"exec:{words[0]} cannot be run ({error.strerror})") from None
+    if done.status != 0:
+        raise StoreFailed(f"exec:{words[0]} ended with exit status {done.status} after {done.seconds:.1f} seconds")
+
+
+def now_in(reader: Reader) -> Secret | None:
+    """What is stored; None where there is nothing, or nothing that can be read."""
+    try:
+        return reader()
+    except SecretError:
+        return None
+
+
+def _keep_readers(descriptor: int, before: os.stat_result) -> None:
+    """Whoever could read the file before can read the new one: the integration may be another user."""
+    if os.name != "posix":
+        return
+    made = os.fstat(descriptor)
+    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
+
+
+def _settle(folder: Path) -> None:
+    """Let the file's new name outlive a power cut too."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

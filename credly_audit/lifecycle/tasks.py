@@ -1,0 +1,82 @@
+"""One token that is to be rotated or made: whose it is, where its new value goes, and how that is read back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from credly_audit.config.settings import Organization
+from credly_audit.credly.auth import Credential
+from credly_audit.lifecycle.asking import Asker
+from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.states import Action, Outcome, State
+from credly_audit.lifecycle.stores import Reader, Store
+from credly_audit.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBack:
+    """A place beside the store from which the value must be readable in the end."""
+
+    name: str
+    read: Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the operator asked for, for one token."""
+
+    action: Action
+    organization: Organization
+    credential: Credential
+    """Who asks; for `rotate` the token that is rotated."""
+    value: Secret | None = field(repr=False)
+    """The credential's value; None under OAuth, which has none to rotate."""
+    lock: str
+    store: Store
+    read_back: ReadBack | None
+    fallback: Credential | None
+    description: str | None
+
+    def readers(self) -> list[ReadBack]:
+        """All that have to give the new value back."""
+        own = [] if self.store.read is None else [ReadBack(self.store.name, self.store.read)]
+        return own + ([] if self.read_back is None else [self.read_back])
+
+    def outcome(self, state: State, message: str, next_step: str | None = None) -> Outcome:
+        """The beginning of an outcome."""
+        return Outcome(
+            self.organization.id,
+            self.organization.called,
+            self.action,
+            state,
+            message,
+            next_step,
+            fingerprint_before=self.credential.fingerprint if self.action == "rotate" else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One task from its POST on."""
+
+    task: Task
+    asker: Asker
+    copy: EmergencyCopy
+    began: float
+    """When the old value died at the earliest (`time.monotonic`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Seconds and tries; the tests have less of it."""
+
+    read_back: float = 60.0
+    pause: float = 2.0
+    """Between two looks."""
+    tries: int = 3
+    """How often the store, or a proof, is tried: neither changes anything at Credly."""
+    settling: float = 5.0
+    """How long a request that nobody answered may still be under way before the second look."""
+
+
+Then = Callable[[Outcome], None]
+"""What `--then` runs; StoreFailed where it fails."""

@@ -1,0 +1,192 @@
+"""The manifest of an audit: what was written, from what and by what, so that an auditor can tell that nothing changed.
+
+It holds the SHA-256 of every report and snapshot and copies of the files that make up the policy. It is not signed:
+keep it, or its own SHA-256, where those who write the reports cannot.
+"""
+
+import base64
+import hashlib
+import importlib.metadata
+import os
+import platform
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from credly_audit import __version__
+from credly_audit.audit import Audit
+from credly_audit.errors import UsageError
+from credly_audit.files import written_whole
+
+FORMAT: Final = "credly-audit-manifest"
+FORMAT_VERSION = 1
+
+SUFFIX = ".manifest.json"
+
+STANDARD_OUTPUT = "-"
+"""The path of a report that went to standard output: its hash is known, its place is not."""
+
+Role = Literal["report", "snapshot"]
+PolicyRole = Literal["configuration", "organizations", "waivers", "register"]
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file; `path` is relative to the manifest's folder."""
+
+    role: Role
+    path: str
+    sha256: str
+
+
+class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of the policy as it was when it judged; `path` is as it was given."""
+
+    role: PolicyRole
+    path: str
+    sha256: str
+    encoding: Literal["utf-8", "base64"]
+    content: str
+
+    def decoded(self) -> bytes:
+        """The file's bytes; ValueError where they cannot be had."""
+        return self.content.encode() if self.encoding == "utf-8" else base64.b64decode(self.content, validate=True)
+
+
+class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the audit ended."""
+
+    outcome: str
+    exit_code: int
+    violations: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file; instants are in UTC."""
+
+    format: Literal["credly-audit-manifest"]
+    format_version: int
+    generated_at: datetime
+    as_of: datetime
+    collected_at: datetime
+    verdict: Verdict
+    versions: dict[str, str]
+    files: list[Entry]
+    policy: list[Copy]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What an audit is judged from, taken before it begins: copies of the policy's files, and the snapshots read."""
+
+    policy: tuple[Copy, ...] = ()
+    snapshots: tuple[Path, ...] = ()
+
+    @classmethod
+    def taken(cls, policy: Iterable[tuple[PolicyRole, Path]], snapshots: Sequence[Path] = ()) -> "Sources":
+        """Read the policy's files; UsageError for one that cannot be read."""
+        return cls(tuple(copy_of(role, path) for role, path in policy), tuple(snapshots))
+
+
+def copy_of(role: PolicyRole, path: Path) -> Copy:
+    """A copy: as text where the file is UTF-8, else as base64."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read for the manifest ({error.strerror})") from None
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        return Copy(role, str(path), digest, "utf-8", content.decode())
+    except UnicodeDecodeError:
+        return Copy(role, str(path), digest, "base64", base64.b64encode(content).decode())
+
+
+def write_manifest(
+    path: Path, audit: Audit, sources: Sources, written: Sequence[Path], told: Sequence[str] = ()
+) -> None:
+    """The manifest of an audit whose files are `written`; `told` are the hashes of what went to standard output."""
+    verdict = audit.verdict
+    files = [entry(path.parent, file, "snapshot") for file in sources.snapshots]
+    files += [entry(path.parent, file, "snapshot" if file.suffix == ".snapshot" else "report") for file in written]
+    files += [Entry("report", STANDARD_OUTPUT, digest) for digest in told]
+    manifest = Manifest(
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        generated_at=audit.generated_at,
+        as_of=audit.as_of,
+        collected_at=audit.snapshot.header.collected_at,
+        verdict=Verdict(verdict.outcome, int(verdict.exit_code), verdict.violations),
+        versions=versions(),
+        files=files,
+        policy=list(sources.policy),
+    )
+    with written_whole(path) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+
+
+def entry(folder: Path, file: Path, role: Role) -> Entry:
+    """What the manifest in `folder` says of a file."""
+    return Entry(role, Path(os.path.relpath(file, folder)).as_posix(), digest_of(file))
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file, as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """The tool's version, Python's, and those of the libraries that it stands on."""
+    needed = (re.match(r"[\w.-]+", line) for line in importlib.metadata.requires("credly-audit") or [])
+    libraries = sorted(name[0] for name in needed if name)
+    return {
+        "credly-audit": __version__,
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in libraries},
+    }
+
+
+def read_manifest(path: Path) -> Manifest:
+    """A manifest; UsageError, in one line, for a file that is missing, damaged or of another kind."""
+    try:
+        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a manifest of credly-audit, or damaged ({error})") from None
+    if manifest.format_version != FORMAT_VERSION:
+        raise UsageError(
+            f"{path}: a manifest of format {manifest.format_version}; this version reads {FORMAT_VERSION}: use the "
+            "version of credly-audit that wrote it"
+        )
+    return manifest
+
+
+def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
+    """A sentence for each file that is not as the manifest says; `folder` is the manifest's."""
+    for each in manifest.files:
+        if each.path != STANDARD_OUTPUT:
+            yield from _difference(each, folder / each.path)
+    for copy in manifest.policy:
+        try:
+            sound = hashlib.sha256(copy.decoded()).hexdigest() == copy.sha256
+        except ValueError:
+            sound = False
+        if not sound:
+            yield f"{copy.path}: the copy of the {copy.role} in the manifest is not the file that judged"
+
+
+def _difference(each: Entry, path: Path) -> Iterator[str]:
+    try:
+        digest = digest_of(path)
+    except FileNotFoundError:
+        yield f"{each.path}: is missing"
+    except OSError as error:
+        yield f"{each.path}: cannot be read ({error.strerror})"
+    else:
+        if digest != each.sha256:
+            yield f"{each.path}: was changed (SHA-256 {digest}, in the manifest {each.sha256})"

@@ -1,0 +1,140 @@
+"""What earlier audits left behind, as frames: all that judging may know of the past, wherever it was kept."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from credly_audit.severity import Severity
+from credly_audit.snapshot import INSTANT
+
+LAST_KNOWN_TOKENS = {
+    "organization_id": "string",
+    "token_id": "string",
+    "fingerprint": "string",
+    "fingerprint_key": "string",
+    "expires_at": INSTANT,
+    "denied": "int64",
+    "rotated_at": INSTANT,
+    "seen_at": INSTANT,
+    "gone": "bool",
+}
+"""The tokens as the last audit that saw each of them did.
+
+`denied` is a sum of BITS: permissions that some audit up to then knew to be off; `rotated_at`: when its value was seen
+to change, under this fingerprint and key; `gone`: an audit that saw everything has missed it since.
+"""
+
+LAST_KNOWN_FINDINGS = {
+    "finding_id": "string",
+    "weight": "int64",
+    "waived": "bool",
+    "resolved": "bool",
+    "first_seen_at": INSTANT,
+}
+"""Every finding that an earlier audit had; `weight` is its severity's, `resolved`: gone when last judged."""
+
+ABOUT = {
+    "finding_id": "string",
+    "rule_id": "string",
+    "organization_id": "string",
+    "token_id": "string",
+    "description": "string",
+    "fingerprint": "string",
+    "weight": "int64",
+    "due_at": INSTANT,
+    "first_seen_at": INSTANT,
+    "opened_at": INSTANT,
+    "seen_at": INSTANT,
+}
+"""What is known of findings that are not there now; `opened_at` begins the stretch that ended, `seen_at` ended it."""
+
+SEEN_ORGANIZATIONS = {"organization_id": "string", "audited_at": INSTANT, "fully_seen_at": INSTANT}
+"""When each organization was last audited, and when last fully seen (null: never)."""
+
+MENDED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
+"""How many findings of a severity that appeared at one audit were gone at another."""
+
+COUNTS = ("new", "persisting", "reopened", "resolved", "unseen", "waived")
+
+TREND = {
+    "as_of": INSTANT,
+    "outcome": "string",
+    "organizations": "int64",
+    "fully_seen": "int64",
+    "tokens": "int64",
+    **{severity.value: "int64" for severity in Severity},
+    **dict.fromkeys(COUNTS, "int64"),
+}
+"""A row an audit, as its reports counted: findings by severity are those neither waived nor unseen."""
+
+BITS = {"read": 1, "write": 2, "delete": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The audits before an instant, as of the last of them.
+
+    Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS, `mended`
+    MENDED, `audits` TREND (oldest first). `about` gives ABOUT for some of the findings' ids, in no order.
+    """
+
+    tokens: pd.DataFrame
+    findings: pd.DataFrame
+    organizations: pd.DataFrame
+    mended: pd.DataFrame
+    audits: pd.DataFrame
+    about: Callable[[pd.Series], pd.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The findings of one report by id, with their severities: what `--new-only` is held against without a history."""
+
+    as_of: datetime
+    findings: Mapping[str, Severity]
+
+
+def frame_of(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """A frame of these columns in these dtypes; instants may be given as microseconds (int64, least: null)."""
+    typed = {}
+    for name, dtype in dtypes.items():
+        column = columns[name]
+        if dtype == INSTANT and isinstance(column, np.ndarray) and column.dtype == np.int64:
+            typed[name] = pd.Series(column.view("datetime64[us]")).dt.tz_localize("UTC")
+        else:
+            typed[name] = pd.Series(column).astype(dtype)
+    return pd.DataFrame(typed)
+
+
+def nothing(dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """A frame of these dtypes without a row."""
+    return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
+
+
+def positions(wanted: object, known: object) -> np.ndarray:
+    """For each text where it stands among the known ones (int64, the first of several), -1 where it does not."""
+    places = pc.index_in(texts(wanted), value_set=texts(known), skip_nulls=True)
+    found: np.ndarray = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype("int64")
+    return found
+
+
+def texts(column: object) -> pa.Array:
+    """A column of texts, or several joined row by row by U+001F, as Arrow knows them."""
+    if isinstance(column, tuple):
+        return pc.binary_join_element_wise(*(texts(each) for each in column), pa.scalar("\x1f", pa.large_string()))
+    array = pa.array(column)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    return array.cast(pa.large_string())
+
+
+def with_default(values: np.ndarray, places: np.ndarray, default: object) -> np.ndarray:
+    """The values at these places; the default where a place is -1."""
+    return np.append(values, np.array([default], dtype=values.dtype))[places]

@@ -1,0 +1,140 @@
+"""Markdown: the report as a GitHub step summary or a comment, of at most 1 MiB.
+
+A finding is a line of a table, worst first; where they do not all fit, the last line says how many are left out.
+"""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from credly_audit import __version__
+from credly_audit.audit import Audit
+from credly_audit.renderers.base import Renderer
+from credly_audit.renderers.briefing import actions, headline, unseen
+from credly_audit.renderers.tally import tally
+from credly_audit.renderers.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
+
+MOST_BYTES = 1_000_000
+"""A step summary of GitHub holds 1 MiB; a longer one is refused whole."""
+
+MOST_UNSEEN = 20
+
+SYMBOLS = {"pass": "✅", "violations": "❌", "incomplete": "⚠️"}
+
+
+def render(audit: Audit, out: BinaryIO) -> None:
+    """The four questions of a first page, then the findings as far as they fit."""
+    room = MOST_BYTES - 1_000
+    for part in (opening(audit), coverage(audit), first(audit), counts(audit)):
+        for line in part:
+            text = f"{line}\n".encode()
+            room -= len(text)
+            out.write(text)
+    write_findings(audit, out, room)
+    out.write(f"\n{about(audit)}\n".encode())
+
+
+def opening(audit: Audit) -> Iterator[str]:
+    """The verdict."""
+    yield f"# {SYMBOLS[audit.verdict.outcome]} {markdown(headline(audit))}"
+    yield ""
+    yield f"As of {spoken_day(audit.as_of)}, {audit.as_of:%H:%M} UTC."
+
+
+def coverage(audit: Audit) -> Iterator[str]:
+    """What was seen, and by name what was not."""
+    yield from ("", "## What was seen", "")
+    statuses = tally(audit)["by_status"]
+    seen = count(statuses["complete"], "organization", "organizations")
+    rest = "".join(f", {number(many)} {status}" for status, many in statuses.items() if many and status != "complete")
+    yield f"{seen} fully seen{rest}."
+    hidden = unseen(audit)
+    if hidden:
+        yield from ("", "Not fully seen, so not known to be clean:", "")
+    for each in hidden[:MOST_UNSEEN]:
+        accepted = "; a waiver accepts it" if each.organization_id in audit.verdict.accepted else ""
+        yield f"- **{markdown(each.name, 100)}** ({each.status}{accepted}): {markdown(each.reason)}"
+    if len(hidden) > MOST_UNSEEN:
+        yield f"- … and {number(len(hidden) - MOST_UNSEEN)} more; the other reports name them all."
+    if audit.unaudited:
+        names = f"{', '.join(audit.unaudited[:MOST_UNSEEN])}{' …' if len(audit.unaudited) > MOST_UNSEEN else ''}"
+        yield from ("", f"In the register, but in no configuration, so not asked: {markdown(names, 1_000)}")
+    if audit.broken:
+        yield from ("", "Not judged:", "")
+    for rule, said in audit.broken.items():
+        yield f"- Rule {markdown(rule)} is broken: {markdown(said)}"
+
+
+def first(audit: Audit) -> Iterator[str]:
+    """What to do first."""
+    yield from ("", "## What to do first", "")
+    asked = list(actions(audit))
+    for place, action in enumerate(asked, 1):
+        by = f" by {spoken(action.due_at, audit.as_of)}" if action.due_at else ""
+        also = f" Also: {markdown(', '.join(action.also))}." if action.also else ""
+        contact = f" Contact: {markdown(action.contact)}." if action.contact else ""
+        what = f"{markdown(action.what)} {markdown(action.why)}"
+        yield f"{place}. **{markdown(action.subject)}**{by}: {what}{also}{contact}"
+    if not asked:
+        yield "Nothing."
+
+
+def counts(audit: Audit) -> Iterator[str]:
+    """Findings by severity, waived ones apart."""
+    many = tally(audit)
+    yield from ("", "## Findings", "")
+    if not len(audit.findings):
+        yield "No rule found anything in what was seen."
+        return
+    severities = list(reversed(many["by_severity"]))
+    yield f"| {' | '.join(severities)} | waived |"
+    yield f"|{'---:|' * (len(severities) + 1)}"
+    yield f"| {' | '.join(number(many['by_severity'][each]) for each in severities)} | {number(many['waived'])} |"
+
+
+def write_findings(audit: Audit, out: BinaryIO, room: int) -> None:
+    """The findings as a table, in at most `room` bytes; a notice where they do not all fit."""
+    if not len(audit.findings):
+        return
+    head = b"\n| Severity | Rule | What | Finding | What to do | Due | Contact |\n|---|---|---|---|---|---|---|\n"
+    out.write(head)
+    room -= len(head)
+    for written, finding in enumerate(audit.findings.records()):
+        line = f"{row(audit, finding)}\n".encode()
+        room -= len(line)
+        if room < 0:
+            rest = count(len(audit.findings) - written, "finding is", "findings are")
+            out.write(
+                f"\n**{rest} left out here**, since a step summary holds 1 MiB; the other reports hold all.\n".encode()
+            )
+            return
+        out.write(line)
+
+
+def row(audit: Audit, finding: dict[str, Any]) -> str:
+    """A finding; a waived one is struck out."""
+    due = spoken(finding["due_at"], audit.as_of)
+    cells = [
+        finding["severity"],
+        f"{markdown(finding['rule_id'])} {markdown(finding['rule_name'])}",
+        markdown(subject(finding)),
+        markdown(finding["message"]),
+        markdown(finding["remediation"]),
+        due,
+        markdown(finding["owner"] or NOTHING),
+    ]
+    if finding["waived"]:
+        cells = [f"~~{cell}~~" for cell in cells]
+        cells[0] += f" waived: {markdown(finding['waiver_id'] or NOTHING)}"
+    return f"| {' | '.join(cells)} |"
+
+
+def about(audit: Audit) -> str:
+    """Where it comes from."""
+    collected = audit.snapshot.header.collected_at
+    return (
+        f"Collected {instant(collected)}, written {instant(audit.generated_at)} by credly-audit {__version__}. "
+        "Credly shows neither the last use nor the maker of a token."
+    )
+
+
+RENDERER = Renderer(".md", render)

@@ -1,0 +1,64 @@
+"""The sheet Actions: what to do, for each token or organization once, the most urgent first."""
+
+import pandas as pd
+
+from credly_audit.renderers.text import NOTHING
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cells import serial
+from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.report import ACTIONS, FINDINGS, Report, described
+from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.snapshot import INSTANT
+
+COLUMNS = (
+    Column("Due", "date", narrowest=12),
+    Column("Severity", "word", narrowest=12),
+    Column("Token", "text", 44, narrowest=24),
+    Column("Organization", "text", 28),
+    Column("What to do", "text", 50),
+    Column("Why", "text", 50),
+    Column("Also", "text", 30),
+    Column("Contact", "text", 30),
+    Column("Findings", "linked number", narrowest=11),
+    Column("fingerprint", "code", 20, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+    Column("token_id", "code", 40, printed=False),
+)
+
+
+def actions(report: Report) -> Listing:
+    """All actions, by due date."""
+
+    def piece(start: int, stop: int) -> Piece:
+        part = report.actions[start:stop]
+        return {
+            "Due": serial(pd.Series([action.due_at for action in part], dtype=INSTANT)),
+            "Severity": [SEVERITY_WORDS[action.severity] for action in part],
+            "Token": [
+                described(action.description) if action.token_id else "(the organization itself)" for action in part
+            ],
+            "Organization": [action.organization_name for action in part],
+            "What to do": [action.what for action in part],
+            "Why": [action.why for action in part],
+            "Also": [", ".join(action.also) for action in part],
+            "Contact": [action.contact or NOTHING for action in part],
+            "Findings": [action.findings for action in part],
+            "fingerprint": [action.fingerprint for action in part],
+            "organization_id": [action.organization_id for action in part],
+            "token_id": [action.token_id for action in part],
+        }
+
+    return Listing(
+        title=ACTIONS,
+        table="Actions",
+        columns=COLUMNS,
+        many=len(report.actions),
+        piece=piece,
+        nothing="Nothing to do: no open finding asks for it.",
+        frozen=3,
+        link=Link(
+            "Findings",
+            lambda start, stop: [report.place(FINDINGS, action.position) for action in report.actions[start:stop]],
+        ),
+        emphasis=tuple(emphasis.severities("Severity")),
+    )

@@ -1,0 +1,171 @@
+"""The sheet Decisions: what was accepted until when, what somebody promised to mend; and what may be typed."""
+
+from datetime import date
+from typing import Any
+
+from openpyxl.worksheet.datavalidation import DataValidation
+
+from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
+from credly_audit.findings import plain
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cells import DAY_ZERO
+from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
+from credly_audit.renderers.xlsx.report import DECISIONS, Report, described
+
+CHOICES = ("accept", "fix", "false positive")
+
+MOST_LISTED = 250
+"""Letters that the choices of a drop-down may have together."""
+
+STATES = {
+    "expired": "✕ expired",
+    "overdue": "✕ overdue",
+    "expiring": "◐ expiring",
+    "unjudged": "? not judged",
+    "unused": "○ unused",
+    "active": "✓ active",
+    "open": "✓ open",
+    "kept": "✓ kept",
+}
+"""In the order in which they ask for attention."""
+
+COLUMNS = (
+    Column("State", "word", narrowest=14),
+    Column("Decision", "word", narrowest=15),
+    Column("Rule", "word", narrowest=12),
+    Column("Organization", "text", 28),
+    Column("Token", "text", 40, narrowest=24),
+    Column("Reason", "text", 60, narrowest=30),
+    Column("By", "text", 28, narrowest=16),
+    Column("Decided on", "date", narrowest=13),
+    Column("Until", "date", narrowest=12),
+    Column("Findings", "number", narrowest=11),
+    Column("decision_id", "code", 30, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+    Column("token", "code", 40, printed=False),
+)
+
+
+def decisions(report: Report) -> Listing:
+    """Every waiver and plan, those first that ask for attention."""
+    made = report.audit.decisions
+    judged = [(each.waiver, each.state, each.findings) for each in made.waivers]
+    rows: list[tuple[Decision, str, int]] = [*judged, *((each.plan, each.state, each.findings) for each in made.plans)]
+    rows.sort(key=lambda row: list(STATES).index(row[1]))
+    organizations = report.audit.organizations
+    names = dict(zip(organizations["organization_id"], organizations["name"], strict=True))
+    tokens = _descriptions(report, {decision.token for decision, _, _ in rows})
+
+    def piece(start: int, stop: int) -> Piece:
+        part = [decision for decision, _, _ in rows[start:stop]]
+        typed = [as_typed(decision) for decision in part]
+        return {
+            "State": [STATES[state] for _, state, _ in rows[start:stop]],
+            **{title: [row[title] for row in typed] for title in typed[0]},
+            "By": [row["Approved by"] for row in typed],
+            "Rule": [decision.rule for decision in part],
+            "Organization": [names.get(decision.organization) for decision in part],
+            "Token": [
+                tokens.get(decision.token) if decision.token else "(all of the organization)" for decision in part
+            ],
+            "Decided on": [day_number(decision.approved_on) for decision in part],
+            "Findings": [findings for _, _, findings in rows[start:stop]],
+            "decision_id": [decision.id for decision in part],
+            "organization_id": [decision.organization for decision in part],
+            "token": [decision.token for decision in part],
+        }
+
+    return Listing(
+        title=DECISIONS,
+        table="Decisions",
+        columns=COLUMNS,
+        many=len(rows),
+        piece=piece,
+        nothing="Nothing is decided: no finding is waived, and no plan promises to mend one.",
+        emphasis=(emphasis.bold("State", "Until", of="State", starts="✕"),),
+    )
+
+
+def _descriptions(report: Report, wanted: set[str | None]) -> dict[str | None, str]:
+    """What the tokens are called whose ids or fingerprints these are."""
+    tokens = report.audit.tokens
+    called: dict[str | None, str] = {}
+    for name in ("fingerprint", "token_id"):
+        hit = tokens[tokens[name].isin([each for each in wanted if each]).to_numpy()]
+        called |= dict(zip(plain(hit[name]), map(described, plain(hit["description"])), strict=True))
+    return called
+
+
+def as_typed(decision: Decision | None) -> dict[str, Any]:
+    """A decision as a person types it into the yellow columns of Findings; empty where there is none."""
+    if isinstance(decision, Plan):
+        return _typed("fix", decision.reason, decision.owner, decision.until)
+    if isinstance(decision, Waiver):
+        choice = "false positive" if decision.reason.startswith(FALSE_POSITIVE) else "accept"
+        reason = decision.reason.removeprefix(FALSE_POSITIVE)
+        return _typed(choice, reason, decision.approved_by, decision.expires)
+    return dict.fromkeys(("Decision", "Reason", "Approved by", "Until"))
+
+
+def _typed(choice: str, reason: str, by: str, until: date) -> dict[str, Any]:
+    return {"Decision": choice, "Reason": reason, "Approved by": by, "Until": day_number(until)}
+
+
+def day_number(day: date) -> int:
+    """Excel's number of a day."""
+    return (day - DAY_ZERO.date()).days
+
+
+def validations(report: Report) -> dict[str, DataValidation]:
+    """What may be typed in the yellow columns, and what a person is told there; blank is always right."""
+    as_of, settings = report.audit.as_of, report.audit.policy.settings
+    made = {
+        "Decision": DataValidation(
+            type="list",
+            formula1=f'"{",".join(CHOICES)}"',
+            error="Choose accept, fix or false positive, or leave it blank.",
+            prompt="accept: the risk is taken until a day. fix: somebody mends it by a day. false positive: it is "
+            "none. Then fill in Reason, Approved by and Until.",
+        ),
+        "Reason": DataValidation(
+            type="textLength",
+            operator="lessThanOrEqual",
+            formula1="500",
+            error="At most 500 characters.",
+            prompt="A sentence that an auditor will understand in a year.",
+        ),
+        "Approved by": _names(settings.approvers),
+        "Until": DataValidation(
+            type="date",
+            operator="greaterThanOrEqual",
+            formula1=str(day_number(as_of.date())),
+            error=f"A date, {as_of:%Y-%m-%d} or later.",
+            prompt=f"The last day on which it holds, at most {settings.max_waiver_days} days ahead; for fix, the day "
+            "by which it is mended.",
+        ),
+    }
+    for title, validation in made.items():
+        validation.promptTitle = validation.errorTitle = title
+        validation.allowBlank = validation.showInputMessage = validation.showErrorMessage = True
+    return made
+
+
+def _names(approvers: tuple[str, ...]) -> DataValidation:
+    """The approvers to choose from; any other name may be typed, since whoever mends a finding is no approver."""
+    listed = ",".join(approvers)
+    prompt = "Who takes the risk; for fix, who mends it."
+    if not approvers or len(listed) > MOST_LISTED or any(letter in name for name in approvers for letter in ',"'):
+        return DataValidation(
+            type="textLength",
+            operator="lessThanOrEqual",
+            formula1="200",
+            error="At most 200 characters.",
+            prompt=prompt,
+        )
+    return DataValidation(
+        type="list",
+        formula1=f'"{listed}"',
+        errorStyle="information",
+        error="Not one of the approvers that the policy names: right for fix alone.",
+        prompt=prompt,
+    )

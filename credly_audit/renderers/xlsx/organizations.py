@@ -1,0 +1,95 @@
+"""The sheet Organizations: how completely each was seen, why, and how it stands."""
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.findings import plain
+from credly_audit.renderers.briefing import remedy
+from credly_audit.renderers.text import NOTHING
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cells import serial
+from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, Report
+from credly_audit.renderers.xlsx.styles import COVERAGE_WORDS
+from credly_audit.severity import Severity
+
+COLUMNS = (
+    Column("Organization", "text", 34, narrowest=20),
+    Column("Coverage", "word", narrowest=14),
+    Column("Why", "text", 50),
+    Column("Tokens seen", "number"),
+    Column("Tokens claimed", "number", narrowest=10),
+    Column("Can write or delete", "number", narrowest=11),
+    Column("Open findings", "linked number", narrowest=12),
+    *(Column(severity.capitalize(), "number") for severity in reversed(Severity)),
+    Column("Next expiry", "date", narrowest=12),
+    Column("Contact", "text", 30),
+    Column("What to do", "text", 50, printed=False),
+    Column("Tags", "text", 24, printed=False),
+    Column("Asked with", "word", narrowest=11, printed=False),
+    Column("Its expiry", "date", narrowest=12, printed=False),
+    Column("Pages", "number", printed=False),
+    Column("Requests", "number", printed=False),
+    Column("Retries", "number", printed=False),
+    Column("Seconds", "seconds", printed=False),
+    Column("credential_fingerprint", "code", 20, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+)
+
+
+def organizations(report: Report) -> Listing:
+    """Every organization, in the order of asking."""
+    counts, first = report.findings_of_organizations
+
+    def targets(start: int, stop: int) -> list[str | None]:
+        return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
+
+    def piece(start: int, stop: int) -> Piece:
+        part = report.audit.organizations.iloc[start:stop]
+        severities = report.severities_of_organizations[start:stop]
+        privileged, next_expiry = _of_tokens(report)
+        return {
+            "Organization": plain(part["name"]),
+            "Coverage": [COVERAGE_WORDS[status] for status in part["status"]],
+            "Why": plain(part["reason"]),
+            "What to do": [remedy(report.audit, status) for status in part["status"]],
+            "Tokens seen": plain(part["tokens"]),
+            "Tokens claimed": plain(part["total_count"]),
+            "Can write or delete": privileged[start:stop].tolist(),
+            "Open findings": counts[start:stop].tolist(),
+            **{severity.capitalize(): severities[:, severity.weight].tolist() for severity in Severity},
+            "Next expiry": serial(next_expiry.iloc[start:stop]),
+            "Contact": [contact or NOTHING for contact in plain(part["contact"])],
+            "Tags": plain(part["tags"]),
+            "Asked with": plain(part["credential_kind"]),
+            "Its expiry": serial(part["credential_expires_at"]),
+            "Pages": plain(part["pages"]),
+            "Requests": plain(part["requests"]),
+            "Retries": plain(part["retries"]),
+            "Seconds": plain(part["seconds"]),
+            "credential_fingerprint": plain(part["credential_fingerprint"]),
+            "organization_id": plain(part["organization_id"]),
+        }
+
+    return Listing(
+        title=ORGANIZATIONS,
+        table="Organizations",
+        columns=COLUMNS,
+        many=len(report.audit.organizations),
+        piece=piece,
+        nothing="No organization was asked.",
+        link=Link("Open findings", targets),
+        emphasis=(*emphasis.coverage("Coverage"), emphasis.bars("Open findings")),
+    )
+
+
+def _of_tokens(report: Report) -> tuple[np.ndarray, pd.Series]:
+    """For each organization its unexpired tokens that can write or delete, and when the next of all expires."""
+    tokens = report.audit.tokens
+    many = len(report.audit.organizations)
+    codes = tokens["organization_id"].cat.codes.to_numpy()
+    can = [tokens[f"{name}_enabled"].fillna(value=False).to_numpy(dtype=bool) for name in ("write", "delete")]
+    live = ~(tokens["expires_at"] <= pd.Timestamp(report.audit.as_of)).to_numpy()
+    ahead = tokens["expires_at"].iloc[report.expiring]
+    nearest = ahead.groupby(codes[report.expiring]).min().reindex(range(many))
+    return np.bincount(codes[(can[0] | can[1]) & live], minlength=many), nearest

@@ -1,0 +1,100 @@
+"""What several sheets ask of one audit, reckoned once: which findings are open, where each list has its rows."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.audit import Audit
+from credly_audit.renderers.briefing import Action, actions
+from credly_audit.renderers.text import has_words
+from credly_audit.severity import Severity
+
+SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
+ORGANIZATIONS, EXPIRIES, RULES, CONTROLS, ABOUT = (
+    "Organizations",
+    "Expiry calendar",
+    "Rules and controls",
+    "Controls",
+    "About",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """An audit on its way into a workbook whose lists have at most `most_rows` rows a sheet."""
+
+    audit: Audit
+    most_rows: int
+
+    def place(self, title: str, position: int) -> str:
+        """Where the row `position` (from 0) of the list on the sheet `title` stands, for a link."""
+        sheet, row = divmod(position, self.most_rows)
+        return f"'{counted(title, sheet)}'!A{row + 2}"
+
+    @cached_property
+    def live(self) -> pd.DataFrame:
+        """`Findings.frame` without the waived ones; its index is their position among all."""
+        frame = self.audit.findings.frame
+        return frame[~frame["waived"].to_numpy(dtype=bool)]
+
+    @cached_property
+    def actions(self) -> list[Action]:
+        """All of them, the most urgent first."""
+        return list(actions(self.audit, None))
+
+    @cached_property
+    def findings_of_tokens(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many open findings each token has, and where its gravest stands (-1: it has none)."""
+        return self._tally("token_row", len(self.audit.tokens))
+
+    @cached_property
+    def findings_of_organizations(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same for each organization, its tokens' findings included."""
+        return self._tally("organization_row", len(self.audit.organizations))
+
+    @cached_property
+    def severities_of_organizations(self) -> np.ndarray:
+        """A row an organization, a column a severity, from info to critical: how many open findings."""
+        many = len(Severity)
+        cells = self.live["organization_row"].to_numpy() * many + self.live["severity"].cat.codes.to_numpy()
+        return np.bincount(cells, minlength=len(self.audit.organizations) * many).reshape(-1, many)
+
+    @cached_property
+    def expiring(self) -> np.ndarray:
+        """Positions of the unexpired tokens that have an expiry, the next first."""
+        expires = self.audit.tokens["expires_at"]
+        ahead = np.flatnonzero((expires > pd.Timestamp(self.audit.as_of)).to_numpy())
+        order = np.argsort(expires.take(ahead).to_numpy(), kind="stable")
+        positions: np.ndarray = ahead[order]
+        return positions
+
+    def first_of(self, severity: Severity) -> int | None:
+        """Where the first open finding of that severity stands."""
+        hit = self.live.index[(self.live["severity"] == severity).to_numpy()]
+        return int(hit[0]) if len(hit) else None
+
+    def _tally(self, column: str, length: int) -> tuple[np.ndarray, np.ndarray]:
+        subjects = self.live[column].to_numpy()
+        held = subjects >= 0
+        counts = np.bincount(subjects[held], minlength=length)
+        first = np.full(length, -1)
+        rows, where = np.unique(subjects[held], return_index=True)
+        first[rows] = self.live.index.to_numpy()[held][where]
+        return counts, first
+
+
+def counted(name: str, number: int) -> str:
+    """The name of the sheet or table in which a list goes on: `Findings`, `Findings2`."""
+    return f"{name}{number + 1}" if number else name
+
+
+def described(description: str | None) -> str:
+    """What stands in a list for a token."""
+    return description if description and has_words(description) else "(no description)"
+
+
+def ticks(flags: pd.Series) -> list[str]:
+    """`✓` for yes, nothing for no, `?` for what the API did not say."""
+    return ["?" if pd.isna(flag) else "✓" if flag else "" for flag in flags]

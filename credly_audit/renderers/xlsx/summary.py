@@ -1,0 +1,282 @@
+"""The sheet Summary: is all well, what was seen, what to do first, what is coming; each number leads to its place."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from credly_audit.renderers.briefing import (
+    MONTHS,
+    MOST_ACTIONS,
+    Action,
+    expiries,
+    headline,
+    permissions,
+    soon_days,
+    unseen,
+)
+from credly_audit.renderers.tally import tally
+from credly_audit.renderers.text import NOTHING, count, number, one_line, spoken, spoken_day
+from credly_audit.renderers.xlsx.book import Book
+from credly_audit.renderers.xlsx.charts import bars
+from credly_audit.renderers.xlsx.page import Page
+from credly_audit.renderers.xlsx.report import (
+    ACTIONS,
+    EXPIRIES,
+    FINDINGS,
+    ORGANIZATIONS,
+    SUMMARY,
+    TOKENS,
+    Report,
+    described,
+)
+from credly_audit.renderers.xlsx.styles import (
+    COVERAGE_WORDS,
+    SEVERITY_COLOURS,
+    SEVERITY_WORDS,
+    STYLES,
+    VERDICT_BANDS,
+    paint,
+)
+from credly_audit.severity import Severity
+
+MOST_UNSEEN = 20
+
+CHART_ROW = 17.0
+"""Points: the height of the rows that a chart stands beside."""
+
+CENTIMETRES_A_POINT = 2.54 / 72
+
+COVERAGE_MEANS = {
+    "complete": "the listing is proved to be whole",
+    "truncated": "Credly showed the read-only tokens alone",
+    "unverified": "nothing proves that the listing is whole",
+    "mismatch": "the pages contradict each other",
+    "failed": "the listing, or a page of it, could not be had",
+}
+"""In the order of snapshot.STATUSES."""
+
+
+def add_summary(book: Book, report: Report) -> None:
+    """The first sheet, without grid lines."""
+    sheet = book.sheet(SUMMARY)
+    sheet.sheet_view.showGridLines = False
+    sheet.sheet_view.tabSelected = True
+    page = Page(sheet)
+    page.widths(2, 26, 14, 48, 60, 30)
+    blocks = (
+        _verdict,
+        _standing,
+        _unseen,
+        _first,
+        _findings,
+        _permissions,
+        _coming,
+    )
+    page.high(32)
+    page.line(B=(book.title, "title"))
+    for block in blocks:
+        block(page, report)
+    page.write()
+
+
+def _verdict(page: Page, report: Report) -> None:
+    audit = report.audit
+    header = audit.snapshot.header
+    dates = f"As of {_instant(audit.as_of)}. Collected {_instant(header.collected_at)} from {header.base_url}."
+    page.line(B=(dates, "subtitle"))
+    page.row += 1
+    symbol, colour = VERDICT_BANDS[audit.verdict.outcome]
+    band = replace(STYLES["band"], fill=paint(colour))
+    page.sheet.merged_cells.add(f"B{page.row}:F{page.row}")
+    page.put("B", f"{symbol}  {headline(audit)}", band)
+    for letter in "CDEF":
+        page.put(letter, None, band)
+    page.high(44)
+    page.row += 1
+
+
+def _standing(page: Page, report: Report) -> None:
+    """The numbers, and beside them how completely the organizations were seen."""
+    audit, counts = report.audit, tally(report.audit)
+    soon = sum(month.soon for month in expiries(audit))
+    numbers = (
+        ("Organizations asked", counts["organizations"], ORGANIZATIONS),
+        ("Tokens seen", counts["tokens"], TOKENS),
+        ("Open findings", counts["findings"], FINDINGS),
+        ("of them breaking policy", audit.verdict.violations, FINDINGS),
+        ("Waived findings", counts["waived"], FINDINGS),
+        (f"Expire in {count(soon_days(audit), 'day', 'days')}", soon, EXPIRIES),
+    )
+    page.heading("In numbers")
+    page.row -= 1
+    page.line(D=("What was seen", "heading"))
+    start = page.row
+    for label, many, title in numbers:
+        page.line(B=(label, "strong"), C=_number(many, _start(report, title)))
+    page.row = start
+    statuses = report.audit.organizations["status"]
+    for status, means in COVERAGE_MEANS.items():
+        hit = (statuses == status).to_numpy()
+        target = report.place(ORGANIZATIONS, int(hit.argmax())) if hit.any() else None
+        said = f"{COVERAGE_WORDS[status]}: {means}"
+        page.line(D=(said, "line"), E=(counts["by_status"][status], "linked seen" if target else "seen", target))
+    page.row = start + len(numbers)
+
+
+def _unseen(page: Page, report: Report) -> None:
+    hidden = unseen(report.audit)
+    _unaudited(page, report)
+    if not hidden:
+        return
+    page.row += 1
+    page.line(**_captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
+    for each in hidden[:MOST_UNSEEN]:
+        page.line(
+            B=(COVERAGE_WORDS[each.status], "text"),
+            C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
+            D=(each.name, "text"),
+            E=(f"{each.reason} {'A waiver accepts that.' if each.accepted else each.what_to_do}", "text"),
+            F=(each.contact or NOTHING, "text"),
+        )
+    if len(hidden) > MOST_UNSEEN:
+        more = f"… and {number(len(hidden) - MOST_UNSEEN)} more, on the sheet {ORGANIZATIONS}"
+        page.line(B=(more, "more", report.place(ORGANIZATIONS, 0)))
+
+
+def _unaudited(page: Page, report: Report) -> None:
+    """Organizations that the register names and nobody audits."""
+    ids = report.audit.unaudited
+    if ids:
+        named = ", ".join(ids[:MOST_UNSEEN]) + (" …" if len(ids) > MOST_UNSEEN else "")
+        are = count(len(ids), "organization is", "organizations are")
+        page.row += 1
+        page.line(B=("Not audited", "strong"), C=(len(ids), "whole"), D=f"{are} in the register alone:", E=named)
+
+
+def _first(page: Page, report: Report) -> None:
+    page.heading("What to do first")
+    actions = report.actions[:MOST_ACTIONS]
+    if not actions:
+        page.line(B=("Nothing to do: no open finding asks for it.", "line"))
+        return
+    page.line(**_captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact"))
+    for position, action in enumerate(actions):
+        _action(page, report, position, action)
+    if len(report.actions) > len(actions):
+        more = f"… and {number(len(report.actions) - len(actions))} more, on the sheet {ACTIONS}"
+        page.line(B=(more, "more", report.place(ACTIONS, len(actions))))
+
+
+def _action(page: Page, report: Report, position: int, action: Action) -> None:
+    also = f" Also: {', '.join(action.also)}." if action.also else ""
+    whose = f"“{one_line(described(action.description), 80)}”, {action.organization_name}"
+    page.line(
+        B=(spoken(action.due_at, report.audit.as_of), "text"),
+        C=(SEVERITY_WORDS[action.severity], "text"),
+        D=(whose if action.token_id else action.organization_name, "link", report.place(ACTIONS, position)),
+        E=(f"{action.what} {action.why}{also}", "text"),
+        F=(action.contact or NOTHING, "text"),
+    )
+
+
+def _findings(page: Page, report: Report) -> None:
+    counts = tally(report.audit)
+    page.new_sheet_of_paper()
+    page.heading("How grave it is")
+    if not counts["findings"]:
+        page.line(B=("No open finding.", "line"))
+        return
+    start = page.row + 1
+    page.line(**_captions("Severity", "Open findings"))
+    for severity in reversed(Severity):
+        many, first = counts["by_severity"][severity], report.first_of(severity)
+        page.high(CHART_ROW)
+        target = None if first is None else report.place(FINDINGS, first)
+        page.line(B=(SEVERITY_WORDS[severity], "line"), C=_number(many, target))
+    grave = sum(counts["by_severity"][severity] for severity in (Severity.CRITICAL, Severity.HIGH))
+    title = f"{number(grave)} of {count(counts['findings'], 'open finding is', 'open findings are')} critical or high"
+    colours = {index: SEVERITY_COLOURS[severity][0] for index, severity in enumerate(reversed(Severity))}
+    _chart(page, title, start, 10, lying=True, colours=colours)
+
+
+def _permissions(page: Page, report: Report) -> None:
+    may = permissions(report.audit)
+    page.heading("What the tokens may do")
+    total = sum(may.values())
+    if not total:
+        page.line(B=("No unexpired token was seen.", "line"))
+        return
+    start = page.row + 1
+    page.line(**_captions("Unexpired tokens", "How many"))
+    for name, many in may.items():
+        page.high(CHART_ROW)
+        page.line(B=(name, "line"), C=_number(many, report.place(TOKENS, 0) if many else None))
+    can = may["read, write and delete"] + may["delete"] + may["write"]
+    title = f"{number(can)} of {count(total, 'unexpired token', 'unexpired tokens')} can write or delete"
+    _chart(page, title, start, 10, lying=True)
+
+
+def _coming(page: Page, report: Report) -> None:
+    months, soon = expiries(report.audit), soon_days(report.audit)
+    page.heading("What expires")
+    busiest = max(months, key=lambda month: month.tokens)
+    if not busiest.tokens:
+        page.line(B=(f"No token that was seen expires in the next {MONTHS} months.", "line"))
+        return
+    start = page.row + 1
+    page.line(**_captions("Month", "Tokens", "of them"))
+    position = 0
+    for month in months:
+        page.high(CHART_ROW)
+        target = report.place(EXPIRIES, position) if month.tokens else None
+        day = month.first.replace(tzinfo=None)
+        page.put("B", (day - datetime(1899, 12, 30)).days, replace(STYLES["month"], border=None))  # noqa: DTZ001 - Excel's days have no zone
+        page.line(
+            C=_number(month.tokens, target),
+            D=(f"{number(month.soon)} within {count(soon, 'day', 'days')}" if month.soon else None, "line"),
+        )
+        position += month.tokens
+    many = count(busiest.tokens, "token expires", "tokens expire")
+    colours = {index: SEVERITY_COLOURS[Severity.MEDIUM][0] for index, month in enumerate(months) if month.soon}
+    within = f" (light: within {count(soon, 'day', 'days')})" if colours else ""
+    title = f"{many} in {busiest.first:%B %Y}{within}"
+    _chart(page, title, start, MONTHS, colours=colours, beside="E")
+
+
+def _chart(
+    page: Page,
+    title: str,
+    start: int,
+    rows: int,
+    *,
+    lying: bool = False,
+    colours: dict[int, str] | None = None,
+    beside: str = "D",
+) -> None:
+    """A chart beside the table that begins in row `start`; the next block begins below both."""
+    last = page.row - 1
+    size = (24 if beside == "D" else 17, int(rows * CHART_ROW * CENTIMETRES_A_POINT))
+    cells = [f"${letter}${start}:${letter}${last}" for letter in "BC"]
+    page.sheet.add_chart(bars(page.sheet, title, *cells, size=size, lying=lying, colours=colours), f"{beside}{start}")
+    page.row = max(page.row, start + rows)
+
+
+def _captions(*texts: str) -> dict[str, tuple[str, str]]:
+    return {letter: (text, "caption") for letter, text in zip("BCDEF", texts, strict=False)}
+
+
+def _number(many: int, target: str | None) -> tuple[int, str, str | None]:
+    return many, "linked whole" if target else "whole", target
+
+
+def _start(report: Report, title: str) -> str:
+    many = {
+        ORGANIZATIONS: len(report.audit.organizations),
+        TOKENS: len(report.audit.tokens),
+        FINDINGS: len(report.audit.findings),
+        EXPIRIES: len(report.expiring),
+    }[title]
+    return report.place(title, 0) if many else f"'{title}'!A1"
+
+
+def _instant(instant: datetime) -> str:
+    return f"{spoken_day(instant)}, {instant:%H:%M} UTC"

@@ -1,0 +1,145 @@
+"""The sheets Tokens and Expiry calendar: every token, by organization; and those that will expire, the next first."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.findings import plain
+from credly_audit.renderers.briefing import soon_days
+from credly_audit.renderers.text import NOTHING, count
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cells import serial
+from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.report import EXPIRIES, FINDINGS, TOKENS, Report, described, ticks
+from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.severity import Severity
+
+DESCRIBED = (Column("Token", "text", 44, narrowest=24), Column("Organization", "text", 28))
+PERMISSIONS = tuple(Column(title, "tick") for title in ("Read", "Write", "Delete"))
+IDS = (
+    Column("fingerprint", "code", 20, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+    Column("token_id", "code", 40, printed=False),
+)
+
+COLUMNS = (
+    *DESCRIBED,
+    *PERMISSIONS,
+    Column("Expires", "date", narrowest=12),
+    Column("Days left", "number"),
+    Column("Open findings", "linked number", narrowest=12),
+    Column("Gravest", "word", narrowest=12),
+    Column("Created", "date", narrowest=12),
+    Column("Last rotated", "date", narrowest=12),
+    Column("Rotation known from", "word", narrowest=13),
+    Column("Contact", "text", 30),
+    Column("Asks for this audit", "tick", narrowest=12),
+    Column("Faults in its dates", "text", 30, printed=False),
+    Column("Secrets taken out of the description", "number", narrowest=18, printed=False),
+    Column("Owner", "text", 28, printed=False),
+    *IDS,
+    Column("owner_id", "code", 40, printed=False),
+)
+
+CALENDAR = (
+    Column("Month", "month", narrowest=18),
+    Column("Expires", "date", narrowest=12),
+    Column("Days left", "number"),
+    Column("When", "word", narrowest=24),
+    Column("Token", "text", 44, narrowest=24),
+    Column("Go", "go", narrowest=6),
+    Column("Organization", "text", 28),
+    *PERMISSIONS,
+    Column("Contact", "text", 30),
+    *IDS,
+)
+
+
+def tokens(report: Report) -> Listing:
+    """Every token that was seen, in the order of the organizations."""
+    counts, first = report.findings_of_tokens
+
+    def targets(start: int, stop: int) -> list[str | None]:
+        return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
+
+    def piece(start: int, stop: int) -> Piece:
+        part = report.audit.tokens.iloc[start:stop]
+        severities = report.audit.findings.frame["severity"].cat.codes.to_numpy()
+        gravest = [severities[position] if position >= 0 else None for position in first[start:stop]]
+        words = [SEVERITY_WORDS[severity] for severity in Severity]
+        return _facts(report, part) | {
+            "Open findings": counts[start:stop].tolist(),
+            "Gravest": [None if weight is None else words[weight] for weight in gravest],
+            "Created": serial(part["created_at"]),
+            "Last rotated": serial(part["last_rotated_at"]),
+            "Rotation known from": plain(part["rotation_evidence"]),
+            "Asks for this audit": ticks(part["is_audit_credential"]),
+            "Faults in its dates": plain(part["date_faults"]),
+            "Secrets taken out of the description": plain(part["secrets_in_description"]),
+            "Owner": plain(part["owner_name"]),
+            "owner_id": plain(part["owner_id"]),
+        }
+
+    return Listing(
+        title=TOKENS,
+        table="Tokens",
+        columns=COLUMNS,
+        many=len(report.audit.tokens),
+        piece=piece,
+        nothing="No token was seen in any organization.",
+        link=Link("Open findings", targets),
+        emphasis=tuple(emphasis.severities("Gravest")),
+    )
+
+
+def expiries(report: Report) -> Listing:
+    """The unexpired tokens that have an expiry, the next first."""
+    soon, next_audit = soon_days(report.audit), report.audit.policy.settings.audit_every_days + 4
+
+    def when(days: float) -> str:
+        if days <= next_audit:
+            return "before the next audit"
+        return f"within {count(soon, 'day', 'days')}" if days <= soon else "later"
+
+    def piece(start: int, stop: int) -> Piece:
+        part = report.audit.tokens.iloc[report.expiring[start:stop]]
+        apart = (part["expires_at"] - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
+        months = part["expires_at"].dt.tz_localize(None).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
+        return _facts(report, part) | {
+            "Go": ["→"] * len(part),
+            "Month": serial(pd.Series(months).dt.tz_localize("UTC")),
+            "When": [when(days) for days in apart.tolist()],
+        }
+
+    return Listing(
+        title=EXPIRIES,
+        table="Expiries",
+        columns=CALENDAR,
+        many=len(report.expiring),
+        piece=piece,
+        nothing="No token that was seen has an expiry ahead.",
+        link=Link(
+            "Go", lambda start, stop: [report.place(TOKENS, row) for row in report.expiring[start:stop].tolist()]
+        ),
+        emphasis=(emphasis.bold("Month", "Contact", of="When", starts="before"),),
+    )
+
+
+def _facts(report: Report, part: pd.DataFrame) -> dict[str, Any]:
+    """What both sheets say of some tokens."""
+    organizations = report.audit.organizations.take(part["organization_id"].cat.codes)
+    apart = (part["expires_at"] - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
+    return {
+        "Token": [described(description) for description in plain(part["description"])],
+        "Organization": plain(organizations["name"]),
+        "Read": ticks(part["read_enabled"]),
+        "Write": ticks(part["write_enabled"]),
+        "Delete": ticks(part["delete_enabled"]),
+        "Expires": serial(part["expires_at"]),
+        "Days left": [None if np.isnan(days) else int(days) for days in apart.tolist()],
+        "Contact": [contact or NOTHING for contact in plain(organizations["contact"])],
+        "fingerprint": plain(part["fingerprint"]),
+        "organization_id": plain(organizations["organization_id"]),
+        "token_id": plain(part["token_id"]),
+    }

@@ -1,0 +1,233 @@
+"""No organization is called complete without proof: every line of the rules on coverage, through real sockets."""
+
+from typing import Any
+
+import pytest
+
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.shapes import Answer, page
+from credly_audit.sandbox.world import Organization, made_up_token
+from tests.collector.conftest import NOW
+from tests.collector.gather import ask, gathered, ids, row
+
+
+def seen(sandbox: Sandbox, organization: Organization, value: str | None = None) -> dict[str, Any]:
+    return row(gathered(sandbox, [ask(organization, value)]), organization)
+
+
+def only_read(organization: Organization) -> Organization:
+    for token in organization.tokens:
+        token.write_enabled = token.delete_enabled = False
+    return organization
+
+
+@pytest.mark.parametrize("permission", ["write", "delete"])
+def test_one_listed_token_that_can_write_or_delete_proves_the_list_whole(
+    sandbox: Sandbox, acme: Organization, permission: str
+) -> None:
+    only_read(acme)
+    auditor = acme.tokens[70]
+    setattr(auditor, f"{permission}_enabled", True)
+
+    found = seen(sandbox, acme, auditor.token)
+
+    assert (found["status"], found["tokens"], found["total_count"], found["pages"]) == ("complete", 122, 122, 3)
+    assert f"A listed token can {permission}" in found["reason"]
+
+
+def test_a_read_only_credential_never_yields_a_complete_organization(sandbox: Sandbox, acme: Organization) -> None:
+    reader = acme.tokens[5]
+
+    found = seen(sandbox, acme, reader.token)
+
+    assert (found["status"], found["tokens"]) == ("truncated", 121)
+    assert "can neither write nor delete" in found["reason"]
+    assert "a token that can write, or with OAuth" in found["reason"]
+
+
+@pytest.mark.parametrize("flags", [(None, None), (False, None), (None, False)])
+def test_flags_of_the_own_entry_that_are_null_prove_nothing(
+    sandbox: Sandbox, acme: Organization, flags: tuple[bool | None, bool | None]
+) -> None:
+    only_read(acme)
+    acme.tokens[0].write_enabled, acme.tokens[0].delete_enabled = flags
+
+    found = seen(sandbox, acme, acme.tokens[0].token)
+
+    assert found["status"] == "unverified"
+    assert "does not say what the credential itself may" in found["reason"]
+
+
+@pytest.mark.parametrize("how", ["null", "stars"])
+def test_withheld_values_leave_a_read_only_listing_unverified(sandbox: Sandbox, acme: Organization, how: str) -> None:
+    only_read(acme)
+    acme.faults = [f"masked={how}"]
+
+    snapshot = gathered(sandbox, [ask(acme, acme.tokens[0].token)])
+
+    assert row(snapshot, acme)["status"] == "unverified"
+    assert "withholds values" in row(snapshot, acme)["reason"]
+    assert snapshot.tokens["fingerprint"].isna().all()
+    assert not snapshot.tokens["is_audit_credential"].any()
+
+
+def test_a_credential_that_is_not_listed_leaves_it_unverified(sandbox: Sandbox, acme: Organization) -> None:
+    only_read(acme)
+    acme.tokens[0].raw = {"token": acme.tokens[1].token[::-1]}
+
+    found = seen(sandbox, acme, acme.tokens[0].token)
+
+    assert found["status"] == "unverified"
+    assert "own entry is not among them" in found["reason"]
+
+
+def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbox, acme: Organization) -> None:
+    acme.shape = "legacy"
+
+    snapshot = gathered(sandbox, [ask(acme)])
+
+    found = row(snapshot, acme)
+    assert (found["status"], found["tokens"], found["requests"]) == ("unverified", 122, 5)
+    assert found["total_count"] is None or str(found["total_count"]) == "<NA>"
+    assert snapshot.tokens["write_enabled"].isna().all()
+    assert set(snapshot.tokens["date_faults"]) == {"expires_at absent"}
+
+
+def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: Organization) -> None:
+    sandbox.api._endpoints["list"] = lambda *_: Answer(200, page([], 0, 1, 1, sandbox.base_url))
+
+    found = seen(sandbox, acme)
+
+    assert (found["status"], found["tokens"]) == ("unverified", 0)
+    assert "The list is empty" in found["reason"]
+
+
+CONTRADICTIONS = {
+    "total-count=130": "122 tokens were listed of 130 claimed",
+    "short-page": "page 1 is short though more pages follow",
+    "page-repeats": "a token is listed twice",
+    "total-pages=5": "page 3 is short though more pages follow",
+    "shifting": "page 1 held other tokens when it was read again at the end",
+    "shifting=added": "claim",
+}
+
+
+@pytest.mark.parametrize("fault", CONTRADICTIONS)
+def test_a_list_that_contradicts_itself_twice_is_a_mismatch(sandbox: Sandbox, acme: Organization, fault: str) -> None:
+    acme.faults = [fault]
+    acme.tokens.append(acme.tokens.pop(0))  # the auditor's own is none of those that shift away
+
+    found = seen(sandbox, acme)
+
+    assert found["status"] == "mismatch"
+    assert CONTRADICTIONS[fault] in found["reason"]
+    assert "two readings" in found["reason"]
+    assert "run the audit again" in found["reason"]
+
+
+@pytest.mark.parametrize("how", ["removed", "added"])
+def test_a_list_that_shifts_once_is_healed_by_the_second_reading(
+    sandbox: Sandbox, acme: Organization, how: str
+) -> None:
+    acme.faults = [f"shifting={how}x1"]
+
+    snapshot = gathered(sandbox, [ask(acme)], workers=1)
+
+    assert row(snapshot, acme)["status"] == "complete"
+    assert "first reading contradicted itself" in row(snapshot, acme)["reason"]
+    assert ids(snapshot, acme) == [token.id for token in acme.tokens]
+
+
+def test_a_mismatch_keeps_what_either_reading_saw(sandbox: Sandbox, acme: Organization) -> None:
+    before = {token.id for token in acme.tokens}
+    acme.faults = ["shifting"]
+
+    snapshot = gathered(sandbox, [ask(acme)], workers=1)
+
+    assert set(ids(snapshot, acme)) >= {token.id for token in acme.tokens}
+    assert set(ids(snapshot, acme)) <= before
+    assert len(ids(snapshot, acme)) == len(set(ids(snapshot, acme)))
+
+
+def test_page_1_is_read_again_at_the_end_where_there_are_more(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    healthy.tokens = healthy.tokens[:50]
+
+    snapshot = gathered(sandbox, [ask(acme), ask(healthy)])
+
+    pages = [asked.query["page"] for asked in sandbox.requests if asked.organization_id == acme.id]
+    assert sorted(pages[1:-1]) == ["2", "3"]
+    assert (pages[0], pages[-1]) == ("1", "1")
+    assert row(snapshot, healthy)["requests"] == 1
+
+
+def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: Organization) -> None:
+    acme.faults = ["total-pages=9999"]
+
+    found = row(gathered(sandbox, [ask(acme)], workers=4), acme)
+
+    assert found["status"] == "mismatch"
+    assert found["requests"] < 30
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("write_enabled", "yes", "row 3: write_enabled is neither true, false nor null"),
+        ("write_enabled", 1, "row 3: write_enabled is neither true, false nor null"),
+        ("description", ["a"], "row 3: description is no text"),
+        ("token", 12345678901234567890, "row 3: token is no text"),
+        ("owner", "Acme", "row 3: owner is no object"),
+        ("id", 42, "row 3: id is no text"),
+        ("id", None, "row 3: it has no id"),
+    ],
+)
+def test_a_field_of_the_wrong_type_fails_the_organization_and_names_the_place(
+    sandbox: Sandbox, acme: Organization, healthy: Organization, field: str, value: object, said: str
+) -> None:
+    acme.tokens[52].raw = {field: value}
+
+    snapshot = gathered(sandbox, [ask(acme), ask(healthy)])
+
+    found = row(snapshot, acme)
+    assert found["status"] == "failed"
+    assert f"page 2, {said}" in found["reason"]
+    assert found["tokens"] == (121 if field == "id" else 122)
+    assert row(snapshot, healthy)["status"] == "complete"
+
+
+def test_a_truncated_list_that_also_contradicts_itself_is_truncated(sandbox: Sandbox, acme: Organization) -> None:
+    only_read(acme)
+    acme.faults = ["total-count=130"]
+
+    assert seen(sandbox, acme, acme.tokens[0].token)["status"] == "truncated"
+
+
+def test_a_failed_page_outweighs_a_truncated_list(sandbox: Sandbox, acme: Organization) -> None:
+    only_read(acme)
+    acme.faults = ["status=500@page2"]
+
+    assert seen(sandbox, acme, acme.tokens[0].token)["status"] == "failed"
+
+
+def test_what_the_frame_says_of_the_credential(sandbox: Sandbox, acme: Organization) -> None:
+    acme.tokens.append(made_up_token("auditor", now=NOW, write_enabled=True))
+    snapshot = gathered(sandbox, [ask(acme, acme.tokens[-1].token, contact="crm@acme.example", tags=("prod", "eu"))])
+
+    found = row(snapshot, acme)
+    own = snapshot.tokens[snapshot.tokens["is_audit_credential"]]
+    assert own["token_id"].to_list() == [acme.tokens[-1].id]
+    assert found["credential_kind"] == "token"
+    assert found["credential_fingerprint"] == own["fingerprint"].item()
+    assert found["credential_expires_at"] == acme.tokens[-1].expires_at
+    assert (found["contact"], found["tags"]) == ("crm@acme.example", "prod,eu")
+
+
+def test_an_organization_without_a_name_gets_credlys(sandbox: Sandbox, acme: Organization) -> None:
+    snapshot = gathered(sandbox, [ask(acme, name=None)])
+    assert row(snapshot, acme)["name"] == "Acme"
+    assert set(snapshot.tokens["organization_name"]) == {"Acme"}
+
+    acme.faults = ["status=401"]
+    assert row(gathered(sandbox, [ask(acme, name=None)]), acme)["name"] == acme.id

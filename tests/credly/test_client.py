@@ -1,0 +1,323 @@
+"""What the client asks, how often, how fast, and what it makes of the answer."""
+
+import contextlib
+import gzip
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from socket import socket
+from threading import Event, Thread
+
+import pytest
+
+from credly_audit import __version__
+from credly_audit.config.settings import Api
+from credly_audit.credly.auth import TokenCredential
+from credly_audit.credly.client import Client, Effort, Line
+from credly_audit.credly.pace import Stopped, Throttled
+from credly_audit.credly.trouble import NoAnswer
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import Organization
+from credly_audit.secrets import Secret
+from tests.credly.conftest import MakeClient, Raw
+
+Server = Callable[[Callable[[socket], None] | bytes], Raw]
+
+
+@pytest.fixture
+def path(acme: Organization) -> str:
+    return f"/organizations/{acme.id}/authorization_tokens"
+
+
+def answer(status: str, body: bytes = b"{}", *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def test_it_says_who_asks_and_what_it_accepts(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
+) -> None:
+    assert client_of(sandbox.base_url).get(path, credential).status == 200
+
+    (asked,) = sandbox.requests
+    assert asked.scheme == "Basic"
+    assert asked.user_agent == f"credly-audit/{__version__}"
+    assert asked.accept == "application/json"
+
+
+def test_it_keeps_its_connection(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
+) -> None:
+    client = client_of(sandbox.base_url)
+
+    for _ in range(5):
+        client.get(path, credential)
+
+    assert len({asked.connection for asked in sandbox.requests}) == 1
+
+
+@pytest.mark.parametrize(
+    "fault", ["status=408", "status=500", "status=502", "status=503", "status=504", "reset", "cut"]
+)
+def test_a_get_is_tried_again(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str, fault: str
+) -> None:
+    sandbox.faults = [f"{fault}x1"]
+    effort = Effort()
+
+    assert client_of(sandbox.base_url, max_retries=2).get(path, credential, effort).status == 200
+
+    assert (effort.requests, effort.retries) == (2, 1)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 501])
+def test_a_get_that_was_refused_is_not_tried_again(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str, status: int
+) -> None:
+    sandbox.faults = [f"status={status}"]
+
+    assert client_of(sandbox.base_url, max_retries=5).get(path, credential).status == status
+
+    assert len(sandbox.requests) == 1
+
+
+FAULTS_OF_A_POST = ["status=429", "status=500", "status=503", "reset", "lost-before", "lost-after", "cut", "stall"]
+
+
+@pytest.mark.parametrize("fault", FAULTS_OF_A_POST)
+def test_a_post_is_never_repeated(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str, fault: str
+) -> None:
+    sandbox.faults = [fault]
+
+    with contextlib.suppress(NoAnswer):
+        client_of(sandbox.base_url, max_retries=5).post(path, credential, {"description": "a made-up token"})
+
+    assert [asked.method for asked in sandbox.requests] == ["POST"]
+
+
+def test_a_post_follows_no_redirect(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
+) -> None:
+    sandbox.faults = ["redirect=/v1/organizations"]
+
+    assert client_of(sandbox.base_url).post(path, credential, {}).status == 307
+
+    assert len(sandbox.requests) == 1
+
+
+def test_the_budget_of_retries_is_one_for_the_run(raw: Server, credential: TokenCredential) -> None:
+    server = raw(answer("500 Oops"))
+    line = Line(Api(base_url=server.base_url, max_retries=100, timeout=1), Event())
+    line.budget._retries = 198
+    line.pace.sleep = lambda _: None  # type: ignore[method-assign]  # the waits are tested elsewhere
+
+    with Client(line) as client:
+        effort = Effort()
+        client.get("/a", credential, effort)
+        client.get("/b", credential, effort)
+
+    assert (effort.requests, effort.retries) == (4, 2)
+
+
+@pytest.mark.parametrize(("header", "least", "most"), [("0", 0.0, 0.3), ("1", 1.0, 1.5)])
+def test_retry_after_is_obeyed(
+    sandbox: Sandbox,
+    client_of: MakeClient,
+    credential: TokenCredential,
+    path: str,
+    header: str,
+    least: float,
+    most: float,
+) -> None:
+    sandbox.faults = ["status=503x1", f"retry-after={header}"]
+    began = time.monotonic()
+
+    client_of(sandbox.base_url, max_retries=1).get(path, credential)
+
+    assert least <= time.monotonic() - began < most
+
+
+def test_a_wait_of_an_hour_is_cut_to_a_minute_and_ends_when_somebody_stops(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
+) -> None:
+    sandbox.faults = ["status=503", "retry-after=3600"]
+    stop = Event()
+    Thread(target=lambda: (time.sleep(0.2), stop.set())).start()
+
+    with pytest.raises(Stopped):
+        client_of(sandbox.base_url, stop, max_retries=5).get(path, credential)
+
+    assert len(sandbox.requests) == 1
+
+
+def test_nothing_but_429_ends_it(
+    sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
+) -> None:
+    sandbox.faults = ["status=429", "retry-after=60"]
+    began = time.monotonic()
+
+    with pytest.raises(Throttled, match=r"429 .* for 0\.5 seconds"):
+        client_of(sandbox.base_url, max_throttled_seconds=0.5).get(path, credential)
+
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_within_the_origin_is_followed(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, status: int
+) -> None:
+    places = iter([answer(f"{status} Moved", b"", "Location: /v1/b?page=2"), answer("200 OK", b"[1]")])
+    server = raw(lambda connection: connection.sendall(next(places)))
+
+    assert client_of(server.base_url).get("/a", credential).body == b"[1]"
+
+    assert [heard.split(b" ")[:2] for heard in server.heard] == [[b"GET", b"/v1/a"], [b"GET", b"/v1/b?page=2"]]
+    assert all(b"Authorization: Basic" in heard for heard in server.heard)
+
+
+def test_redirects_in_circles_end(raw: Server, client_of: MakeClient, credential: TokenCredential) -> None:
+    server = raw(answer("302 Found", b"", "Location: /v1/a"))
+
+    with pytest.raises(NoAnswer, match="round in circles"):
+        client_of(server.base_url).get("/a", credential)
+
+    assert len(server.heard) == 6
+
+
+ELSEWHERE = ["https://evil.example/", "//evil.example/", "http://127.0.0.1:1/v1/a", "http://localhost/v1/a", "ftp://x/"]
+
+
+@pytest.mark.parametrize("location", ELSEWHERE)
+def test_a_credential_goes_to_the_configured_origin_alone(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, location: str
+) -> None:
+    server = raw(answer("307 Temporary Redirect", b"", f"Location: {location}"))
+
+    with pytest.raises(NoAnswer, match="not followed"):
+        client_of(server.base_url, max_retries=3).get("/a", credential)
+
+    assert len(server.heard) == 1
+
+
+def drip(connection: socket, *parts: bytes, seconds: float = 0.05) -> None:
+    for part in parts:
+        connection.sendall(part)
+        time.sleep(seconds)
+
+
+@pytest.mark.parametrize("place", ["status", "headers", "body", "chunks"])
+def test_a_server_that_drips_ends(raw: Server, client_of: MakeClient, credential: TokenCredential, place: str) -> None:
+    head = {
+        "status": b"",
+        "headers": b"HTTP/1.1 200 OK\r\nX-Long: ",
+        "body": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n",
+        "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n",
+    }[place]
+    server = raw(lambda connection: drip(connection, head, *[b"x"] * 100))
+    began = time.monotonic()
+
+    with pytest.raises(NoAnswer, match="did not answer in time"):
+        client_of(server.base_url, timeout=0.3).get("/a", credential)
+
+    assert time.monotonic() - began < 1.2
+
+
+GARBAGE = {
+    b"": "ended the connection",
+    b"\x00\x01\x02 nonsense\r\n\r\n": "not HTTP|ended the connection",
+    b"HTTP/1.1 999999 x\r\n\r\n": "not HTTP|ended the connection",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort": "cut in the middle",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n64\r\nshort": "cut in the middle",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n": "cut in the middle|not HTTP",
+    b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\nnot gzip!": "could not be unpacked",
+    b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n": "not HTTP|ended the connection",
+}
+
+
+@pytest.mark.parametrize("said", GARBAGE)
+def test_no_error_of_the_transport_is_left_unnamed(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, said: bytes
+) -> None:
+    server = raw(said)
+
+    with pytest.raises(NoAnswer, match=GARBAGE[said]) as raised:
+        client_of(server.base_url).get("/a", credential)
+
+    assert raised.value.__context__ is None
+    assert raised.value.__cause__ is None
+
+
+def test_an_answer_without_end_is_cut(raw: Server, client_of: MakeClient, credential: TokenCredential) -> None:
+    bomb = gzip.compress(bytes(1 << 26))
+    server = raw(answer("200 OK", bomb, "Content-Encoding: gzip"))
+
+    with pytest.raises(NoAnswer, match="larger than 32 MB"):
+        client_of(server.base_url, timeout=10).get("/a", credential)
+
+
+def test_what_was_packed_is_unpacked(raw: Server, client_of: MakeClient, credential: TokenCredential) -> None:
+    server = raw(answer("200 OK", gzip.compress(b"[1]"), "Content-Encoding: gzip"))
+
+    assert client_of(server.base_url).get("/a", credential).body == b"[1]"
+
+
+def test_cookies_do_not_travel_from_one_organization_to_the_next(
+    raw: Server, client_of: MakeClient, credential: TokenCredential
+) -> None:
+    server = raw(answer("200 OK", b"{}", "Set-Cookie: session=of-acme; Path=/"))
+    client = client_of(server.base_url)
+
+    client.get("/a", credential)
+    client.get("/b", credential)
+
+    assert b"cookie" not in server.heard[1].lower()
+
+
+def test_netrc_is_never_read(
+    raw: Server,
+    client_of: MakeClient,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password MADE-UP-PASSWORD\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    server = raw(answer("200 OK"))
+
+    class Silent:
+        """Adds nothing, so that whatever is there came from elsewhere."""
+
+        kind = "token"
+        fingerprint = None
+        traces = ()
+
+        def authenticate(self, headers: object) -> None:
+            pass
+
+        def renew(self, _: float) -> bool:
+            return False
+
+    client_of(server.base_url).get("/a", Silent())
+
+    assert b"uthorization" not in server.heard[0]
+
+
+def test_the_log_tells_method_path_status_and_time_and_no_more(
+    sandbox: Sandbox,
+    client_of: MakeClient,
+    acme: Organization,
+    path: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    credential = TokenCredential(Secret(acme.auditor.token), None)
+
+    client_of(sandbox.base_url).get(f"{path}?page=1", credential)
+
+    ours = [record.getMessage() for record in caplog.records if record.name == "credly_audit.credly.client"]
+    assert len(ours) == 1
+    assert ours[0].startswith(f"GET {path}?page=1 200 ")
+    assert ours[0].endswith(" ms")
+    assert acme.auditor.token not in caplog.text
+    assert "Basic" not in caplog.text

@@ -1,0 +1,177 @@
+"""What the tests of the formats share: audits worth rendering, and texts that would break a careless renderer."""
+
+import io
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from credly_audit.audit import NOWHERE, Audit, Gate, Places, judge
+from credly_audit.config.settings import PolicySettings
+from credly_audit.decisions.declared import Waiver
+from credly_audit.policy import Policy
+from credly_audit.renderers.base import renderer
+from credly_audit.rules import catalogue
+from credly_audit.rules.declare import Flags
+from credly_audit.snapshot import Snapshot
+from tests.build import ACME, AS_OF, BETA, organization, snapshot, token
+
+DAY = timedelta(days=1)
+FULL = {"write_enabled": True, "delete_enabled": True}
+
+FOR_MACHINES = ("csv", "sarif", "junit", "markdown", "github", "ocsf", "defectdojo", "prometheus", "ics", "json")
+
+TOOLS = Path(__file__).parents[1] / "tools" / "node_modules"
+
+WAIVER = Waiver(
+    rule="PRM001",
+    organization=ACME,
+    reason="The migration needs it.",
+    approved_by="ciso@acme.example",
+    approved_on=date(2026, 11, 1),
+    expires=date(2027, 1, 31),
+)
+
+
+def rendered(name: str, audit: Audit) -> bytes:
+    """The report in a format."""
+    out = io.BytesIO()
+    renderer(name).render(audit, out)
+    return out.getvalue()
+
+
+def files(name: str, audit: Audit) -> dict[str, bytes]:
+    """All files of a format by suffix."""
+    chosen = renderer(name)
+    made = {chosen.suffix: rendered(name, audit)}
+    for suffix, render in chosen.beside.items():
+        out = io.BytesIO()
+        render(audit, out)
+        made[suffix] = out.getvalue()
+    return made
+
+
+def judged(
+    collected: Snapshot, *, waivers: tuple[Waiver, ...] = (), gate: Gate | None = None, places: Places = NOWHERE
+) -> Audit:
+    """The audit of a snapshot under the default policy and these waivers."""
+    return judge(
+        collected,
+        Policy(PolicySettings(), waivers),
+        gate or Gate(),
+        catalogue(),
+        as_of=AS_OF,
+        generated_at=AS_OF + timedelta(hours=9),
+        places=places,
+    )
+
+
+def of_all_kinds(**options: Any) -> Audit:
+    """Two organizations, one not seen; findings of every severity but info, one of them waived."""
+    rows = [
+        token(1, **FULL, description="Migration of the learning platform"),
+        token(2, description="test"),
+        token(3, expires_at=AS_OF + 3 * DAY),
+        token(4, expires_at=AS_OF + 50 * DAY),
+        token(5, secrets_in_description=1),
+        token(6, expires_at=AS_OF - 3 * DAY),
+    ]
+    hidden = organization(BETA, status="failed", reason="HTTP 503, five times.")
+    places = Places({ACME: ("conf/credly audit.toml", 12)}, "reports/monthly.snapshot")
+    return judged(snapshot(rows, [organization(), hidden]), waivers=(WAIVER,), places=places, **options)
+
+
+def clean() -> Audit:
+    """All seen, nothing found."""
+    return judged(snapshot([token(1), token(2)]))
+
+
+def empty() -> Audit:
+    """An organization without a token."""
+    return judged(snapshot([], [organization()]))
+
+
+def with_a_broken_rule() -> Audit:
+    """A clean audit, but a rule that raised."""
+
+    def raises(*_: Any) -> Flags:
+        raise KeyError("nobody")
+
+    rules = catalogue() | {"PRM001": replace(catalogue()["PRM001"], judge=raises)}
+    return judge(
+        snapshot([token(1)]),
+        Policy(PolicySettings()),
+        Gate(),
+        rules,
+        as_of=AS_OF,
+        generated_at=AS_OF,
+        skip_broken_rules=True,
+    )
+
+
+def many(tokens: int) -> Audit:
+    """An audit with two findings on each token."""
+    rows = [token(number, **FULL, description=f"test {number}") for number in range(tokens)]
+    return judged(snapshot(rows))
+
+
+PIECES = (
+    *("=cmd|'/c calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", ";=1", ';"=1', "\uff1d1", "\r\n=1"),
+    *("<script>alert(1)</script>", "<!--", "-->", "]]>", "&lt;", "&amp;", '"', "'"),
+    *("`", "```", "~~", "*", "**", "__", "|", "\\|", "[a](javascript:alert(1))", "![x](http://e.example/p)"),
+    *("http://e.example/x", "www.e.example", "@octocat", "#1", "\\", "$x$", "{0}", "{{", "}"),
+    *("%0A::error::", "::set-output", "##[error]", "\x00", "\x07", "\x1b[31m", "\x85", "\ufffe"),
+    *("\u202e", "\u2066", "\u2028", "\u200b", "\ufeff", "é", "日本語", "🎫"),
+    *("BEGIN:VEVENT", "END:VCALENDAR", ",;:\\n", "# HELP", " ", "\n", "a", "Acme"),
+)
+
+hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join)
+"""Texts made of what means something somewhere."""
+
+tried = settings(deadline=None, max_examples=50)
+"""How often, for each format."""
+
+
+def hostile_audit(text: str) -> Audit:
+    """An audit in which everything that comes from outside says `text`."""
+    audit = _to_be_told()
+    tokens = audit.tokens.assign(description=text, organization_name=text, owner_name=text)
+    organizations = audit.organizations.assign(name=text, contact=text, reason=text)
+    frame = audit.findings.frame.assign(message=text)
+    found = replace(audit.findings, frame=frame, tokens=tokens, organizations=organizations)
+    collected = replace(audit.snapshot, organizations=organizations)
+    return replace(audit, snapshot=collected, tokens=tokens, findings=found)
+
+
+@cache
+def _to_be_told() -> Audit:
+    rows = [token(1, **FULL), token(2, BETA, expires_at=AS_OF + 3 * DAY), token(3, expires_at=AS_OF + 3 * DAY)]
+    return judged(snapshot(rows, [organization(), organization(BETA, status="failed")]), waivers=(WAIVER,))
+
+
+def tool(path: str, why: str) -> Path:
+    """A program of tests/tools; skips the test, with a reason, where `npm ci --prefix tests/tools` has not been run."""
+    found = TOOLS / path
+    if not found.exists():
+        pytest.skip(f"{why} needs {path}: run `npm ci --prefix tests/tools`")
+    return found
+
+
+def program(name: str, why: str) -> Callable[..., subprocess.CompletedProcess[bytes]]:
+    """A program of this machine, ready to be run; skips the test, with a reason, where there is none."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{why} needs {name}, which is not installed")
+
+    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run([found, *arguments], capture_output=True, timeout=120, check=False, **options)
+
+    return run

@@ -1,0 +1,135 @@
+"""JUnit, read back by junitparser and lxml."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
+from lxml import etree
+
+from credly_audit.audit import COVERAGE_RULES, Audit, Gate
+from credly_audit.renderers.junit import MOST_LISTED
+from tests.build import ACME, BETA, organization, snapshot, token
+from tests.renderers.rendering import (
+    clean,
+    empty,
+    hostile,
+    hostile_audit,
+    judged,
+    many,
+    of_all_kinds,
+    rendered,
+    tried,
+    with_a_broken_rule,
+)
+
+
+def suites(audit: Audit) -> dict[str, dict[str, TestCase]]:
+    return {suite.name: {case.name: case for case in suite} for suite in JUnitXml.fromstring(rendered("junit", audit))}
+
+
+def outcome(case: TestCase) -> tuple[str, str]:
+    if not case.result:
+        return ("pass", "")
+    (result,) = case.result
+    return {Failure: "failure", Error: "error", Skipped: "skipped"}[type(result)], result.message
+
+
+def test_each_organization_is_a_suite_and_each_rule_a_case() -> None:
+    audit = clean()
+    (cases,) = suites(audit).values()
+
+    assert next(iter(cases)) == "fully seen"
+    assert list(cases)[1:] == [
+        f"{each} {audit.rules[each].name}" for each in audit.findings.evidence if each not in COVERAGE_RULES
+    ]
+    assert {outcome(case) for case in cases.values()} == {("pass", "")}
+    assert {case.classname for case in cases.values()} == {"credly-audit.Acme (88cf96b7)"}
+
+
+def test_what_the_gate_counts_fails_and_the_rest_does_not() -> None:
+    cases = suites(of_all_kinds())["Acme"]
+
+    assert outcome(cases["EXP001 token-expired"])[0] == "failure"
+    assert outcome(cases["DOC002 description-placeholder"]) == ("pass", "")
+    assert "“test” (Acme" in cases["DOC002 description-placeholder"].system_out
+    assert outcome(cases["PRM001 full-access"]) == ("skipped", "1 finding, waived")
+
+
+def test_two_findings_of_a_rule_are_one_failure_that_lists_both() -> None:
+    audit = judged(snapshot([token(each, secrets_in_description=1, description=f"Number {each}") for each in (1, 2)]))
+    case = suites(audit)["Acme"]["DOC006 secret-in-description"]
+
+    assert outcome(case)[1].startswith("critical: “Number 1” (Acme, 00000000): Its description holds 1 value")
+    assert outcome(case)[1].endswith("(and 1 more)")
+    assert "“Number 2”" in case.result[0].text
+
+
+def test_an_organization_that_was_not_seen_is_an_error_and_nothing_of_it_passes() -> None:
+    cases = suites(of_all_kinds())["Beta"]
+    outcomes = {name: outcome(case) for name, case in cases.items()}
+
+    assert outcomes.pop("fully seen") == ("error", "not fully seen: failed: HTTP 503, five times.")
+    assert set(outcomes.values()) == {
+        ("skipped", "nothing in what was seen; not fully seen: failed: HTTP 503, five times.")
+    }
+
+
+def test_a_finding_beneath_the_gate_is_no_pass_where_not_all_was_seen() -> None:
+    collected = snapshot([token(1, description="test")], [organization(status="truncated")])
+    cases = suites(judged(collected))["Acme"]
+
+    assert outcome(cases["DOC002 description-placeholder"])[0] == "skipped"
+
+
+def test_what_the_gate_allows_or_a_waiver_accepts_is_skipped() -> None:
+    collected = snapshot([token(1)], [organization(), organization(BETA, status="truncated")])
+    allowed = judged(collected, gate=Gate(allow_partial=True))
+    audit = judged(collected)
+    accepted = replace(audit, verdict=replace(audit.verdict, accepted=(BETA,)))
+
+    assert outcome(suites(audit)["Beta"]["fully seen"])[0] == "error"
+    assert outcome(suites(allowed)["Beta"]["fully seen"])[0] == "skipped"
+    assert outcome(suites(accepted)["Beta"]["fully seen"])[0] == "skipped"
+
+
+def test_a_broken_rule_is_an_error() -> None:
+    read = suites(with_a_broken_rule())
+
+    assert outcome(read["credly-audit"]["PRM001"])[0] == "error"
+    assert "PRM001 full-access" not in read["Acme"]
+
+
+def test_the_counts_of_a_suite_are_those_of_its_cases() -> None:
+    root = etree.fromstring(rendered("junit", of_all_kinds()))
+
+    assert len(root) == 2
+    for suite in root:
+        for count, tag in {"failures": "failure", "errors": "error", "skipped": "skipped"}.items():
+            assert int(suite.get(count)) == len(suite.findall(f"testcase/{tag}"))
+        assert int(suite.get("tests")) == len(suite.findall("testcase"))
+
+
+def test_two_organizations_of_one_name_are_told_apart() -> None:
+    collected = snapshot([token(1)], [organization(), organization(BETA, name="Acme")])
+    names = {case.classname for suite in JUnitXml.fromstring(rendered("junit", judged(collected))) for case in suite}
+
+    assert names == {f"credly-audit.Acme ({each[:8]})" for each in (ACME, BETA)}
+
+
+def test_a_case_does_not_list_thousands() -> None:
+    case = suites(many(MOST_LISTED + 50))["Acme"]["PRM001 full-access"]
+
+    assert len(case.result[0].text.splitlines()) == MOST_LISTED + 1
+    assert case.result[0].text.endswith("… and 50 more, in the other reports")
+
+
+def test_an_organization_without_tokens_has_its_suite() -> None:
+    assert outcome(suites(empty())["Acme"]["fully seen"]) == ("pass", "")
+
+
+@tried
+@given(hostile)
+def test_hostile_text_breaks_no_xml_and_adds_no_case(text: str) -> None:
+    cases = [case for suite in JUnitXml.fromstring(rendered("junit", hostile_audit(text))) for case in suite]
+
+    assert len(cases) == 2 * len(suites(clean())["Acme"])
