@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import COVERAGE, Decisions, applied
 from credly_audit.errors import ExitCode
 from credly_audit.findings import Findings
@@ -92,6 +93,8 @@ class Audit:
     broken: Mapping[str, str]
     places: Places = NOWHERE
     decisions: Decisions = NO_DECISIONS
+    compared: Comparison | None = None
+    """None: there is no earlier audit to compare with, or no history."""
 
     @property
     def unaudited(self) -> list[str]:

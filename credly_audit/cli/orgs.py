@@ -101,8 +101,8 @@ def _mismatch(asking: Asking, seen: list[Seen]) -> Iterator[str]:
     if asking.configured and asking.configured not in {each.id for each in seen}:
         others = ", ".join(f"{each.name or '?'} ({each.id})" for each in seen) or "none"
         yield (
-            f"{asking.reference} is configured for organization {asking.configured}, but sees {others}: correct the id, "
-            "or name the credential of that organization"
+            f"{asking.reference} is configured for organization {asking.configured}, but sees {others}: correct the "
+            "id, or name the credential of that organization"
         )
 
 
