@@ -200,6 +200,7 @@ def with_unseen(
     unseen: pd.DataFrame,
     tokens: pd.DataFrame,
     organizations: pd.DataFrame,
+    *,
     policy: Policy,
     as_of: pd.Timestamp,
 ) -> pd.DataFrame:

@@ -25,6 +25,8 @@ COMMANDS = {
     "verify": "compare an audit's files with its manifest",
     "orgs": "the organizations that credentials can see, to paste into a configuration",
     "doctor": "each credential: does it work, does it see everything, when does it expire",
+    "history": "earlier audits: list, what changed between two, the trend",
+    "baseline": "a report's findings as a baseline for --new-only",
     "rules": "the catalogue of rules",
     "sandbox": "the stand-in API, for dry runs",
 }

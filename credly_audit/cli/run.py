@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
@@ -30,7 +31,6 @@ from credly_audit.policy import Policy
 @judging_options
 @organization_option
 @workers_option
-@click.option("--no-history", is_flag=True, help="Neither read nor write a history of audits.")
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
     """Collect every token, judge them, write the reports and gate: the main job."""
@@ -52,7 +52,9 @@ def audited(
     skip_broken_rules: bool = False,
     organizations: tuple[str, ...] = (),
     workers: int | None = None,
-    no_history: bool = False,  # noqa: ARG001 - there is no history yet
+    new_only: bool = False,
+    baseline: Path | None = None,
+    no_history: bool = False,
     quiet: bool = False,
     verbose: bool = False,
     no_color: bool = False,
@@ -75,6 +77,9 @@ def audited(
             manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
         ),
         places(settings),
+        Earlier.asked(
+            settings, environ, baseline=baseline, no_history=no_history, record=not no_history, new_only=new_only
+        ),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of,

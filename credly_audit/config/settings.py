@@ -269,6 +269,27 @@ class NotifySettings(Model):
     heartbeat: Reference | None = None
 
 
+def _history_url(text: str) -> str:
+    if is_reference(text):
+        return text
+    parts = urlsplit(text)
+    if not parts.scheme or "://" not in text:
+        raise ValueError("must be an address such as sqlite:///history.sqlite, or say where one is: env:NAME")
+    if parts.password or "password" in parts.query:
+        raise ValueError(
+            "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
+            "(and change the password: it has stood in a file)"
+        )
+    return text
+
+
+class HistorySettings(Model):
+    """`[history]`: where earlier audits are kept (an SQLAlchemy URL, or where one is), and for how many days."""
+
+    url: Annotated[str, AfterValidator(_history_url)] | None = None
+    keep_days: NonNegativeInt = 0
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -280,6 +301,7 @@ class Settings(Model):
     waivers: tuple[Waiver, ...] = ()
     plans: tuple[Plan, ...] = ()
     privacy: Privacy = Privacy()
+    history: HistorySettings = HistorySettings()
     notify: NotifySettings = NotifySettings()
     configured: Annotated[frozenset[str], Field(exclude=True, init=False)] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""

@@ -86,8 +86,11 @@ def _plain(values: Any) -> list[Any]:
     if isinstance(values, np.ndarray):
         if values.dtype == np.int64:
             missing = values == NULL_INSTANT
-            return np.where(missing, None, values.astype(object)).tolist() if missing.any() else values.tolist()
-        return values.tolist()
+            if missing.any():
+                values = values.astype(object)
+                values[missing] = None
+        listed: list[Any] = values.tolist()
+        return listed
     return [stored(value) for value in values]
 
 

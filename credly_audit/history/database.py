@@ -137,6 +137,16 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             yield connection
 
+    def shrink(self) -> None:
+        """Give the room of what was deleted back to the disk."""
+        if self.place.file is None:
+            return
+        with self.engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None  # noqa: S101 - it is open
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                driver.execute(statement)
+
     @contextmanager
     def told(self, kind: type[AuditError], what: str) -> Iterator[None]:
         """Whatever the database does not like becomes one line."""

@@ -46,16 +46,19 @@ class Moment:
         """The last audit before an instant; None: the last of all."""
         query = sa.select(audits.c.id, number(audits.c.as_of)).order_by(audits.c.id.desc()).limit(1)
         newest = connection.execute(query).one_or_none()
-        if as_of is None or newest is None:
-            return cls(*(newest or (0, NULL_INSTANT)), newest=True)
-        found = connection.execute(query.where(audits.c.as_of < as_of)).one_or_none()
-        return cls(*(found or (0, NULL_INSTANT)), newest=found == newest)
+        if as_of is not None and newest is not None:
+            found = connection.execute(query.where(audits.c.as_of < as_of)).one_or_none()
+        else:
+            found = newest
+        number_of, at = (0, NULL_INSTANT) if found is None else found
+        return cls(number_of, at, found == newest)
 
     @classmethod
     def at(cls, connection: sa.Connection, audit: int) -> "Moment":
         """An audit by its id."""
         query = sa.select(audits.c.id, number(audits.c.as_of))
-        return cls(*connection.execute(query.where(audits.c.id == audit)).one(), newest=False)
+        number_of, at = connection.execute(query.where(audits.c.id == audit)).one()
+        return cls(number_of, at, newest=False)
 
     def latest(self, states: sa.Table) -> Any:
         """The condition that a state is the last known of its subject."""
@@ -171,7 +174,7 @@ def known_findings(connection: sa.Connection, moment: Moment, seen: Sightings, *
     return frame.assign(waived=frame["waived"].astype(bool))
 
 
-def _ends(states: sa.Table, moment: Moment, began: sa.Table) -> list[Any]:
+def _ends(states: sa.Table, moment: Moment, began: sa.FromClause) -> list[Any]:
     return [
         sa.case((states.c.until <= moment.audit, 1), else_=0).label("ended"),
         sa.case((states.c.gone_at <= moment.as_of, 1), else_=0).label("gone"),
@@ -224,7 +227,7 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
             },
             SEEN_ORGANIZATIONS,
         ),
-        mended=_mended(connection, moment),
+        mended=mended(connection, moment),
         audits=_trend(connection, moment),
         about=lambda ids: about(connection, moment, seen, ids),
     )
@@ -291,7 +294,8 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, frame: pd.DataFrame
     return frame.assign(seen_at=seen_at)
 
 
-def _mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    """How many findings of a severity that appeared at one audit were gone at another (MENDED)."""
     states = finding_states
     query = (
         sa.select(

@@ -409,7 +409,7 @@ def _values(
     """The last known fingerprint and the key of each, and whether they are as before."""
     then = with_default(known["fingerprint"].to_numpy(dtype=object), places, default=None)
     then_key = with_default(known["fingerprint_key"].to_numpy(dtype=object), places, default=None)
-    then, then_key = (np.where(pd.isna(each), None, each) for each in (then, then_key))
+    then[pd.isna(then)], then_key[pd.isna(then_key)] = None, None
     withheld = now.isna().to_numpy()
     fingerprint = np.where(withheld, then, now.astype(object).to_numpy())
     keys = np.where(withheld, then_key, np.full(len(now), key, dtype=object))

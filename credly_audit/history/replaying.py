@@ -161,14 +161,16 @@ def _rewind(connection: sa.Connection, first: int) -> None:
     connection.execute(sa.delete(audits).where(audits.c.id >= first))
 
 
-def forget_before(connection: sa.Connection, instant: datetime) -> int:
-    """Forget the audits before an instant and all that none since has seen; how many audits these were.
+def forget_before(connection: sa.Connection, instant: datetime | None) -> int:
+    """Forget the audits before an instant (None: all) and all that none since has seen; how many these were.
 
     A finding keeps the date on which it was first seen.
     """
-    oldest = connection.execute(sa.select(sa.func.min(audits.c.id)).where(audits.c.as_of >= instant)).scalar()
-    forgotten = sa.true() if oldest is None else audits.c.id < oldest
-    many = connection.execute(sa.delete(audits).where(forgotten)).rowcount
+    oldest = None
+    if instant is not None:
+        oldest = connection.execute(sa.select(sa.func.min(audits.c.id)).where(audits.c.as_of >= instant)).scalar()
+    forgotten = sa.delete(audits) if oldest is None else sa.delete(audits).where(audits.c.id < oldest)
+    many: int = connection.execute(forgotten).rowcount
     if not many:
         return 0
     connection.execute(sa.delete(coverage).where(~sa.exists().where(audits.c.id == coverage.c.audit)))

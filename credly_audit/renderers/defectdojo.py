@@ -54,7 +54,7 @@ def told(audit: Audit, finding: dict[str, Any]) -> dict[str, Any]:
         "vuln_id_from_tool": rule.id,
         "active": not finding["waived"],
         "risk_accepted": finding["waived"],
-        "verified": True,
+        "verified": finding["status"] != "unseen",
         "static_finding": False,
         "dynamic_finding": True,
         "tags": [rule.id, rule.family, rule.name],
