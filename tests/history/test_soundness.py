@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,8 @@ from tests.history.months import when
 url, first, audits, tokens = sys.argv[1], *map(int, sys.argv[2:])
 history = History.opened(url, Path("/"), {}, create=True)
 rows = [token(number, description="test") for number in range(tokens)]
-judged = [audited(snapshot(rows[: tokens - month], at=when(month)), as_of=when(month)) for month in range(first, first + audits)]
+months = range(first, first + audits)
+judged = [audited(snapshot(rows[: tokens - month], at=when(month)), as_of=when(month)) for month in months]
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -46,15 +49,16 @@ except AuditError as error:
 """
 
 
-def writer(url: str, first: int, audits: int, tokens: int) -> subprocess.Popen[str]:
+@contextmanager
+def writer(url: str, first: int, audits: int, tokens: int) -> Iterator[subprocess.Popen[str]]:
     """Another process that records audits once it is told to go."""
-    running = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", WRITER, url, str(first), str(audits), str(tokens)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert running.stdout is not None
-    assert running.stdout.readline() == "ready\n"
-    return running
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        yield running
 
 
 def go(running: subprocess.Popen[str]) -> None:
@@ -82,20 +86,20 @@ def sound(history: History, url: str) -> None:
 
 
 def test_two_runs_at_once_are_both_recorded(url: str, history: History) -> None:
-    both = [writer(url, first, 3, 40) for first in (0, 3)]
-    for each in both:
-        go(each)
-    assert [each.wait(120) for each in both] == [0, 0]
+    with writer(url, 0, 3, 40) as one, writer(url, 3, 3, 40) as other:
+        go(one)
+        go(other)
+        assert [one.wait(120), other.wait(120)] == [0, 0]
 
     assert [at.to_pydatetime() for at in history.audits()["as_of"]] == [when(month) for month in range(6)]
     sound(history, url)
 
 
 def test_two_runs_may_begin_a_history_at_once(url: str, tmp_path: Path) -> None:
-    both = [writer(url, first, 1, 5) for first in (0, 1)]
-    for each in both:
-        go(each)
-    assert [each.wait(120) for each in both] == [0, 0]
+    with writer(url, 0, 1, 5) as one, writer(url, 1, 1, 5) as other:
+        go(one)
+        go(other)
+        assert [one.wait(120), other.wait(120)] == [0, 0]
     history = History.opened(url, tmp_path, {}, create=False)
     assert history is not None
     assert len(history.audits()) == 2
@@ -104,14 +108,13 @@ def test_two_runs_may_begin_a_history_at_once(url: str, tmp_path: Path) -> None:
 def test_a_run_killed_in_the_middle_leaves_what_was_there(url: str, history: History) -> None:
     Months(history).audit(0, [token(1)])
     killed = 0
-    for attempt in range(4):
-        running = writer(url, 1, 1, 1_500)
-        go(running)
-        time.sleep(0.02 + 0.06 * attempt)
-        running.send_signal(signal.SIGKILL)
-        assert running.stdout is not None
-        finished = "recorded" in running.stdout.read()
-        running.wait()
+    for attempt in range(2):
+        with writer(url, 1, 1, 1_500) as running:
+            go(running)
+            time.sleep(0.02 + 0.15 * attempt)
+            running.send_signal(signal.SIGKILL)
+            assert running.stdout is not None
+            finished = "recorded" in running.stdout.read()
         killed += not finished
         count = len(history.audits())
         assert count in ({2} if finished else {1, 2})
@@ -165,7 +168,7 @@ def test_the_file_is_its_owners_alone_and_its_beginning_is_told_once(
             files = list((tmp_path / "new" / "folder").iterdir())
             assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     assert [record.message for record in caplog.records if "history" in record.message] == [
-        f"a new history begins: {tmp_path}/new/folder/history.sqlite"
+        f"a new history is kept in {tmp_path}/new/folder/history.sqlite"
     ]
 
 
@@ -190,7 +193,7 @@ def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[3 * 4096 :] = b"\xff" * (len(content) - 3 * 4096)
     file.write_bytes(content)
-    with pytest.raises(Exception, match=r"^the history .+ cannot be (read|opened) \(.+\); mend that"):  # noqa: PT011 - of two kinds
+    with pytest.raises(Exception, match=r"^the history .+ cannot be (read|opened) \(.+\); mend that"):  # noqa: PT012 - it is told when it is opened, or read
         again = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
         assert again is not None
         with again.past(when(1)):
