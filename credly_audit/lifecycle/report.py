@@ -87,7 +87,7 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
 
 
 def _seconds(gap: float) -> str:
-    return f"{gap:.1f} seconds" if gap >= 0.1 else "less than a tenth of a second"
+    return f"{gap:.1f} seconds" if round(gap, 1) else "less than a tenth of a second"
 
 
 DONE = {State.ROTATED, State.CREATED}

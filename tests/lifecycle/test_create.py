@@ -8,7 +8,7 @@ import pytest
 
 from credly_audit.sandbox.world import OAuthApplication, Token, made_up_token
 from tests.lifecycle.conftest import Bench, Told
-from tests.lifecycle.test_killed import Runs
+from tests.lifecycle.processes import Runs
 
 WHAT = "Badge sync of team CRM, crm@acme.example"
 

@@ -1,4 +1,4 @@
-"""Killed with SIGKILL between any two steps, interrupted, and two at once: the next run knows, and asks nothing twice."""
+"""Killed with SIGKILL between any two steps, interrupted, two at once: the next run knows, and asks nothing twice."""
 
 import os
 import signal
@@ -6,53 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.lifecycle.conftest import Bench, MakeBench, Told, watched
-
-PLANT = """
-import sys
-from credly_audit.cli import lifecycle
-from credly_audit.cli.main import outcome
-from tests.lifecycle.conftest import SHORT
-lifecycle.PATIENCE = SHORT
-sys.exit(outcome(sys.argv[1:]))
-"""
-"""The command with the tests' patience, as a process of its own."""
-
-ROOT = Path(__file__).parents[2]
-
-
-class Runs:
-    """Commands in processes of their own."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.started: list[subprocess.Popen[str]] = []
-
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
-        emergency = ("--emergency-dir", self.bench.emergency)
-        command = [sys.executable, "-c", PLANT, *map(str, arguments), "--yes", "--verbose", *map(str, emergency)]
-        process = subprocess.Popen(
-            command,
-            cwd=self.bench.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self.started.append(process)
-        return process
-
-    def rotate(self, *arguments: object) -> subprocess.Popen[str]:
-        return self.start("rotate", "--organization", self.bench.acme.id, *arguments)
-
-    def end(self, process: subprocess.Popen[str]) -> int:
-        out, err = process.communicate(timeout=30)
-        self.bench.said += [out, err]
-        return process.returncode
+from tests.lifecycle.processes import PLANT, ROOT, Runs
 
 
 @pytest.fixture
@@ -80,7 +38,7 @@ def killed(runs: Runs, *arguments: object) -> None:
 
 def at_the_posts_answer(runs: Runs) -> None:
     """The server kills the client when it has made the new value, before the answer is sent."""
-    runs.bench.token.then = lambda: runs.started[-1].kill()
+    runs.bench.token.then = lambda: os.kill(runs.started[-1].pid, signal.SIGKILL)
 
 
 def test_killed_before_the_answer_came_the_next_run_finds_the_value_without_another_post(
@@ -200,7 +158,12 @@ def test_interrupted_it_finishes_the_token_it_is_at_and_begins_no_other(
     bench = make_bench(3, own="rotate = true")
     runs = Runs(bench)
     second = watched(bench.sandbox.world.organizations[1].tokens[0])
-    second.then = lambda: (runs.started[-1].send_signal(number), time.sleep(0.1))
+
+    def stop() -> None:
+        runs.started[-1].send_signal(number)
+        time.sleep(0.1)
+
+    second.then = stop
 
     process = runs.start("rotate", "--due", "365d", "--format", "json")
     out, err = process.communicate(timeout=30)
@@ -247,3 +210,28 @@ def test_a_credential_that_changed_while_the_lock_was_waited_for_is_not_rotated(
     assert told.code == 2
     assert "changed just now" in told.err
     assert bench.sandbox.requests == []
+
+
+def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value_is(bench: Bench) -> None:
+    """Planted where the value is at hand: what is said holds its kind and place, and the file, but not the value."""
+    plant = "from credly_audit.lifecycle.keeping import Keeper\n"
+    plant += "def broken(self, task, value):\n    raise RuntimeError(value.reveal())\n"
+    plant += "Keeper._stored = broken\n"
+    command = ["rotate", "--organization", bench.acme.id, "--yes", "--format", "json", "--verbose"]
+    done = subprocess.run(
+        [sys.executable, "-c", plant + PLANT, *command, "--emergency-dir", bench.emergency],
+        cwd=bench.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    bench.said += [done.stdout, done.stderr]
+    told = Told(done.returncode, done.stdout, done.stderr)
+
+    assert (told.code, told.token["state"]) == (4, "emergency")
+    assert "unexpected error RuntimeError at" in told.words
+    assert bench.copies == [bench.token.token]
+    told = bench.rotate()
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert bench.posts["rotate"] == 1

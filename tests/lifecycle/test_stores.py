@@ -1,4 +1,4 @@
-"""The store: tried before anything is asked, and every way in which it can fail after all. The value is in a file then."""
+"""The store: tried before anything is asked; wherever it fails after all, the value is in a file."""
 
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.lifecycle.conftest import Bench
 class Memory(KeyringBackend):
     """A keyring that keeps what it is given until it is locked."""
 
-    priority = 1.0  # type: ignore[assignment]
+    priority = 1.0
 
     def __init__(self) -> None:
         super().__init__()

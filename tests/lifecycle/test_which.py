@@ -10,7 +10,7 @@ import pytest
 
 from credly_audit.sandbox.world import OAuthApplication
 from tests.lifecycle.conftest import Bench, MakeBench
-from tests.lifecycle.test_killed import PLANT, ROOT
+from tests.lifecycle.processes import PLANT, ROOT
 
 
 def expire(bench: Bench, *days: float | None) -> None:
