@@ -1,5 +1,6 @@
 """The command as people run it, in a folder of its own, against a sandbox of its own."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,15 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """The package's log as it was, when a command that ran in this process has set it up for itself."""
+    log = logging.getLogger("credly_audit")
+    before = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = before
 
 
 @pytest.fixture
