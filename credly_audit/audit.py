@@ -14,6 +14,7 @@ from credly_audit.errors import ExitCode
 from credly_audit.findings import Findings
 from credly_audit.flagging import Flagging
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
@@ -95,6 +96,7 @@ class Audit:
     decisions: Decisions = NO_DECISIONS
     compared: Comparison | None = None
     """None: there is no earlier audit to compare with, or no history."""
+    presentation: Presentation = PLAIN
 
     @property
     def unaudited(self) -> list[str]:
