@@ -144,6 +144,7 @@ def judge(
         pd.Timestamp(snapshot.header.collected_at),
         policy.settings.audit_every_days,
         register=None if policy.register is None else policy.register.placed(tokens, organizations),
+        applications=placed(snapshot.applications, organizations),
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules)
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
@@ -167,6 +168,12 @@ def judge(
         places,
         decisions,
     )
+
+
+def placed(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+    """The OAuth applications, each with the position of its organization as `organization_row`."""
+    rows = pd.Index(organizations["organization_id"]).get_indexer(applications["organization_id"])
+    return applications.assign(organization_row=rows.astype("int64"))
 
 
 def with_decisions(
