@@ -22,6 +22,7 @@ from credly_audit.cli.options import (
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.sources import places, sources
 from credly_audit.errors import ExitCode
+from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 
 
@@ -31,6 +32,7 @@ from credly_audit.policy import Policy
 @organization_option
 @workers_option
 @click.option("--no-history", is_flag=True, help="Neither read nor write a history of audits.")
+@click.option("--no-notify", is_flag=True, help="Send none of the notices that [notify] asks for.")
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
     """Collect every token, judge them, write the reports and gate: the main job."""
@@ -53,6 +55,7 @@ def audited(
     organizations: tuple[str, ...] = (),
     workers: int | None = None,
     no_history: bool = False,  # noqa: ARG001 - there is no history yet
+    no_notify: bool = False,
     quiet: bool = False,
     verbose: bool = False,
     no_color: bool = False,
@@ -81,5 +84,6 @@ def audited(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))
