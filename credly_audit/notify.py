@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import requests
 
+from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import AuditError, ConfigurationError
@@ -23,7 +24,7 @@ from credly_audit.files import written_whole
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, headline, unseen
-from credly_audit.renderers.text import message, one_line, spoken
+from credly_audit.renderers.text import message, one_line, spoken, spoken_day
 from credly_audit.secrets import Secret, SecretError, read
 
 log = logging.getLogger(__name__)
@@ -161,7 +162,7 @@ def body(audit: Audit) -> str:
     for each in first:
         due = f", by {spoken(each.due_at, audit.as_of)}" if each.due_at else ""
         lines += [f"- {message(each.subject)}{due}: {message(each.why, 500)} {each.what}"]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
 
 def _has_something(audit: Audit) -> bool:

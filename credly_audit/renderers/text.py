@@ -25,7 +25,7 @@ MARKUP = re.compile(r"[!#$&*<=>@\[\\\]^_`{|}~]|:(?=\S)|(?<=www)\.", re.IGNORECAS
 
 MENTION = re.compile(r"(?<!\w)[@#](?=\w)")
 
-REACHES = re.compile(r"(?<!\w)[@#](?=\w)|<(?=[!@#/\w])|\](?=[(\[])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+REACHES = re.compile(r"(?<!\w)[@#](?=\w)|<(?=[!@#/\w])|\](?=[(\[])|:(?=//)|www(?=\.)", re.IGNORECASE)
 """What a chat or a mail reader makes into a mention or a link, even in plain text."""
 
 
