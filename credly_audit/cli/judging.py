@@ -1,5 +1,6 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 import click
 
 from credly_audit.audit import Gate, Places, judge
+from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.summary import summary
@@ -15,6 +17,8 @@ from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,4 +77,7 @@ class Judging:
         return audit.verdict.exit_code
 
     def _say(self, text: str) -> None:
+        if self.outputs.to_standard_output and is_json():
+            log.info(text)
+            return
         click.echo(text, err=self.outputs.to_standard_output, color=self.color)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from credly_audit.cli.alone import alone
 from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
@@ -61,10 +62,16 @@ def audited(
     no_color: bool = False,
     log_format: str = "text",
     environ: Mapping[str, str] = os.environ,
+    together: bool = False,
 ) -> ExitCode:
-    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up."""
+    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up.
+
+    Another run of the same configuration may go on only where they may run `together`.
+    """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, environ)
+    if not together:
+        click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG))
     judging = Judging.asked(
         Policy.of(settings),
         Outputs.asked(
