@@ -1,6 +1,5 @@
 """Organizations times pages into one Snapshot: every organization is asked, and one that fails harms no other."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -29,8 +28,6 @@ from credly_audit.progress import Observer
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Unavailable
 from credly_audit.snapshot import Header, Snapshot
-
-log = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: nothing was written"
 
@@ -103,7 +100,6 @@ class _Collection:
 
     def run(self, observer: Observer) -> None:
         """Until every listing is finished, or somebody stops it."""
-        log.info("Asking %s for %s organizations", self.line.host.origin, f"{len(self.asks):,}")
         workers = [Thread(target=self._work, name=f"collector-{n}", daemon=True) for n in range(self.api.workers)]
         with observer.watching(len(self.asks)):
             try:
