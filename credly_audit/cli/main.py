@@ -30,6 +30,8 @@ COMMANDS = {
     "verify": "compare an audit's files with its manifest",
     "orgs": "the organizations that credentials can see, to paste into a configuration",
     "doctor": "each credential: does it work, does it see everything, when does it expire",
+    "rotate": "new values for tokens that are due, each safe in its store",
+    "create": "a new token beside the old one, for a change without a gap",
     "rules": "the catalogue of rules",
     "sandbox": "the stand-in API, for dry runs",
 }
