@@ -17,7 +17,7 @@ CONTROL = re.compile(
 )
 """Control characters other than tab and line feed, other ends of line, and what turns the direction of reading."""
 
-FORMULA = re.compile(r"(^|[;\t])([\s\"]*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
+FORMULA = re.compile(r"(^|[;\t])((?:[^\S\t]|\")*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
 """Where a spreadsheet could begin a formula: also after `;` and tab, which some countries' take for the separator."""
 
 MARKUP = re.compile(r"[!#$&*<=>@\[\\\]^_`{|}~]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
