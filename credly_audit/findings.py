@@ -120,6 +120,16 @@ class Findings:
         """How many there are, waived ones included."""
         return len(self.frame)
 
+    @property
+    def unseen(self) -> np.ndarray:
+        """Which are known from an earlier audit alone, their organization not having been seen (bool)."""
+        return self.frame["status"].eq("unseen").fillna(value=False).to_numpy(dtype=bool)
+
+    @property
+    def open(self) -> np.ndarray:
+        """Which count: those neither waived nor unseen (bool)."""
+        return ~self.frame["waived"].to_numpy(dtype=bool) & ~self.unseen
+
     def where(self, mask: Any) -> "Findings":
         """The findings of a boolean mask over `frame`, in the same order."""
         frame = self.frame[mask].reset_index(drop=True)

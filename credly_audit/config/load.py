@@ -44,6 +44,7 @@ def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True)
     filled = tuple(_with_defaults(each, settings.defaults) for each in organizations)
     return settings.model_copy(
         update={
+            "file": path,
             "organizations": filled,
             "configured": frozenset(each.id for each in organizations),
             "waivers": waivers,

@@ -120,7 +120,7 @@ def remedy(audit: Audit, status: str) -> str:
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
     frame = audit.findings.frame
-    asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+    asks = audit.findings.open & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
     live = _by_subject(frame.loc[asks])
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]

@@ -62,9 +62,9 @@ def opening(audit: Audit) -> Iterator[tuple[str, bytes]]:
 
 
 def leveled(audit: Audit) -> np.ndarray:
-    """Each finding's position in LEVELS: what the gate counts is an error; -1 where it is waived or told before."""
+    """Each finding's position in LEVELS: what the gate counts is an error; -1 where it does not count or is told before."""
     frame = audit.findings.frame
-    told = frame["waived"].to_numpy(dtype=bool) | frame["rule_id"].isin(COVERAGE_RULES).to_numpy()
+    told = ~audit.findings.open | frame["rule_id"].isin(COVERAGE_RULES).to_numpy()
     weighty = frame["severity"].cat.codes.to_numpy() >= Severity.MEDIUM.weight
     levels = np.where(audit.violates, 0, np.where(weighty, 1, 2))
     return np.where(told, -1, levels)

@@ -10,10 +10,10 @@ from credly_audit.snapshot import STATUSES
 
 
 def tally(audit: Audit) -> dict[str, Any]:
-    """How many of what; `by_…` leaves waived findings out, they are counted in `waived` alone."""
+    """How many of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
     frame = audit.findings.frame
-    waived = frame["waived"].to_numpy(dtype=bool)
-    live = frame[~waived]
+    unseen = audit.findings.unseen
+    live = frame[audit.findings.open]
     weights = np.bincount(live["severity"].cat.codes, minlength=len(Severity))
     rules = live["rule_id"].cat.categories[live["rule_id"].cat.codes].value_counts() if len(live) else {}
     organizations = np.bincount(live["organization_row"], minlength=len(audit.organizations))
@@ -22,7 +22,8 @@ def tally(audit: Audit) -> dict[str, Any]:
         "organizations": len(audit.organizations),
         "tokens": len(audit.tokens),
         "findings": len(live),
-        "waived": int(waived.sum()),
+        "waived": int((frame["waived"].to_numpy(dtype=bool) & ~unseen).sum()),
+        "unseen": int(unseen.sum()),
         "by_severity": {severity.value: int(weights[severity.weight]) for severity in Severity},
         "by_rule": {rule: int(rules.get(rule, 0)) for rule in audit.findings.evidence},
         "by_organization": dict(zip(audit.organizations["organization_id"], organizations.tolist(), strict=True)),

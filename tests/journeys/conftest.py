@@ -1,5 +1,6 @@
 """The command as people run it, in a folder of its own, against a sandbox of its own."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,15 @@ class Outcome:
 Command = Callable[..., Outcome]
 
 
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """The package's log as it was, when a command that ran in this process has set it up for itself."""
+    log = logging.getLogger("credly_audit")
+    before = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = before
+
+
 @pytest.fixture
 def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """Run a command in this process, in an empty working directory."""
@@ -33,6 +43,7 @@ def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     for name in list(os.environ):
         if name.startswith("CREDLY"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()

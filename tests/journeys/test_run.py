@@ -194,6 +194,19 @@ def test_an_option_can_be_an_environment_variable(
     assert report(tmp_path)["as_of"] == "2026-11-23T00:00:00Z"
 
 
+def test_paths_in_the_configuration_begin_at_its_folder(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "etc"
+    elsewhere.mkdir()
+    configure(elsewhere, sandbox)
+
+    done = credly_audit("run", "-c", "etc/credly-audit.toml", "--format", "json", "--as-of", AS_OF_DATE)
+
+    assert done.code == 0, done.err
+    assert (tmp_path / "reports" / "credly-audit-2026-11-23.json").exists()
+
+
 def test_the_demo_shows_the_whole_job(credly_audit: Command, tmp_path: Path) -> None:
     done = credly_audit("demo")
 

@@ -35,9 +35,8 @@ class Report:
 
     @cached_property
     def live(self) -> pd.DataFrame:
-        """`Findings.frame` without the waived ones; its index is their position among all."""
-        frame = self.audit.findings.frame
-        return frame[~frame["waived"].to_numpy(dtype=bool)]
+        """`Findings.frame` without those waived or unseen; its index is their position among all."""
+        return self.audit.findings.frame[self.audit.findings.open]
 
     @cached_property
     def actions(self) -> list[Action]:
