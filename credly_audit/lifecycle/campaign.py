@@ -29,6 +29,8 @@ from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
 
+WAITING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -134,7 +136,7 @@ class Campaign:
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM wait until the token has its outcome."""
+        """Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -143,7 +145,7 @@ class Campaign:
             self._interrupted.set()
             log.warning("will stop as soon as this token is safe")
 
-        before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, remember) for number in WAITING}
         try:
             yield
         finally:

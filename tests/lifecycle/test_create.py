@@ -199,13 +199,24 @@ def test_an_oauth_application_can_make_a_token(bench: Bench) -> None:
 
 def test_the_trial_writes_beside_a_file_and_never_over_it(bench: Bench) -> None:
     """A refused POST: what was in the store before is there still."""
-    (bench.folder / "stores" / "new").write_text("what the CRM uses until now")
+    (bench.folder / "stores" / "new").write_text("MADE-UP-what-the-CRM-uses-until-now")
     bench.sandbox.faults = ["status=503@create"]
 
     bench.create()
 
-    assert kept(bench) == "what the CRM uses until now"
+    assert kept(bench) == "MADE-UP-what-the-CRM-uses-until-now"
     assert [path.name for path in (bench.folder / "stores").iterdir()] == ["new"]
+
+
+def test_a_file_that_holds_anything_but_a_value_is_not_overwritten(bench: Bench) -> None:
+    settings = bench.folder / "stores" / "new"
+    settings.write_text("CREDLY_TOKEN=MADE-UP-value-of-somebody\nOTHER=1\n")
+
+    told = bench.create()
+
+    assert (told.code, bench.sandbox.requests) == (2, [])
+    assert "holds something other than a token's value" in told.err
+    assert settings.read_text().endswith("OTHER=1\n")
 
 
 def test_a_program_is_read_back_from_where_it_is_said_to_be_readable(bench: Bench) -> None:

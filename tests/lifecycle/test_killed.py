@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -151,7 +152,7 @@ def test_a_draft_that_a_killed_store_left_is_gone_after_the_next_run(bench: Benc
     assert not draft.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupted_it_finishes_the_token_it_is_at_and_begins_no_other(
     make_bench: MakeBench, number: signal.Signals
 ) -> None:
@@ -235,3 +236,23 @@ def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value
     told = bench.rotate()
     assert (told.code, told.token["state"]) == (0, "rotated")
     assert bench.posts["rotate"] == 1
+
+
+def test_where_nobody_takes_the_report_it_is_said_on_standard_error(bench: Bench) -> None:
+    bench.sandbox.faults = ["lost-after@rotate"]
+    command = ["rotate", "--organization", bench.acme.id, "--yes", "--emergency-dir", bench.emergency]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PLANT, *command],
+            cwd=bench.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            text=True,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    bench.said.append(done.stderr)
+
+    assert done.returncode != 0
+    assert "lost       Acme (" in done.stderr
+    assert "Credly's web page" in done.stderr
