@@ -31,7 +31,7 @@ SCHEMA: Validator = jsonschema.Draft202012Validator(
 )
 """Every JSON report that a test looks at is held against it."""
 
-TIMEOUT = 0.3
+TIMEOUT = 0.5
 """Seconds that the client waits for an answer."""
 
 
@@ -204,7 +204,7 @@ def make_bench(
 ) -> Iterator[MakeBench]:
     """Benches with as many organizations and tokens as asked; afterwards nothing must have leaked."""
     monkeypatch.setattr(lifecycle, "PATIENCE", SHORT)
-    monkeypatch.setattr(stores, "PATIENCE", 1.0)
+    monkeypatch.setattr(stores, "PATIENCE", 20.0)
     for name in list(os.environ):
         if name.startswith(("CREDLY", "CI")):
             monkeypatch.delenv(name)

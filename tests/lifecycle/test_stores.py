@@ -9,6 +9,7 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
+from credly_audit.lifecycle import stores
 from tests.lifecycle.conftest import Bench
 
 
@@ -96,7 +97,10 @@ def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, 
 
 
 @pytest.mark.parametrize("wrong", ["fails", "hangs", "forgets"])
-def test_a_store_that_fails_on_the_trial_is_refused_and_nothing_is_asked(bench: Bench, wrong: str) -> None:
+def test_a_store_that_fails_on_the_trial_is_refused_and_nothing_is_asked(
+    bench: Bench, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "PATIENCE", 1.0)
     does = {"fails": "exit 7", "hangs": "sleep 30", "forgets": "cat > stores/elsewhere"}
     store = bench.program("keep", does[wrong])
 
