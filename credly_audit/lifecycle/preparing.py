@@ -115,7 +115,7 @@ class Preparation:
                 State.LOST,
                 f"nothing was done, because the value in force is refused: {seen.said}",
                 "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
-                "(Developers > Authorization Tokens)",
+                "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that again",
             )
 
     def _tidy(self, candidate: Candidate) -> None:
@@ -126,7 +126,7 @@ class Preparation:
                 (value is not None and value == candidate.task.value)
                 or (value is None and copy.undertaking.credential == candidate.task.lock)
             ):
-                copy.discard()
+                copy.settle()
                 called = candidate.task.organization.called
                 log.info("%s: what an earlier rotation left is settled and was removed", called)
 

@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("lifecycle.md", "runbook.md", "threat-model.md")
 
 COMING = {"config", "history", "waivers"} - set(COMMANDS)
-"""Commands of the design that are not there yet: what the pages say of them is held against them as soon as they are."""
+"""Commands that are not there yet: what the pages say of them is held against them as soon as they are."""
 
 COMMAND = re.compile(r"`(credly-audit [^`]+)`|^(?: {4,}(?:[\d*]+ +[\d* ]+ )?)(credly-audit .+)$", re.MULTILINE)
 
