@@ -20,7 +20,6 @@ from credly_audit.fingerprint import Fingerprints
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Secret
 
-
 REFUSALS = range(400, 500)
 """What was asked with a POST is not under way any more, except where it took too long (408)."""
 

@@ -115,7 +115,8 @@ class Preparation:
                 State.LOST,
                 f"nothing was done, because the value in force is refused: {seen.said}",
                 "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
-                "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that again",
+                "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that "
+                "again",
             )
 
     def _tidy(self, candidate: Candidate) -> None:
