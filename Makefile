@@ -27,6 +27,7 @@ docs: .venv/dev  ## write the generated pages anew
 
 lock:  ## choose the newest dependencies that are a week old
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml -o requirements.lock
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --all-extras -o requirements-all.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --group dev -o requirements-dev.lock
 
 clean:  ## remove what the other targets made
