@@ -23,6 +23,7 @@ bench: .venv/dev  ## measure what the limits promise
 	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done
 
 docs: .venv/dev  ## write the generated pages anew
+	$(BIN)/python -m tests.completion
 	$(BIN)/python -m tests.generated
 
 lock:  ## choose the newest dependencies that are a week old

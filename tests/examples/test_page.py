@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.parametrize("block", blocks("toml"))
+@pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.partition("]")[0].strip("["))
 def test_each_piece_of_configuration_is_one(place: Place, block: str) -> None:
     (place.folder / "company-ca.pem").touch()
     (place.folder / "piece.toml").write_text(block)
