@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from credly_audit import __version__
+from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.errors import AuditError, ExitCode
 
@@ -44,10 +45,12 @@ class Commands(click.Group):
         """All commands, the main ones first."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Load a command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; for completion alone, what stands in for it."""
         if cmd_name not in COMMANDS:
             return None
+        if ctx.resilient_parsing:
+            return stand_in(cmd_name)
         command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
         return command
 
