@@ -49,7 +49,7 @@ class Register:
         return cls(
             path,
             conform({name: [entry[name] for entry in entries] for name in ENTRIES}, ENTRIES),
-            conform(extra, dict.fromkeys(extra, "string")),
+            conform(pd.DataFrame(extra, index=range(len(rows))), dict.fromkeys(extra, "string")),
         )
 
     def rows_of(self, tokens: pd.DataFrame) -> pd.Series:

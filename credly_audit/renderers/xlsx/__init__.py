@@ -8,6 +8,7 @@ from credly_audit.renderers.briefing import headline
 from credly_audit.renderers.text import spoken_day
 from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
+from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
@@ -28,7 +29,7 @@ def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     title = f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     book = Book(title, headline(audit), audit.generated_at)
     add_summary(book, report)
-    for listing in LISTS:
+    for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
         add_list(book, listing(report), most_rows)
     add_about(book, report)
     book.save(out)
