@@ -91,11 +91,8 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     else:
         decisions = dated(settings, as_of)
     asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in {*ASKS, "expiring"}]
-    tell(
-        asking,
-        shape,
-        nothing=f"All {count(len(settings.waivers) + len(settings.plans), 'decision', 'decisions')} stand.",
-    )
+    many = len(settings.waivers) + len(settings.plans)
+    tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none asks for attention.")
     return ExitCode.VIOLATIONS if any(each.state in ASKS for each in asking) else ExitCode.OK
 
 

@@ -151,7 +151,7 @@ def test_what_is_decided_anew_takes_the_place_of_what_stood_and_an_import_twice_
     audit: Command, tmp_path: Path
 ) -> None:
     audit()
-    first, second, _ = of_rule("PRM001")
+    first, *_ = of_rule("PRM001")
     decided = f"""
 # The CISO's; see ticket 12.
 [[waivers]]
