@@ -1,10 +1,14 @@
 """Decisions as people make them: in the Excel report, with LibreOffice, and back into the file that an audit reads."""
 
+import json
+import shutil
 import tomllib
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
@@ -187,3 +191,139 @@ expires = 2026-12-31  # the end of the quarter
     again = audit("waivers", "import", WORKBOOK, WORKBOOK)
     assert (again.code, again.out) == (0, "Nothing new for waivers.toml; 1 stood already.\n")
     assert Path("waivers.toml").read_text() == changed
+
+
+def decided(organization: str, unknown: str) -> str:
+    """A decision in every state, as of 23 November 2026."""
+    common = f'organization = "{organization}"\nreason = "Known"\napproved_on = 2026-10-01\n'
+    parts = [
+        f'[[waivers]]\nid = "{name}"\nrule = "{rule}"\n{common}approved_by = "ciso@acme.example"\nexpires = {day}\n'
+        for name, rule, day in [
+            ("active", "PRM001", "2027-01-31"),
+            ("expiring", "PRM006", "2026-12-01"),
+            ("expired", "PRM", "2026-11-22"),
+            ("unused", "EXP003", "2026-12-31"),
+        ]
+    ]
+    parts += [
+        f'[[plans]]\nid = "{name}"\nrule = "{rule}"\n{common}owner = "crm"\nuntil = {day}\n'
+        for name, rule, day in [
+            ("open", "PRM", "2026-12-01"),
+            ("overdue", "PRM001", "2026-11-22"),
+            ("kept", "EXP", "2026-11-22"),
+        ]
+    ]
+    strange = parts[0].replace(organization, unknown).replace('"active"', '"strange"')
+    return "\n".join([*parts, strange])
+
+
+def test_check_says_against_a_snapshot_what_is_expired_unused_expiring_and_overdue(
+    audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme = sandbox.world.organizations[0].id
+    (tmp_path / "waivers.toml").write_text(decided(acme, "00000000-0000-4000-8000-0000000000ff"))
+    audit("collect", "-o", "today.snapshot")
+
+    done = audit("waivers", "check", "today.snapshot", "--as-of", AS_OF_DATE)
+
+    assert done.code == 1
+    told = {line.split()[1].rstrip(":"): line for line in done.out.splitlines() if not line.startswith(" ")}
+    assert set(told) == {"expiring", "expired", "unused", "overdue"}
+    assert told["expired"] == "waiver expired: expired; holds until 2026-11-22, 4 findings"
+    assert told["unused"] == "waiver unused: covers nothing that is there; holds until 2026-12-31, 0 findings"
+    assert told["overdue"] == "plan overdue: overdue; promised by 2026-11-22, 3 findings"
+    listed = json.loads(audit("waivers", "list", "--as-of", AS_OF_DATE, "--format", "json").out)["decisions"]
+    assert {each["id"]: each["state"] for each in listed} == {
+        "active": "active",
+        "expiring": "expiring",
+        "expired": "expired",
+        "unused": "active",
+        "strange": "unused",
+        "open": "open",
+        "overdue": "overdue",
+        "kept": "overdue",
+    }
+    assert (tmp_path / "today.snapshot").exists()
+
+    ran = audit("run", "--as-of", AS_OF_DATE, "--output", "json=now.json", "--output", "markdown=now.md")
+    sentences = [
+        "1 waiver is past its date, and what it covered is back: expired (2026-11-22)",
+        "1 waiver may not hold at the next audit: expiring (2026-12-01)",
+        "1 waiver covers nothing that is there: unused (2026-12-31)",
+        "1 plan is overdue: overdue (2026-11-22)",
+    ]
+    for sentence in sentences:
+        assert f"  {sentence}\n" in ran.out
+    assert (tmp_path / "now.md").read_text().count("- 1 waiver ") == 3
+
+
+def test_check_without_a_snapshot_goes_by_the_calendar_and_all_is_well_where_all_holds(
+    audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    assert audit("waivers", "check", "--as-of", AS_OF_DATE).out == "1 decision; none asks for attention.\n"
+    acme = sandbox.world.organizations[0].id
+    (tmp_path / "waivers.toml").write_text(decided(acme, "00000000-0000-4000-8000-0000000000ff"))
+    done = audit("waivers", "check", "--as-of", AS_OF_DATE, "--format", "json")
+    assert done.code == 1
+    states = {each["id"]: (each["state"], each["findings"]) for each in json.loads(done.out)["decisions"]}
+    assert states == {
+        "expiring": ("expiring", None),
+        "expired": ("expired", None),
+        "strange": ("unused", None),
+        "overdue": ("overdue", None),
+        "kept": ("overdue", None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "none.xlsx"), "none.xlsx: cannot be read (No such file or directory)"),
+        (("import", "credly-audit.toml"), "credly-audit.toml: not an XLSX workbook, or damaged"),
+        (("import", "none.xlsx", "--into", "."), "File '.' is a directory"),
+        (("check", "none.snapshot"), "none.snapshot"),
+        (("check", "-c", "none.toml"), "none.toml: cannot be read"),
+    ],
+)
+def test_a_mistake_is_told_and_nothing_is_written(
+    audit: Command, tmp_path: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    before = (tmp_path / "waivers.toml").read_bytes()
+    done = audit("waivers", *arguments)
+    assert done.code == 2
+    assert said in done.err
+    assert (tmp_path / "waivers.toml").read_bytes() == before
+
+
+def test_a_file_for_decisions_may_be_made_by_the_import_and_one_that_no_audit_reads_is_told(
+    audit: Command, tmp_path: Path
+) -> None:
+    audit()
+    shutil.copy(WORKBOOK, tmp_path / "typed.xlsx")
+    (tmp_path / "waivers.toml").unlink()
+    assert audit("waivers", "list").code == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        book = openpyxl.load_workbook("typed.xlsx")
+    sheet = book["Findings"]
+    columns = {cell.value: cell.column for cell in sheet[1]}
+    said = {"Decision": "Accept", "Reason": "Known", "Approved by": "ciso@acme.example", "Until": str(SOON)}
+    for title, text in said.items():
+        sheet.cell(2, columns[title], text)
+    book.save("typed.xlsx")
+
+    dry = audit("waivers", "import", "typed.xlsx", "--dry-run")
+    assert (dry.code, dry.out) == (0, "Would write waivers.toml: 1 added, 0 changed.\n")
+    assert not Path("waivers.toml").exists()
+    assert audit("waivers", "import", "typed.xlsx").code == 0
+    assert tomllib.loads(Path("waivers.toml").read_text())["waivers"][0]["expires"] == SOON
+    assert Path("waivers.toml").stat().st_mode & 0o777 == 0o600
+    other = audit("waivers", "import", "typed.xlsx", "--into", "other.toml")
+    assert other.out == "Nothing new for other.toml; 1 stood already.\n"
+    Path("waivers.toml").unlink()
+    other = audit("waivers", "import", "typed.xlsx", "--into", "other.toml")
+    assert "No audit reads other.toml yet: set [policy] waivers_file to it." in other.out
+    into_itself = audit("waivers", "import", "typed.xlsx", "--into", "credly-audit.toml")
+    assert (into_itself.code, into_itself.out) == (0, "Wrote credly-audit.toml: 1 added, 0 changed.\n")
+    Path("waivers.toml").write_text("")
+    assert audit("waivers", "list").out.startswith("waiver waiver-")
