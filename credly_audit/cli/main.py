@@ -34,6 +34,8 @@ COMMANDS = {
     "rotate": "new values for tokens that are due, each safe in its store",
     "create": "a new token beside the old one, for a change without a gap",
     "rules": "the catalogue of rules",
+    "waivers": "decisions on findings: list, check, take over from the Excel report",
+    "config": "the configuration: a start, its mistakes, its schema, what holds where",
     "sandbox": "the stand-in API, for dry runs",
 }
 
