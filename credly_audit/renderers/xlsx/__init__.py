@@ -14,11 +14,12 @@ from credly_audit.renderers.xlsx.findings import findings
 from credly_audit.renderers.xlsx.lists import MOST_ROWS, add_list
 from credly_audit.renderers.xlsx.organizations import organizations
 from credly_audit.renderers.xlsx.report import Report
+from credly_audit.renderers.xlsx.resolved import resolved
 from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
 from credly_audit.renderers.xlsx.tokens import expiries, tokens
 
-LISTS = (actions, findings, tokens, organizations, expiries, decisions, rules, controls)
+LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 

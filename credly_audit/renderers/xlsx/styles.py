@@ -79,7 +79,7 @@ def _side(horizontal: str = "general", *, wrap: bool = False, vertical: str = "t
     return Alignment(horizontal=horizontal, vertical=vertical, wrap_text=wrap, indent=indent)
 
 
-DATE, MONTH, WHOLE = "yyyy-mm-dd", "mmmm yyyy", "#,##0"
+DATE, DAY, MONTH, WHOLE = "yyyy-mm-dd", "d mmmm yyyy", "mmmm yyyy", "#,##0"
 ORGANIZATIONS = '[=1]0 "organization";#,##0 "organizations"'
 
 _LINK = _font(color="1A56A6", link=True)
@@ -93,6 +93,8 @@ STYLES = {
     "code": Style(Font(name="Consolas", size=9, color=MUTED), None, _side(), BELOW),
     "date": Style(_font(), None, _side("center"), BELOW, DATE),
     "month": Style(_font(), None, _side("left"), BELOW, MONTH),
+    "month of a chart": Style(_font(), None, _side("left"), None, MONTH),
+    "day": Style(_font(), None, _side("left"), None, DAY),
     "number": Style(_font(), None, _side("right", indent=1), BELOW, WHOLE),
     "seconds": Style(_font(), None, _side("right", indent=1), BELOW, "0.0"),
     "tick": Style(_font(), None, _side("center"), BELOW),
