@@ -89,6 +89,7 @@ STYLES = {
     "header": Style(_font(color=WHITE, bold=True), paint(ACCENT), _side(wrap=True, vertical="center")),
     "typed header": Style(_font(bold=True), paint(DEEP_YELLOW), _side(wrap=True, vertical="center")),
     "text": Style(_font(), None, _side(wrap=True), BELOW),
+    "aside": Style(_font(), None, _side("left", wrap=True, indent=1), BELOW),
     "word": Style(_font(), None, _side(), BELOW),
     "code": Style(Font(name="Consolas", size=9, color=MUTED), None, _side(), BELOW),
     "date": Style(_font(), None, _side("center"), BELOW, DATE),

@@ -133,7 +133,7 @@ def _unseen(page: Page, report: Report) -> None:
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
             E=(f"{each.reason} {'A waiver accepts that.' if each.accepted else each.what_to_do}", "text"),
-            F=(each.contact or NOTHING, "text"),
+            F=(each.contact or NOTHING, "aside"),
         )
     if len(hidden) > MOST_UNSEEN:
         more = f"… and {number(len(hidden) - MOST_UNSEEN)} more, on the sheet {ORGANIZATIONS}"
@@ -172,7 +172,7 @@ def _action(page: Page, report: Report, position: int, action: Action) -> None:
         C=(SEVERITY_WORDS[action.severity], "text"),
         D=(whose if action.token_id else action.organization_name, "text"),
         E=(f"{action.what} {action.why}{also}", "text"),
-        F=(action.contact or NOTHING, "text"),
+        F=(action.contact or NOTHING, "aside"),
     )
 
 
