@@ -14,9 +14,12 @@ WIDTHS = {"D": 24, "E": 17}
 """Centimetres that a chart has from this column to the page's edge."""
 
 
-def captions(*texts: str) -> dict[str, tuple[str, str]]:
-    """The header of a table from column B on."""
-    return {letter: (text, "caption") for letter, text in zip("BCDEF", texts, strict=False)}
+def captions(*texts: str, numbers: str = "C") -> dict[str, tuple[str, str]]:
+    """The header of a table from column B on; the column `numbers` has numbers."""
+    return {
+        letter: (text, "caption of numbers" if letter == numbers else "caption")
+        for letter, text in zip("BCDEF", texts, strict=False)
+    }
 
 
 def linked(many: int, target: str | None) -> tuple[int, str, str | None]:

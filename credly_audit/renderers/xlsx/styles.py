@@ -110,15 +110,22 @@ STYLES = {
     "band": Style(_font(14, WHITE, bold=True), None, _side(wrap=True, vertical="center", indent=1)),
     "heading": Style(_font(14, ACCENT, bold=True), None, _side(vertical="bottom")),
     "caption": Style(_font(color=MUTED, bold=True), paint(PAPER), _side(wrap=True, vertical="center"), BELOW),
+    "caption of numbers": Style(
+        _font(color=MUTED, bold=True), paint(PAPER), _side("right", wrap=True, vertical="center", indent=2), BELOW
+    ),
     "sentence": Style(_font(), None, _side(wrap=True)),
     "line": Style(_font(), None, _side()),
     "strong": Style(_font(bold=True), None, _side(wrap=True)),
     "more": Style(_LINK, None, _side()),
-    "whole in list": Style(_LINK, None, _side("center"), BELOW, WHOLE),
-    "linked whole": Style(_LINK, None, _side("center"), None, WHOLE),
+    "whole in list": Style(_LINK, None, _side("right", indent=2), BELOW, WHOLE),
+    "linked whole": Style(_LINK, None, _side("right", indent=2), None, WHOLE),
     "seen": Style(_font(), None, _side("left"), None, ORGANIZATIONS),
     "linked seen": Style(_LINK, None, _side("left"), None, ORGANIZATIONS),
-    "whole": Style(_font(), None, _side("center"), None, WHOLE),
+    "whole": Style(_font(), None, _side("right", indent=2), None, WHOLE),
+    **{
+        f"as {word}": Style(_font(color=ink), paint(paper), _side(), BELOW)
+        for word, (paper, ink) in (SEVERITY_COLOURS | COVERAGE_COLOURS).items()
+    },
 }
 
 

@@ -129,7 +129,7 @@ def _unseen(page: Page, report: Report) -> None:
     page.line(**captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
     for each in hidden[:MOST_UNSEEN]:
         page.line(
-            B=(COVERAGE_WORDS[each.status], "text"),
+            B=(COVERAGE_WORDS[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
             E=(f"{each.reason} {'A waiver accepts that.' if each.accepted else each.what_to_do}", "text"),
@@ -156,7 +156,7 @@ def _first(page: Page, report: Report) -> None:
     if not actions:
         page.line(B=("Nothing to do: no open finding asks for it.", "line"))
         return
-    page.line(**captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact"))
+    page.line(**captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact", numbers=""))
     for position, action in enumerate(actions):
         _action(page, report, position, action)
     if len(report.actions) > len(actions):
@@ -169,7 +169,7 @@ def _action(page: Page, report: Report, position: int, action: Action) -> None:
     whose = f"“{one_line(described(action.description), 80)}”, {action.organization_name}"
     page.line(
         B=(spoken(action.due_at, report.audit.as_of), "link", report.place(ACTIONS, position)),
-        C=(SEVERITY_WORDS[action.severity], "text"),
+        C=(SEVERITY_WORDS[action.severity], f"as {action.severity}"),
         D=(whose if action.token_id else action.organization_name, "text"),
         E=(f"{action.what} {action.why}{also}", "text"),
         F=(action.contact or NOTHING, "aside"),
@@ -189,7 +189,7 @@ def _findings(page: Page, report: Report) -> None:
         many, first = counts["by_severity"][severity], report.first_of(severity)
         page.high(CHART_ROW)
         target = None if first is None else report.place(FINDINGS, first)
-        page.line(B=(SEVERITY_WORDS[severity], "line"), C=linked(many, target))
+        page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=linked(many, target))
     grave = sum(counts["by_severity"][severity] for severity in (Severity.CRITICAL, Severity.HIGH))
     title = f"{number(grave)} of {count(counts['findings'], 'open finding is', 'open findings are')} critical or high"
     colours = {index: SEVERITY_COLOURS[severity][0] for index, severity in enumerate(reversed(Severity))}

@@ -69,7 +69,7 @@ def _times_to_mend(page: Page, mended: pd.DataFrame) -> None:
         if len(of_it):
             many = int(of_it["findings"].sum())
             within = count(median_days(of_it), "day", "days")
-            page.line(B=(SEVERITY_WORDS[severity], "line"), C=(many, "whole"), D=(within, "line"))
+            page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(many, "whole"), D=(within, "line"))
 
 
 def median_days(mended: pd.DataFrame) -> int:
