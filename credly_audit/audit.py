@@ -14,6 +14,7 @@ from credly_audit.errors import ExitCode
 from credly_audit.findings import Findings
 from credly_audit.flagging import Flagging
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
@@ -95,6 +96,7 @@ class Audit:
     decisions: Decisions = NO_DECISIONS
     compared: Comparison | None = None
     """None: there is no earlier audit to compare with, or no history."""
+    presentation: Presentation = PLAIN
 
     @property
     def unaudited(self) -> list[str]:
@@ -142,6 +144,7 @@ def judge(
         pd.Timestamp(snapshot.header.collected_at),
         policy.settings.audit_every_days,
         register=None if policy.register is None else policy.register.placed(tokens, organizations),
+        applications=placed(snapshot.applications, organizations),
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules)
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
@@ -165,6 +168,12 @@ def judge(
         places,
         decisions,
     )
+
+
+def placed(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+    """The OAuth applications, each with the position of its organization as `organization_row`."""
+    rows = pd.Index(organizations["organization_id"]).get_indexer(applications["organization_id"])
+    return applications.assign(organization_row=rows.astype("int64"))
 
 
 def with_decisions(

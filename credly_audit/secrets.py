@@ -105,11 +105,11 @@ def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
     value = SOURCES[kind](place.strip(), folder, environ)
     value = value.strip().removesuffix(":").strip()
     if not value:
-        raise SecretError(f"{_named(reference)} is empty")
+        raise SecretError(f"{shown(reference)} is empty")
     return Secret(value)
 
 
-def _named(reference: str) -> str:
+def shown(reference: str) -> str:
     """The reference as it may be shown: of a command, the program alone."""
     kind, _, place = reference.partition(":")
     return f"exec:{place.split()[0]}" if kind == "exec" else reference

@@ -15,6 +15,7 @@ from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
+from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 from credly_audit.snapshot import Snapshot, merged
 
@@ -26,6 +27,7 @@ from credly_audit.snapshot import Snapshot, merged
 @config_option
 @judging_options
 @organization_option
+@click.option("--notify", is_flag=True, help="Send the notices that [notify] asks for; without this none is sent.")
 @talk_options
 def check(
     *,
@@ -42,6 +44,7 @@ def check(
     as_of: datetime | None,
     skip_broken_rules: bool,
     organizations: tuple[str, ...],
+    notify: bool,
     quiet: bool,
     verbose: bool,
     no_color: bool,
@@ -76,6 +79,7 @@ def check(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot)
 

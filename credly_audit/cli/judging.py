@@ -1,5 +1,6 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,13 +8,17 @@ from datetime import UTC, datetime
 import click
 
 from credly_audit.audit import Gate, Places, judge
+from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.summary import summary
 from credly_audit.errors import ExitCode
+from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Judging:
     skip_broken_rules: bool
     quiet: bool
     color: bool | None
+    notices: Notices | None = None
 
     @classmethod
     def asked(
@@ -42,15 +48,16 @@ class Judging:
         skip_broken_rules: bool,
         quiet: bool,
         no_color: bool,
+        notices: Notices | None = None,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial)
         color = False if no_color else None
-        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color)
+        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color, notices)
 
     def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
-        """Judge, write every report, print the summary; the exit code of the verdict."""
+        """Judge, write every report, print the summary, tell whom it concerns; the exit code of the verdict."""
         generated_at = now or datetime.now(UTC).replace(microsecond=0)
         audit = judge(
             snapshot,
@@ -64,8 +71,13 @@ class Judging:
         )
         written = self.outputs.write(audit)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
-            self._say(summary(audit, written))
+            self._say(summary(audit, written.paths))
+        if self.notices is not None:
+            self.notices.send(audit, written.reports, beats=not self.outputs.subset)
         return audit.verdict.exit_code
 
     def _say(self, text: str) -> None:
+        if self.outputs.to_standard_output and is_json():
+            log.info(text)
+            return
         click.echo(text, err=self.outputs.to_standard_output, color=self.color)

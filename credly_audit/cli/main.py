@@ -4,6 +4,7 @@ Commands are loaded when they are called, so that `--help` loads no pandas.
 """
 
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -13,9 +14,13 @@ from types import FrameType
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from credly_audit import __version__
+from credly_audit.cli.logs import end_log, is_json
 from credly_audit.errors import AuditError, ExitCode
+
+log = logging.getLogger(__name__)
 
 COMMANDS = {
     "demo": "the whole job against the embedded sandbox API, on sample data",
@@ -25,6 +30,8 @@ COMMANDS = {
     "verify": "compare an audit's files with its manifest",
     "orgs": "the organizations that credentials can see, to paste into a configuration",
     "doctor": "each credential: does it work, does it see everything, when does it expire",
+    "rotate": "new values for tokens that are due, each safe in its store",
+    "create": "a new token beside the old one, for a change without a gap",
     "rules": "the catalogue of rules",
     "sandbox": "the stand-in API, for dry runs",
 }
@@ -49,6 +56,11 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without loading any."""
+        names = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="%(prog)s %(version)s")
@@ -70,6 +82,7 @@ def main() -> NoReturn:
 def outcome(arguments: list[str]) -> int:
     """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
     signal.signal(signal.SIGTERM, _interrupt)
+    end_log()
     try:
         code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False, auto_envvar_prefix="CREDLY_AUDIT")
         sys.stdout.flush()
@@ -84,17 +97,24 @@ def told(error: BaseException) -> ExitCode:
         error.show()
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("credly-audit: interrupted", err=True)
+        _say("interrupted")
         return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes into this at exit
         return ExitCode.UNEXPECTED
     if isinstance(error, AuditError):
         for line in str(error).splitlines():
-            click.echo(f"credly-audit: {line}", err=True)
+            _say(line)
         return error.exit_code
-    click.echo(f"credly-audit: unexpected error: {_without_values(error)}; please report it", err=True)
+    _say(f"unexpected error: {_without_values(error)}; please report it")
     return ExitCode.UNEXPECTED
+
+
+def _say(line: str) -> None:
+    if is_json():
+        log.error(line)
+    else:
+        click.echo(f"credly-audit: {line}", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

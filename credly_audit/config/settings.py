@@ -164,6 +164,7 @@ class Api(Model):
     ca_bundle: LocalPath | None = None
     oauth_token_url: Annotated[str, AfterValidator(_base_url)] | None = None
     oauth_client_authentication: Literal["form", "basic"] = "form"
+    include_oauth_applications: bool = False
 
 
 class OAuth(Model):

@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,6 @@ from types import FrameType
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.client import Client, Line
-from credly_audit.credly.wire import Row
 from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle.asking import Asker
@@ -39,8 +38,6 @@ class Result:
     not_due: tuple[str, ...]
     left_behind: tuple[EmergencyCopy, ...]
     interrupted: bool = False
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    """Of the tokens made, by organization."""
 
 
 @dataclass(slots=True)
@@ -59,7 +56,6 @@ class Campaign:
     again: Callable[[Task], Secret | None] = lambda task: task.value
     """Reads a task's value anew, once its lock is held."""
     _interrupted: Event = field(default_factory=Event)
-    _rows: dict[str, Row] = field(default_factory=dict)
 
     def run(self) -> Result:
         """In the documented order. UsageError, nothing having been asked, for a lock or a store that cannot be used."""
@@ -68,6 +64,7 @@ class Campaign:
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
             held.enter_context(holding(locks))
+            log.info("Asking %s", self.api.base_url)
             self._nothing_changed_meanwhile()
             keeper = Keeper(self.fingerprints, self.patience, None, lambda _: None)
             preparation = Preparation(self.emergency, keeper, self.due, self.dry_run)
@@ -78,7 +75,8 @@ class Campaign:
             plan = Plan(tuple(preparation.prepared(candidates)))
             if plan.ahead and not self.dry_run:
                 if self.agreed(plan):
-                    self._carry_out(plan, lambda name: held.enter_context(holding([name])))
+                    with self._undisturbed():
+                        self._carry_out(plan, lambda name: held.enter_context(holding([name])))
                 else:
                     for candidate in plan.ahead:
                         candidate.outcome = candidate.task.outcome(State.UNCHANGED, "not agreed to: nothing was done")
@@ -87,7 +85,7 @@ class Campaign:
                     candidate.outcome = _rehearsed(candidate)
         left = tuple(copy for copy in before if copy.journal.exists() and not is_held(copy.undertaking.credential))
         outcomes = tuple(each.outcome for each in plan.candidates if each.outcome is not None)
-        return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set(), self._rows)
+        return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set())
 
     def _nothing_changed_meanwhile(self) -> None:
         for task in self.tasks:
@@ -107,8 +105,7 @@ class Campaign:
                 why = f"not begun, because {ended.organization_name} ended as {ended.state}"
                 candidate.outcome = task.outcome(State.UNCHANGED, why, "mend that first, and run again")
             else:
-                with self._undisturbed():
-                    candidate.outcome = self._done(candidate, hold)
+                candidate.outcome = self._done(candidate, hold)
                 ended = candidate.outcome if candidate.outcome.speaks_against_going_on else None
 
     def _done(self, candidate: Candidate, hold: Callable[[str], None]) -> Outcome:
@@ -123,10 +120,7 @@ class Campaign:
         keeper = Keeper(self.fingerprints, self.patience, self.then, hold)
         try:
             if task.action == "create":
-                outcome, row = Creator(keeper, self.patience).create(task, candidate.asker, copy, _known(candidate))
-                if row is not None:
-                    self._rows[task.organization.id] = row
-                return outcome
+                return Creator(keeper, self.patience).create(task, candidate.asker, copy, _known(candidate))
             rotator = Rotator(keeper, self.patience)
             if candidate.resumes:
                 return rotator.resume(task, candidate.asker, copy)

@@ -77,13 +77,17 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
         if outcome.expires_at
         else []
     )
-    facts += [f"the gap was {outcome.gap_seconds:.1f} seconds"] if outcome.gap_seconds is not None else []
+    facts += [f"the gap was {_seconds(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
     if facts:
         yield f"           {one_line('; '.join(facts), PARTS)}"
     for violation in outcome.violations:
         yield f"           {violation.severity}: {violation.rule_id}: {one_line(violation.message, PARTS)}"
     if outcome.next_step:
         yield f"           What to do: {one_line(outcome.next_step, PARTS)}"
+
+
+def _seconds(gap: float) -> str:
+    return f"{gap:.1f} seconds" if gap >= 0.1 else "less than a tenth of a second"
 
 
 DONE = {State.ROTATED, State.CREATED}

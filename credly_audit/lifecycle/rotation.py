@@ -106,8 +106,7 @@ def _base(task: Task, row: Row | None) -> Outcome:
     base = task.outcome(State.UNKNOWN, "")
     if row is None:
         return base
-    description = base.description if task.description is None else task.description
-    return replace(base, token_id=row.id, description=description, expires_at=instant(row.expires_at))
+    return replace(base, token_id=row.id, expires_at=instant(row.expires_at))
 
 
 def _unchanged(base: Outcome, said: str, copy: EmergencyCopy, posted: Posted) -> Outcome:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from credly_audit.credly.wire import Row
 from credly_audit.errors import ExitCode
 
 Action = Literal["rotate", "create"]
@@ -59,7 +60,8 @@ class Outcome:
     next_step: str | None = None
     """What a person has to do; None: nothing."""
     token_id: str | None = None
-    description: str | None = None
+    row: Row | None = None
+    """Of the token made, as it was last seen."""
     fingerprint_before: str | None = None
     fingerprint: str | None = None
     """Of the new value."""

@@ -128,7 +128,7 @@ class CommandStore:
 
     words: tuple[str, ...] = field(repr=False)
     folder: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, command: str, folder: Path, environ: Mapping[str, str]) -> "CommandStore":

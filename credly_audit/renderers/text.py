@@ -25,6 +25,9 @@ MARKUP = re.compile(r"[!#$&*<=>@\[\\\]^_`{|}~]|:(?=\S)|(?<=www)\.", re.IGNORECAS
 
 MENTION = re.compile(r"(?<!\w)[@#](?=\w)")
 
+REACHES = re.compile(r"(?<!\w)[@#](?=\w)|<(?=[!@#/\w])|\](?=[(\[])|:(?=//)|www(?=\.)", re.IGNORECASE)
+"""What a chat or a mail reader makes into a mention or a link, even in plain text."""
+
 
 def harmless(text: str) -> str:
     """The text with its control and direction characters shown as `·`, fit for XML and for a person's eye."""
@@ -52,6 +55,11 @@ def markdown(text: str, most: int = 500) -> str:
     """A text on one line as plain words of GitHub's Markdown: nothing in it is markup, a link or a mention."""
     unmentioned = MENTION.sub(lambda at: at[0] + "\u2060", one_line(text, most))
     return MARKUP.sub(lambda mark: f"&#{ord(mark[0])};", unmentioned)
+
+
+def message(text: str, most: int = 200) -> str:
+    """A text on one line of a mail or a chat message: it mentions nobody, and nothing in it is a link."""
+    return REACHES.sub(lambda mark: mark[0] + "\u2060", one_line(text, most))
 
 
 def workflow_message(text: str) -> str:

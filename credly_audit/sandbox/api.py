@@ -223,7 +223,7 @@ class Api:
     ) -> Answer:
         row = token_row(token, organization, self.origin, value="no-token-in-answer" not in faults)
         row = older(row) if organization.shape == "legacy" else row
-        return Answer(status, {"data": row, "metadata": {}}, headers)
+        return Answer(status, {"data": spoilt(row, faults), "metadata": {}}, headers)
 
     def _new_token(self, description: str | None) -> Token:
         now = self.clock()

@@ -43,6 +43,7 @@ def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     for name in list(os.environ):
         if name.startswith("CREDLY"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()

@@ -321,6 +321,26 @@ def cov005(_: list[Row], organization: Row) -> str | None:
     return "high" if expires and expires - AS_OF <= NEXT_AUDIT else None
 
 
+def of_applications(judge: Callable[[Row], str | None]) -> Callable[..., Flagged]:
+    """By the organizations' `applications`."""
+    return per_organization(
+        lambda _, organization: next((s for each in organization["applications"] if (s := judge(each))), None)
+    )
+
+
+def oau001(application: Row) -> str | None:
+    return "high" if application["creator_available"] is False else None
+
+
+def oau002(application: Row) -> str | None:
+    return "medium" if invisible(application["description"]) or placeholder(application) else None
+
+
+def oau003(application: Row) -> str | None:
+    changed = application["updated_at"] or application["created_at"]
+    return "medium" if changed is None or AS_OF - changed > 365 * DAY else None
+
+
 RULES: dict[str, Callable[..., Flagged]] = {
     "EXP001": per_token(exp001, all_tokens=True),
     "EXP002": per_token(exp002),
@@ -354,5 +374,8 @@ RULES: dict[str, Callable[..., Flagged]] = {
     "COV003": status("mismatch", "high"),
     "COV004": status("failed", "high"),
     "COV005": per_organization(cov005),
+    "OAU001": of_applications(oau001),
+    "OAU002": of_applications(oau002),
+    "OAU003": of_applications(oau003),
     "WVR001": wvr001,
 }

@@ -1,0 +1,140 @@
+"""Everything that the page says, by the names that its templates use (docs/html.md lists them)."""
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from credly_audit import __version__
+from credly_audit.audit import Audit
+from credly_audit.presentation import Presentation
+from credly_audit.renderers.briefing import Action, actions, headline, unseen
+from credly_audit.renderers.html.catalogue import controls, rules
+from credly_audit.renderers.html.changes import changes
+from credly_audit.renderers.html.columns import blocks
+from credly_audit.renderers.html.decided import decisions
+from credly_audit.renderers.html.lists import Lists, Row
+from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
+from credly_audit.renderers.html.policy import about
+from credly_audit.renderers.html.words import COVERAGE, OUTCOMES, SEVERITIES
+from credly_audit.renderers.standing import Standing
+from credly_audit.renderers.tally import tally
+from credly_audit.renderers.text import NOTHING, spoken, spoken_day
+from credly_audit.severity import Severity
+
+TITLE = "Credly authorization tokens"
+
+MOST_ROWS = 1_000
+"""Rows of a list that are plain HTML, for print and for a browser without script; all are data for the script."""
+
+MOST_UNSEEN = 20
+MOST_PARTS = 200
+MOST_ACTIONS_OF_A_PART = 25
+
+
+def facts(audit: Audit) -> dict[str, Any]:
+    """What the templates are filled with."""
+    standing = Standing(audit)
+    lists = Lists(audit, standing)
+    counts = tally(audit)
+    hidden = unseen(audit)
+    return {
+        "title": audit.presentation.title or TITLE,
+        "logo": audit.presentation.logo,
+        "guidance": guidance(audit.presentation),
+        "version": __version__,
+        "as_of": f"{spoken_day(audit.as_of)}, {audit.as_of:%H:%M} UTC",
+        "day": spoken_day(audit.as_of),
+        "collected": f"{spoken_day(audit.snapshot.header.collected_at)}, {audit.snapshot.header.collected_at:%H:%M} UTC",
+        "outcome": audit.verdict.outcome,
+        "symbol": OUTCOMES[audit.verdict.outcome],
+        "headline": headline(audit),
+        "violations": audit.verdict.violations,
+        "tally": counts,
+        "coverage": coverage_strip(counts["by_status"]),
+        "unseen": [_unseen(each) for each in hidden[:MOST_UNSEEN]],
+        "more_unseen": max(len(hidden) - MOST_UNSEEN, 0),
+        "unaudited": audit.unaudited[:MOST_UNSEEN],
+        "more_unaudited": max(len(audit.unaudited) - MOST_UNSEEN, 0),
+        "broken": audit.broken,
+        "actions": [_action(audit, each) for each in actions(audit)],
+        "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
+        "changes": changes(audit),
+        "most_rows": MOST_ROWS,
+        "blank": defaultdict(str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]),
+        "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
+        "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
+        "organizations": lists.organizations(MOST_ROWS),
+        "parts": list(_parts(audit, lists)),
+        "findings": lists.findings(MOST_ROWS),
+        "many_findings": len(audit.findings),
+        "tokens": lists.tokens(MOST_ROWS),
+        "decisions": decisions(audit),
+        "rules": rules(audit),
+        "controls": controls(audit),
+        "about": about(audit),
+        "blocks": blocks(lists),
+    }
+
+
+def guidance(presentation: Presentation) -> Markup | None:
+    """A team's own words: Markdown without HTML or pictures, whose links lead to web pages or mail alone."""
+    if not presentation.guidance:
+        return None
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    markdown.validateLink = lambda url: url.lower().startswith(("https://", "http://", "mailto:", "#"))  # type: ignore[method-assign]
+    tokens = markdown.parse(presentation.guidance)
+    for token in (child for each in tokens for child in each.children or ()):
+        if token.type == "link_open":
+            token.attrSet("rel", "noopener noreferrer nofollow")
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - it escapes what is not Markdown
+
+
+def _unseen(each: Any) -> Row:
+    symbol, word, _ = COVERAGE[each.status]
+    return {
+        "status": each.status,
+        "coverage": f"{symbol} {word}",
+        "name": each.name,
+        "place": f"#organization-{each.organization_id}",
+        "reason": each.reason,
+        "todo": "A waiver accepts that." if each.accepted else each.what_to_do,
+        "contact": each.contact,
+        "tokens": each.tokens,
+    }
+
+
+def _action(audit: Audit, action: Action) -> Row:
+    due = action.due_at
+    return {
+        "tone": action.severity.value,
+        "severity": SEVERITIES[action.severity],
+        "due": NOTHING if due is None else f"{due:%A} {spoken(due, audit.as_of)}",
+        "subject": action.subject,
+        "is_token": action.token_id is not None,
+        "organization": action.organization_name,
+        "found": f"#findings?q={action.token_id}" if action.token_id else f"#findings?organization={action.organization_id}",
+        "what": action.what,
+        "why": action.why,
+        "also": ", ".join(action.also),
+        "contact": action.contact,
+        "findings": action.findings,
+    }
+
+
+def _parts(audit: Audit, lists: Lists) -> Any:
+    """The first organizations, each with all there is to do in it."""
+    theirs = (audit.findings.frame["organization_row"] < MOST_PARTS).to_numpy()
+    todo = sorted(
+        actions(replace(audit, findings=audit.findings.where(theirs)), None), key=lambda action: action.organization_id
+    )
+    by_organization = {key: list(group) for key, group in groupby(todo, lambda action: action.organization_id)}
+    for row in lists.organizations(MOST_PARTS):
+        asked = by_organization.get(row["id"], [])
+        yield row | {
+            "actions": [_action(audit, each) for each in asked[:MOST_ACTIONS_OF_A_PART]],
+            "more_actions": max(len(asked) - MOST_ACTIONS_OF_A_PART, 0),
+        }

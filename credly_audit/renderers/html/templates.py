@@ -1,0 +1,101 @@
+"""The page's templates: ours, or a team's own in their place, in a sandbox; and what its style and script hash to.
+
+Every value that a template shows passes `shown`: made harmless there, then escaped.
+"""
+
+import base64
+import hashlib
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from credly_audit.errors import UsageError
+from credly_audit.renderers.text import NOTHING, count, harmless, number, one_line, yes_no
+from credly_audit.resources import shipped
+
+PAGE, STYLES, SCRIPTS = "report.html", ("report.css",), ("tables.js", "report.js")
+
+BUFFER = 1 << 16
+
+
+class Templates:
+    """The templates of the page; those of `folder`, where there is one, take the place of ours of the same name."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        ours = shipped("report_templates") / "html"
+        self._folder = folder
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=ChoiceLoader([FileSystemLoader(each) for each in (folder, ours) if each is not None]),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=shown,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters |= {"number": number, "yes_no": yes_no, "one_line": one_line}
+        self._environment.globals |= {"count": count}
+
+    def page(self, facts: Mapping[str, Any]) -> Iterator[bytes]:
+        """The page, a piece at a time; UsageError, with file and line, where a template is broken."""
+        try:
+            style, script = (self._joined(names) for names in (STYLES, SCRIPTS))
+            policy = content_security_policy(style, script)
+            template = self._environment.get_template(PAGE)
+            stream = template.generate(facts, style=Markup(style), script=Markup(script), policy=policy)  # noqa: S704
+            yield from _buffered(stream)
+        except TemplateNotFound as error:
+            raise UsageError(f"the report's templates lack {error.name}") from None
+        except TemplateSyntaxError as error:
+            raise UsageError(f"{error.filename}: line {error.lineno}: {one_line(error.message or '')}") from None
+        except Exception as error:
+            place = self._place(error)
+            if place is None:
+                raise
+            raise UsageError(f"{place}: {one_line(str(error))}") from None
+
+    def _joined(self, names: tuple[str, ...]) -> str:
+        loader = self._environment.loader
+        assert loader is not None  # noqa: S101 - it was given above
+        return "\n".join(loader.get_source(self._environment, name)[0] for name in names)
+
+    def _place(self, error: Exception) -> str | None:
+        """The file and line of a team's own template that raised; None where it was none of theirs."""
+        frames = reversed(traceback.extract_tb(error.__traceback__))
+        own = (frame for frame in frames if self._folder and Path(frame.filename).is_relative_to(self._folder))
+        frame = next(own, None)
+        return None if frame is None else f"{frame.filename}: line {frame.lineno}"
+
+
+def shown(value: Any) -> Any:
+    """A value as a template shows it: no control or direction character, `–` for nothing."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return harmless(value)
+    return NOTHING if value is None else value
+
+
+def content_security_policy(style: str, script: str) -> str:
+    """Nothing from anywhere but this style and this script; pictures only from within the page."""
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _buffered(stream: Iterator[str]) -> Iterator[bytes]:
+    parts, size = [], 0
+    for part in stream:
+        parts.append(part)
+        size += len(part)
+        if size > BUFFER:
+            yield "".join(parts).encode()
+            parts, size = [], 0
+    yield "".join(parts).encode()
