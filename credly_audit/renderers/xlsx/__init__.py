@@ -26,7 +26,7 @@ LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved
 def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     """The workbook; a list longer than `most_rows` goes on in a next sheet."""
     report = Report(audit, most_rows)
-    title = f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
+    title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     book = Book(title, headline(audit), audit.generated_at)
     add_summary(book, report)
     for listing in LISTS:
