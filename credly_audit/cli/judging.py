@@ -35,7 +35,7 @@ class Judging:
     places: Places
     skip_broken_rules: bool
     quiet: bool
-    no_color: bool
+    color: bool | None
     notices: Notices | None = None
 
     @classmethod
@@ -56,7 +56,8 @@ class Judging:
         """What the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial)
-        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, no_color, notices)
+        color = False if no_color else None
+        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color, notices)
 
     def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
         """Judge, write every report, print the summary, tell whom it concerns; the exit code of the verdict."""
@@ -83,4 +84,4 @@ class Judging:
         if self.outputs.to_standard_output and is_json():
             log.info(click.unstyle(summary(audit, written)))
             return
-        screen.say(summary(audit, written, screen.size(stream)), stream, no_color=self.no_color)
+        screen.say(summary(audit, written, screen.size(stream)), stream, no_color=self.color is False)
