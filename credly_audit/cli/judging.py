@@ -1,13 +1,16 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
-from credly_audit.audit import Gate, Places, judge
+from credly_audit.audit import Audit, Gate, Places, judge
+from credly_audit.cli import screen
 from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
@@ -71,13 +74,14 @@ class Judging:
         )
         written = self.outputs.write(audit)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
-            self._say(summary(audit, written.paths))
+            self._say(audit, written.paths)
         if self.notices is not None:
             self.notices.send(audit, written.reports, beats=not self.outputs.subset)
         return audit.verdict.exit_code
 
-    def _say(self, text: str) -> None:
+    def _say(self, audit: Audit, written: Sequence[Path]) -> None:
+        stream = sys.stderr if self.outputs.to_standard_output else sys.stdout
         if self.outputs.to_standard_output and is_json():
-            log.info(text)
+            log.info(click.unstyle(summary(audit, written)))
             return
-        click.echo(text, err=self.outputs.to_standard_output, color=self.color)
+        screen.say(summary(audit, written, screen.size(stream)), stream, no_color=self.color is False)

@@ -54,6 +54,10 @@ class Commands(click.Group):
         if ctx.resilient_parsing:
             return stand_in(cmd_name)
         command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
+        for option in command.params:
+            if isinstance(option, click.Option):  # click's own name is the parameter's: FORMATS for --format
+                written = max(option.opts, key=len).lstrip("-")
+                option.envvar = f"CREDLY_AUDIT_{cmd_name}_{written}".upper().replace("-", "_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

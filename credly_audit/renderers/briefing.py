@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit import Audit
-from credly_audit.findings import plain
+from credly_audit.findings import Findings, plain
 from credly_audit.renderers.text import called, count, number, one_line
 from credly_audit.severity import Severity
 
@@ -142,7 +142,7 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
     frame = audit.findings.frame
     asks = audit.findings.open & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
-    live = _by_subject(frame.loc[asks])
+    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks]))
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     gravest = live.take(starts[:most])
@@ -165,12 +165,24 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
         yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
 
 
+def _applications(findings: Findings) -> np.ndarray:
+    """For each finding the OAuth application that it is about; empty where it is about none."""
+    rule_ids = findings.frame["rule_id"].astype(object).to_numpy()
+    named = np.full(len(rule_ids), "", dtype=object)
+    for rule_id, evidence in findings.evidence.items():
+        if "application_id" in evidence:
+            hit = rule_ids == rule_id
+            rows = findings.frame["evidence_row"].to_numpy()[hit]
+            named[hit] = evidence["application_id"].astype(object).to_numpy()[rows]
+    return named
+
+
 def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
     """Findings subject after subject, each numbered by when its first falls due and how grave its gravest is.
 
     Adds `subject` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the gravest of a subject comes first.
     """
-    keys = ["organization_row", "token_row"]
+    keys = ["organization_row", "token_row", "application"]
     live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
     groups = live.groupby(keys, sort=False)
     live = live.assign(first_due=groups["due_at"].transform("min"), gravest=groups["weight"].transform("min"))

@@ -90,9 +90,17 @@ def counts(audit: Audit) -> Iterator[str]:
         yield "No rule found anything in what was seen."
         return
     severities = list(reversed(many["by_severity"]))
-    yield f"| {' | '.join(severities)} | waived |"
-    yield f"|{'---:|' * (len(severities) + 1)}"
-    yield f"| {' | '.join(number(many['by_severity'][each]) for each in severities)} | {number(many['waived'])} |"
+    columns = {each: many["by_severity"][each] for each in severities} | {"waived": many["waived"]}
+    if many["unseen"]:
+        columns["last known"] = many["unseen"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---:|' * len(columns)}"
+    yield f"| {' | '.join(map(number, columns.values()))} |"
+    if many["unseen"]:
+        yield from (
+            "",
+            "Last known: as an earlier audit found them in organizations that could not be seen this time.",
+        )
 
 
 def write_findings(audit: Audit, out: BinaryIO, room: int) -> None:
@@ -129,6 +137,8 @@ def row(audit: Audit, finding: dict[str, Any]) -> str:
     if finding["waived"]:
         cells = [f"~~{cell}~~" for cell in cells]
         cells[0] += f" waived: {markdown(finding['waiver_id'] or NOTHING)}"
+    elif finding["status"] == "unseen":
+        cells[0] += " (last known)"
     return f"| {' | '.join(cells)} |"
 
 

@@ -192,6 +192,8 @@ def test_an_option_can_be_an_environment_variable(
 
     assert credly_audit("run").code == 0
     assert report(tmp_path)["as_of"] == "2026-11-23T00:00:00Z"
+    suffixes = {path.suffix for path in (tmp_path / "reports").iterdir()}
+    assert suffixes == {".json", ".snapshot"}
 
 
 def test_paths_in_the_configuration_begin_at_its_folder(
