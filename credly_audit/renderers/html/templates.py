@@ -7,10 +7,11 @@ import base64
 import hashlib
 import traceback
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -69,6 +70,12 @@ class Templates:
         own = (frame for frame in frames if self._folder and Path(frame.filename).is_relative_to(self._folder))
         frame = next(own, None)
         return None if frame is None else f"{frame.filename}: line {frame.lineno}"
+
+
+@cache
+def templates(folder: Path | None) -> Templates:
+    """The templates of a folder, or ours, compiled once however many pages are made."""
+    return Templates(folder)
 
 
 def shown(value: Any) -> Any:
