@@ -270,6 +270,15 @@ class NotifySettings(Model):
     heartbeat: Reference | None = None
 
 
+class ReportSettings(Model):
+    """`[report]`: a team's own title, logo, words for the first screen and templates."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    logo: LocalPath | None = None
+    guidance: LocalPath | None = None
+    templates: LocalPath | None = None
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -282,6 +291,7 @@ class Settings(Model):
     plans: tuple[Plan, ...] = ()
     privacy: Privacy = Privacy()
     notify: NotifySettings = NotifySettings()
+    report: ReportSettings = ReportSettings()
     configured: Annotated[frozenset[str], Field(exclude=True, init=False)] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
 

@@ -10,9 +10,7 @@ from credly_audit.renderers.text import spoken, yes_no
 
 def applications(audit: Audit) -> list[dict[str, Any]]:
     """A row an application, in the order of the organizations."""
-    frame = getattr(audit.snapshot, "applications", None)
-    if frame is None or frame.empty:
-        return []
+    frame = audit.snapshot.applications
     organizations = audit.organizations
     names = dict(zip(organizations["organization_id"], organizations["name"], strict=True))
     rows = zip(*(plain(frame[name]) for name in frame), strict=True)

@@ -78,12 +78,13 @@ def facts(audit: Audit) -> dict[str, Any]:
         ),
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
         "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
-        "organizations": lists.organizations(MOST_ROWS),
+        "organizations": list(lists.organizations(MOST_ROWS)),
         "parts": list(_parts(audit, lists)),
-        "findings": lists.findings(MOST_ROWS),
+        "findings": list(lists.findings(MOST_ROWS)),
         "many_findings": len(audit.findings),
-        "tokens": lists.tokens(MOST_ROWS),
+        "tokens": list(lists.tokens(MOST_ROWS)),
         "decisions": decisions(audit),
+        "applications_asked": audit.snapshot.header.oauth_applications_asked,
         "applications": applications(audit),
         "rules": rules(audit),
         "controls": controls(audit),
@@ -99,14 +100,16 @@ def _instant(instant: datetime) -> str:
 def _numbers(audit: Audit, counts: Row) -> list[Row]:
     """The numbers below the verdict, each with where it comes from."""
     soon, days = sum(month.soon for month in expiries(audit)), soon_days(audit)
-    numbers = (
+    numbers = [
         (counts["organizations"], ("organization", "organizations"), "#organizations"),
         (counts["tokens"], ("token", "tokens"), "#tokens"),
         (counts["findings"], ("open finding", "open findings"), "#findings?standing=open"),
-        (audit.verdict.violations, ("breaks policy", "break policy"), "#findings?standing=open"),
+        (audit.verdict.violations, ("breaks policy", "break policy"), "#findings?standing=breaks"),
         (counts["waived"], ("waived", "waived"), "#findings?standing=waived"),
         (soon, (f"expires within {days} days", f"expire within {days} days"), f"#tokens?expires={days}"),
-    )
+    ]
+    if counts["unseen"]:
+        numbers.append((counts["unseen"], ("known, not seen now", "known, not seen now"), "#findings?standing=unseen"))
     return [{"many": many, "word": one if many == 1 else more, "place": place} for many, (one, more), place in numbers]
 
 
