@@ -11,6 +11,7 @@ from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -79,6 +80,7 @@ def check(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
         notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot)

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from credly_audit.cli.summary import summary
 from credly_audit.errors import ExitCode
 from credly_audit.notify import Notices
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import Snapshot
 
@@ -37,6 +38,7 @@ class Judging:
     quiet: bool
     color: bool | None
     notices: Notices | None = None
+    presentation: Presentation = PLAIN
 
     @classmethod
     def asked(
@@ -52,12 +54,13 @@ class Judging:
         quiet: bool,
         no_color: bool,
         notices: Notices | None = None,
+        presentation: Presentation = PLAIN,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial)
         color = False if no_color else None
-        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color, notices)
+        return cls(policy, gate, as_of, outputs, places, skip_broken_rules, quiet, color, notices, presentation)
 
     def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
         """Judge, write every report, print the summary, tell whom it concerns; the exit code of the verdict."""
@@ -72,6 +75,7 @@ class Judging:
             skip_broken_rules=self.skip_broken_rules,
             places=self.places,
         )
+        audit = replace(audit, presentation=self.presentation)
         written = self.outputs.write(audit)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
             self._say(audit, written.paths)

@@ -21,6 +21,7 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.errors import ExitCode
 from credly_audit.notify import Notices
@@ -91,6 +92,7 @@ def audited(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))

@@ -274,6 +274,23 @@ class NotifySettings(Model):
     """Where an address is that is asked after every audit, so that one that did not run is missed."""
 
 
+class ReportSettings(Model):
+    """`[report]`: a team's own title, logo, words for the first screen and templates."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What stands at the top of the reports for people."""
+
+    logo: LocalPath | None = None
+    """A PNG, JPEG or SVG file, put into the page."""
+
+    guidance: LocalPath | None = None
+    """A Markdown file, shown on the page's first screen."""
+
+    templates: LocalPath | None = None
+    """A folder of templates that take the place of the page's own."""
+
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -290,6 +307,7 @@ class Settings(Model):
     plans: tuple[Plan, ...] = ()
     privacy: Privacy = Privacy()
     notify: NotifySettings = NotifySettings()
+    report: ReportSettings = ReportSettings()
     configured: NotWritten[frozenset[str]] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
 
