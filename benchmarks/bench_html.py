@@ -11,15 +11,11 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-
 from credly_audit.audit import Gate, judge
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy import Policy
 from credly_audit.renderers.html import render
 from credly_audit.rules import catalogue
-from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 AS_OF = datetime(2026, 11, 23, tzinfo=UTC)
 SIZES = (20_000, 100_000, 200_000)

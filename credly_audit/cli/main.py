@@ -33,6 +33,8 @@ COMMANDS = {
     "doctor": "each credential: does it work, does it see everything, when does it expire",
     "rotate": "new values for tokens that are due, each safe in its store",
     "create": "a new token beside the old one, for a change without a gap",
+    "history": "earlier audits: list, what changed between two, the trend",
+    "baseline": "a report's findings as a baseline for --new-only",
     "rules": "the catalogue of rules",
     "waivers": "decisions on findings: list, check, take over from the Excel report",
     "config": "the configuration: a start, its mistakes, its schema, what holds where",

@@ -22,6 +22,7 @@ from credly_audit.config.types import (
     CREDLY,
     Address,
     Format,
+    HistoryUrl,
     Identifier,
     LocalPath,
     NotWritten,
@@ -290,6 +291,15 @@ class ReportSettings(Model):
     """A folder of templates that take the place of the page's own."""
 
 
+class HistorySettings(Model):
+    """`[history]`: where earlier audits are kept, and for how long."""
+
+    url: HistoryUrl | None = None
+    """An SQLAlchemy URL, or where one is; without it an SQLite file in the user's state directory."""
+
+    keep_days: NonNegativeInt = 0
+    """How long an audit is kept; 0: for ever."""
+
 
 class Settings(Model):
     """The whole file."""
@@ -306,6 +316,7 @@ class Settings(Model):
     waivers: tuple[Waiver, ...] = ()
     plans: tuple[Plan, ...] = ()
     privacy: Privacy = Privacy()
+    history: HistorySettings = HistorySettings()
     notify: NotifySettings = NotifySettings()
     report: ReportSettings = ReportSettings()
     configured: NotWritten[frozenset[str]] = frozenset()

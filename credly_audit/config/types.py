@@ -84,6 +84,20 @@ def _read_back(text: str) -> str:
     return text
 
 
+def _history_url(text: str) -> str:
+    if is_reference(text):
+        return text
+    parts = urlsplit(text)
+    if not parts.scheme or "://" not in text:
+        raise ValueError("must be an address such as sqlite:///history.sqlite, or say where one is: env:NAME")
+    if parts.password or "password" in parts.query:
+        raise ValueError(
+            "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
+            "(and change the password: it has stood in a file)"
+        )
+    return text
+
+
 def _beside(path: Path, info: ValidationInfo) -> Path:
     return Path((info.context or {}).get("folder", ".")) / path.expanduser()
 
@@ -134,6 +148,7 @@ Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
 Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|keyring):.+$")]
 Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
+HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 LocalPath = Annotated[Path, AfterValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 RuleId = Annotated[str, _one_of(RULES, "rule"), _word(RULES)]
