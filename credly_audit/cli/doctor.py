@@ -148,7 +148,7 @@ def table(found: Sequence[Diagnosis], now: datetime) -> Iterator[str]:
 
 
 def _may(each: Diagnosis) -> str:
-    if each.kind == "oauth":
+    if each.kind == "oauth" and each.answer == "accepted":
         return "scope authorization_tokens"
     return NOTHING if each.may is None else ", ".join(each.may) or "nothing"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from credly_audit.cli.doctor import HEADS
 from credly_audit.config.load import load
 from credly_audit.diagnosis import diagnosed
 from credly_audit.diagnosis import environment as environment_of
@@ -326,6 +327,22 @@ def test_orgs_refuses_a_value_in_place_of_a_reference(credly_audit: Command) -> 
     assert done.code == 2
     assert "--credential: no reference; write env:NAME" in done.err
     assert "MADE-UP" not in done.err
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("sample", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+def test_the_samples_of_the_page_on_credentials_are_configuration(tmp_path: Path, sample: str) -> None:
+    (tmp_path / "sample.toml").write_text(sample)
+
+    load(tmp_path / "sample.toml", {}, for_collecting="organizations" in sample)
+
+
+def test_the_page_shows_the_table_of_doctor_as_it_is() -> None:
+    heads = " +".join(HEADS)
+
+    assert re.search(rf"^    {heads}$", PAGE, re.MULTILINE)
 
 
 def reads_back(folder: Path, shape: str, text: str) -> Callable[[], list[tuple[str, str | None, str | None]]]:
