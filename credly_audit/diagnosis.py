@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from credly_audit.renderers.text import spoken_day
 from credly_audit.snapshot import Snapshot
 
 PRODUCTION, SANDBOX = "production", "sandbox"
@@ -58,6 +59,8 @@ class Diagnosis:
     reason: str
     next_step: str | None
     """None: nothing, or what the reason names."""
+    likely: str | None = None
+    """Why Credly refused it, as far as earlier audits can tell."""
 
 
 def environment(base_url: str) -> str:
@@ -99,6 +102,29 @@ def diagnosed(
     return replace(found, next_step=_care(found, now + due) if is_complete else _cure(found, snapshot.header.base_url))
 
 
+def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: datetime) -> Diagnosis:
+    """With the likely reason of a refusal, by what earlier audits saw of that value (past.LAST_KNOWN_TOKENS)."""
+    if not found.reason.startswith("401:") or found.fingerprint is None:
+        return found
+    same_key = tokens["fingerprint_key"].isna() if key is None else tokens["fingerprint_key"] == key
+    known = tokens[(same_key & (tokens["fingerprint"] == found.fingerprint)).fillna(value=False).to_numpy(dtype=bool)]
+    if known.empty:
+        return found
+    last = known.sort_values("seen_at").iloc[-1]
+    seen = f"The audit of {spoken_day(last['seen_at'])} saw it"
+    if pd.isna(last["expires_at"]):
+        likely = f"{seen}, without an expiry: it was deleted, or has got another value."
+    elif last["expires_at"] <= now:
+        likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it has expired."
+    else:
+        likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it was deleted, or has got another value."
+    return replace(found, likely=likely, next_step=f"Make a new one {_place_of(found)}.")
+
+
+def _place_of(found: Diagnosis) -> str:
+    return f"in Credly ({NEW_TOKEN}) and put it where {found.credential} points"
+
+
 def _answer(organization: Any) -> Answer:
     """Whether Credly took the credential, by how the reason of a failure begins (credly.answers, credly.oauth)."""
     if organization["status"] != "failed" or organization["pages"] > 0:
@@ -127,7 +153,7 @@ def _cure(found: Diagnosis, base_url: str) -> str | None:
     if found.reason.startswith("401:"):
         return (
             f"If it is of {_other(base_url)}, set [api] base_url. Else it has expired or was deleted: make a new one "
-            f"in Credly ({NEW_TOKEN}) and put it where {found.credential} points."
+            f"{_place_of(found)}."
         )
     if found.reason.startswith("404:"):
         return f"`credly-audit orgs --credential {found.credential}` says whose it is."

@@ -6,21 +6,21 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
+import pandas as pd
 
 from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.config.settings import Organization, Settings
-from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment
+from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.fingerprint import Fingerprints
-from credly_audit.places import state_folder
+from credly_audit.past import no_past
 from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
 from credly_audit.secrets import fingerprint_key, shown
 
@@ -50,12 +50,14 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
     now = datetime.now(UTC)
+    key = Fingerprints(fingerprint_key(settings, settings.folder, os.environ)).key_fingerprint
     found = list(diagnoses(settings, os.environ, now))
-    history = kept(settings, os.environ)
+    history, tokens = kept(settings, os.environ, now, needed=any(each.answer == "refused" for each in found))
+    found = [remembered(each, tokens, key, now) for each in found]
     about: dict[str, Any] = {
         "base_url": settings.api.base_url,
         "environment": environment(settings.api.base_url),
-        "fingerprint_key": Fingerprints(fingerprint_key(settings, settings.folder, os.environ)).key_fingerprint,
+        "fingerprint_key": key,
     }
     if shape == "json":
         told = about | {"history": asdict(history), "credentials": [asdict(each) for each in found]}
@@ -96,22 +98,26 @@ def _reference(organization: Organization) -> str:
     return shown(organization.token or "")
 
 
-def kept(settings: Settings, environ: Mapping[str, str]) -> Kept:
-    """What is to be said of the history; a fault of it is told, not raised."""
-    settings_of = getattr(settings, "history", None)
-    if settings_of is None:
-        return Kept(str(state_folder() / "history.sqlite"), 0, None, None)
-    where = (settings_of.url, settings.folder, environ)
-    place = "[history] url"
+def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:
+    """What is to be said of the history, its faults included; and, where `needed`, the tokens that it knows."""
+    from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.store import History  # noqa: PLC0415
+
+    where = (settings.history.url, settings.folder, environ)
+    place, tokens = "[history] url", no_past().tokens
     try:
-        place = import_module("credly_audit.history.database").Place.of(*where).name
-        history = import_module("credly_audit.history.store").History.opened(*where, create=False)
-        audits = None if history is None else history.audits()
+        place = Place.of(*where).name
+        history = History.opened(*where, create=False)
+        if history is None:
+            return Kept(place, 0, None, None), tokens
+        audits = history.audits()
+        if needed:
+            with history.past(now) as past:
+                tokens = past.tokens
     except AuditError as error:
-        return Kept(place, None, None, str(error))
-    if audits is None or audits.empty:
-        return Kept(place, 0, None, None)
-    return Kept(place, len(audits), audits["as_of"].max().to_pydatetime(), None)
+        return Kept(place, None, None, str(error)), tokens
+    last = None if audits.empty else audits["as_of"].max().to_pydatetime()
+    return Kept(place, len(audits), last, None), tokens
 
 
 def as_text(about: Mapping[str, str | None], history: Kept) -> Iterator[str]:
@@ -163,7 +169,7 @@ def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
     """A paragraph for each credential with which something has to be done, worst first."""
     troubled = [each for each in found if each.status != "complete"]
     for each in troubled + [each for each in found if each.status == "complete" and each.next_step]:
-        words = [each.reason if each.status != "complete" else "", each.next_step or ""]
+        words = [each.reason if each.status != "complete" else "", each.likely or "", each.next_step or ""]
         yield f"\n{one_line(each.organization, 60)}, {one_line(each.credential, 60)}:"
         yield f"  {one_line(' '.join(filter(None, words)), 1_000)}"
     if troubled:

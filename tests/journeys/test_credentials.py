@@ -18,29 +18,14 @@ from credly_audit.config.load import load
 from credly_audit.diagnosis import diagnosed
 from credly_audit.diagnosis import environment as environment_of
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
+from credly_audit.sandbox.world import World, made_up_organization
 from tests.build import ACME, AS_OF, organization, snapshot
-from tests.journeys.conftest import Command, Outcome, configure
-
-SECRET = "MADE-UP-secret-of-an-application-000"
+from tests.journeys.conftest import Command, Outcome, by_oauth, configure
 
 
 def told(done: Outcome) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(done.out)["credentials"]
     return found
-
-
-def by_oauth(folder: Path, sandbox: Sandbox, theirs: Organization, secret: str = SECRET) -> None:
-    """A configuration for that organization alone, by OAuth."""
-    theirs.oauth_applications.append(OAuthApplication(7, "Audit", "MADE-UP-uid", SECRET, "Audits tokens"))
-    for name, value in (("uid", "MADE-UP-uid"), ("secret", secret)):
-        (folder / name).write_text(value)
-        (folder / name).chmod(0o600)
-    (folder / "credly-audit.toml").write_text(
-        f'[api]\nbase_url = "{sandbox.base_url}"\ntimeout = 2\nmax_retries = 0\n'
-        f'[[organizations]]\nid = "{theirs.id}"\nname = "{theirs.name}"\n'
-        'oauth = { client_id = "file:uid", client_secret = "file:secret" }\n'
-    )
 
 
 @pytest.fixture(autouse=True)
@@ -158,6 +143,48 @@ def test_doctor_names_the_other_environment_and_asks_only_the_configured_one(
     assert environment_of(address) == environment
     assert found.next_step is not None
     assert found.next_step.startswith(f"If it is of {other}, set [api] base_url.")
+
+
+@pytest.mark.parametrize(
+    ("ends", "likely"),
+    [
+        (datetime(2026, 11, 1, tzinfo=UTC), "to expire on 1 November 2026: it has expired."),
+        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 January 2099: it was deleted, or has got another value."),
+        (None, "without an expiry: it was deleted, or has got another value."),
+    ],
+)
+def test_doctor_knows_from_the_history_why_a_credential_is_refused(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, ends: datetime | None, likely: str
+) -> None:
+    acme = sandbox.world.organizations[0]
+    with Sandbox(World([acme]), now=datetime(2026, 10, 1, tzinfo=UTC)) as earlier:
+        acme.auditor.expires_at = ends
+        configure(tmp_path, earlier, [acme])
+        assert credly_audit("run", "--as-of", "2026-10-01", "--format", "json", "--fail-on", "never").code == 0
+        acme.faults = ["status=401"]
+        done = credly_audit("doctor", "--format", "json")
+        text = credly_audit("doctor").out
+
+    [found] = told(done)
+    assert json.loads(done.out)["history"]["audits"] == 1
+    assert found["likely"] == f"The audit of 1 October 2026 saw it, {likely}"
+    assert found["next_step"].startswith("Make a new one in Credly")
+    assert likely in text
+    assert "History       1 audit, the last as of 1 October 2026: " in text
+
+
+def test_doctor_says_what_is_wrong_with_the_history(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = configure(tmp_path, sandbox)
+    (tmp_path / "history.sqlite").write_text("no database")
+    path.write_text(path.read_text() + '[history]\nurl = "sqlite:///history.sqlite"\n')
+
+    done = credly_audit("doctor", "--format", "json")
+
+    history = json.loads(done.out)["history"]
+    assert done.code == 3
+    assert (history["place"], history["audits"]) == ("history.sqlite", None)
+    assert "file is not a database" in history["problem"]
+    assert "file is not a database" in credly_audit("doctor").out
 
 
 def test_doctor_says_of_a_secret_that_is_missing_which_and_looks_at_the_others(
