@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit import changes
-from credly_audit.audit import Audit
+from credly_audit.audit import Audit, said_nothing
 from credly_audit.history import bulk
 from credly_audit.history.bulk import stored
 from credly_audit.history.reading import Moment, Sightings, known_findings, known_tokens, mind_unjudged
@@ -55,7 +55,13 @@ class Seen:
 def seen_by(audit: Audit) -> Seen:
     """What an audit saw."""
     header = audit.snapshot.header
-    sight = changes.Sight.of(audit.policy, audit.tokens, audit.organizations, audit.rules, audit.broken)
+    sight = changes.Sight.of(
+        audit.policy,
+        audit.tokens,
+        audit.organizations,
+        audit.rules,
+        said_nothing(audit.snapshot, audit.rules, audit.broken),
+    )
     resolved = 0 if audit.compared is None else len(audit.compared.resolved)
     line = changes.line(
         audit.findings.frame,
