@@ -1,6 +1,6 @@
 # Small, without a shell user, fit for a read-only root: what is written goes to /data and /tmp.
 #   docker build -t credly-audit .
-#   docker run --rm --read-only --tmpfs /tmp -v "$PWD":/data -e CREDLY_TOKEN_ACME credly-audit run
+#   docker run --rm --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" -v "$PWD":/data -e CREDLY_TOKEN_ACME credly-audit run
 FROM python:3.13-slim AS build
 RUN python -m venv --without-pip /opt/credly-audit
 WORKDIR /build

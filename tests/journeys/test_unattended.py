@@ -109,7 +109,9 @@ def test_the_first_line_of_the_log_names_the_host_that_gets_the_credentials(
     done = credly_audit(*QUIETLY)
 
     first, second, *_ = done.err.splitlines()
-    assert first.endswith(f"Asking {sandbox.base_url.removeprefix('http://').removesuffix('/v1')} for 2 organizations")
+    assert first.endswith(
+        f"Going to ask {sandbox.base_url.removeprefix('http://').removesuffix('/v1')} for 2 organizations"
+    )
     assert "others may read file:secret-0" in second
 
 
@@ -228,7 +230,7 @@ def test_a_companys_proxy_and_authority_are_used(credly_audit: Command, encrypte
     at = encrypted.base_url.removeprefix("https://").removesuffix("/v1")
     assert done.code == 0, done.err
     assert set(proxy.connected) == {at}
-    assert f"Asking {at} through the proxy 127.0.0.1:{proxy.port} for 2 organizations" in done.err.splitlines()[0]
+    assert f"Going to ask {at} through the proxy 127.0.0.1:{proxy.port} for 2 organizations" in done.err.splitlines()[0]
     assert "MADE-UP" not in done.err + done.out
 
 
