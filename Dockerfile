@@ -11,6 +11,7 @@ COPY credly_audit credly_audit
 COPY report_templates report_templates
 COPY sample_data sample_data
 RUN pip --python /opt/credly-audit/bin/python install --no-cache-dir --no-compile --no-deps .
+RUN find /opt/credly-audit/lib -type d \( -name tests -o -name include \) -prune -exec rm -rf {} +
 RUN python -m compileall -q /opt/credly-audit/lib
 
 FROM python:3.13-slim
