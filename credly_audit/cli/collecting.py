@@ -32,7 +32,7 @@ def configured(
     if organizations:
         settings = settings.only(organizations)
     log.info(
-        "Asking %s for %s",
+        "Going to ask %s for %s",
         Host.of(settings.api).way,
         count(len(settings.organizations), "organization", "organizations"),
     )
