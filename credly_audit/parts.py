@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit import Audit, Places, decided
+from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.findings import Findings
 from credly_audit.policy import Policy, applies
@@ -115,12 +116,22 @@ def _part(
         snapshot=snapshot,
         policy=policy,
         tokens=own,
-        findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules),
+        findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules, audit.findings.elsewhere),
         violates=violates,
         verdict=decided(theirs, int(violates.sum()), audit.gate, tuple(decisions.accepted), broken=bool(audit.broken)),
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
+        compared=_compared_of(audit.compared, audit.organizations[with_applications]),
     )
+
+
+def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
+    """What these organizations resolved; the trend and the times to mend are of all, so they are left out."""
+    if compared is None:
+        return None
+    theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
+    resolved = compared.resolved[theirs].reset_index(drop=True)
+    return replace(compared, resolved=resolved, mended=compared.mended[:0], trend=compared.trend[:0])
 
 
 def _of_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:

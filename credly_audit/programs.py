@@ -49,8 +49,8 @@ def run(
         env=dict(environ),
         start_new_session=True,
     )
-    _running.add(program)
     with program:
+        _running.add(program)
         try:
             output, _ = program.communicate(given, timeout=patience)
         except BaseException:

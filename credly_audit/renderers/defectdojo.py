@@ -54,7 +54,7 @@ def told(audit: Audit, finding: dict[str, Any]) -> dict[str, Any]:
         "vuln_id_from_tool": rule.id,
         "active": not finding["waived"],
         "risk_accepted": finding["waived"],
-        "verified": True,
+        "verified": finding["status"] != "unseen",
         "static_finding": False,
         "dynamic_finding": True,
         "tags": [rule.id, rule.family, rule.name],
@@ -78,6 +78,8 @@ def description(audit: Audit, finding: dict[str, Any]) -> Iterator[str]:
         yield f"**Due:** {spoken(finding['due_at'], audit.as_of)}"
     for name, value in finding["evidence"].items():
         yield f"**{markdown(name.replace('_', ' '))}:** {markdown(encode(value).decode().strip(chr(34)))}"
+    if finding["status"] == "unseen":
+        yield "**Last known:** its organization could not be seen this time"
     if finding["waived"]:
         yield f"**Waiver:** {markdown(finding['waiver_id'] or '')}"
 

@@ -20,6 +20,8 @@ READING = {
     "Last rotated": "seen by an earlier audit, inferred from an expiry 180 days after it, or created and not rotated "
     "since, as the column beside it says.",
     "Due": "For a token that expires, its expiry; else reckoned from the severity, as the policy says.",
+    "Status": "new, persisting or reopened against the audits before; unseen (grey): known from an earlier audit, its "
+    "organization not having been seen this time, and counted apart.",
     "Links": f"Lead to the rows as they stood when the file was made, for the first {MOST_LINKS:,} rows of a sheet; "
     "after sorting, look for the id.",
     "Fingerprint": "The first 16 hex digits of a hash of the token's value, to tell whether two are the same. The "

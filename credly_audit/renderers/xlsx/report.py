@@ -12,9 +12,10 @@ from credly_audit.renderers.text import has_words
 from credly_audit.severity import Severity
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
-ORGANIZATIONS, EXPIRIES, RULES, CONTROLS, ABOUT = (
+ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
     "Organizations",
     "Expiry calendar",
+    "Resolved",
     "Rules and controls",
     "Controls",
     "About",
