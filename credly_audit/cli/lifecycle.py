@@ -1,5 +1,6 @@
 """What `rotate` and `create` share: their options, agreement, `--then`, and the report."""
 
+import logging
 import os
 import re
 import sys
@@ -25,6 +26,8 @@ from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import fingerprint_key, is_place
+
+log = logging.getLogger(__name__)
 
 
 class Span(click.ParamType[timedelta]):
@@ -137,9 +140,13 @@ class Order:
         return code
 
     def _agreed(self, plan: Plan) -> bool:
-        if not (self.yes and self.quiet):
-            click.echo(report.announced(plan, datetime.now(UTC)), err=True)
-        return self.yes or click.confirm("Go on?", err=True)
+        announced = report.announced(plan, datetime.now(UTC))
+        if self.yes:
+            for line in announced.splitlines():
+                log.info(line)
+            return True
+        click.echo(announced, err=True)
+        return click.confirm("Go on?", err=True)
 
     def _then(self) -> Then | None:
         if self.then is None:

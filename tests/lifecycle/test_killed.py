@@ -231,7 +231,7 @@ def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value
     told = Told(done.returncode, done.stdout, done.stderr)
 
     assert (told.code, told.token["state"]) == (4, "emergency")
-    assert "unexpected error RuntimeError at" in told.words
+    assert "unexpected error: RuntimeError at" in told.words
     assert bench.copies == [bench.token.token]
     told = bench.rotate()
     assert (told.code, told.token["state"]) == (0, "rotated")

@@ -1,5 +1,6 @@
 """`rotate` where all is well, and every way in which Credly can fail it: one POST, and nothing is lost unsaid."""
 
+import json
 import stat
 
 import pytest
@@ -269,6 +270,13 @@ def test_only_gets_are_asked_and_nothing_is_written_by_a_dry_run(bench: Bench) -
     assert [path.stat().st_mtime_ns for path in before if path != bench.folder] == [
         stamp for path, stamp in zip(before, stamps, strict=True) if path != bench.folder
     ]
+
+
+def test_a_log_of_json_has_nothing_but_json_on_standard_error(bench: Bench) -> None:
+    told = bench.rotate("--log-format", "json")
+
+    lines = [json.loads(line)["message"] for line in told.err.splitlines()]
+    assert any("The old value dies at once" in line for line in lines)
 
 
 def test_quiet_says_nothing_when_all_is_well(bench: Bench) -> None:
