@@ -115,6 +115,16 @@ def test_a_value_that_did_not_come_is_found_in_the_listing(bench: Bench, fault: 
     assert bench.posts == {"create": 1}
 
 
+def test_an_earlier_token_of_the_same_description_is_not_taken_for_the_new_one(bench: Bench) -> None:
+    bench.acme.tokens.append(made_up_token("earlier", now=datetime.now(UTC), description=WHAT))
+    bench.sandbox.faults = ["lost-after@create"]
+
+    told = bench.create("--fail-on", "never")
+
+    assert (told.code, told.token["state"]) == (0, "created")
+    assert kept(bench) == made(bench)[1].token
+
+
 @pytest.mark.parametrize("fault", ["lost-after@create", "no-token-in-answer"])
 def test_a_listing_that_withholds_values_means_that_it_is_lost(bench: Bench, fault: str) -> None:
     bench.acme.masked = True
