@@ -15,6 +15,7 @@ import click
 from credly_audit.cli.options import config_option, talk_options, together
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
+from credly_audit.credly.host import Host
 from credly_audit.errors import ExitCode, Interrupted, UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle import report
@@ -25,6 +26,7 @@ from credly_audit.lifecycle.states import Outcome, exit_code_of
 from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
 from credly_audit.redaction import Redactor
+from credly_audit.renderers.text import count
 from credly_audit.secrets import fingerprint_key, is_place
 
 log = logging.getLogger(__name__)
@@ -106,6 +108,8 @@ class Order:
     ) -> ExitCode:
         """Do it in the documented order, and tell of it; Interrupted, after that, where somebody wanted to stop."""
         began = datetime.now(UTC)
+        many = count(len(settings.organizations), "organization", "organizations")
+        log.info("Asking %s for %s", Host.of(settings.api).way, many)
         fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, os.environ))
         if wanted.description and Redactor(fingerprints.of).redacted(wanted.description)[1]:
             raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")

@@ -64,7 +64,6 @@ class Campaign:
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
             held.enter_context(holding(locks))
-            log.info("Asking %s", self.api.base_url)
             self._nothing_changed_meanwhile()
             keeper = Keeper(self.fingerprints, self.patience, None, lambda _: None)
             preparation = Preparation(self.emergency, keeper, self.due, self.dry_run)

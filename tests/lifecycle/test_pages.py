@@ -14,7 +14,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 PAGES = ("lifecycle.md", "runbook.md", "threat-model.md")
 
-COMMAND = re.compile(r"`(credly-audit [^`]+)`|^(?: {4,}(?:[\d*]+ +[\d* ]+ )?)(credly-audit .+)$", re.MULTILINE)
+COMMAND = re.compile(r"`(credly-audit [^`]+)`|^ {4,}(credly-audit .+)$", re.MULTILINE)
 
 
 def commands(page: str) -> list[str]:

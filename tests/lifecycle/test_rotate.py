@@ -55,6 +55,7 @@ def test_the_text_says_state_place_expiry_and_gap_by_fingerprint_alone(bench: Be
     assert "the gap was" in told.out
     assert told.out.endswith("1 rotated.\n")
     assert "The old value dies at once" in told.err
+    assert f"Asking {bench.sandbox.origin.removeprefix('http://')}" in told.err.splitlines()[0]
 
 
 def test_the_stores_file_keeps_its_mode_its_end_of_line_and_the_link_to_it(bench: Bench) -> None:
