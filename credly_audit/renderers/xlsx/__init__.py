@@ -8,6 +8,7 @@ from credly_audit.renderers.briefing import headline
 from credly_audit.renderers.text import spoken_day
 from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
+from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
@@ -19,7 +20,7 @@ from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
 from credly_audit.renderers.xlsx.tokens import expiries, tokens
 
-LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
+LISTS = (actions, findings, tokens, applications, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 
@@ -30,6 +31,8 @@ def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     book = Book(title, headline(audit), audit.generated_at)
     add_summary(book, report)
     for listing in LISTS:
+        if listing is applications and not audit.snapshot.header.oauth_applications_asked:
+            continue
         add_list(book, listing(report), most_rows)
     add_about(book, report)
     book.save(out)
