@@ -8,11 +8,13 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from credly_audit import changes
 from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import COVERAGE, Decisions, applied
 from credly_audit.errors import ExitCode
 from credly_audit.findings import Findings
 from credly_audit.flagging import Flagging
+from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules.declare import Rule
@@ -33,10 +35,14 @@ Outcome = Literal["pass", "violations", "incomplete"]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What makes an audit fail: severities, rule ids, families or `never`; and whether a part may be unseen."""
+    """What makes an audit fail: severities, rule ids, families or `never`; and whether a part may be unseen.
+
+    With `new_only` findings count that are new, reopened, graver than before or no longer waived.
+    """
 
     fail_on: tuple[str, ...] = (Severity.HIGH,)
     allow_partial: bool = False
+    new_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +136,17 @@ def judge(
     generated_at: datetime,
     skip_broken_rules: bool = False,
     places: Places = NOWHERE,
+    past: Past | None = None,
+    baseline: Baseline | None = None,
 ) -> Audit:
-    """Every enabled rule over the whole snapshot; BrokenRule where one raises, unless it may be skipped."""
+    """Every enabled rule over the whole snapshot; BrokenRule where one raises, unless it may be skipped.
+
+    `past` are the audits before as_of, where there is a history; a baseline serves `Gate.new_only`, and tells what is
+    new where there is no history.
+    """
     organizations = snapshot.organizations
-    tokens = with_rotation(snapshot.tokens, pd.Timestamp(as_of))
+    before = None if past is None else changes.before(past, snapshot.tokens, snapshot.header.fingerprint_key)
+    tokens = with_rotation(snapshot.tokens, pd.Timestamp(as_of), before)
     tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
     allowances = policy.allowances(tokens, organizations, as_of)
     tokens["register_row"] = allowances.pop("register_row")
@@ -145,15 +158,31 @@ def judge(
         policy.settings.audit_every_days,
         register=None if policy.register is None else policy.register.placed(tokens, organizations),
         applications=placed(snapshot.applications, organizations),
+        before=before,
+        fully_seen_before=None if past is None else changes.fully_seen_before(past, organizations),
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules)
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
     decisions, frame = with_decisions(flagging, facts, policy, rules)
-    frame = in_order(frame.assign(owner=owners(frame, facts)), policy, as_of)
-    findings = Findings(frame, flagging.evidence, tokens, organizations, rules)
+    frame = changes.with_standing(frame.assign(owner=owners(frame, facts)), past, baseline, facts.as_of)
+    sight = changes.Sight.of(policy, tokens, organizations, rules, flagging.broken)
+    resolved, elsewhere = changes.absent(past, frame["finding_id"], sight, rules)
+    frame = changes.with_unseen(frame, elsewhere, tokens, organizations, policy=policy, as_of=facts.as_of)
+    frame = in_order(frame, policy, as_of)
+    findings = Findings(frame, flagging.evidence, tokens, organizations, rules, elsewhere)
     violates = counted(frame, gate.fail_on)
+    if gate.new_only:
+        violates &= changes.newly(frame, past, baseline)
     accepted = tuple(decisions.accepted)
     verdict = decided(organizations, int(violates.sum()), gate, accepted, broken=bool(flagging.broken))
+    now = changes.line(
+        frame,
+        organizations,
+        resolved=len(resolved),
+        tokens=len(tokens),
+        outcome=verdict.outcome,
+        as_of=facts.as_of,
+    )
     return Audit(
         snapshot,
         policy,
@@ -167,6 +196,7 @@ def judge(
         flagging.broken,
         places,
         decisions,
+        changes.compared(past, resolved, organizations, now, facts.as_of),
     )
 
 
@@ -223,32 +253,36 @@ def owners(frame: pd.DataFrame, facts: Facts) -> pd.Categorical:
     return pd.Categorical.from_codes(np.where(said < 0, codes, said), categories=names)
 
 
-def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
-    """The tokens with `last_rotated_at` and `rotation_evidence`.
+def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The tokens with `last_rotated_at` and `rotation_evidence`; `before` is what earlier audits knew of them.
 
     Rotation keeps id and created_at and sets expires_at 180 days ahead, so an expiry that fits no creation tells when.
     """
     created, rotated = tokens["created_at"], tokens["expires_at"] - LIFETIME
     inferred = ((rotated > created + timedelta(days=1)) & (rotated <= as_of)).to_numpy()
     evidence = pd.Series(np.where(inferred, "inferred", "created"), tokens.index, dtype="string")
-    return tokens.assign(
-        last_rotated_at=rotated.where(inferred, created).astype(INSTANT),
-        rotation_evidence=evidence.where(inferred | created.notna()),
-    )
+    last, evidence = rotated.where(inferred, created).astype(INSTANT), evidence.where(inferred | created.notna())
+    if before is not None:
+        seen = changes.rotated_at(tokens, before, rotated, as_of)
+        last, evidence = seen.fillna(last), evidence.mask(seen.notna(), "seen")
+    return tokens.assign(last_rotated_at=last, rotation_evidence=evidence)
 
 
 def in_order(frame: pd.DataFrame, policy: Policy, as_of: datetime) -> pd.DataFrame:
-    """The findings with their due dates: worst first, then by due date, organization, token and rule."""
+    """The findings with their due dates: worst first, then by due date, organization, token and rule; unseen ones last.
+
+    A finding is due so long after it was first seen, without a history after as_of.
+    """
     weights = frame["severity"].cat.codes.to_numpy()
     dues = [policy.due_within(severity) for severity in Severity]
-    due = pd.Series([pd.NaT if within is None else as_of + within for within in dues], dtype=INSTANT)
-    frame["due_at"] = frame["due_at"].fillna(due.take(weights).set_axis(frame.index))
-    frame["status"] = pd.Categorical([None] * len(frame), categories=["new", "persisting", "reopened", "unseen"])
-    frame["first_seen_at"] = pd.Series(pd.NaT, frame.index, dtype=INSTANT)
+    days = pd.Series([pd.NaT if within is None else within for within in dues], dtype="timedelta64[us]")
+    due = frame["first_seen_at"].fillna(as_of) + days.take(weights).set_axis(frame.index)
+    frame["due_at"] = frame["due_at"].fillna(due)
     due_order = frame["due_at"].dt.tz_localize(None).to_numpy()
     rows = (frame["token_row"].to_numpy(), frame["organization_row"].to_numpy())
     codes = frame["rule_id"].cat.codes.to_numpy()
-    return frame.take(np.lexsort((codes, *rows, due_order, -weights))).reset_index(drop=True)
+    unseen = frame["unseen_row"].to_numpy() >= 0
+    return frame.take(np.lexsort((codes, *rows, due_order, -weights, unseen))).reset_index(drop=True)
 
 
 def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
@@ -260,7 +294,8 @@ def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
             hit |= frame["severity"].cat.codes.to_numpy() >= Severity(selector).weight
         elif selector != "never":
             hit |= np.char.startswith(rule_ids, selector)
-    return hit & ~np.isin(rule_ids, list(COVERAGE_RULES)) & ~frame["waived"].to_numpy(dtype=bool)
+    here = frame["unseen_row"].to_numpy() < 0
+    return hit & here & ~np.isin(rule_ids, list(COVERAGE_RULES)) & ~frame["waived"].to_numpy(dtype=bool)
 
 
 def decided(

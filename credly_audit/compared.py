@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pandas as pd
 
 from credly_audit.findings import SEVERITY
+from credly_audit.severity import Severity
 from credly_audit.snapshot import INSTANT
 
 RESOLVED = {
@@ -37,3 +39,22 @@ class Comparison:
     resolved: pd.DataFrame
     mended: pd.DataFrame
     trend: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """How long it took to mend some findings: how many they are, and the median of their days."""
+
+    findings: int
+    median_days: float
+
+
+def time_to_mend(mended: pd.DataFrame) -> dict[Severity, Mend | None]:
+    """By severity, worst first, over a frame with the columns MENDED; None where none was mended."""
+    days = (mended["resolved_at"] - mended["opened_at"]) / pd.Timedelta(days=1)
+    found: dict[Severity, Mend | None] = {}
+    for severity in reversed(Severity):
+        chosen = (mended["weight"] == severity.weight).to_numpy(dtype=bool)
+        lasted = np.repeat(days.to_numpy()[chosen], mended["findings"].to_numpy()[chosen])
+        found[severity] = Mend(len(lasted), round(float(np.median(lasted)), 1)) if len(lasted) else None
+    return found

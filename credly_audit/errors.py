@@ -42,6 +42,10 @@ class CannotWrite(AuditError):  # noqa: N818 - named as it is told
     """A file could not be written after all: a full disk, a folder that went away."""
 
 
+class HistoryLost(AuditError):  # noqa: N818 - named as it is told
+    """The history could be opened, and then could not be read."""
+
+
 class BrokenRule(AuditError):  # noqa: N818 - named as the finding of it reads
     """A rule raised: the audit cannot say what that rule would have found."""
 

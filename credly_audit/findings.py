@@ -5,12 +5,13 @@ Measured: 2.2 million findings with every column spelled out take three times th
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from credly_audit.past import ABOUT, nothing
 from credly_audit.rules.declare import Flags, Rule
 from credly_audit.severity import Severity
 from credly_audit.snapshot import INSTANT
@@ -107,7 +108,9 @@ class Findings:
     `frame`, a row a finding: finding_id, rule_id (category), severity (ordered category), organization_row and
     token_row (positions in the two frames; -1: a finding on the organization itself), evidence_row (position in
     `evidence[rule_id]`, a typed frame), message, due_at, owner (category), status (category), first_seen_at, waived
-    (bool), waiver_id (category), plan_id (category: the plan to mend it).
+    (bool), waiver_id (category), plan_id (category: the plan to mend it), unseen_row (position in `elsewhere`, -1: it
+    is here). `elsewhere` are findings that nobody saw this time, as an earlier audit left them: columns `past.ABOUT`;
+    in `frame` they come last, their evidence_row is -1.
     """
 
     frame: pd.DataFrame
@@ -115,6 +118,7 @@ class Findings:
     tokens: pd.DataFrame
     organizations: pd.DataFrame
     rules: Mapping[str, Rule]
+    elsewhere: pd.DataFrame = field(default_factory=lambda: nothing(ABOUT))
 
     def __len__(self) -> int:
         """How many there are, waived ones included."""
@@ -133,7 +137,7 @@ class Findings:
     def where(self, mask: Any) -> "Findings":
         """The findings of a boolean mask over `frame`, in the same order."""
         frame = self.frame[mask].reset_index(drop=True)
-        return Findings(frame, self.evidence, self.tokens, self.organizations, self.rules)
+        return replace(self, frame=frame)
 
     def pieces(self) -> Iterator[pd.DataFrame]:
         """All findings with every column of COLUMNS but `evidence`, a bounded frame at a time."""
@@ -158,8 +162,9 @@ class Findings:
     def _spelled_out(self, piece: pd.DataFrame) -> pd.DataFrame:
         organizations = self.organizations.take(piece["organization_row"]).reset_index(drop=True)
         tokens = self.tokens.reindex(piece["token_row"].where(piece["token_row"] >= 0)).reset_index(drop=True)
-        rules = piece["rule_id"].astype(object)
         piece = piece.reset_index(drop=True)
+        elsewhere = self.elsewhere.reindex(piece["unseen_row"].where(piece["unseen_row"] >= 0)).reset_index(drop=True)
+        rules = piece["rule_id"].astype(object)
         return pd.DataFrame(
             {
                 "finding_id": piece["finding_id"],
@@ -169,9 +174,9 @@ class Findings:
                 "severity": piece["severity"],
                 "organization_id": organizations["organization_id"],
                 "organization_name": organizations["name"],
-                "token_id": tokens["token_id"],
-                "fingerprint": tokens["fingerprint"],
-                "description": tokens["description"],
+                "token_id": tokens["token_id"].fillna(elsewhere["token_id"]),
+                "fingerprint": tokens["fingerprint"].fillna(elsewhere["fingerprint"]),
+                "description": tokens["description"].fillna(elsewhere["description"]),
                 "owner": piece["owner"],
                 "message": piece["message"],
                 "remediation": rules.map(lambda rule: self.rules[rule].remediation).array,
@@ -186,8 +191,9 @@ class Findings:
     def _evidence(self, piece: pd.DataFrame) -> list[dict[str, Any]]:
         evidence: list[dict[str, Any]] = [{}] * len(piece)
         rule_ids = piece["rule_id"].astype(object).to_numpy()
-        for rule_id in dict.fromkeys(rule_ids):
-            positions = np.flatnonzero(rule_ids == rule_id)
+        here = piece["evidence_row"].to_numpy() >= 0
+        for rule_id in dict.fromkeys(rule_ids[here]):
+            positions = np.flatnonzero(here & (rule_ids == rule_id))
             seen = self.evidence[rule_id].take(piece["evidence_row"].to_numpy()[positions])
             columns = [plain(seen[name]) for name in seen]
             for position, values in zip(positions, zip(*columns, strict=True), strict=columns != []):

@@ -116,7 +116,7 @@ def _part(
         snapshot=snapshot,
         policy=policy,
         tokens=own,
-        findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules),
+        findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules, audit.findings.elsewhere),
         violates=violates,
         verdict=decided(theirs, int(violates.sum()), audit.gate, tuple(decisions.accepted), broken=bool(audit.broken)),
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),

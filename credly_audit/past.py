@@ -91,6 +91,18 @@ class Past:
     about: Callable[[pd.Series], pd.DataFrame]
 
 
+def no_past() -> Past:
+    """That of a history that has just begun."""
+    return Past(
+        nothing(LAST_KNOWN_TOKENS),
+        nothing(LAST_KNOWN_FINDINGS),
+        nothing(SEEN_ORGANIZATIONS),
+        nothing(MENDED),
+        nothing(TREND),
+        lambda _ids: nothing(ABOUT),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The findings of one report by id, with their severities: what `--new-only` is held against without a history."""

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
+from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -28,6 +30,7 @@ from credly_audit.snapshot import Snapshot, merged
 @judging_options
 @organization_option
 @click.option("--notify", is_flag=True, help="Send the notices that [notify] asks for; without this none is sent.")
+@click.option("--record", is_flag=True, help="Also record the audit in the history, where its as-of places it.")
 @talk_options
 def check(
     *,
@@ -43,6 +46,10 @@ def check(
     allow_partial: bool,
     as_of: datetime | None,
     skip_broken_rules: bool,
+    new_only: bool,
+    baseline: Path | None,
+    no_history: bool,
+    record: bool,
     organizations: tuple[str, ...],
     notify: bool,
     quiet: bool,
@@ -54,6 +61,8 @@ def check(
 
     The policy is that of the configuration file; without one, the default policy.
     """
+    if record and no_history:
+        raise UsageError("--record and --no-history contradict each other; keep one")
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = load(path, os.environ, for_collecting=False) if path else Settings()
@@ -73,12 +82,14 @@ def check(
             manifest=sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
         ),
         places(settings, snapshots),
+        Earlier.asked(settings, os.environ, baseline=baseline, no_history=no_history, record=record, new_only=new_only),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of or snapshot.header.collected_at,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
         notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot)

@@ -38,7 +38,15 @@ def demo(output_dir: Path) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="credly-audit-demo-") as folder, Sandbox(world, now=world.as_of) as sandbox:
         config = private_copy(data, Path(folder))
         environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
-        code = audited(config, output_dir=output_dir, overwrite=True, as_of=world.as_of, environ=environ, together=True)
+        code = audited(
+            config,
+            output_dir=output_dir,
+            overwrite=True,
+            as_of=world.as_of,
+            no_history=True,
+            environ=environ,
+            together=True,
+        )
     click.echo(f"\nLook at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
     click.echo(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
     return ExitCode.OK

@@ -129,9 +129,9 @@ class Order:
         code = exit_code_of(result.outcomes)
         now = datetime.now(UTC)
         if self.shape == "json":
-            click.echo(report.as_json(result, code, began, now))
+            _say(report.as_json(result, code, began, now))
         elif not (self.quiet and code is ExitCode.OK and not result.left_behind):
-            click.echo(report.as_text(result, now))
+            _say(report.as_text(result, now))
         if result.interrupted:
             raise Interrupted("interrupted: what was begun is finished, the rest was not begun")
         return code
@@ -156,3 +156,12 @@ class Order:
             run(command.words, command.folder, {**os.environ, **told})
 
         return then
+
+
+def _say(text: str) -> None:
+    """On standard output; where nobody takes it there, on standard error: it may be all that is known of a token."""
+    try:
+        click.echo(text)
+    except OSError:
+        click.echo(text, err=True)
+        raise

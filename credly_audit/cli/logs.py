@@ -47,7 +47,10 @@ def start_log(*, quiet: bool, verbose: bool, log_format: str) -> None:
 
 def end_log() -> None:
     """As before `start_log`."""
-    logging.getLogger(PACKAGE).handlers = []
+    log = logging.getLogger(PACKAGE)
+    log.handlers = []
+    log.propagate = True
+    log.setLevel(logging.NOTSET)
 
 
 def is_json() -> bool:

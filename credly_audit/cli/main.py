@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from credly_audit import __version__
+from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.errors import AuditError, ExitCode
 
@@ -32,7 +33,11 @@ COMMANDS = {
     "doctor": "each credential: does it work, does it see everything, when does it expire",
     "rotate": "new values for tokens that are due, each safe in its store",
     "create": "a new token beside the old one, for a change without a gap",
+    "history": "earlier audits: list, what changed between two, the trend",
+    "baseline": "a report's findings as a baseline for --new-only",
     "rules": "the catalogue of rules",
+    "waivers": "decisions on findings: list, check, take over from the Excel report",
+    "config": "the configuration: a start, its mistakes, its schema, what holds where",
     "sandbox": "the stand-in API, for dry runs",
 }
 
@@ -44,10 +49,12 @@ class Commands(click.Group):
         """All commands, the main ones first."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Load a command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; for completion alone, what stands in for it."""
         if cmd_name not in COMMANDS:
             return None
+        if ctx.resilient_parsing:
+            return stand_in(cmd_name)
         command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
         for option in command.params:
             if isinstance(option, click.Option):  # click's own name is the parameter's: FORMATS for --format

@@ -131,6 +131,18 @@ judging_options = together(
         help="The instant to judge at. Default: now for `run`, the collection for `check`.",
     ),
     click.option(
+        "--new-only",
+        is_flag=True,
+        help="Count for --fail-on only what is new, reopened, graver than before or no longer waived.",
+    ),
+    click.option(
+        "--baseline",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="What --new-only compares with where there is no history; `credly-audit baseline` writes it.",
+    ),
+    click.option("--no-history", is_flag=True, help="Neither read nor write the history of audits."),
+    click.option(
         "--skip-broken-rules", is_flag=True, help="Go on without a rule that raises; the audit is incomplete."
     ),
 )

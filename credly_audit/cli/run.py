@@ -10,6 +10,7 @@ import click
 
 from credly_audit.cli.alone import alone
 from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
@@ -21,6 +22,7 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.errors import ExitCode
 from credly_audit.notify import Notices
@@ -32,7 +34,6 @@ from credly_audit.policy import Policy
 @judging_options
 @organization_option
 @workers_option
-@click.option("--no-history", is_flag=True, help="Neither read nor write a history of audits.")
 @click.option("--no-notify", is_flag=True, help="Send none of the notices that [notify] asks for.")
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
@@ -55,7 +56,9 @@ def audited(
     skip_broken_rules: bool = False,
     organizations: tuple[str, ...] = (),
     workers: int | None = None,
-    no_history: bool = False,  # noqa: ARG001 - there is no history yet
+    new_only: bool = False,
+    baseline: Path | None = None,
+    no_history: bool = False,
     no_notify: bool = False,
     quiet: bool = False,
     verbose: bool = False,
@@ -85,12 +88,16 @@ def audited(
             manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
         ),
         places(settings),
+        Earlier.asked(
+            settings, environ, baseline=baseline, no_history=no_history, record=not no_history, new_only=new_only
+        ),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from credly_audit.audit import Audit
-from credly_audit.renderers.briefing import actions, headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import count, instant, number, one_line, spoken
 from credly_audit.severity import Severity
@@ -87,6 +87,8 @@ def _not_seen(audit: Audit, columns: int) -> Iterator[str]:
             yield click.style(_cut(line, columns), fg="yellow")
     if len(hidden) > MOST_UNSEEN:
         yield f"  … and {number(len(hidden) - MOST_UNSEEN)} more, in the reports"
+    for line in decisions_in_need(audit):
+        yield _cut(f"  {line}", columns)
     if audit.unaudited:
         names = one_line(", ".join(audit.unaudited[:MOST_UNSEEN]), 1_000)
         more = ", …" if len(audit.unaudited) > MOST_UNSEEN else ""

@@ -42,7 +42,7 @@ def refusal(answer: Answer, organization: str, redact: Callable[[str], str], wan
     """
     said = words(answer.body)
     meaning = _meaning(answer.status, organization, wanted, is_json=said is not None)
-    return f"{answer.status}: {meaning}" + (f" (Credly says: {_short(redact(said))})" if said else "")
+    return f"{answer.status}: {meaning}" + (f" (Credly says: {short(redact(said))})" if said else "")
 
 
 def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> str:
@@ -105,7 +105,7 @@ def _at(content: Any, place: tuple[Any, ...]) -> Any:
     return content
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """On one line, printable, at most so long."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"

@@ -60,8 +60,8 @@ metadata = MetaData()
 audits = Table(
     "audits",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("as_of", Instant, nullable=False, index=True),
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="ascends with as_of"),
+    Column("as_of", Instant, nullable=False),
     Column("collected_at", Instant, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("tool_version", String(40), nullable=False),
@@ -72,6 +72,7 @@ audits = Table(
     Column("organizations", Integer, nullable=False),
     Column("fully_seen", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
+    Column("whole", Boolean, nullable=False, comment="all that is configured was asked and fully seen"),
     *(Column(severity.value, Integer, nullable=False) for severity in Severity),
     Column("new", Integer, nullable=False),
     Column("persisting", Integer, nullable=False),
@@ -84,7 +85,7 @@ audits = Table(
 organizations = Table(
     "organizations",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("organization_id", Text, nullable=False, unique=True),
     Column("name", Text, nullable=False),
 )
@@ -102,7 +103,7 @@ coverage = Table(
 tokens = Table(
     "tokens",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("organization", Integer, nullable=False),
     Column("token_id", Text, nullable=False),
     Column("description", Text, comment="as last seen, secrets in it redacted"),
@@ -112,7 +113,7 @@ tokens = Table(
 findings = Table(
     "findings",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("finding_id", String(16), nullable=False, unique=True),
     Column("rule_id", String(6), nullable=False),
     Column("organization", Integer, nullable=False),
@@ -154,4 +155,11 @@ finding_states = states(
     Column("due_at", Instant, comment="where the rule names a day of its own"),
     Column("first_seen_at", Instant, nullable=False),
     Column("opened_at", Instant, nullable=False, comment="since when it was there without a break"),
+)
+
+MENDED_INDEX = Index(
+    "finding_states_mended",
+    finding_states.c.gone_at,
+    sqlite_where=finding_states.c.gone_at.is_not(None),
+    postgresql_where=finding_states.c.gone_at.is_not(None),
 )

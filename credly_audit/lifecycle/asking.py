@@ -20,6 +20,9 @@ from credly_audit.fingerprint import Fingerprints
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Secret
 
+REFUSALS = range(400, 500)
+"""What was asked with a POST is not under way any more, except where it took too long (408)."""
+
 
 class Verdict(Enum):
     """What Credly says to a credential."""
@@ -125,7 +128,7 @@ class Asker:
         made = read_made(answer.body, self._fingerprints.of, redactor.know)
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and (made.row or made.value):
             return Posted("", made, answered=True)
-        over = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        over = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         return Posted(self._refusal(action, answer, redactor), Made(None, None), answered=over)
 
     def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:

@@ -29,6 +29,8 @@ from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
 
+WAITING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -59,8 +61,7 @@ class Campaign:
 
     def run(self) -> Result:
         """In the documented order. UsageError, nothing having been asked, for a lock or a store that cannot be used."""
-        mine = {task.lock for task in self.tasks}
-        before = [copy for copy in left_behind(self.emergency) if copy.undertaking.credential not in mine]
+        before = list(left_behind(self.emergency))
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
             held.enter_context(holding(locks))
@@ -83,7 +84,12 @@ class Campaign:
             elif self.dry_run:
                 for candidate in plan.ahead:
                     candidate.outcome = _rehearsed(candidate)
-        left = tuple(copy for copy in before if copy.journal.exists() and not is_held(copy.undertaking.credential))
+        told = {each.copy.journal for each in plan.candidates if each.copy}
+        left = tuple(
+            copy
+            for copy in before
+            if copy.journal not in told and copy.journal.exists() and not is_held(copy.undertaking.credential)
+        )
         outcomes = tuple(each.outcome for each in plan.candidates if each.outcome is not None)
         return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set())
 
@@ -130,7 +136,7 @@ class Campaign:
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM wait until the token has its outcome."""
+        """Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -139,7 +145,7 @@ class Campaign:
             self._interrupted.set()
             log.warning("will stop as soon as this token is safe")
 
-        before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, remember) for number in WAITING}
         try:
             yield
         finally:

@@ -82,7 +82,7 @@ def _not_had(base: Outcome, posted: Posted, seen: Seen, new: list[str], copy: Em
             message=f"{said}; the token was made, but the listing withholds its value",
             next_step=f"delete token {base.token_id} in {WEB_PAGE}, and make one there; then remove {copy.journal}",
         )
-    copy.discard()
+    copy.settle()
     return replace(
         base,
         state=State.UNCHANGED,

@@ -14,6 +14,7 @@ from credly_audit.lifecycle.keeping import Keeper
 from credly_audit.lifecycle.states import Outcome, State
 from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.redaction import RUN
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +115,8 @@ class Preparation:
                 State.LOST,
                 f"nothing was done, because the value in force is refused: {seen.said}",
                 "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
-                "(Developers > Authorization Tokens)",
+                "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that "
+                "again",
             )
 
     def _tidy(self, candidate: Candidate) -> None:
@@ -125,7 +127,7 @@ class Preparation:
                 (value is not None and value == candidate.task.value)
                 or (value is None and copy.undertaking.credential == candidate.task.lock)
             ):
-                copy.discard()
+                copy.settle()
                 called = candidate.task.organization.called
                 log.info("%s: what an earlier rotation left is settled and was removed", called)
 
@@ -156,6 +158,7 @@ class Preparation:
         task = candidate.task
         try:
             if task.action == "create":
+                _must_be_a_value(task)
                 task.store.try_beside()
                 return
             assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
@@ -172,6 +175,16 @@ class Preparation:
         if trouble:
             called = task.organization.called
             raise UsageError(f"{called}: the store was tried and failed: {trouble}; nothing was {task.action}d")
+
+
+def _must_be_a_value(task: Task) -> None:
+    """What a new token's value replaces has to be one, not a file of settings that was named by mistake."""
+    held = None if task.store.read is None else now_in(task.store.read)
+    if held is not None and not RUN.fullmatch(held.reveal()):
+        raise UsageError(
+            f"{task.organization.called}: {task.store.name} holds something other than a token's value, which would be "
+            "gone: name another place, or remove what is there if nobody needs it"
+        )
 
 
 def _each(candidates: Iterable[Candidate], check: Callable[[Candidate], None]) -> None:

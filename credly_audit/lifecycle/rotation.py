@@ -110,7 +110,7 @@ def _base(task: Task, row: Row | None) -> Outcome:
 
 
 def _unchanged(base: Outcome, said: str, copy: EmergencyCopy, posted: Posted) -> Outcome:
-    copy.discard()
+    copy.settle()
     later = (
         ""
         if posted.answered

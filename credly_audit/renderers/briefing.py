@@ -5,7 +5,7 @@ Every report for people tells this, in this order; they differ in how they look.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -14,10 +14,11 @@ import pandas as pd
 
 from credly_audit.audit import Audit
 from credly_audit.findings import Findings, plain
-from credly_audit.renderers.text import called, count, number
+from credly_audit.renderers.text import called, count, number, one_line
 from credly_audit.severity import Severity
 
 MOST_ACTIONS = 10
+MOST_DECISIONS = 5
 MONTHS = 12
 
 
@@ -115,6 +116,26 @@ def unseen(audit: Audit) -> list[Unseen]:
 def remedy(audit: Audit, status: str) -> str:
     """What to do about an organization of this coverage; nothing where it is complete."""
     return audit.rules[REMEDIES[status]].remediation if status in REMEDIES else ""
+
+
+def decisions_in_need(audit: Audit) -> Iterator[str]:
+    """A sentence for each kind of decision that asks for attention: how many, and which first."""
+    made = audit.decisions
+    for one, more, judged in (
+        ("waiver is past its date, and what it covered is back", "waivers are past their dates", made.expired),
+        ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
+        ("waiver covers nothing that is there", "waivers cover nothing that is there", made.unused),
+    ):
+        yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
+    yield from _named(
+        "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
+    )
+
+
+def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
+    if decisions:
+        names = ", ".join(f"{one_line(name, 40)} ({day})" for name, day in decisions[:MOST_DECISIONS])
+        yield f"{count(len(decisions), one, more)}: {names}{' …' if len(decisions) > MOST_DECISIONS else ''}"
 
 
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:

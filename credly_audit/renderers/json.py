@@ -12,7 +12,9 @@ import pandas as pd
 
 from credly_audit import __version__
 from credly_audit.audit import AUDITED_TOKENS, Audit
+from credly_audit.compared import RESOLVED, Comparison, time_to_mend
 from credly_audit.findings import plain
+from credly_audit.past import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.tally import tally
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
@@ -66,6 +68,25 @@ def head(audit: Audit) -> dict[str, Any]:
             each.plan.model_dump(mode="json") | {"state": each.state, "findings": each.findings}
             for each in audit.decisions.plans
         ],
+        "compared": None if audit.compared is None else compared(audit.compared),
+    }
+
+
+def compared(comparison: Comparison) -> dict[str, Any]:
+    """What the history says: since when, what was mended, every audit's counts, how long mending takes."""
+    return {
+        "since": comparison.since,
+        "resolved": list(rows(comparison.resolved, list(RESOLVED))),
+        "trend": list(rows(comparison.trend, list(TREND))),
+        "time_to_mend": mends(comparison.mended),
+    }
+
+
+def mends(mended: pd.DataFrame) -> dict[str, Any]:
+    """By severity how many findings were mended, and the median of their days; null where none was."""
+    return {
+        severity.value: None if mend is None else {"findings": mend.findings, "median_days": mend.median_days}
+        for severity, mend in time_to_mend(mended).items()
     }
 
 

@@ -62,17 +62,11 @@ def metrics(audit: Audit) -> Iterator[tuple[str, str, list[Sample]]]:
     yield "tokens_by_permission", "Unexpired tokens by what they may do.", _by("permission", permissions(audit))
     yield "tokens_expiring", "Unexpired tokens that expire within so many days.", list(_expiring(audit))
     yield "tokens_expired", "Tokens that have expired and are still listed.", [({}, _expired(audit))]
-    yield (
-        "findings",
-        "Findings neither waived nor unseen, by severity.",
-        _by("severity", counts["by_severity"]),
-    )
+    yield "findings", "Findings that are there and not waived, by severity.", _by("severity", counts["by_severity"])
     yield "findings_waived", "Findings that are waived.", [({}, counts["waived"])]
-    yield (
-        "findings_by_rule",
-        "Findings neither waived nor unseen, by rule.",
-        list(_by_rule(audit, counts["by_rule"])),
-    )
+    by_rule = list(_by_rule(audit, counts["by_rule"]))
+    yield "findings_by_rule", "Findings that are there and not waived, by rule.", by_rule
+    yield "findings_unseen", "Findings of earlier audits in what was not fully seen.", [({}, counts["unseen"])]
     statuses = audit.findings.frame["status"].value_counts()
     if statuses.sum():
         yield "findings_by_status", "Findings by status since the last audit.", _by("status", statuses.to_dict())

@@ -12,15 +12,14 @@ from credly_audit.severity import Severity
 
 @dataclass(frozen=True)
 class Standing:
-    """Counts over an audit, each reckoned when it is first asked for; waived findings are not open."""
+    """Counts over an audit, each reckoned when it is first asked for; waived and unseen findings are not open."""
 
     audit: Audit
 
     @cached_property
     def open(self) -> pd.DataFrame:
-        """`Findings.frame` without the waived ones; its index is their position among all."""
-        frame = self.audit.findings.frame
-        return frame[~frame["waived"].to_numpy(dtype=bool)]
+        """`Findings.frame` without those waived or unseen; its index is their position among all."""
+        return self.audit.findings.frame[self.audit.findings.open]
 
     @cached_property
     def of_tokens(self) -> np.ndarray:

@@ -29,6 +29,7 @@ def _flag_status(facts: Facts, status: str) -> Flags:
     remediation="Audit this organization with a token that can write, or with OAuth.",
     controls=REVIEW,
     subject="organization",
+    needs="nothing",
 )
 def listing_truncated(facts: Facts, _: Options) -> Flags:
     return _flag_status(facts, "truncated")
@@ -45,6 +46,7 @@ def listing_truncated(facts: Facts, _: Options) -> Flags:
     "finding if the organization is known to have read-only tokens alone.",
     controls=REVIEW,
     subject="organization",
+    needs="nothing",
 )
 def visibility_unverified(facts: Facts, _: Options) -> Flags:
     return _flag_status(facts, "unverified")
@@ -60,6 +62,7 @@ def visibility_unverified(facts: Facts, _: Options) -> Flags:
     "itself.",
     controls=REVIEW,
     subject="organization",
+    needs="nothing",
 )
 def count_mismatch(facts: Facts, _: Options) -> Flags:
     return _flag_status(facts, "mismatch")
@@ -74,6 +77,7 @@ def count_mismatch(facts: Facts, _: Options) -> Flags:
     remediation="Mend what the reason names (most often an expired credential) and run the audit again.",
     controls=REVIEW,
     subject="organization",
+    needs="nothing",
 )
 def organization_failed(facts: Facts, _: Options) -> Flags:
     return _flag_status(facts, "failed")

@@ -31,6 +31,9 @@ FAMILIES = {
 
 Subject = Literal["token", "organization"]
 
+Needs = Literal["nothing", "token", "organization", "everything"]
+"""What has to be seen before a rule's silence says that a fault is gone: the token, its whole organization, or all."""
+
 
 def family_name(family: str) -> str:
     """What a family is about, by its three letters; another package's has those for a name."""
@@ -99,6 +102,7 @@ class Rule:
     options: type[Options]
     tiers: str
     judge: Judge
+    needs: Needs
 
     @property
     def family(self) -> str:
@@ -124,8 +128,9 @@ def rule(
     subject: Subject = "token",
     options: type[Options] = NoOptions,
     tiers: str = "",
+    needs: Needs | None = None,
 ) -> Callable[[Judge], Rule]:
-    """Declare a rule; `tiers` says in words when its severity is another than the default.
+    """Declare a rule; `tiers` says in words when its severity is another than the default; `needs` (its subject).
 
     The function becomes the `Rule`; ValueError where the id is not three capitals and three digits or a text is empty.
     """
@@ -135,6 +140,7 @@ def rule(
         raise ValueError(f"{rule_id}: name, summary, rationale and remediation must say something")
 
     def declared(judge: Judge) -> Rule:
-        return Rule(rule_id, name, severity, summary, rationale, remediation, controls, subject, options, tiers, judge)
+        texts = (summary, rationale, remediation)
+        return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needs or subject)
 
     return declared

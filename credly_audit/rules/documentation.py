@@ -191,6 +191,7 @@ def description_lacks_field(facts: Facts, options: LacksFieldOptions) -> Flags:
     rationale="Who has to rotate or remove one of them cannot tell which it is.",
     remediation="Describe each of these tokens so that it can be told from the others, or delete those not needed.",
     controls=UNDOCUMENTED,
+    needs="organization",
 )
 def duplicate_description(facts: Facts, _: Options) -> Flags:
     mask = facts.unexpired & ~facts.undescribed

@@ -40,6 +40,20 @@ LAPSES = {
 
 PLACED_APPLICATIONS = APPLICATIONS | {"organization_row": "int64"}
 """A snapshot's OAuth applications, each with the position of its organization."""
+BEFORE = {
+    "known": "bool",
+    "gone": "bool",
+    "fingerprint": "string",
+    "expires_at": INSTANT,
+    "denied": "int64",
+    "rotated_at": INSTANT,
+    "seen_at": INSTANT,
+}
+"""What earlier audits knew of each token: whether it was `known`, or `gone` since an audit that saw everything.
+
+`fingerprint` is null where it was made under another key; `denied` is a sum of `past.BITS`: permissions that it was
+once known not to have; `rotated_at`: when it was seen to get this fingerprint; `seen_at`: the last audit that saw it.
+"""
 
 NOTHING_TO_SEE = r"^[\s\p{Cf}\p{Cc}\p{Zs}\p{Zl}\p{Zp}\p{Mn}]*$"
 
@@ -53,7 +67,9 @@ class Facts:
     position in `register`, -1: it has none). Their `organization_id` is a category whose codes are row positions in
     `organizations`. Masks over tokens are boolean arrays of their length. `register` has the columns ENTRIES and
     organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
-    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS.
+    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS. `before` has the columns BEFORE and
+    is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`, says when each was last fully seen
+    (null: never): both None where there is no history.
     """
 
     tokens: pd.DataFrame
@@ -62,6 +78,8 @@ class Facts:
     collected_at: pd.Timestamp
     audit_every_days: int = 31
     register: pd.DataFrame | None = None
+    before: pd.DataFrame | None = None
+    fully_seen_before: pd.Series | None = None
     lapses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAPSES)).astype(LAPSES))
     applications: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(PLACED_APPLICATIONS)).astype(PLACED_APPLICATIONS)

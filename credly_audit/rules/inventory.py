@@ -53,6 +53,7 @@ def too_many_tokens(facts: Facts, options: TooManyOptions) -> Flags:
     "one breaks the others.",
     remediation="Give each place a token of its own, then rotate the value that was shared.",
     controls=SHARED,
+    needs="everything",
 )
 def shared_value(facts: Facts, _: Options) -> Flags:
     known = facts.tokens.loc[facts.tokens["fingerprint"].notna(), ["fingerprint", "organization_id"]]

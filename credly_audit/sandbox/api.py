@@ -237,11 +237,12 @@ class Api:
             expires_at=now + LIFETIME,
         )
 
-    def _applications(self, request: Request, organization: Organization, _: Caller, __: Faults) -> Answer:
+    def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Answer:
         every = organization.oauth_applications
         number, pages = page_numbers(len(every), request.query)
         rows = [application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
-        return Answer(200, page(rows, len(every), number, pages, self.origin + request.path))
+        answer = page(rows, len(every), number, pages, self.origin + request.path)
+        return Answer(200, spoilt_page(answer, faults) if faults else answer)
 
 
 UNAUTHORIZED = refusal(401, "Unauthorized", WWW_Authenticate='Basic realm="Application"')

@@ -19,6 +19,20 @@ const organization = (name, row) => column(`organizations.${name}`)[row];
 const token = (name, row) => column(`tokens.${name}`)[row];
 const finding = (name, row) => column(`findings.${name}`)[row];
 
+// The token of a finding: of this audit, of an earlier one where this one did not see it, or none.
+function tokenOf(row, name) {
+  const at = finding("token", row);
+  return (at < 0 ? column("elsewhere")[0][row]?.[name] : token(name, at)) ?? "";
+}
+
+function subjectOf(row) {
+  return tokenOf(row, "id") ? tokenOf(row, "description") || words.noDescription : words.itself;
+}
+
+function isUnseen(row) {
+  return words.statuses[finding("status", row)] === "unseen";
+}
+
 function placed(row) {
   return {
     organization: organization("name", row),
@@ -58,7 +72,11 @@ const findings = {
     severity: (tone) => (row) => words.severities[finding("severity", row)].tone === tone,
     organization: ofOrganization("findings"),
     rule: (id) => (row) => words.rules[finding("rule", row)].id === id,
-    standing: (which) => (row) => Boolean(finding("waived", row)) === (which === "waived"),
+    standing: (which) => (row) => {
+      if (which === "breaks") return finding("violates", row) === 1;
+      const standing = isUnseen(row) ? "unseen" : finding("waived", row) ? "waived" : "open";
+      return standing === which;
+    },
     status: (status) => (row) => words.statuses[finding("status", row)] === status,
     due: (days) => (row) =>
       days === "overdue"
@@ -74,7 +92,6 @@ const findings = {
     rule: (row) => words.rules[finding("rule", row)].id,
   },
   text(row) {
-    const at = finding("token", row);
     const rule = words.rules[finding("rule", row)];
     return [
       finding("message", row),
@@ -83,13 +100,12 @@ const findings = {
       rule.id,
       rule.name,
       finding("id", row),
-      at < 0 ? "" : token("id", at),
-      at < 0 ? "" : token("fingerprint", at),
+      tokenOf(row, "id"),
+      tokenOf(row, "fingerprint"),
       words.owners[finding("owner", row)],
     ].join(" ");
   },
   facts(row) {
-    const at = finding("token", row);
     const severity = words.severities[finding("severity", row)];
     const rule = words.rules[finding("rule", row)];
     const first = finding("first", row);
@@ -99,7 +115,7 @@ const findings = {
       severity: severity.word,
       waived: finding("waived", row) ? "waived" : "",
       subject: subjectOf(row),
-      digits: at < 0 ? "" : (token("fingerprint", at) ?? "").slice(0, 8),
+      digits: tokenOf(row, "fingerprint").slice(0, 8),
       message: finding("message", row),
       todo: rule.todo,
       why: rule.why,
@@ -112,16 +128,11 @@ const findings = {
       rule_id: rule.id,
       rule_place: `#rule-${rule.id}`,
       controls: rule.controls,
-      token_id: at < 0 ? "" : token("id", at),
+      token_id: tokenOf(row, "id"),
       finding_id: finding("id", row),
     };
   },
 };
-
-function subjectOf(row) {
-  const at = finding("token", row);
-  return at < 0 ? words.itself : (token("description", at) ?? words.noDescription);
-}
 
 function permissionWords(row) {
   const flags = ["read", "write", "delete"].map((name) => [name, token(name, row)]);

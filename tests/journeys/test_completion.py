@@ -5,7 +5,12 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
+
+from credly_audit.cli.completion import KNOWN, stand_in
+from credly_audit.cli.main import COMMANDS, cli
+from tests.completion import content
 
 PROGRAM = (sys.executable, "-m", "credly_audit")
 
@@ -19,19 +24,49 @@ def completed(*words: str, before: str = "") -> list[str]:
     return done.stdout.splitlines()
 
 
+HEAVY = "{'pandas', 'pyarrow', 'requests', 'pydantic', 'rich', 'jinja2', 'numpy', 'sqlalchemy'}"
+
+
+def test_what_is_offered_is_what_the_commands_take() -> None:
+    assert KNOWN.read_text() == content(), "a command's options have changed: run `make docs`"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("incomplete", ["", "--", "--o"])
+def test_a_command_is_completed_as_if_it_were_loaded(name: str, incomplete: str) -> None:
+    real = cli.get_command(click.Context(cli), name)
+    assert real is not None
+
+    offered, wanted = (
+        [(each.value, each.type) for each in command.shell_complete(click.Context(command), incomplete)]
+        for command in (stand_in(name), real)
+    )
+
+    assert offered == wanted
+    assert offered or incomplete != "--"
+
+
 def test_commands_options_and_their_choices_are_offered() -> None:
     assert completed("ver") == ["plain,verify"]
     assert completed("run", "--no-no") == ["plain,--no-notify"]
     assert completed("run", "--format", "xl") == ["plain,xlsx"]
 
 
-def test_a_commands_name_is_completed_without_loading_anything_heavy() -> None:
-    heavy = "{'pandas', 'pyarrow', 'requests', 'pydantic', 'rich', 'jinja2', 'numpy'}"
-    report = f"import atexit, sys; atexit.register(lambda: print({heavy} & set(sys.modules)));"
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["ru"], ["plain,run", "plain,rules"]),
+        (["run", "--fo"], ["plain,--format"]),
+        (["run", "--fail-on", "high", "--conf"], ["plain,--config"]),
+        (["rules", "sh"], ["plain,show"]),
+    ],
+)
+def test_nothing_heavy_is_loaded_for_it(words: list[str], wanted: list[str]) -> None:
+    report = f"import atexit, sys; atexit.register(lambda: print({HEAVY} & set(sys.modules)));"
 
-    offered = completed("ru", before=report + "from credly_audit.cli.main import main; main()")
+    offered = completed(*words, before=report + "from credly_audit.cli.main import main; main()")
 
-    assert offered == ["plain,run", "plain,rules", "set()"]
+    assert offered == [*wanted, "set()"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -49,7 +49,9 @@ def world() -> World:
 
 
 def values_of(world: World) -> set[str]:
-    return {token.token for organization in world.organizations for token in organization.tokens}
+    tokens = {token.token for organization in world.organizations for token in organization.tokens}
+    applications = [one for organization in world.organizations for one in organization.oauth_applications]
+    return tokens | {one.secret for one in applications} | {one.uid for one in applications}
 
 
 def unpacked(snapshot: Path, folder: Path) -> None:
@@ -57,6 +59,7 @@ def unpacked(snapshot: Path, folder: Path) -> None:
     read = Snapshot.read(snapshot)
     read.tokens.to_csv(folder / "tokens.csv")
     read.organizations.to_csv(folder / "organizations.csv")
+    read.applications.to_csv(folder / "applications.csv")
 
 
 def test_the_search_itself_finds_each_form() -> None:
@@ -112,7 +115,7 @@ def test_a_value_is_not_in_the_traceback_of_a_defect(world: World, tmp_path: Pat
     """A defect planted where a value is at hand: what is said names its kind and place, not the value."""
     plant = "import credly_audit.credly.wire as wire, sys\n"
     plant += "def broken(body, *_):\n    raise RuntimeError(body.decode())\n"
-    plant += "import credly_audit.collector as collector\ncollector.read_page = broken\n"
+    plant += "import credly_audit.collection.listing as listing\nlisting.read_page = broken\n"
     plant += "from credly_audit.cli.main import outcome\nsys.exit(outcome(sys.argv[1:]))\n"
     with Sandbox(World(world.organizations[3:5]), now=world.as_of) as sandbox:
         organizations = [each for each in sandbox.world.organizations if any(t.write_enabled for t in each.tokens)]

@@ -11,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+from jsonschema.protocols import Validator
 
 from credly_audit.cli import lifecycle
 from credly_audit.cli.main import outcome
@@ -23,7 +25,13 @@ from tests.journeys.test_secrets_stay import everything, searched
 
 SHORT = Patience(read_back=0.15, pause=0.01, tries=3, settling=0.02)
 
-TIMEOUT = 0.3
+PAGE = Path(__file__).parents[2] / "docs" / "lifecycle.schema.json"
+SCHEMA: Validator = jsonschema.Draft202012Validator(
+    json.loads(PAGE.read_text()), format_checker=jsonschema.FormatChecker()
+)
+"""Every JSON report that a test looks at is held against it."""
+
+TIMEOUT = 0.5
 """Seconds that the client waits for an answer."""
 
 
@@ -57,6 +65,7 @@ class Told:
     def report(self) -> dict[str, Any]:
         """The JSON report."""
         report: dict[str, Any] = json.loads(self.out)
+        SCHEMA.validate(report)
         return report
 
     @property
@@ -195,7 +204,7 @@ def make_bench(
 ) -> Iterator[MakeBench]:
     """Benches with as many organizations and tokens as asked; afterwards nothing must have leaked."""
     monkeypatch.setattr(lifecycle, "PATIENCE", SHORT)
-    monkeypatch.setattr(stores, "PATIENCE", 1.0)
+    monkeypatch.setattr(stores, "PATIENCE", 20.0)
     for name in list(os.environ):
         if name.startswith(("CREDLY", "CI")):
             monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""`rotate` where all is well, and every way in which Credly can fail it: the POST goes out once, and nothing is lost."""
+"""`rotate` where all is well, and every way in which Credly can fail it: one POST, and nothing is lost unsaid."""
 
 import stat
 
@@ -200,7 +200,7 @@ def test_where_nobody_answers_after_the_post_it_is_unknown_until_the_same_comman
 
 
 def test_a_new_value_that_is_refused_while_the_old_one_works_is_replaced_by_the_old_one(bench: Bench) -> None:
-    """The server says that it rotated, and did not: the next looks with the new value are refused, the old one works."""
+    """The server says that it rotated, and did not: looks with the new value are refused, the old one works."""
     old = bench.token.token
 
     def undone() -> None:

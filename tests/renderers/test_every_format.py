@@ -14,7 +14,7 @@ from credly_audit.presentation import Presentation
 from credly_audit.renderers.briefing import actions
 from tests.build import ACME, BETA, application, audited, organization, snapshot, token
 from tests.renderers.rendering import FULL, comparison, files, of_all_kinds, rendered, with_a_past
-from tests.renderers.test_xlsx import book_of, listed, texts
+from tests.renderers.test_xlsx import book_of, texts
 
 
 def with_applications() -> Audit:
@@ -111,16 +111,6 @@ def texts_of(name: str, audit: Audit) -> list[str]:
     if name == "xlsx":
         return [text for sheet in book_of(audit) for text in texts(sheet)]
     return [content.decode() for content in files(name, audit).values()]
-
-
-def test_the_workbook_lists_the_oauth_applications_where_they_were_asked_for() -> None:
-    sheet = book_of(with_applications())["OAuth applications"]
-
-    assert [row["Application"] for row in listed(sheet)] == ["App 1", "App 2", "App 3"]
-    assert [row["Its creator is there"] or "" for row in listed(sheet)] == ["", "", "✓"]
-    assert "OAuth applications" not in book_of(of_all_kinds()).sheetnames
-    nothing = book_of(audited(snapshot([token(1)], applications=[])))["OAuth applications"]["A1"].value
-    assert nothing == "No OAuth application was seen in any organization."
 
 
 def test_the_teams_own_title_stands_on_the_workbook() -> None:

@@ -5,13 +5,12 @@ from typing import BinaryIO
 from credly_audit.audit import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.html.page import facts
-from credly_audit.renderers.html.templates import Templates
+from credly_audit.renderers.html.templates import templates
 
 
 def render(audit: Audit, out: BinaryIO) -> None:
     """The whole page."""
-    for piece in Templates(audit.presentation.templates).page(facts(audit)):
-        out.write(piece)
+    out.writelines(templates(audit.presentation.templates).page(facts(audit)))
 
 
 RENDERER = Renderer(".html", render)

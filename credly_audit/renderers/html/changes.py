@@ -63,14 +63,21 @@ def trend_chart(compared: Comparison) -> Chart | str:
     many = trend[[severity.value for severity in Severity]].sum(axis=1).tolist()
     grave = trend[["critical", "high"]].sum(axis=1).tolist()
     fewer = many[-2] - many[-1]
-    moved = f"{number(abs(fewer))} {'fewer' if fewer > 0 else 'more'} than at the audit before" if fewer else (
-        "as many as at the audit before"
+    moved = (
+        f"{number(abs(fewer))} {'fewer' if fewer > 0 else 'more'} than at the audit before"
+        if fewer
+        else ("as many as at the audit before")
     )
+    last = trend["as_of"].iloc[-1]
     data = [
-        Datum(spoken_day(when), value, "strong" if last else "plain", f"{number(of_them)} critical or high", f"{when:%d %b}")
-        for when, value, of_them, last in zip(
-            trend["as_of"], many, grave, [False] * (len(trend) - 1) + [True], strict=True
+        Datum(
+            spoken_day(when),
+            value,
+            "strong" if when == last else "plain",
+            f"{number(of_them)} critical or high",
+            f"{when:%d %b}",
         )
+        for when, value, of_them in zip(trend["as_of"], many, grave, strict=True)
     ]
     return standing(f"{count(many[-1], 'open finding', 'open findings')}, {moved}", "Open findings", data)
 

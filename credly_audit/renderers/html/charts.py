@@ -75,7 +75,9 @@ def standing(title: str, unit: str, data: Iterable[Datum]) -> Chart:
     bars = []
     for number, datum in enumerate(data):
         height = _share(datum.value, most, TALL)
-        bars.append(Bar(datum, round(number * step + step * 0.15, 1), ABOVE + TALL - height, round(step * 0.7, 1), height))
+        bars.append(
+            Bar(datum, round(number * step + step * 0.15, 1), ABOVE + TALL - height, round(step * 0.7, 1), height)
+        )
     return Chart(title, unit, tuple(bars), ABOVE + TALL + BELOW, lying=False)
 
 

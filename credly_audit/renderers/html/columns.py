@@ -26,6 +26,7 @@ def blocks(lists: Lists) -> Iterator[Markup]:
     """Every column of every list, and what they refer to."""
     audit = lists.audit
     yield from block("words", [_words(lists)])
+    yield from block("elsewhere", [elsewhere(audit)])
     yield from _frame("findings", _findings(audit), len(audit.findings))
     yield from _frame("tokens", _tokens(lists), len(audit.tokens))
     yield from _frame("organizations", _organizations(lists), len(audit.organizations))
@@ -95,6 +96,21 @@ def _words(lists: Lists) -> dict[str, Any]:
     return {name: _harmless(value) for name, value in words.items()}
 
 
+def elsewhere(audit: Audit) -> dict[str, dict[str, str | None]]:
+    """By the row of the finding, the tokens that an earlier audit saw and this one did not."""
+    lost = audit.findings.unseen & (audit.findings.frame["token_row"] < 0).to_numpy()
+    rows = np.flatnonzero(lost).tolist()
+    tokens: dict[str, dict[str, str | None]] = {}
+    for row, finding in zip(rows, audit.findings.where(lost).records(), strict=True):
+        if finding["token_id"] is not None:
+            tokens[str(row)] = {
+                "id": finding["token_id"],
+                "description": harmless(described(finding["description"])),
+                "fingerprint": finding["fingerprint"],
+            }
+    return tokens
+
+
 def _harmless(value: Any) -> Any:
     if isinstance(value, str):
         return harmless(value)
@@ -114,6 +130,7 @@ def _findings(audit: Audit) -> Iterator[tuple[str, Any]]:
     yield "due", frame["due_at"]
     yield "first", frame["first_seen_at"]
     yield "waived", frame["waived"].to_numpy(dtype="int8")
+    yield "violates", audit.violates.astype("int8")
     for name in ("owner", "status", "waiver_id", "plan_id"):
         yield name.removesuffix("_id"), frame[name].cat.codes.to_numpy()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from credly_audit.audit import Audit
-from credly_audit.decisions.declared import Decision, Plan
+from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.findings import plain
 from credly_audit.renderers.html.words import STATES, described
 from credly_audit.renderers.text import spoken, spoken_day
@@ -12,7 +12,7 @@ from credly_audit.renderers.text import spoken, spoken_day
 def decisions(audit: Audit) -> list[dict[str, Any]]:
     """Every waiver and plan."""
     made = audit.decisions
-    rows: list[tuple[Decision, str, int]] = [
+    rows: list[tuple[Waiver | Plan, str, int]] = [
         *((each.waiver, each.state, each.findings) for each in made.waivers),
         *((each.plan, each.state, each.findings) for each in made.plans),
     ]
@@ -29,7 +29,7 @@ def decisions(audit: Audit) -> list[dict[str, Any]]:
             "organization": names.get(decision.organization, decision.organization),
             "token": tokens.get(decision.token, decision.token) if decision.token else "all of the organization",
             "reason": decision.reason,
-            "by": decision.owner if isinstance(decision, Plan) else decision.approved_by,  # type: ignore[attr-defined]
+            "by": decision.owner if isinstance(decision, Plan) else decision.approved_by,
             "on": spoken_day(decision.approved_on),
             "until": spoken(decision.ends_at, audit.as_of),
             "findings": findings,

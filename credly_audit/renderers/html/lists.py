@@ -18,7 +18,6 @@ from credly_audit.renderers.briefing import remedy
 from credly_audit.renderers.html.words import (
     COVERAGE,
     ITSELF,
-    NO_DESCRIPTION,
     SEVERITIES,
     described,
     permission_words,
@@ -159,7 +158,7 @@ class Lists:
         bars, start = [], 0.0
         for severity in reversed(Severity):
             width = round(counts[severity.weight] * BAR / (self.most_findings or 1), 1)
-            bars.append({"tone": severity.value, "x": round(start, 1), "width": width})
+            bars.append({"tone": severity.value, "x": f"{start:.4g}", "width": f"{width:.4g}"})
             start += width
         return bars
 
@@ -189,5 +188,3 @@ def seconds(instants: pd.Series) -> list[int | None]:
     """Instants as whole seconds since 1970, for the script; null is None."""
     values = instants.dt.tz_localize(None).to_numpy().astype("datetime64[s]").astype("int64")
     return [None if lacks else value for value, lacks in zip(values.tolist(), instants.isna().tolist(), strict=True)]
-
-

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +12,8 @@ from markupsafe import Markup
 from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.presentation import Presentation
-from credly_audit.renderers.briefing import Action, actions, headline, unseen
+from credly_audit.renderers.briefing import Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.renderers.html.applications import applications
 from credly_audit.renderers.html.catalogue import controls, rules
 from credly_audit.renderers.html.changes import changes
 from credly_audit.renderers.html.columns import blocks
@@ -35,6 +37,12 @@ MOST_PARTS = 200
 MOST_ACTIONS_OF_A_PART = 25
 
 
+BLANK: defaultdict[str, Any] = defaultdict(
+    str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
+)
+"""A row that says nothing: what the script fills."""
+
+
 def facts(audit: Audit) -> dict[str, Any]:
     """What the templates are filled with."""
     standing = Standing(audit)
@@ -46,14 +54,15 @@ def facts(audit: Audit) -> dict[str, Any]:
         "logo": audit.presentation.logo,
         "guidance": guidance(audit.presentation),
         "version": __version__,
-        "as_of": f"{spoken_day(audit.as_of)}, {audit.as_of:%H:%M} UTC",
+        "as_of": _instant(audit.as_of),
         "day": spoken_day(audit.as_of),
-        "collected": f"{spoken_day(audit.snapshot.header.collected_at)}, {audit.snapshot.header.collected_at:%H:%M} UTC",
+        "collected": _instant(audit.snapshot.header.collected_at),
         "outcome": audit.verdict.outcome,
         "symbol": OUTCOMES[audit.verdict.outcome],
         "headline": headline(audit),
         "violations": audit.verdict.violations,
         "tally": counts,
+        "numbers": _numbers(audit, counts),
         "coverage": coverage_strip(counts["by_status"]),
         "unseen": [_unseen(each) for each in hidden[:MOST_UNSEEN]],
         "more_unseen": max(len(hidden) - MOST_UNSEEN, 0),
@@ -64,20 +73,44 @@ def facts(audit: Audit) -> dict[str, Any]:
         "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
         "changes": changes(audit),
         "most_rows": MOST_ROWS,
-        "blank": defaultdict(str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]),
+        "blank": defaultdict(
+            str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
+        ),
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
         "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
-        "organizations": lists.organizations(MOST_ROWS),
+        "organizations": list(lists.organizations(MOST_ROWS)),
         "parts": list(_parts(audit, lists)),
-        "findings": lists.findings(MOST_ROWS),
+        "findings": list(lists.findings(MOST_ROWS)),
         "many_findings": len(audit.findings),
-        "tokens": lists.tokens(MOST_ROWS),
+        "tokens": list(lists.tokens(MOST_ROWS)),
         "decisions": decisions(audit),
+        "applications_asked": audit.snapshot.header.oauth_applications_asked,
+        "applications": applications(audit),
         "rules": rules(audit),
         "controls": controls(audit),
         "about": about(audit),
         "blocks": blocks(lists),
     }
+
+
+def _instant(instant: datetime) -> str:
+    return f"{spoken_day(instant)}, {instant:%H:%M} UTC"
+
+
+def _numbers(audit: Audit, counts: Row) -> list[Row]:
+    """The numbers below the verdict, each with where it comes from."""
+    soon, days = sum(month.soon for month in expiries(audit)), soon_days(audit)
+    numbers = [
+        (counts["organizations"], ("organization", "organizations"), "#organizations"),
+        (counts["tokens"], ("token", "tokens"), "#tokens"),
+        (counts["findings"], ("open finding", "open findings"), "#findings?standing=open"),
+        (audit.verdict.violations, ("breaks policy", "break policy"), "#findings?standing=breaks"),
+        (counts["waived"], ("waived", "waived"), "#findings?standing=waived"),
+        (soon, (f"expires within {days} days", f"expire within {days} days"), f"#tokens?expires={days}"),
+    ]
+    if counts["unseen"]:
+        numbers.append((counts["unseen"], ("known, not seen now", "known, not seen now"), "#findings?standing=unseen"))
+    return [{"many": many, "word": one if many == 1 else more, "place": place} for many, (one, more), place in numbers]
 
 
 def guidance(presentation: Presentation) -> Markup | None:
@@ -116,7 +149,9 @@ def _action(audit: Audit, action: Action) -> Row:
         "subject": action.subject,
         "is_token": action.token_id is not None,
         "organization": action.organization_name,
-        "found": f"#findings?q={action.token_id}" if action.token_id else f"#findings?organization={action.organization_id}",
+        "found": f"#findings?q={action.token_id}"
+        if action.token_id
+        else f"#findings?organization={action.organization_id}",
         "what": action.what,
         "why": action.why,
         "also": ", ".join(action.also),

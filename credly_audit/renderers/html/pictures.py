@@ -56,8 +56,10 @@ def expiry_chart(audit: Audit) -> Chart | str:
     if not busiest.tokens:
         return f"No token that was seen expires in the next {MONTHS} months."
     within = sum(month.soon for month in months)
-    first = f"{count(within, 'token expires', 'tokens expire')} within {soon} days" if within else (
-        f"No token expires within {soon} days"
+    first = (
+        f"{count(within, 'token expires', 'tokens expire')} within {soon} days"
+        if within
+        else (f"No token expires within {soon} days")
     )
     title = f"{first}; the busiest month is {busiest.first:%B %Y} with {number(busiest.tokens)}"
     data = [

@@ -7,10 +7,11 @@ import base64
 import hashlib
 import traceback
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
@@ -20,6 +21,9 @@ from credly_audit.resources import shipped
 
 PAGE, STYLES, SCRIPTS = "report.html", ("report.css",), ("tables.js", "report.js")
 
+FOLDER = shipped("report_templates") / "html"
+OURS = tuple(sorted(path.name for path in FOLDER.iterdir()))
+
 BUFFER = 1 << 16
 
 
@@ -27,10 +31,9 @@ class Templates:
     """The templates of the page; those of `folder`, where there is one, take the place of ours of the same name."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        ours = shipped("report_templates") / "html"
         self._folder = folder
         self._environment = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([FileSystemLoader(each) for each in (folder, ours) if each is not None]),
+            loader=ChoiceLoader([FileSystemLoader(each) for each in (folder, FOLDER) if each is not None]),
             autoescape=True,
             undefined=StrictUndefined,
             finalize=shown,
@@ -44,19 +47,18 @@ class Templates:
         """The page, a piece at a time; UsageError, with file and line, where a template is broken."""
         try:
             style, script = (self._joined(names) for names in (STYLES, SCRIPTS))
-            policy = content_security_policy(style, script)
+            policy = content_security_policy(style, script, pictures=bool(facts["logo"]))
             template = self._environment.get_template(PAGE)
             stream = template.generate(facts, style=Markup(style), script=Markup(script), policy=policy)  # noqa: S704
             yield from _buffered(stream)
-        except TemplateNotFound as error:
-            raise UsageError(f"the report's templates lack {error.name}") from None
         except TemplateSyntaxError as error:
             raise UsageError(f"{error.filename}: line {error.lineno}: {one_line(error.message or '')}") from None
         except Exception as error:
             place = self._place(error)
             if place is None:
                 raise
-            raise UsageError(f"{place}: {one_line(str(error))}") from None
+            said = f"there is no template {error.name}" if isinstance(error, TemplateNotFound) else str(error)
+            raise UsageError(f"{place}: {one_line(said)}") from None
 
     def _joined(self, names: tuple[str, ...]) -> str:
         loader = self._environment.loader
@@ -71,6 +73,12 @@ class Templates:
         return None if frame is None else f"{frame.filename}: line {frame.lineno}"
 
 
+@cache
+def templates(folder: Path | None) -> Templates:
+    """The templates of a folder, or ours, compiled once however many pages are made."""
+    return Templates(folder)
+
+
 def shown(value: Any) -> Any:
     """A value as a template shows it: no control or direction character, `–` for nothing."""
     if isinstance(value, str) and not isinstance(value, Markup):
@@ -78,12 +86,13 @@ def shown(value: Any) -> Any:
     return NOTHING if value is None else value
 
 
-def content_security_policy(style: str, script: str) -> str:
-    """Nothing from anywhere but this style and this script; pictures only from within the page."""
-    return (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def content_security_policy(style: str, script: str, *, pictures: bool) -> str:
+    """Nothing from anywhere but this style and this script, and where there is a logo pictures within the page."""
+    sources = {"default-src": "'none'", "script-src": _hash(script), "style-src": _hash(style)}
+    if pictures:
+        sources["img-src"] = "data:"
+    sources |= {"base-uri": "'none'", "form-action": "'none'"}
+    return "; ".join(f"{name} {source}" for name, source in sources.items())
 
 
 def _hash(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from credly_audit.renderers.text import has_words
+from credly_audit.renderers.text import has_words, one_line
 from credly_audit.severity import Severity
 
 SEVERITIES = {
@@ -37,12 +37,15 @@ STATES = {
 """Of waivers and plans, in the order in which they ask for attention."""
 
 NO_DESCRIPTION = "(no description)"
+MOST_LETTERS = 400
+"""Of a description; the workbook and the JSON report have all of it."""
+
 ITSELF = "(the organization itself)"
 
 
 def described(description: str | None) -> str:
     """What stands in a list for a token."""
-    return description if description and has_words(description) else NO_DESCRIPTION
+    return one_line(description, MOST_LETTERS) if description and has_words(description) else NO_DESCRIPTION
 
 
 def permission_words(read: Any, write: Any, delete: Any) -> str:

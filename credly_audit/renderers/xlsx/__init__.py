@@ -20,7 +20,7 @@ from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
 from credly_audit.renderers.xlsx.tokens import expiries, tokens
 
-LISTS = (actions, findings, tokens, applications, organizations, expiries, decisions, resolved, rules, controls)
+LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 
@@ -30,9 +30,7 @@ def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     book = Book(title, headline(audit), audit.generated_at)
     add_summary(book, report)
-    for listing in LISTS:
-        if listing is applications and not audit.snapshot.header.oauth_applications_asked:
-            continue
+    for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
         add_list(book, listing(report), most_rows)
     add_about(book, report)
     book.save(out)

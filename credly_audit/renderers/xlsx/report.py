@@ -12,7 +12,6 @@ from credly_audit.renderers.text import has_words
 from credly_audit.severity import Severity
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
-APPLICATIONS = "OAuth applications"
 ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
     "Organizations",
     "Expiry calendar",

@@ -38,7 +38,7 @@ def rules(report: Report) -> Listing:
     catalogue = list(report.audit.rules.values())
     frame = report.audit.findings.frame
     live = tally(report.audit)["by_rule"]
-    waived = frame.loc[frame["waived"].to_numpy(dtype=bool), "rule_id"].value_counts()
+    waived = frame.loc[frame["waived"].to_numpy(dtype=bool) & ~report.audit.findings.unseen, "rule_id"].value_counts()
     first = report.live.drop_duplicates("rule_id")
     places = dict(zip(first["rule_id"], first.index.tolist(), strict=True))
 

@@ -1,0 +1,28 @@
+"""`baseline`: a report's findings as a file that later runs are held against, without a database."""
+
+from pathlib import Path
+
+import click
+
+from credly_audit.baseline import baseline_of, write_baseline
+from credly_audit.cli.outputs import file_can_be_written
+from credly_audit.errors import ExitCode
+from credly_audit.renderers.text import count
+
+
+@click.command()
+@click.argument("report", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.json")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
+)
+def baseline(report: Path, output: Path) -> ExitCode:
+    """Write the ids and severities of a JSON report's findings, and nothing else: it is safe to commit.
+
+    `run --new-only --baseline FILE` then fails for what is new or graver alone. Waived findings are left out, so that
+    one that is waived no longer counts as new.
+    """
+    found = baseline_of(report)
+    file_can_be_written(output, "--output")
+    write_baseline(found, output)
+    click.echo(f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}")
+    return ExitCode.OK

@@ -1,0 +1,85 @@
+"""The audits before this one, as the options say: a history, a baseline, both or neither."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from credly_audit.audit import Audit
+from credly_audit.baseline import read_baseline
+from credly_audit.config.settings import Settings
+from credly_audit.errors import UsageError
+from credly_audit.past import Baseline, Past, no_past
+
+if TYPE_CHECKING:
+    from credly_audit.history.store import History
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an audit is held against, and whether it is recorded; opened, and so tried, before anything is asked."""
+
+    baseline: Baseline | None = None
+    history: "History | None" = None
+    record: bool = False
+    """Where there is no history yet, recording begins one."""
+    new_only: bool = False
+    settings: Settings = field(default_factory=Settings)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def asked(
+        cls,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        baseline: Path | None,
+        no_history: bool,
+        record: bool,
+        new_only: bool,
+    ) -> "Earlier":
+        """What the options say; UsageError where the history cannot be used or `new_only` has nothing to go by."""
+        known = None if baseline is None else read_baseline(baseline)
+        if no_history:
+            if new_only and known is None:
+                raise UsageError(
+                    "--new-only: needs a history or --baseline; leave --no-history out, or name a baseline"
+                )
+            return cls(known, new_only=new_only)
+        from credly_audit.history.store import History, must_be_possible  # noqa: PLC0415 - loads SQLAlchemy
+
+        history = History.opened(settings.history.url, settings.folder, environ, create=False)
+        if history is None and record:
+            must_be_possible(settings.history.url, settings.folder, environ)
+        elif history is None and new_only and known is None:
+            raise UsageError("--new-only: there is no history yet; name a --baseline, or let `run` begin a history")
+        elif history is not None and record:
+            history.must_be_writable()
+        return cls(known, history, record, new_only, settings, environ)
+
+    @contextmanager
+    def past(self, as_of: datetime) -> Iterator[Past | None]:
+        """The audits before an instant; None where there is no history and none begins."""
+        if self.history is None:
+            yield no_past() if self.record else None
+            return
+        with self.history.past(as_of) as past:
+            if past.audits.empty and self.new_only and self.baseline is None and not self.record:
+                raise UsageError(
+                    f"--new-only: the history {self.history.name} has no audit before {as_of:%Y-%m-%d %H:%M} UTC to "
+                    "compare with; name a --baseline"
+                )
+            yield past
+
+    def keep(self, audit: Audit) -> None:
+        """Record the audit, where that was asked for."""
+        if not self.record:
+            return
+        from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
+
+        where = (self.settings.history.url, self.settings.folder, self.environ)
+        history = self.history or History.opened(*where, create=True)
+        assert history is not None  # noqa: S101 - it is created
+        history.record(audit, keep_days=self.settings.history.keep_days)

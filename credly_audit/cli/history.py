@@ -1,0 +1,211 @@
+"""`history`: earlier audits, what changed between two of them, the trend, and forgetting."""
+
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pandas as pd
+
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option, together
+from credly_audit.compared import time_to_mend
+from credly_audit.config.load import load
+from credly_audit.config.settings import Settings
+from credly_audit.errors import ExitCode, UsageError
+from credly_audit.past import TREND
+from credly_audit.renderers.json import encode, mends, rows
+from credly_audit.renderers.text import called, count, one_line
+from credly_audit.severity import Severity
+
+if TYPE_CHECKING:
+    from credly_audit.history.store import History
+
+shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+reading_options = together(config_option, shape_option)
+
+
+@click.group()
+def history() -> None:
+    """Earlier audits: what was recorded of them, what changed, whether it is getting better."""
+    start_log(quiet=False, verbose=False, log_format="text")
+
+
+@history.command("list")
+@reading_options
+def list_audits(config: Path | None, shape: str) -> ExitCode:
+    """Every recorded audit, oldest first."""
+    kept = opened(config)[0]
+    audits = kept.audits()
+    if shape == "json":
+        click.echo(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}))
+        return ExitCode.OK
+    click.echo(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
+    heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived")
+    table = [
+        (
+            f"{each['id']}",
+            shown(each["as_of"]),
+            each["outcome"],
+            f"{each['fully_seen']}/{each['organizations']}",
+            f"{each['tokens']}",
+            f"{open_ones(each)}",
+            *(f"{each[name]}" for name in ("new", "resolved", "unseen", "waived")),
+        )
+        for _, each in audits.iterrows()
+    ]
+    click.echo("\n".join(in_columns(heads, table)))
+    return ExitCode.OK
+
+
+@history.command()
+@reading_options
+@click.argument("earlier", required=False, metavar="[A]")
+@click.argument("later", required=False, metavar="[B]")
+def diff(config: Path | None, shape: str, earlier: str | None, later: str | None) -> ExitCode:
+    """What changed from one audit to another: tokens made, gone, rotated, escalated; findings new, mended, reopened.
+
+    An audit is named by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
+    Without B, the last one; without A, the last two.
+    """
+    kept = opened(config)[0]
+    audits = kept.audits()
+    if earlier is None and len(audits) < 2:  # noqa: PLR2004 - two are compared
+        raise UsageError(f"the history has {count(len(audits), 'audit', 'audits')}; a difference needs two")
+    a = audits.iloc[-2] if earlier is None else found(audits, earlier)
+    b = audits.iloc[-1] if later is None else found(audits, later)
+    a, b = sorted((a, b), key=lambda each: each["id"])
+    changed = kept.difference(int(a["id"]), int(b["id"]))
+    parts = {
+        "tokens": ("made", "gone", "rotated", "escalated"),
+        "findings": ("new", "mended", "reopened"),
+    }
+    frames = {part: {name: getattr(changed, name) for name in names} for part, names in parts.items()}
+    if shape == "json":
+        listed = {
+            part: {name: list(rows(frame, list(frame))) for name, frame in theirs.items()}
+            for part, theirs in frames.items()
+        }
+        click.echo(encode({"from": a["as_of"], "to": b["as_of"]} | listed))
+        return ExitCode.OK
+    click.echo(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
+    for part, theirs in frames.items():
+        for name, frame in theirs.items():
+            click.echo(f"\n{part.capitalize()} {name}: {len(frame)}")
+            for line in described(frame):
+                click.echo(f"  {line}")
+    return ExitCode.OK
+
+
+@history.command()
+@reading_options
+def trend(config: Path | None, shape: str) -> ExitCode:
+    """Open findings by severity from audit to audit, and how long it takes to mend them."""
+    kept = opened(config)[0]
+    audits, mended = kept.audits(), kept.mended()
+    if shape == "json":
+        click.echo(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}))
+        return ExitCode.OK
+    severities = [severity.value for severity in reversed(Severity)]
+    names = [*severities, "new", "reopened", "resolved", "unseen", "waived"]
+    table = [
+        (shown(each["as_of"]), f"{open_ones(each)}", *(f"{each[name]}" for name in names))
+        for _, each in audits.iterrows()
+    ]
+    heads = ("As of (UTC)", "Open", *(name.capitalize() for name in names))
+    click.echo("\n".join(in_columns(heads, table)) if table else "The history has no audit.")
+    for severity, mend in time_to_mend(mended).items():
+        if mend is not None:
+            days = f"{mend.median_days:g} days"
+            click.echo(
+                f"Mending {severity.value}: {days} in the median of {count(mend.findings, 'finding', 'findings')}."
+            )
+    return ExitCode.OK
+
+
+@history.command()
+@config_option
+@click.option("--before", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Forget the audits before it.")
+@click.option(
+    "--keep-days", type=click.IntRange(min=1), help="Forget the audits older than this; default [history] keep_days."
+)
+@click.option("--all", "everything", is_flag=True, help="Forget all audits.")
+@shape_option
+def purge(
+    config: Path | None, before: datetime | None, keep_days: int | None, shape: str, *, everything: bool
+) -> ExitCode:
+    """Forget earlier audits, and what they alone saw."""
+    kept, settings = opened(config)
+    if sum((before is not None, keep_days is not None, everything)) > 1:
+        raise UsageError("--before, --keep-days and --all exclude each other; keep one")
+    days = keep_days or settings.history.keep_days
+    if before is None and not everything:
+        if not days:
+            raise UsageError(
+                "nothing says what to forget; give --before, --keep-days or --all, or set [history] keep_days"
+            )
+        before = datetime.now(UTC) - timedelta(days=days)
+    many = kept.purge(before)
+    click.echo(encode({"forgotten": many}) if shape == "json" else f"Forgot {count(many, 'audit', 'audits')}.")
+    return ExitCode.OK
+
+
+def opened(config: Path | None) -> "tuple[History, Settings]":
+    """The history of the configuration; UsageError where there is none."""
+    from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
+
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    settings = load(path, os.environ, for_collecting=False) if path else Settings()
+    kept = History.opened(settings.history.url, settings.folder, os.environ, create=False)
+    if kept is None:
+        raise UsageError("there is no history yet; `run` begins one, and `check --record` adds to it")
+    return kept, settings
+
+
+def found(audits: pd.DataFrame, name: str) -> pd.Series:
+    """The audit that a person names; UsageError where there is none."""
+    if name.isdecimal():
+        chosen = audits[audits["id"] == int(name)]
+    else:
+        wanted = Instant().convert(name, None, None)
+        day = len(name) == len("2026-11-23")
+        instants = audits["as_of"].dt.floor("D" if day else "us" if wanted.microsecond else "s")
+        chosen = audits[instants == wanted]
+    if chosen.empty:
+        raise UsageError(f"{one_line(name, 40)}: no audit of that name; `credly-audit history list` shows them all")
+    return chosen.iloc[-1]
+
+
+def shown(instant: datetime) -> str:
+    """An instant as `found` takes it."""
+    return f"{instant:%Y-%m-%d %H:%M:%S}"
+
+
+def open_ones(audit: pd.Series) -> int:
+    """How many findings an audit had that were neither waived nor unseen."""
+    return sum(int(audit[severity.value]) for severity in Severity)
+
+
+def described(frame: pd.DataFrame) -> Iterator[str]:
+    """A line a token or finding."""
+    for row in rows(frame, list(frame)):
+        name = row["organization_name"]
+        is_token = row["token_id"] is not None
+        subject = called(row["description"], name, row.get("fingerprint")) if is_token else one_line(name, 60)
+        if "rule_id" in row:
+            subject = f"{row['severity']:<8} {row['rule_id']} {subject}"
+        yield f"{subject}: gained {row['gained']}" if "gained" in row else subject
+
+
+def in_columns(heads: Sequence[str], table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of columns: words begin, numbers end together."""
+    widths = [max(map(len, column)) for column in zip(heads, *table, strict=True)]
+    numbers = [all(each.isdecimal() for each in column) for column in zip(*table, strict=True)]
+    for line in (heads, *table):
+        cells = (
+            each.rjust(width) if right else each.ljust(width)
+            for each, width, right in zip(line, widths, numbers, strict=True)
+        )
+        yield "  ".join(cells).rstrip()

@@ -1,0 +1,99 @@
+"""Many rows at once in and out of a database: columns, not rows."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import sqlalchemy as sa
+
+from credly_audit.history.schema import NULL_INSTANT
+
+PIECE = 50_000
+
+
+def number(column: Any) -> Any:
+    """A column, or an expression, as a whole number; null becomes NULL_INSTANT."""
+    plain = (
+        sa.cast(column, sa.Integer) if isinstance(column.type, sa.Boolean) else sa.type_coerce(column, sa.BigInteger)
+    )
+    return sa.func.coalesce(plain, sa.literal_column(str(NULL_INSTANT)))
+
+
+def read(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
+    """The columns of a query: texts as lists (null is None), numbers as int64.
+
+    Each column comes as one JSON list: ten times faster than a row at a time.
+    """
+    rows = query.subquery()
+    together = sa.func.json_agg if connection.dialect.name == "postgresql" else sa.func.json_group_array
+    lists = connection.execute(sa.select(*(sa.cast(together(column), sa.Text) for column in rows.c))).one()
+    return {column.name: _column(column, text) for column, text in zip(rows.c, lists, strict=True)}
+
+
+def _column(column: Any, text: str | None) -> Any:
+    if isinstance(column.type, sa.String):
+        return msgspec.json.decode(text or "[]", type=list[str | None])
+    return np.array(msgspec.json.decode(text or "[]", type=list[int]), dtype="int64")
+
+
+def insert(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any]) -> None:
+    """Add rows; numbers that are NULL_INSTANT and missing texts become null, texts lose their NUL characters."""
+    lists = {name: _plain(values) for name, values in columns.items()}
+    names = ", ".join(f'"{name}"' for name in lists)
+    rows = list(zip(*lists.values(), strict=True))
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        driver = connection.connection.driver_connection
+        assert driver is not None  # noqa: S101 - it is open
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    marks = ", ".join("?" * len(lists))
+    for start in range(0, len(rows), PIECE):
+        connection.exec_driver_sql(
+            f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - names of our own
+            rows[start : start + PIECE],
+        )
+
+
+def update(connection: sa.Connection, table: sa.Table, keys: Sequence[str], columns: Mapping[str, Any]) -> None:
+    """Set the other columns of the rows with these keys."""
+    lists = {name: _plain(values) for name, values in columns.items()}
+    rows = [
+        dict(zip((f"_{name}" for name in lists), values, strict=True)) for values in zip(*lists.values(), strict=True)
+    ]
+    if rows:
+        connection.execute(
+            sa.update(table)
+            .where(*(table.c[name] == sa.bindparam(f"_{name}") for name in keys))
+            .values({name: sa.bindparam(f"_{name}") for name in lists if name not in keys}),
+            rows,
+        )
+
+
+def among(connection: sa.Connection, column: Any, values: Sequence[Any]) -> Any:
+    """The condition that a column's value is one of these, however many."""
+    if connection.dialect.name == "postgresql":
+        return column == sa.func.any(sa.bindparam(None, list(values), type_=sa.ARRAY(column.type)))
+    listed = sa.func.json_each(msgspec.json.encode(list(values)).decode()).table_valued("value")
+    return column.in_(sa.select(listed.c.value))
+
+
+def _plain(values: Any) -> list[Any]:
+    if isinstance(values, np.ndarray):
+        if values.dtype == np.int64:
+            missing = values == NULL_INSTANT
+            if missing.any():
+                values = values.astype(object)
+                values[missing] = None
+        listed: list[Any] = values.tolist()
+        return listed
+    return [stored(value) for value in values]
+
+
+def stored(text: str | None) -> str | None:
+    """A text as a database can hold it: PostgreSQL takes no NUL character."""
+    return text.replace("\0", "\ufffd") if isinstance(text, str) and "\0" in text else text

@@ -1,0 +1,1 @@
+"""How the tables of the history came to be, a module a version, for alembic."""

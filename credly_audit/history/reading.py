@@ -1,0 +1,316 @@
+"""What the history says as of one of its audits."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from credly_audit.history import bulk
+from credly_audit.history.bulk import number
+from credly_audit.history.schema import (
+    NULL_INSTANT,
+    audits,
+    coverage,
+    finding_states,
+    findings,
+    organizations,
+    token_states,
+    tokens,
+)
+from credly_audit.past import (
+    ABOUT,
+    LAST_KNOWN_FINDINGS,
+    LAST_KNOWN_TOKENS,
+    MENDED,
+    SEEN_ORGANIZATIONS,
+    TREND,
+    Past,
+    frame_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An audit as the last one known; `newest`: there is none after it. `audit` 0: before the first."""
+
+    audit: int
+    as_of: int
+    """In microseconds."""
+    newest: bool
+
+    @classmethod
+    def before(cls, connection: sa.Connection, as_of: datetime | None) -> "Moment":
+        """The last audit before an instant; None: the last of all."""
+        query = sa.select(audits.c.id, number(audits.c.as_of)).order_by(audits.c.id.desc()).limit(1)
+        newest = connection.execute(query).one_or_none()
+        if as_of is not None and newest is not None:
+            found = connection.execute(query.where(audits.c.as_of < as_of)).one_or_none()
+        else:
+            found = newest
+        number_of, at = (0, NULL_INSTANT) if found is None else found
+        return cls(number_of, at, found == newest)
+
+    @classmethod
+    def at(cls, connection: sa.Connection, audit: int) -> "Moment":
+        """An audit by its id."""
+        query = sa.select(audits.c.id, number(audits.c.as_of))
+        number_of, at = connection.execute(query.where(audits.c.id == audit)).one()
+        return cls(number_of, at, newest=False)
+
+    def latest(self, states: sa.Table) -> Any:
+        """The condition that a state is the last known of its subject."""
+        if self.newest:
+            return states.c.latest
+        later, subject = states.alias(), next(iter(states.c)).name
+        since = later.c.since
+        return sa.and_(
+            states.c.since <= self.audit,
+            ~sa.exists().where(later.c[subject] == states.c[subject], since > states.c.since, since <= self.audit),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sightings:
+    """When organizations were audited, up to a moment; arrays by the organizations' numbers, in microseconds."""
+
+    ids: np.ndarray
+    """Organization ids (object), None where a number has none."""
+    heard_at: np.ndarray
+    """The last audit to which it answered at all: any but `failed`."""
+    audited_at: np.ndarray
+    fully_seen_at: np.ndarray
+
+    @classmethod
+    def upto(cls, connection: sa.Connection, moment: Moment) -> "Sightings":
+        """What the history knows of each organization."""
+        known = bulk.read(connection, sa.select(organizations.c.id, organizations.c.organization_id))
+        size = int(known["id"].max(initial=0)) + 1
+        ids = np.full(size, None, dtype=object)
+        ids[known["id"]] = known["organization_id"]
+        rows = bulk.read(
+            connection,
+            sa.select(coverage.c.organization, coverage.c.status, number(sa.func.max(audits.c.as_of)).label("as_of"))
+            .join(audits, audits.c.id == coverage.c.audit)
+            .where(coverage.c.audit <= moment.audit)
+            .group_by(coverage.c.organization, coverage.c.status),
+        )
+        statuses = np.array(rows["status"], dtype=object)
+        times = []
+        for wanted in (statuses != "failed", statuses != "", statuses == "complete"):
+            last = np.full(size, NULL_INSTANT, dtype="int64")
+            np.maximum.at(last, rows["organization"][wanted.astype(bool)], rows["as_of"][wanted.astype(bool)])
+            times.append(last)
+        return cls(ids, *times)
+
+
+def known_tokens(
+    connection: sa.Connection, moment: Moment, seen: Sightings, *, described: bool = False
+) -> pd.DataFrame:
+    """Every token as last known.
+
+    token, organization, since (numbers), token_id, fingerprint, fingerprint_key, permissions, expires_at, denied,
+    rotated_at, ended, gone, seen_at (instants in microseconds), and description, where asked for.
+    """
+    states = token_states
+    began = audits.alias()
+    query = (
+        sa.select(
+            states.c.token,
+            tokens.c.organization,
+            states.c.since,
+            tokens.c.token_id,
+            states.c.fingerprint,
+            states.c.fingerprint_key,
+            states.c.permissions,
+            number(states.c.expires_at).label("expires_at"),
+            states.c.denied,
+            number(states.c.rotated_at).label("rotated_at"),
+            *([tokens.c.description] if described else []),
+            *_ends(states, moment, began),
+        )
+        .join(tokens, tokens.c.id == states.c.token)
+        .join(began, began.c.id == states.c.since)
+        .where(moment.latest(states))
+    )
+    return _with_ends(bulk.read(connection, query), seen.heard_at)
+
+
+def known_findings(connection: sa.Connection, moment: Moment, seen: Sightings, *, whole: bool = False) -> pd.DataFrame:
+    """Every finding as last known: finding, finding_id, organization, weight, waived, first_seen_at, ended, gone.
+
+    With `whole` also since, rule_id, token (NULL_INSTANT: none), due_at and opened_at.
+    """
+    states = finding_states
+    began = audits.alias()
+    query = (
+        sa.select(
+            states.c.finding,
+            findings.c.finding_id,
+            findings.c.organization,
+            states.c.weight,
+            number(states.c.waived).label("waived"),
+            number(states.c.first_seen_at).label("first_seen_at"),
+            *(
+                [
+                    states.c.since,
+                    findings.c.rule_id,
+                    number(findings.c.token).label("token"),
+                    number(states.c.due_at).label("due_at"),
+                    number(states.c.opened_at).label("opened_at"),
+                ]
+                if whole
+                else []
+            ),
+            *_ends(states, moment, began),
+        )
+        .join(findings, findings.c.id == states.c.finding)
+        .join(began, began.c.id == states.c.since)
+        .where(moment.latest(states))
+    )
+    frame = _with_ends(bulk.read(connection, query), seen.heard_at)
+    return frame.assign(waived=frame["waived"].astype(bool))
+
+
+def _ends(states: sa.Table, moment: Moment, began: sa.FromClause) -> list[Any]:
+    return [
+        sa.case((states.c.until <= moment.audit, 1), else_=0).label("ended"),
+        sa.case((states.c.gone_at <= moment.as_of, 1), else_=0).label("gone"),
+        number(states.c.seen_at).label("seen_at"),
+        number(began.c.as_of).label("began_at"),
+    ]
+
+
+def _with_ends(columns: dict[str, Any], heard_at: np.ndarray) -> pd.DataFrame:
+    """An open state was last seen when its organization last answered, a closed one when it says."""
+    began, ended = columns["began_at"], columns["ended"].astype(bool)
+    lasting = np.maximum(began, heard_at[columns["organization"]] if len(began) else began)
+    return pd.DataFrame(
+        columns
+        | {
+            "ended": ended,
+            "gone": columns["gone"].astype(bool),
+            "seen_at": np.where(ended, columns["seen_at"], lasting),
+        }
+    )
+
+
+def past(connection: sa.Connection, moment: Moment) -> Past:
+    """All that judging may know; usable for as long as the connection."""
+    seen = Sightings.upto(connection, moment)
+    token_frame = known_tokens(connection, moment, seen)
+    finding_frame = known_findings(connection, moment, seen)
+    listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
+    return Past(
+        tokens=frame_of(
+            {name: token_frame[name].to_numpy() for name in LAST_KNOWN_TOKENS if name in token_frame}
+            | {"organization_id": pd.array(seen.ids, dtype="string").take(token_frame["organization"])},
+            LAST_KNOWN_TOKENS,
+        ),
+        findings=frame_of(
+            {
+                "finding_id": finding_frame["finding_id"],
+                "weight": finding_frame["weight"],
+                "waived": finding_frame["waived"],
+                "resolved": finding_frame["gone"],
+                "first_seen_at": finding_frame["first_seen_at"].to_numpy(),
+            },
+            LAST_KNOWN_FINDINGS,
+        ),
+        organizations=frame_of(
+            {
+                "organization_id": seen.ids[listed],
+                "audited_at": seen.audited_at[listed],
+                "fully_seen_at": seen.fully_seen_at[listed],
+            },
+            SEEN_ORGANIZATIONS,
+        ),
+        mended=mended(connection, moment),
+        audits=_trend(connection, moment),
+        about=lambda ids: about(connection, moment, seen, ids),
+    )
+
+
+def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
+    """ABOUT for some of the findings' ids."""
+    states, of_token = finding_states, token_states
+    began = audits.alias()
+    last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
+    query = (
+        sa.select(
+            findings.c.finding_id,
+            findings.c.rule_id,
+            findings.c.organization,
+            tokens.c.token_id,
+            tokens.c.description,
+            last.c.fingerprint,
+            states.c.weight,
+            *(number(states.c[name]).label(name) for name in ("due_at", "first_seen_at", "opened_at")),
+            *_ends(states, moment, began),
+        )
+        .join(findings, findings.c.id == states.c.finding)
+        .join(began, began.c.id == states.c.since)
+        .outerjoin(tokens, tokens.c.id == findings.c.token)
+        .outerjoin(last, last.c.token == findings.c.token)
+        .where(moment.latest(states), bulk.among(connection, findings.c.finding_id, ids.tolist()))
+    )
+    frame = mind_unjudged(connection, moment, _with_ends(bulk.read(connection, query), seen.heard_at))
+    columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
+    return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
+
+
+def mind_unjudged(connection: sa.Connection, moment: Moment, frame: pd.DataFrame) -> pd.DataFrame:
+    """With `seen_at` of open findings whose rule the last audits did not judge: when it was last judged.
+
+    `frame` has organization, rule_id, ended, began_at and seen_at.
+    """
+    answered = coverage.select().where(coverage.c.audit <= moment.audit, coverage.c.status != "failed").subquery()
+    last = sa.select(sa.func.max(answered.c.audit)).group_by(answered.c.organization)
+    rows = connection.execute(
+        sa.select(answered.c.organization, answered.c.not_judged).where(
+            sa.tuple_(answered.c.audit, answered.c.organization).in_(last.add_columns(answered.c.organization)),
+            answered.c.not_judged != "",
+        )
+    )
+    silent = {place: not_judged.split(",") for place, not_judged in rows}
+    silent_now = [
+        rule_id in silent.get(place, ())
+        for place, rule_id in zip(frame["organization"].tolist(), frame["rule_id"].tolist(), strict=True)
+    ]
+    late = np.flatnonzero(np.array(silent_now, dtype=bool) & ~frame["ended"].to_numpy())
+    if not len(late):
+        return frame
+    seen_at = frame["seen_at"].to_numpy().copy()
+    for position in late:
+        place, rule_id, began = (frame[name].iloc[position] for name in ("organization", "rule_id", "began_at"))
+        rows = connection.execute(
+            sa.select(answered.c.not_judged, number(audits.c.as_of))
+            .join(audits, audits.c.id == answered.c.audit)
+            .where(answered.c.organization == int(place))
+        )
+        seen_at[position] = max([began, *(at for ids, at in rows if rule_id not in ids.split(","))])
+    return frame.assign(seen_at=seen_at)
+
+
+def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    """How many findings of a severity that appeared at one audit were gone at another (MENDED)."""
+    states = finding_states
+    query = (
+        sa.select(
+            states.c.weight,
+            number(states.c.opened_at).label("opened_at"),
+            number(states.c.gone_at).label("resolved_at"),
+            sa.func.count().label("findings"),
+        )
+        .where(states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
+        .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
+    )
+    return frame_of(bulk.read(connection, query), MENDED)
+
+
+def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    query = sa.select(*(audits.c[name] for name in TREND)).where(audits.c.id <= moment.audit).order_by(audits.c.id)
+    rows = pd.DataFrame(connection.execute(query).all(), columns=list(TREND))
+    return frame_of({name: rows[name] for name in TREND}, TREND)
