@@ -113,6 +113,18 @@ def test_a_report_on_standard_output_is_alone_there(credly_audit: Command, sandb
     assert not (tmp_path / "reports").exists()
 
 
+def test_githubs_annotations_go_to_standard_output_and_the_summary_beside_it(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, "--format", "github")
+
+    assert done.out.startswith("::notice title=credly-audit::Pass: 6 tokens of 2 organizations")
+    assert "Pass: 6 tokens" in done.err
+    assert not (tmp_path / "reports").exists()
+
+
 def test_what_was_collected_is_judged_again_offline(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     configure(tmp_path, sandbox)
     assert credly_audit("collect", "-o", "today.snapshot").code == 0
