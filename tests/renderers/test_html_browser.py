@@ -128,6 +128,7 @@ def test_a_link_with_a_fragment_shows_the_same_rows_to_another(opened: Open) -> 
 def test_the_script_says_of_each_row_what_the_plain_html_says(opened: Open) -> None:
     audit = of_all_kinds()
     with_script, without = (opened(audit, java_script_enabled=enabled).page for enabled in (True, False))
+    with_script.evaluate("for (const list of lists.values()) list.show()")
 
     for name in ("findings", "tokens", "organizations"):
         rows = [each.locator(f"#{name} tbody").inner_html() for each in (with_script, without)]
