@@ -150,14 +150,6 @@ function rotatedAt(row) {
   return known === "inferred" ? token("expires", row) - words.lifetime : token("rotated", row);
 }
 
-// An owner is told only where it is another than the organization asked.
-function ownerOf(row) {
-  const at = token("owner", row);
-  if (at >= 0) return words.tokenOwners[at];
-  const place = token("organization", row);
-  return { name: organization("name", place), id: organization("id", place), type: "Organization" };
-}
-
 const tokens = {
   many: words.many.tokens,
   fillFilters(form) {
@@ -199,7 +191,7 @@ const tokens = {
     const expires = token("expires", row);
     const gravest = words.severities[token("gravest", row)];
     const secrets = token("secrets", row);
-    const owner = ownerOf(row);
+    const owner = words.tokenOwners[token("owner", row)];
     return {
       ...placed(token("organization", row)),
       subject: token("description", row) ?? words.noDescription,
@@ -216,9 +208,9 @@ const tokens = {
       contact: organization("contact", token("organization", row)) ?? "–",
       faults: token("faults", row) ?? "",
       secrets: secrets ? number(secrets) : "",
-      owner: owner.name ?? "",
-      owner_type: owner.type ?? "",
-      owner_id: owner.id ?? "",
+      owner: owner ? (owner.name ?? "–") : words.itself,
+      owner_type: owner?.type ?? "",
+      owner_id: owner?.id ?? "",
       asks: token("asks", row) ? "yes" : "",
       fingerprint: token("fingerprint", row) ?? "–",
       token_id: token("id", row),

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from credly_audit.audit import LIFETIME, Audit
 from credly_audit.findings import plain
 from credly_audit.renderers.briefing import remedy
-from credly_audit.renderers.html.lists import BAR, Lists, seconds
+from credly_audit.renderers.html.lists import BAR, OWNER, Lists, own, seconds
 from credly_audit.renderers.html.words import COVERAGE, ITSELF, NO_DESCRIPTION, SEVERITIES, described
 from credly_audit.renderers.text import harmless
 from credly_audit.severity import Severity
@@ -172,13 +172,13 @@ def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
 
 def _owners(lists: Lists) -> tuple[np.ndarray, list[dict[str, str | None]]]:
     """Of each token the position of its owner among the owners, -1 where that is the organization asked; the owners."""
-    tokens, names = lists.audit.tokens, ["owner_id", "owner_name", "owner_type"]
+    tokens = lists.audit.tokens
     organizations = lists.audit.organizations.take(tokens["organization_id"].cat.codes)
     asked = zip(plain(organizations["organization_id"]), plain(organizations["name"]), strict=True)
     places: dict[tuple[Any, ...], int] = {}
     codes = [
-        -1 if owner == (*own, "Organization") else places.setdefault(owner, len(places))
-        for owner, own in zip(zip(*(plain(tokens[name]) for name in names), strict=True), asked, strict=True)
+        -1 if owner == own(*organization) else places.setdefault(owner, len(places))
+        for owner, organization in zip(zip(*(plain(tokens[name]) for name in OWNER), strict=True), asked, strict=True)
     ]
     return np.array(codes, dtype="int64"), [dict(zip(("id", "name", "type"), owner, strict=True)) for owner in places]
 
