@@ -318,9 +318,15 @@ document.addEventListener("click", async (event) => {
   const text = button.dataset.link
     ? location.href.split("#")[0] + lists.get(button.dataset.link).fragment
     : button.dataset.copied || button.textContent;
-  await navigator.clipboard.writeText(text);
-  document.getElementById("said").textContent = "Copied.";
-  button.classList.add("copied");
+  const said = document.getElementById("said");
+  try {
+    await navigator.clipboard.writeText(text);
+    said.textContent = "Copied.";
+    button.classList.add("copied");
+  } catch {
+    said.textContent = `The browser does not let this page copy: ${text}`;
+    said.classList.remove("unseen");
+  }
   setTimeout(() => button.classList.remove("copied"), 1500);
 });
 

@@ -122,8 +122,8 @@ class List {
       const { filters, sort } = this.state;
       let rows = Array.from({ length: this.source.many }, (_, row) => row);
       for (const [name, value] of Object.entries(filters)) {
-        const fits = name === "q" ? this.search(value) : this.source.filters[name]?.(value);
-        if (fits) rows = rows.filter(fits);
+        if (name === "q") rows = rows.filter(this.search(value));
+        else if (Object.hasOwn(this.source.filters, name)) rows = rows.filter(this.source.filters[name](value));
       }
       if (sort) rows = this.sorted(rows, sort);
       this.shown = rows;
@@ -139,8 +139,8 @@ class List {
 
   sorted(rows, sort) {
     const name = sort.replace("-", "");
+    if (!Object.hasOwn(this.source.sorts, name)) return rows;
     const key = this.source.sorts[name];
-    if (!key) return rows;
     const keys = new Map(rows.map((row) => [row, key(row)]));
     const sign = sort.startsWith("-") ? -1 : 1;
     return rows.sort((one, other) => {

@@ -18,6 +18,7 @@ from credly_audit.compared import RESOLVED, Comparison
 from credly_audit.findings import COLUMNS
 from credly_audit.past import MENDED, TREND, frame_of
 from credly_audit.presentation import Presentation
+from credly_audit.snapshot import APPLICATIONS, conform
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register, snapshot, token, waiver
 from tests.renderers.rendering import (
     DAY,
@@ -290,6 +291,34 @@ def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:
     titles = [words(each) for each in said.xpath("//figcaption")]
     assert "5 open findings, 3 fewer than at the audit before" in titles
     assert "Half of what was mended was mended within 31 days" in titles
+
+
+def test_oauth_applications_are_listed_where_they_were_asked_for() -> None:
+    frame = {
+        "organization_id": [ACME],
+        "application_id": ["97"],
+        "name": ["Gradebook <bridge>"],
+        "created_at": [AS_OF - 400 * DAY],
+        "creator_available": [False],
+    }
+    collected = snapshot([token(1)])
+    header = replace(collected.header, oauth_applications_asked=True)
+    asked = replace(collected, header=header)
+    said = part(page(audited(replace(asked, applications=conform(frame, APPLICATIONS)))), "applications")
+
+    assert "Gradebook <bridge> Acme (no description) 19 October 2025 (400 days ago) – no 97" in said
+    assert "No organization has an OAuth application." in part(page(audited(asked)), "applications")
+    assert not page(audited(collected)).xpath("//*[@id='applications']")
+
+
+def test_findings_of_earlier_audits_that_were_not_seen_are_counted_apart() -> None:
+    audit = of_all_kinds()
+    frame = audit.findings.frame.copy()
+    frame["status"] = frame["status"].where(frame["rule_id"] != "DOC002", "unseen")
+    said = page(replace(audit, findings=replace(audit.findings, frame=frame)))
+
+    assert "1 known, not seen now" in part(said, "summary")
+    assert [words(each) for each in said.xpath("//option[@value='unseen']")] == ["unseen"]
 
 
 def test_without_an_earlier_audit_there_is_no_word_of_changes() -> None:
