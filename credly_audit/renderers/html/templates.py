@@ -80,10 +80,12 @@ class Templates:
         return None if frame is None else f"{frame.filename}: line {frame.lineno}"
 
 
-@cache
 def templates(folder: Path | None) -> Templates:
     """The templates of a folder, or ours, compiled once however many pages are made."""
-    return Templates(folder)
+    return _compiled(None if folder is None else folder.resolve())
+
+
+_compiled = cache(Templates)
 
 
 def shown(value: Any) -> Any:
