@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from credly_audit import changes
 from credly_audit.audit import Audit, said_nothing
+from credly_audit.findings import plain
 from credly_audit.history import bulk
 from credly_audit.history.bulk import stored
 from credly_audit.history.reading import Moment, Sightings, known_findings, known_tokens, mind_unjudged
@@ -229,7 +230,7 @@ class _Change:
         numbers = of["token"]
         fresh = np.flatnonzero(places < 0)
         numbers[fresh] = self._next(tokens) + np.arange(len(fresh))
-        described = [stored(each) for each in now["description"].astype(object).where(now["description"].notna(), None)]
+        described = [stored(each) for each in plain(now["description"])]
         bulk.insert(
             self.connection,
             tokens,
@@ -240,7 +241,7 @@ class _Change:
                 "description": [described[each] for each in fresh],
             },
         )
-        before = known["description"].tolist()
+        before = plain(known["description"])
         reworded = [row for row, place in enumerate(places) if place >= 0 and before[place] != described[row]]
         bulk.update(
             self.connection,

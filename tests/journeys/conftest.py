@@ -36,6 +36,12 @@ def _log_as_it_was() -> Iterator[None]:
     log.handlers, log.level, log.propagate = before
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test touches the history, or the locks, of whoever runs it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """Run a command in this process, in an empty working directory."""
@@ -43,7 +49,6 @@ def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     for name in list(os.environ):
         if name.startswith("CREDLY"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()
