@@ -23,10 +23,12 @@ bench: .venv/dev  ## measure what the limits promise
 	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done
 
 docs: .venv/dev  ## write the generated pages anew
+	$(BIN)/python -m tests.completion
 	$(BIN)/python -m tests.generated
 
 lock:  ## choose the newest dependencies that are a week old
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml -o requirements.lock
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --all-extras -o requirements-all.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --group dev -o requirements-dev.lock
 
 clean:  ## remove what the other targets made

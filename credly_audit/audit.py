@@ -16,6 +16,7 @@ from credly_audit.findings import Findings
 from credly_audit.flagging import Flagging
 from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
@@ -101,6 +102,7 @@ class Audit:
     decisions: Decisions = NO_DECISIONS
     compared: Comparison | None = None
     """None: there is no earlier audit to compare with, or no history."""
+    presentation: Presentation = PLAIN
 
     @property
     def unaudited(self) -> list[str]:
@@ -155,15 +157,17 @@ def judge(
         pd.Timestamp(snapshot.header.collected_at),
         policy.settings.audit_every_days,
         register=None if policy.register is None else policy.register.placed(tokens, organizations),
+        applications=placed(snapshot.applications, organizations),
         before=before,
         fully_seen_before=None if past is None else changes.fully_seen_before(past, organizations),
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules)
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
-    decisions, frame = with_decisions(flagging, facts, policy, rules)
+    silent = said_nothing(snapshot, rules, flagging.broken)
+    decisions, frame = with_decisions(flagging, facts, policy, rules, silent)
     standing = changes.Standing.of(frame["finding_id"], past, baseline)
     frame = standing.told(frame.assign(owner=owners(frame, facts)), facts.as_of)
-    sight = changes.Sight.of(policy, tokens, organizations, rules, flagging.broken)
+    sight = changes.Sight.of(policy, tokens, organizations, rules, silent)
     resolved, elsewhere = standing.absent(sight, rules)
     frame = changes.with_unseen(frame, elsewhere, tokens, organizations, policy=policy, as_of=facts.as_of)
     frame = in_order(frame, policy, as_of)
@@ -198,8 +202,20 @@ def judge(
     )
 
 
+def placed(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+    """The OAuth applications, each with the position of its organization as `organization_row`."""
+    rows = pd.Index(organizations["organization_id"]).get_indexer(applications["organization_id"])
+    return applications.assign(organization_row=rows.astype("int64"))
+
+
+def said_nothing(snapshot: Snapshot, rules: Mapping[str, Rule], broken: Collection[str]) -> frozenset[str]:
+    """The rules from whose silence nothing follows: those that raised, and those on what was not asked for."""
+    unasked = () if snapshot.header.oauth_applications_asked else (each for each in rules if each.startswith("OAU"))
+    return frozenset({*broken, *unasked})
+
+
 def with_decisions(
-    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule]
+    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> tuple[Decisions, pd.DataFrame]:
     """The decisions as they stand, and all findings with them: those on waivers past their date, too."""
     outcome = applied(
@@ -210,7 +226,7 @@ def with_decisions(
         policy.plans,
         as_of=facts.as_of,
         next_audit=policy.next_audit,
-        broken=flagging.broken,
+        broken=silent,
     )
     lapsing = Flagging(flagging.variants, flagging.skip_broken_rules)
     lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), replace(facts, lapses=outcome.lapses))

@@ -151,11 +151,11 @@ class Sight:
         tokens: pd.DataFrame,
         organizations: pd.DataFrame,
         rules: Mapping[str, Rule],
-        broken: Collection[str],
+        silent: Collection[str],
     ) -> "Sight":
-        """What the audit of these frames by this policy saw."""
+        """What the audit of these frames by this policy saw; `silent` are rules that could not say anything."""
         seen = organizations[["organization_id", "status"]].assign(
-            not_judged=_not_judged(policy, organizations, rules, broken)
+            not_judged=_not_judged(policy, organizations, rules, silent)
         )
         asked = policy.configured <= set(organizations["organization_id"].str.lower())
         whole = asked and bool(organizations["status"].eq("complete").all())
@@ -191,18 +191,18 @@ class Sight:
 
 
 def _not_judged(
-    policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], broken: Collection[str]
+    policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> pd.Series:
-    silent = np.full(len(organizations), "", dtype=object)
+    not_judged = np.full(len(organizations), "", dtype=object)
     for variant in policy.variants(organizations):
-        silent[variant.members] = ",".join(
+        not_judged[variant.members] = ",".join(
             rule.id
             for rule in rules.values()
-            if rule.id in broken
+            if rule.id in silent
             or not variant.policy.enabled(rule)
             or (rule.id in NO_REGISTER and policy.register is None)
         )
-    return pd.Series(silent, index=organizations.index, dtype="string")
+    return pd.Series(not_judged, index=organizations.index, dtype="string")
 
 
 def with_unseen(

@@ -1,6 +1,5 @@
 """Organizations times pages into one Snapshot: every organization is asked, and one that fails harms no other."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,11 +7,12 @@ from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
 from credly_audit import __version__
 from credly_audit.collection.coverage import coverage
-from credly_audit.collection.frames import organizations_frame, tokens_frame
-from credly_audit.collection.listing import Listing
+from credly_audit.collection.frames import applications_frame, organizations_frame, tokens_frame
+from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.reading import Wanted
 from credly_audit.collection.schedule import Schedule
 from credly_audit.config.settings import Api, Organization
@@ -21,15 +21,13 @@ from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
 from credly_audit.credly.trouble import NoAnswer
-from credly_audit.credly.wire import Page, Unreadable, read_page
+from credly_audit.credly.wire import Page, Unreadable
 from credly_audit.errors import Interrupted
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import Observer
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Unavailable
 from credly_audit.snapshot import Header, Snapshot
-
-log = logging.getLogger(__name__)
 
 INTERRUPTED = "interrupted: nothing was written"
 
@@ -48,7 +46,7 @@ class Ask:
 def collect(
     asks: Sequence[Ask], api: Api, fingerprints: Fingerprints, *, observer: Observer, stop: Event | None = None
 ) -> Snapshot:
-    """Read the listing of every organization and say how much of it was seen.
+    """Read the listing of every organization, and that of its OAuth applications where `api` says so.
 
     UsageError, before anything is asked, for an address or proxy that credentials must not be sent to; Interrupted,
     within two seconds, where `stop` is set or Ctrl-C comes. What one organization does wrong is in its own row.
@@ -64,9 +62,11 @@ def collect(
             base_url=collection.line.host.base_url,
             fingerprint_key=fingerprints.key_fingerprint,
             organizations_asked=tuple(ask.organization.id for ask in asks),
+            oauth_applications_asked=api.include_oauth_applications,
         ),
         tokens_frame(listings, collection.redactor),
         organizations_frame(listings, collection.redactor),
+        applications_frame(listings, collection.redactor),
     )
 
 
@@ -80,23 +80,26 @@ class _Collection:
     stop: Event | None
     over: Event = field(init=False, default_factory=Event)
     """Set when nothing more is to be asked, so that nobody waits for a turn in vain."""
-    listings: list[Listing] = field(init=False)
+    listings: list[Tokens] = field(init=False)
     line: Line = field(init=False)
     redactor: Redactor = field(init=False)
-    news: "SimpleQueue[Listing | BaseException]" = field(init=False, default_factory=SimpleQueue)
+    news: "SimpleQueue[Listing[Any] | BaseException]" = field(init=False, default_factory=SimpleQueue)
     schedule: Schedule = field(init=False)
 
     def __post_init__(self) -> None:
         self.line = Line(self.api, self.over)
-        self.listings = [_listing(place, ask) for place, ask in enumerate(self.asks)]
+        self.listings = [
+            _listing(place, ask, len(self.asks) if self.api.include_oauth_applications else None)
+            for place, ask in enumerate(self.asks)
+        ]
         credentials = (listing.credential for listing in self.listings)
         traces = (trace for credential in credentials if credential for trace in credential.traces)
         self.redactor = Redactor(self.fingerprints.of, traces)
-        self.schedule = Schedule(self.listings, self.api.workers, self.news.put)
+        lists = sorted((each for listing in self.listings for each in listing.lists), key=lambda each: each.place)
+        self.schedule = Schedule(lists, self.api.workers, self.news.put)
 
     def run(self, observer: Observer) -> None:
         """Until every listing is finished, or somebody stops it."""
-        log.info("Asking %s for %s organizations", self.line.host.origin, f"{len(self.asks):,}")
         workers = [Thread(target=self._work, name=f"collector-{n}", daemon=True) for n in range(self.api.workers)]
         with observer.watching(len(self.asks)):
             try:
@@ -115,7 +118,7 @@ class _Collection:
             worker.join(max(0.0, last_call - monotonic()))
 
     def _wait(self, observer: Observer) -> None:
-        waiting = len(self.listings)
+        waiting = {each.place: listing for listing in self.listings for each in listing.lists}
         while waiting:
             if self.stop and self.stop.is_set():
                 raise Interrupted(INTERRUPTED)
@@ -125,8 +128,9 @@ class _Collection:
                 continue
             if isinstance(each, BaseException):
                 raise each
-            waiting -= 1
-            observer.finished(each.name, *coverage(each), tokens=len(each.rows))
+            listing = waiting.pop(each.place)
+            if all(other.place not in waiting for other in listing.lists):
+                observer.finished(listing.name, *coverage(listing), tokens=len(listing.rows))
 
     def _work(self) -> None:
         """A worker's life: draw a page, ask for it, tell what came."""
@@ -141,7 +145,7 @@ class _Collection:
         except BaseException as error:  # noqa: BLE001 - a defect must end the run, not leave it waiting for ever
             self.news.put(error)
 
-    def _ask(self, client: Client, listing: Listing, wanted: Wanted) -> None:
+    def _ask(self, client: Client, listing: Listing[Any], wanted: Wanted) -> None:
         effort = Effort()
         try:
             page = self._page(client, listing, wanted, effort)
@@ -150,22 +154,27 @@ class _Collection:
         else:
             self.schedule.took(listing, wanted, page, effort)
 
-    def _page(self, client: Client, listing: Listing, wanted: Wanted, effort: Effort) -> Page:
+    def _page(self, client: Client, listing: Listing[Any], wanted: Wanted, effort: Effort) -> Page[Any]:
         assert listing.credential is not None  # noqa: S101 - without one it was finished at once
         organization = listing.organization
-        path = f"/organizations/{organization.id}/authorization_tokens?page={wanted.number}"
+        path = f"/organizations/{organization.id}/{listing.path}?page={wanted.number}"
         answer = client.get(path, listing.credential, effort)
         if answer.status != HTTPStatus.OK:
-            raise NoAnswer(refusal(answer, organization.name or organization.id, self.redactor.words))
+            name = organization.name or organization.id
+            raise NoAnswer(refusal(answer, name, self.redactor.words, f"{listing.what}s"))
         try:
-            return read_page(answer.body, self.fingerprints.of, self.redactor.know)
+            return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
         except Unreadable as error:
-            raise Unreadable(f"the answer is no list of tokens: {error}") from None
+            raise Unreadable(f"the answer is no list of {listing.what}s: {error}") from None
 
 
-def _listing(place: int, ask: Ask) -> Listing:
-    if not isinstance(ask.credential, Unavailable):
-        return Listing(place, ask.organization, ask.credential)
-    listing = Listing(place, ask.organization, None)
-    listing.reading.end(ask.credential.reason)
+def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
+    """An organization's tokens; its applications, where they are asked for, stand `beyond` places further on."""
+    credential = None if isinstance(ask.credential, Unavailable) else ask.credential
+    listing = Tokens(place, ask.organization, credential)
+    if beyond is not None:
+        listing.applications = Applications(beyond + place, ask.organization, credential)
+    if isinstance(ask.credential, Unavailable):
+        for each in listing.lists:
+            each.reading.end(ask.credential.reason)
     return listing

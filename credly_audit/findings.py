@@ -124,20 +124,20 @@ class Findings:
         """How many there are, waived ones included."""
         return len(self.frame)
 
+    @property
+    def unseen(self) -> np.ndarray:
+        """Which are known from an earlier audit alone, their organization not having been seen (bool)."""
+        return self.frame["status"].eq("unseen").fillna(value=False).to_numpy(dtype=bool)
+
+    @property
+    def open(self) -> np.ndarray:
+        """Which count: those neither waived nor unseen (bool)."""
+        return ~self.frame["waived"].to_numpy(dtype=bool) & ~self.unseen
+
     def where(self, mask: Any) -> "Findings":
         """The findings of a boolean mask over `frame`, in the same order."""
         frame = self.frame[mask].reset_index(drop=True)
         return replace(self, frame=frame)
-
-    @property
-    def unseen(self) -> np.ndarray:
-        """Which were there at an earlier audit, in what was not fully seen this time (bool)."""
-        return self.frame["unseen_row"].to_numpy() >= 0
-
-    @property
-    def open(self) -> np.ndarray:
-        """Which are there and not waived (bool): those that ask for something to be done."""
-        return ~self.frame["waived"].to_numpy(dtype=bool) & ~self.unseen
 
     def pieces(self) -> Iterator[pd.DataFrame]:
         """All findings with every column of COLUMNS but `evidence`, a bounded frame at a time."""

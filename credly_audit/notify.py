@@ -5,9 +5,10 @@ A notice that fails is said and changes no exit code. Addresses hold passwords: 
 
 import importlib
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,34 @@ from urllib.parse import quote
 
 import requests
 
+from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.files import written_whole
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
-from credly_audit.renderers.briefing import actions, headline, unseen
-from credly_audit.renderers.text import one_line, spoken
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
+from credly_audit.renderers.text import message, one_line, spoken, spoken_day
 from credly_audit.secrets import Secret, SecretError, read
+from credly_audit.severity import Severity
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds for a heartbeat."""
+
+MOST_UNSEEN = 20
+
+MOST_IN_VAIN = 3
+"""Mails to contacts that fail one after the other before no more are tried."""
+
+SERVER = re.compile(r"mailtos?://", re.IGNORECASE)
+
+ADDRESS = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+")
+"""What a contact has to be for a mail to reach it, and nobody else; several are separated by commas."""
+
+SOMEBODY = "somebody@example.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,80 +65,93 @@ class Notices:
             try:
                 return None if reference is None else read(reference, folder, environ)
             except SecretError as error:
-                mistakes.append(f"notify.{key}: {error}")
+                mistakes.append(f"[notify] {key}: {error}")
                 return None
 
-        urls = [secret(each, f"urls[{number}]") for number, each in enumerate(settings.urls, 1)]
-        found = cls(
-            settings.on,
-            settings.attach,
-            tuple(each for each in urls if each is not None),
-            secret(settings.contacts, "contacts"),
-            secret(settings.heartbeat, "heartbeat"),
-        )
+        urls = {reference: secret(reference, "urls") for reference in dict.fromkeys(settings.urls)}
+        contacts, heartbeat = secret(settings.contacts, "contacts"), secret(settings.heartbeat, "heartbeat")
         if settings.urls or settings.contacts:
-            mistakes += found._mistaken(settings)
+            mistakes += _no_addresses(urls, contacts, settings)
+        if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
+            mistakes.append(f"[notify] heartbeat: what {settings.heartbeat} holds is no http or https address")
         if mistakes:
             raise ConfigurationError(mistakes)
-        return found
+        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), contacts, heartbeat)
 
-    def _mistaken(self, settings: NotifySettings) -> Iterator[str]:
-        try:
-            apprise = _apprise()
-        except ImportError:
-            yield "notify: needs the extra: pip install 'credly-audit[notify]'"
-            return
-        for each, reference in zip(self.urls, settings.urls, strict=False):
-            if not apprise.Apprise().add(each.reveal()):
-                yield f"notify.urls: what {reference} holds is no address that apprise knows"
-        if self.contacts and not apprise.Apprise().add(_mail_to(self.contacts, "somebody@example.org")):
-            yield f"notify.contacts: what {settings.contacts} holds is no mail address such as mailtos://user:pass@host"
+    def send(self, audit: Audit, reports: Mapping[str, Path], *, beats: bool = True) -> None:
+        """Tell of the audit where it is one to be told of; then give a sign of life, unless it is not to.
 
-    def send(self, audit: Audit, written: Sequence[Path]) -> None:
-        """Tell of the audit where it is one to be told of; then give a sign of life."""
-        if self._tells(audit):
-            attached = [path for path in written if path.name.endswith(self._suffixes) and "-by-" not in path.name]
-            for each in self.urls:
-                self._tell(each.reveal(), audit, attached)
+        `reports` are those of the whole audit by format; what is to be attached and is not among them is made anew.
+        """
+        if self.urls and self._tells(audit):
+            with self._attached(audit, reports) as files:
+                for each in self.urls:
+                    self._tell(each.reveal(), audit, files)
         if self.contacts is not None:
-            for contact in audit.organizations["contact"].dropna().unique():
-                part = for_contact(audit, contact)
-                if self._tells(part):
-                    with _rendered(part, self.attach) as files:
-                        self._tell(_mail_to(self.contacts, contact), part, files)
-        if self.heartbeat is not None:
+            self._tell_contacts(self.contacts, audit)
+        if self.heartbeat is not None and beats:
             _beat(self.heartbeat.reveal())
-
-    @property
-    def _suffixes(self) -> tuple[str, ...]:
-        return tuple(renderer(name).suffix for name in self.attach)
 
     def _tells(self, audit: Audit) -> bool:
         """`violations` is told whenever the gate would fail, also where the audit is incomplete."""
         happened = {audit.verdict.outcome} | ({"violations"} if audit.verdict.violations else set())
         return not happened.isdisjoint(self.on)
 
-    def _tell(self, url: str, audit: Audit, attached: Sequence[Path]) -> None:
+    def _tell_contacts(self, server: Secret, audit: Audit) -> None:
+        """To each contact its own part; none to those who have nothing to do, nor to what is no mail address."""
+        contacts = _with_something_to_do(audit)
+        unreachable = [contact for contact in contacts if not _addresses(contact)]
+        if unreachable:
+            rest = f" and {len(unreachable) - 1} more" if len(unreachable) > 1 else ""
+            log.warning("no notice to %s%s: the contact is no mail address", one_line(unreachable[0], 60), rest)
+        reachable = [contact for contact in contacts if _addresses(contact)]
+        in_vain = 0
+        for position, contact in enumerate(reachable):
+            if in_vain == MOST_IN_VAIN:
+                log.warning(
+                    "%d more contacts were not written to, since no mail gets through", len(reachable) - position
+                )
+                return
+            with _survived("a contact's notice"):
+                part = for_contact(audit, contact)
+                if self._tells(part):
+                    with self._attached(part, {}) as files:
+                        sent = self._tell(_mail_to(server, *_addresses(contact)), part, files)
+                    in_vain = 0 if sent else in_vain + 1
+
+    @contextmanager
+    def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:
+        """The reports to attach; those that were not written live for as long as it takes to send them."""
+        with ExitStack() as kept:
+            files = dict(reports)
+            missing = [name for name in self.attach if name not in files]
+            if missing:
+                with _survived("what is attached to a notice"):
+                    files |= _rendered(audit, missing, Path(kept.enter_context(_folder())))
+            yield [files[name] for name in dict.fromkeys(self.attach) if name in files]
+
+    def _tell(self, url: str, audit: Audit, attached: Sequence[Path]) -> bool:
+        """Whether it was sent."""
         apprise = _apprise()
         notices = apprise.Apprise()
         notices.add(url)
-        service = notices[0].service_name
-        try:
+        file_of = importlib.import_module("apprise.attachment.file").AttachFile
+        service = ", ".join(dict.fromkeys(str(each.service_name) for each in notices))
+        sent = False
+        with _survived(f"the notice by {service}"):
             sent = bool(
                 notices.notify(
-                    title=one_line(f"credly-audit: {headline(audit)}"),
+                    title=message(f"credly-audit: {headline(audit)}"),
                     body=body(audit),
-                    attach=[str(path) for path in attached] or None,
+                    attach=[file_of(str(path)) for path in attached] or None,
                     body_format=apprise.NotifyFormat.TEXT,
                 )
             )
-        except Exception as error:  # noqa: BLE001 - a service's plugin raises what it likes; an audit does not fail by it
-            log.warning("the notice by %s could not be sent (%s)", service, type(error).__name__)
-            return
+            if not sent:
+                log.warning("the notice by %s could not be sent; check its address and that it answers", service)
         if sent:
             log.info("notice sent by %s", service)
-        else:
-            log.warning("the notice by %s could not be sent; check its address and that the service answers", service)
+        return sent
 
 
 def body(audit: Audit) -> str:
@@ -131,45 +159,100 @@ def body(audit: Audit) -> str:
     lines = [headline(audit)]
     hidden = unseen(audit)
     if hidden:
-        lines += ["", "Not fully seen:"] + [
-            f"- {one_line(each.name, 60)}: {one_line(each.reason)}" for each in hidden[:20]
-        ]
-        lines += [f"- and {len(hidden) - 20} more, in the report"] if len(hidden) > 20 else []  # noqa: PLR2004
+        lines += ["", "Not fully seen:"]
+        lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_UNSEEN]]
+    if len(hidden) > MOST_UNSEEN:
+        lines.append(f"- and {len(hidden) - MOST_UNSEEN} more, in the report")
+    in_need = list(decisions_in_need(audit))
+    if in_need:
+        lines += ["", "Decisions that ask for attention:", *(f"- {message(each, 500)}" for each in in_need)]
     first = list(actions(audit))
     if first:
         lines += ["", "What to do first:"]
     for each in first:
         due = f", by {spoken(each.due_at, audit.as_of)}" if each.due_at else ""
-        lines += [f"- {each.subject}{due}: {each.why} {each.what}"]
-    return "\n".join(lines)
+        lines += [f"- {message(each.subject)}{due}: {message(each.why, 500)} {each.what}"]
+    return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
 
 @contextmanager
-def _rendered(audit: Audit, formats: Sequence[str]) -> Iterator[list[Path]]:
-    """The part's reports, for as long as it takes to send them."""
-    with tempfile.TemporaryDirectory(prefix="credly-audit-") as folder:
-        paths = [Path(folder) / f"credly-audit-{audit.as_of:%Y-%m-%d}{renderer(name).suffix}" for name in formats]
-        for path, name in zip(paths, formats, strict=True):
-            with written_whole(path) as file:
-                renderer(name).render(audit, file)
-        yield paths
+def _survived(what: str) -> Iterator[None]:
+    """An audit does not fail by a notice, whatever a service's plugin or a report of a part raises."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - said, by its kind alone: its words could hold an address
+        log.warning("%s could not be sent (%s)", what, type(error).__name__)
 
 
-def _mail_to(server: Secret, contact: str) -> str:
+def _with_something_to_do(audit: Audit) -> list[str]:
+    """The contacts of organizations with a finding that asks for an action, or that were not seen, unless waived."""
+    frame = audit.findings.frame
+    asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+    unseen_ids = set(audit.verdict.not_seen) - set(audit.verdict.accepted)
+    theirs = audit.organizations["organization_id"].isin(unseen_ids).to_numpy(dtype=bool, copy=True)
+    theirs[frame["organization_row"].to_numpy()[asks]] = True
+    return [str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna().unique()]
+
+
+def _addresses(contact: str) -> list[str]:
+    """The mail addresses that a contact is; none where one of them is no address."""
+    addresses = [each.strip() for each in re.split("[,;]", contact) if each.strip()]
+    return addresses if all(map(ADDRESS.fullmatch, addresses)) else []
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="credly-audit-")
+
+
+def _rendered(audit: Audit, formats: Sequence[str], folder: Path) -> dict[str, Path]:
+    made = {}
+    for name in formats:
+        made[name] = folder / f"credly-audit-{audit.as_of:%Y-%m-%d}{renderer(name).suffix}"
+        with written_whole(made[name]) as file:
+            renderer(name).render(audit, file)
+    return made
+
+
+def _mail_to(server: Secret, *addresses: str) -> str:
     url = server.reveal()
-    return f"{url}{'&' if '?' in url else '?'}to={quote(contact, safe='')}"
+    return f"{url}{'&' if '?' in url else '?'}to={quote(','.join(addresses), safe='')}"
+
+
+def _no_addresses(
+    urls: Mapping[str, Secret | None], contacts: Secret | None, settings: NotifySettings
+) -> Iterator[str]:
+    """What apprise would not know what to do with."""
+    try:
+        apprise = _apprise()
+    except ImportError:
+        yield "[notify]: needs the extra: pip install 'credly-audit[notify]'"
+        return
+    for reference, url in urls.items():
+        if url and not apprise.Apprise().add(url.reveal()):
+            yield f"[notify] urls: what {reference} holds is no address that apprise knows"
+    if contacts is None:
+        return
+    notices = apprise.Apprise()
+    if not (SERVER.match(contacts.reveal()) and notices.add(_mail_to(contacts, SOMEBODY))):
+        yield (
+            f"[notify] contacts: what {settings.contacts} holds is no mail server such as "
+            "mailtos://user:password@smtp.example.org?from=audit@example.org"
+        )
+    elif [address for _, address in notices[0].targets] != [SOMEBODY]:
+        yield f"[notify] contacts: what {settings.contacts} holds names a recipient; leave that to each contact"
 
 
 def _beat(url: str) -> None:
     try:
-        answered = requests.get(url, timeout=PATIENCE)
+        answered = requests.get(url, timeout=PATIENCE, auth=lambda request: request)  # never from .netrc
         answered.raise_for_status()
     except requests.RequestException as error:
-        log.warning("the heartbeat was not heard (%s); check notify.heartbeat", type(error).__name__)
+        log.warning("the heartbeat was not heard (%s); check [notify] heartbeat", type(error).__name__)
 
 
 def _apprise() -> Any:
     """The library, with a log of its own silenced: it could show addresses."""
-    logging.getLogger("apprise").addHandler(logging.NullHandler())
-    logging.getLogger("apprise").propagate = False
+    theirs = logging.getLogger("apprise")
+    theirs.propagate = False
+    theirs.disabled = True
     return importlib.import_module("apprise")

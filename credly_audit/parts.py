@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit import Audit, Places, decided
+from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.findings import Findings
 from credly_audit.policy import Policy, applies
@@ -67,7 +68,8 @@ def _by_owner(audit: Audit) -> Iterator[Part]:
         chosen = contacts == label
         chosen[rows[tokens]] = True
         chosen[audit.findings.frame["organization_row"].to_numpy()[findings]] = True
-        yield Part(label, _file_name("owner", label, label), _part(audit, chosen, tokens, findings))
+        theirs = _part(audit, chosen, (tokens, findings, contacts == label))
+        yield Part(label, _file_name("owner", label, label), theirs)
 
 
 def _file_name(by: str, title: str, label: str) -> str:
@@ -76,13 +78,18 @@ def _file_name(by: str, title: str, label: str) -> str:
 
 
 def _part(
-    audit: Audit, organizations: np.ndarray, tokens: np.ndarray | None = None, findings: np.ndarray | None = None
+    audit: Audit, organizations: np.ndarray, of_them: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 ) -> Audit:
-    """The audit of some organizations (a mask), or of some of their tokens and findings alone."""
+    """The audit of some organizations (a mask).
+
+    `of_them` are masks of the tokens and findings that are theirs to see, and of the organizations whose OAuth
+    applications are; without it, all.
+    """
     frame = audit.findings.frame
-    rows = audit.tokens["organization_id"].cat.codes.to_numpy()
-    tokens = organizations[rows] if tokens is None else tokens
-    findings = organizations[frame["organization_row"].to_numpy()] if findings is None else findings
+    if of_them is None:
+        rows = audit.tokens["organization_id"].cat.codes.to_numpy()
+        of_them = organizations[rows], organizations[frame["organization_row"].to_numpy()], organizations
+    tokens, findings, with_applications = of_them
     findings = findings & _with_their_token(frame["token_row"].to_numpy(), tokens)
     ids = list(audit.organizations.loc[organizations, "organization_id"])
     policy, entries = _policy_of(audit, organizations, ids)
@@ -96,7 +103,12 @@ def _part(
         chosen[name] = chosen[name].cat.remove_unused_categories()
     theirs = audit.organizations[organizations].reset_index(drop=True)
     header = replace(audit.snapshot.header, organizations_asked=tuple(ids))
-    snapshot = Snapshot(header, audit.snapshot.tokens[tokens].reset_index(drop=True), theirs)
+    snapshot = Snapshot(
+        header,
+        audit.snapshot.tokens[tokens].reset_index(drop=True),
+        theirs,
+        _of_organizations(audit.snapshot.applications, audit.organizations[with_applications]),
+    )
     decisions = _decisions_of(audit.decisions, ids)
     violates = audit.violates[findings]
     return replace(
@@ -109,7 +121,21 @@ def _part(
         verdict=decided(theirs, int(violates.sum()), audit.gate, tuple(decisions.accepted), broken=bool(audit.broken)),
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
+        compared=_compared_of(audit.compared, audit.organizations[with_applications]),
     )
+
+
+def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
+    """What these organizations resolved; the trend and the times to mend are of all, so they are left out."""
+    if compared is None:
+        return None
+    theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
+    resolved = compared.resolved[theirs].reset_index(drop=True)
+    return replace(compared, resolved=resolved, mended=compared.mended[:0], trend=compared.trend[:0])
+
+
+def _of_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+    return applications[applications["organization_id"].isin(organizations["organization_id"])].reset_index(drop=True)
 
 
 def _with_their_token(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:

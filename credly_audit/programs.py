@@ -49,14 +49,15 @@ def run(
         env=dict(environ),
         start_new_session=True,
     )
-    _running.add(program)
-    try:
-        output, _ = program.communicate(given, timeout=patience)
-    except BaseException:
-        _end(program)
-        raise
-    finally:
-        _running.discard(program)
+    with program:
+        _running.add(program)
+        try:
+            output, _ = program.communicate(given, timeout=patience)
+        except BaseException:
+            _end(program)
+            raise
+        finally:
+            _running.discard(program)
     return Done(program.returncode, monotonic() - began, output or b"")
 
 

@@ -3,7 +3,6 @@
 import csv
 import io
 import re
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,13 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import openpyxl
 import pandas as pd
-from openpyxl.utils.exceptions import InvalidFileException
 
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.snapshot import conform
+from credly_audit.workbooks import opened
 
 COLUMNS = ("organization_id", "token_id", "fingerprint", "owner", "purpose", "permissions", "review_by")
 NEEDED = ("organization_id", "permissions")
@@ -49,7 +47,7 @@ class Register:
         return cls(
             path,
             conform({name: [entry[name] for entry in entries] for name in ENTRIES}, ENTRIES),
-            conform(extra, dict.fromkeys(extra, "string")),
+            conform(pd.DataFrame(extra, index=range(len(rows))), dict.fromkeys(extra, "string")),
         )
 
     def rows_of(self, tokens: pd.DataFrame) -> pd.Series:
@@ -195,20 +193,15 @@ def _csv(path: Path) -> Iterator[tuple[int, Row]]:
 
 def _workbook(path: Path) -> Iterator[tuple[int, Row]]:
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with opened(path) as book:
+            rows = enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
+            _, titles = next(rows, (1, ()))
+            header = _header(path, [_text(title) for title in titles])
+            for number, cells in rows:
+                if any(_text(cell) for cell in cells):
+                    yield number, dict(zip(header, cells, strict=False))
     except OSError as error:
         raise _unreadable(path, error) from None
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        raise ConfigurationError([f"{path}: not an XLSX workbook, or damaged ({type(error).__name__})"]) from None
-    try:
-        rows = enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
-        _, titles = next(rows, (1, ()))
-        header = _header(path, [_text(title) for title in titles])
-        for number, cells in rows:
-            if any(_text(cell) for cell in cells):
-                yield number, dict(zip(header, cells, strict=False))
-    finally:
-        book.close()
 
 
 def _header(path: Path, titles: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ from credly_audit.errors import UsageError
 from credly_audit.files import written_whole
 
 FORMAT = "credly-audit-snapshot"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+READABLE = (1, 2)
+"""1: without OAuth applications."""
 
 INSTANT = "datetime64[us, UTC]"
 
@@ -62,9 +65,20 @@ ORGANIZATIONS = {
     "tags": "string",
 }
 
+APPLICATIONS = {
+    "organization_id": "string",
+    "application_id": "string",
+    "name": "string",
+    "description": "string",
+    "secrets_in_description": "Int16",
+    "created_at": INSTANT,
+    "updated_at": INSTANT,
+    "creator_available": "boolean",
+}
+
 STATUSES = ("complete", "truncated", "unverified", "mismatch", "failed")
 
-FRAMES = {"tokens": TOKENS, "organizations": ORGANIZATIONS}
+FRAMES = {"tokens": TOKENS, "organizations": ORGANIZATIONS, "applications": APPLICATIONS}
 
 
 def conform(columns: pd.DataFrame | dict[str, Any], dtypes: dict[str, str]) -> pd.DataFrame:
@@ -82,6 +96,11 @@ def conform(columns: pd.DataFrame | dict[str, Any], dtypes: dict[str, str]) -> p
     return pd.DataFrame(typed, index=frame.index).reset_index(drop=True)
 
 
+def no_applications() -> pd.DataFrame:
+    """The frame of applications without a row."""
+    return conform({}, APPLICATIONS)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """What a snapshot says of itself. Instants are aware and in UTC."""
@@ -92,15 +111,21 @@ class Header:
     fingerprint_key: str | None
     """The fingerprint of the key under which values were fingerprinted; None: plain SHA-256."""
     organizations_asked: tuple[str, ...]
+    oauth_applications_asked: bool = False
+    """Whether the OAuth applications of these organizations were asked for, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one collection saw: `tokens` (columns TOKENS, a row a token) and `organizations` (ORGANIZATIONS)."""
+    """What one collection saw, a row each: `tokens` (TOKENS), `organizations` (ORGANIZATIONS), `applications`.
+
+    `applications` (APPLICATIONS) are OAuth applications; none where the header says that they were not asked for.
+    """
 
     header: Header
     tokens: pd.DataFrame
     organizations: pd.DataFrame
+    applications: pd.DataFrame = field(default_factory=no_applications)
 
     def write(self, path: Path) -> None:
         """Write one file, mode 0600, whole or not at all; the same snapshot makes the same bytes."""
@@ -118,8 +143,8 @@ class Snapshot:
         """The part of it that holds these organizations."""
         wanted = list(organizations)
         frames = (
-            conform(frame[frame["organization_id"].isin(wanted)], FRAMES[name])
-            for name, frame in (("tokens", self.tokens), ("organizations", self.organizations))
+            conform((frame := getattr(self, name))[frame["organization_id"].isin(wanted)], dtypes)
+            for name, dtypes in FRAMES.items()
         )
         return Snapshot(replace(self.header, organizations_asked=tuple(wanted)), *frames)
 
@@ -131,14 +156,16 @@ class Snapshot:
                 head = json.loads(archive.read("header.json"))
                 if head["format"] != FORMAT:
                     raise KeyError(FORMAT)
-                if head["format_version"] != FORMAT_VERSION:
+                if head["format_version"] not in READABLE:
                     raise UsageError(
-                        f"{path}: a snapshot of format {head['format_version']}; this version reads {FORMAT_VERSION}: "
+                        f"{path}: a snapshot of format {head['format_version']}; this version reads "
+                        f"{' and '.join(map(str, READABLE))}: "
                         "use the version of credly-audit that wrote it, or collect again"
                     )
                 frames = {
                     name: conform(pq.read_table(io.BytesIO(archive.read(f"{name}.parquet"))).to_pandas(), dtypes)
                     for name, dtypes in FRAMES.items()
+                    if name != "applications" or head["format_version"] > 1
                 }
             header = Header(
                 collected_at=datetime.fromisoformat(head["collected_at"]).astimezone(UTC),
@@ -146,6 +173,7 @@ class Snapshot:
                 base_url=head["base_url"],
                 fingerprint_key=head["fingerprint_key"],
                 organizations_asked=tuple(head["organizations_asked"]),
+                oauth_applications_asked=bool(head.get("oauth_applications_asked", False)),
             )
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
@@ -153,7 +181,7 @@ class Snapshot:
             raise UsageError(
                 f"{path}: not a snapshot of credly-audit, or damaged ({type(error).__name__}); collect again"
             ) from None
-        return cls(header, frames["tokens"], frames["organizations"])
+        return cls(header, **frames)
 
 
 def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
@@ -179,6 +207,7 @@ def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
             collected_at=max(header.collected_at for header in headers),
             base_url=", ".join(dict.fromkeys(header.base_url for header in headers)),
             organizations_asked=tuple(seen),
+            oauth_applications_asked=all(header.oauth_applications_asked for header in headers),
         ),
         *(
             conform(pd.concat([getattr(snapshot, name) for snapshot in snapshots.values()], ignore_index=True), dtypes)

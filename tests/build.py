@@ -15,7 +15,7 @@ from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
 from credly_audit.register import Register
 from credly_audit.rules.declare import Rule
-from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 AS_OF = datetime(2026, 11, 23, tzinfo=UTC)
 ACME = "88cf96b7-e4ca-4a17-b938-a72bf2b9c273"
@@ -65,21 +65,47 @@ def organization(organization_id: str = ACME, **said: Any) -> dict[str, Any]:
     } | said
 
 
+def application(number: int = 42, organization: str = ACME, **said: Any) -> dict[str, Any]:
+    """A clean OAuth application; `said` overrides."""
+    return {
+        "organization_id": organization,
+        "application_id": str(number),
+        "name": f"Application {number}",
+        "description": f"Copies course results into badges, number {number}",
+        "secrets_in_description": 0,
+        "created_at": AS_OF - timedelta(days=400),
+        "updated_at": AS_OF - timedelta(days=100),
+        "creator_available": True,
+    } | said
+
+
 def snapshot(
     tokens: list[dict[str, Any]],
     organizations: list[dict[str, Any]] | None = None,
+    applications: list[dict[str, Any]] | None = None,
     *,
     at: datetime = AS_OF,
     key: str | None = None,
 ) -> Snapshot:
-    """A snapshot of these rows; without organizations, of all that the tokens name, fully seen."""
+    """A snapshot of these rows; without organizations, of all that the tokens name, fully seen.
+
+    Without `applications` they were not asked for.
+    """
     named = dict.fromkeys(row["organization_id"] for row in tokens)
     rows = [organization(each) for each in named or [ACME]] if organizations is None else organizations
-    header = Header(at, "0.0.0", "https://api.credly.com/v1", key, tuple(row["organization_id"] for row in rows))
+    header = Header(
+        at,
+        "0.0.0",
+        "https://api.credly.com/v1",
+        key,
+        tuple(row["organization_id"] for row in rows),
+        oauth_applications_asked=applications is not None,
+    )
     return Snapshot(
         header,
         conform({name: [row[name] for row in tokens] for name in TOKENS}, TOKENS),
         conform({name: [row[name] for row in rows] for name in ORGANIZATIONS}, ORGANIZATIONS),
+        conform({name: [row[name] for row in applications or []] for name in APPLICATIONS}, APPLICATIONS),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from credly_audit.audit import Audit
 from credly_audit.parts import for_contact, parts
 from credly_audit.renderers.base import renderer
-from tests.build import ACME, BETA, audited, organization, snapshot, token
+from tests.build import ACME, BETA, application, audited, organization, register, snapshot, token
 
 FULL = {"write_enabled": True, "delete_enabled": True}
 
@@ -26,7 +26,8 @@ def whole() -> Audit:
         organization(BETA, contact="it@beta.example", tags="prod", status="truncated"),
     ]
     overrides = [{"ids": [ACME, BETA], "severity": {"DOC002": "medium"}}, {"ids": [BETA], "disable": ["DOC003"]}]
-    return audited(snapshot(rows, places), overrides=overrides)
+    applications = [application(1, ACME, description="test"), application(2, BETA, creator_available=False)]
+    return audited(snapshot(rows, places, applications), overrides=overrides)
 
 
 def as_json(audit: Audit) -> dict[str, Any]:
@@ -68,6 +69,28 @@ def test_a_part_is_incomplete_only_where_its_own_organization_was_not_seen(whole
 
     assert (acme.outcome, acme.not_seen) == ("violations", ())
     assert (beta.outcome, beta.not_seen) == ("incomplete", (BETA,))
+
+
+def test_each_part_has_the_applications_of_its_organizations_and_what_was_found_in_them(whole: Audit) -> None:
+    acme, beta = (as_json(part.audit) for part in parts(whole, "organization"))
+
+    for report, application_id, rule in ((acme, "1", "OAU002"), (beta, "2", "OAU001")):
+        assert [each["application_id"] for each in report["oauth_applications"]] == [application_id]
+        [finding] = [each for each in report["findings"] if each["rule_id"].startswith("OAU")]
+        assert (finding["rule_id"], finding["evidence"]["application_id"]) == (rule, application_id)
+
+
+def test_the_owner_of_a_token_does_not_see_the_applications_of_its_organization() -> None:
+    entries = [{"organization_id": ACME, "token_id": token(1)["token_id"], "permissions": "read", "owner": "Ada"}]
+    collected = snapshot([token(1), token(2)], applications=[application(7, creator_available=False)])
+    audit = audited(collected, register=register(entries))
+
+    shown = {
+        part.label: [each["application_id"] for each in as_json(part.audit)["oauth_applications"]]
+        for part in parts(audit, "owner")
+    }
+
+    assert shown == {"crm-team@acme.example": ["7"], "Ada": []}
 
 
 def test_a_tag_gathers_all_that_carry_it(whole: Audit) -> None:

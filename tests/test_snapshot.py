@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.errors import UsageError
-from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Snapshot, conform, merged
-from tests.build import ACME, AS_OF, BETA, organization, snapshot, token
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Snapshot, conform, merged
+from tests.build import ACME, AS_OF, BETA, application, organization, snapshot, token
 
 texts = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))
 
@@ -23,7 +23,8 @@ texts = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))
 @settings(max_examples=25, deadline=None)
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]) -> None:
     path = tmp_path_factory.mktemp("snapshot") / "it.snapshot"
-    written = snapshot([token(number, **row) for number, row in enumerate(rows)])
+    applications = [application(number, description=row["description"]) for number, row in enumerate(rows)]
+    written = snapshot([token(number, **row) for number, row in enumerate(rows)], applications=applications)
 
     written.write(path)
     read = Snapshot.read(path)
@@ -31,6 +32,7 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     assert read.header == written.header
     pd.testing.assert_frame_equal(read.tokens, written.tokens, check_categorical=False)
     pd.testing.assert_frame_equal(read.organizations, written.organizations)
+    pd.testing.assert_frame_equal(read.applications, written.applications)
     assert {name: str(dtype) for name, dtype in read.tokens.dtypes.items()} == TOKENS
     assert {name: str(dtype) for name, dtype in read.organizations.dtypes.items()} == ORGANIZATIONS
 
@@ -43,6 +45,34 @@ def test_it_is_for_its_owner_alone_and_the_same_bytes_each_time(tmp_path: Path) 
 
     assert one.stat().st_mode & 0o777 == 0o600
     assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_file_from_before_there_were_applications_is_read_as_one_that_did_not_ask(tmp_path: Path) -> None:
+    path = tmp_path / "old.snapshot"
+    snapshot([token(1)]).write(path)
+    with zipfile.ZipFile(path) as archive:
+        head = json.loads(archive.read("header.json")) | {"format_version": 1}
+        members = {name: archive.read(name) for name in archive.namelist() if name != "applications.parquet"}
+    del head["oauth_applications_asked"]
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (members | {"header.json": json.dumps(head).encode()}).items():
+            archive.writestr(name, content)
+
+    read = Snapshot.read(path)
+
+    assert (len(read.tokens), len(read.applications), read.header.oauth_applications_asked) == (1, 0, False)
+    assert {name: str(dtype) for name, dtype in read.applications.dtypes.items()} == APPLICATIONS
+
+
+def test_snapshots_together_asked_for_applications_only_where_each_of_them_did() -> None:
+    acme = snapshot([token(1)], applications=[application(1)])
+    beta = snapshot([token(2, BETA)], applications=[application(2, BETA)])
+    silent = snapshot([token(2, BETA)])
+
+    assert merged({"a": acme, "b": beta}).header.oauth_applications_asked
+    assert list(merged({"a": acme, "b": beta}).applications["application_id"]) == ["1", "2"]
+    assert not merged({"a": acme, "b": silent}).header.oauth_applications_asked
+    assert list(merged({"a": acme, "b": beta}).only([BETA]).applications["application_id"]) == ["2"]
 
 
 def damaged(path: Path) -> None:
@@ -82,7 +112,7 @@ def scrambled_frame(path: Path) -> None:
         (damaged, "not a snapshot of credly-audit, or damaged"),
         (foreign_zip, "not a snapshot of credly-audit, or damaged"),
         (scrambled_frame, "not a snapshot of credly-audit, or damaged"),
-        (another_version, "a snapshot of format 99; this version reads 1"),
+        (another_version, "a snapshot of format 99; this version reads 1 and 2"),
         (lambda path: path.write_text("hello"), "not a snapshot of credly-audit, or damaged"),
         (lambda path: path.write_bytes(b""), "not a snapshot of credly-audit, or damaged"),
         (lambda _path: None, "cannot be read (No such file or directory)"),

@@ -12,10 +12,12 @@ from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
+from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 from credly_audit.snapshot import Snapshot, merged
 
@@ -27,6 +29,7 @@ from credly_audit.snapshot import Snapshot, merged
 @config_option
 @judging_options
 @organization_option
+@click.option("--notify", is_flag=True, help="Send the notices that [notify] asks for; without this none is sent.")
 @click.option("--record", is_flag=True, help="Also record the audit in the history, where its as-of places it.")
 @talk_options
 def check(
@@ -48,6 +51,7 @@ def check(
     no_history: bool,
     record: bool,
     organizations: tuple[str, ...],
+    notify: bool,
     quiet: bool,
     verbose: bool,
     no_color: bool,
@@ -85,6 +89,8 @@ def check(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
+        notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot)
 

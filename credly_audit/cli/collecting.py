@@ -1,5 +1,6 @@
 """What `run` and `collect` share: the settings, the credentials, and a collection that a person can watch."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -9,27 +10,41 @@ from credly_audit.collector import Ask, collect
 from credly_audit.config.load import load
 from credly_audit.config.settings import Api, Settings
 from credly_audit.credly.auth import Credential, TokenCredential
+from credly_audit.credly.host import Host
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
+from credly_audit.renderers.text import count
 from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, fingerprint_key
 from credly_audit.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
 def configured(
     config: Path | None, organizations: tuple[str, ...], workers: int | None, environ: Mapping[str, str]
 ) -> Settings:
-    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
+    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError.
+
+    The log begins here, with the host that gets the credentials.
+    """
     settings = load(config or DEFAULT_CONFIG, environ)
     if organizations:
         settings = settings.only(organizations)
+    log.info(
+        "Going to ask %s for %s",
+        Host.of(settings.api).way,
+        count(len(settings.organizations), "organization", "organizations"),
+    )
     return settings.with_workers(workers) if workers else settings
 
 
-def collected(settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool) -> Snapshot:
-    """Ask Credly; ConfigurationError, before the first request, where a credential is missing."""
+def collected(
+    settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool, all_needed: bool = True
+) -> Snapshot:
+    """Ask Credly; ConfigurationError, before the first request, where a credential is missing and all are needed."""
     fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, environ))
-    secrets = credentials(settings.organizations, settings.folder, environ)
+    secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
     asks = [
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))

@@ -39,7 +39,13 @@ def demo(output_dir: Path) -> ExitCode:
         config = private_copy(data, Path(folder))
         environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
         code = audited(
-            config, output_dir=output_dir, overwrite=True, as_of=world.as_of, no_history=True, environ=environ
+            config,
+            output_dir=output_dir,
+            overwrite=True,
+            as_of=world.as_of,
+            no_history=True,
+            environ=environ,
+            together=True,
         )
     click.echo(f"\nLook at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
     click.echo(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")

@@ -1,21 +1,30 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
+import logging
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import click
 
 from credly_audit.audit import Audit, Gate, Places, judge
+from credly_audit.cli import screen
 from credly_audit.cli.earlier import Earlier
+from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.summary import summary
 from credly_audit.errors import ExitCode, HistoryLost
+from credly_audit.notify import Notices
 from credly_audit.past import Past
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,8 @@ class Judging:
     skip_broken_rules: bool
     quiet: bool
     color: bool | None
+    notices: Notices | None = None
+    presentation: Presentation = PLAIN
 
     @classmethod
     def asked(
@@ -46,15 +57,19 @@ class Judging:
         skip_broken_rules: bool,
         quiet: bool,
         no_color: bool,
+        notices: Notices | None = None,
+        presentation: Presentation = PLAIN,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial, earlier.new_only)
         color = False if no_color else None
-        return cls(policy, gate, as_of, outputs, places, earlier, skip_broken_rules, quiet, color)
+        return cls(
+            policy, gate, as_of, outputs, places, earlier, skip_broken_rules, quiet, color, notices, presentation
+        )
 
     def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
-        """Judge, write every report, print the summary, record; the exit code of the verdict.
+        """Judge, write every report, print the summary, record, tell whom it concerns; the exit code of the verdict.
 
         A history that is lost after the collection costs the comparison, not the reports: it is raised at the end.
         """
@@ -68,14 +83,18 @@ class Judging:
             lost, audit = error, self._judged(snapshot, as_of, generated_at, None)
         written = self.outputs.write(audit)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
-            self._say(summary(audit, written))
-        if lost is not None:
-            raise lost
-        self.earlier.keep(audit)
+            self._say(audit, written.paths)
+        try:
+            if lost is not None:
+                raise lost
+            self.earlier.keep(audit)
+        finally:
+            if self.notices is not None:
+                self.notices.send(audit, written.reports, beats=not self.outputs.subset)
         return audit.verdict.exit_code
 
     def _judged(self, snapshot: Snapshot, as_of: datetime, generated_at: datetime, past: Past | None) -> Audit:
-        return judge(
+        audit = judge(
             snapshot,
             self.policy,
             self.gate,
@@ -87,9 +106,14 @@ class Judging:
             past=past,
             baseline=self.earlier.baseline,
         )
+        return replace(audit, presentation=self.presentation)
 
-    def _say(self, text: str) -> None:
-        click.echo(text, err=self.outputs.to_standard_output, color=self.color)
+    def _say(self, audit: Audit, written: Sequence[Path]) -> None:
+        stream = sys.stderr if self.outputs.to_standard_output else sys.stdout
+        if self.outputs.to_standard_output and is_json():
+            log.info(click.unstyle(summary(audit, written)))
+            return
+        screen.say(summary(audit, written, screen.size(stream)), stream, no_color=self.color is False)
 
 
 def full_second(instant: datetime) -> datetime:

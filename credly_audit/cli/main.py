@@ -4,18 +4,22 @@ Commands are loaded when they are called, so that `--help` loads no pandas.
 """
 
 import importlib
+import logging
 import os
 import signal
 import sys
-import traceback
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from credly_audit import __version__
-from credly_audit.errors import AuditError, ExitCode
+from credly_audit.cli.completion import stand_in
+from credly_audit.cli.logs import end_log, is_json
+from credly_audit.errors import AuditError, ExitCode, without_values
+
+log = logging.getLogger(__name__)
 
 COMMANDS = {
     "demo": "the whole job against the embedded sandbox API, on sample data",
@@ -25,9 +29,13 @@ COMMANDS = {
     "verify": "compare an audit's files with its manifest",
     "orgs": "the organizations that credentials can see, to paste into a configuration",
     "doctor": "each credential: does it work, does it see everything, when does it expire",
+    "rotate": "new values for tokens that are due, each safe in its store",
+    "create": "a new token beside the old one, for a change without a gap",
     "history": "earlier audits: list, what changed between two, the trend",
     "baseline": "a report's findings as a baseline for --new-only",
     "rules": "the catalogue of rules",
+    "waivers": "decisions on findings: list, check, take over from the Excel report",
+    "config": "the configuration: a start, its mistakes, its schema, what holds where",
     "sandbox": "the stand-in API, for dry runs",
 }
 
@@ -39,17 +47,28 @@ class Commands(click.Group):
         """All commands, the main ones first."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Load a command."""
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command; for completion alone, what stands in for it."""
         if cmd_name not in COMMANDS:
             return None
+        if ctx.resilient_parsing:
+            return stand_in(cmd_name)
         command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
+        for option in command.params:
+            if isinstance(option, click.Option):  # click's own name is the parameter's: FORMATS for --format
+                written = max(option.opts, key=len).lstrip("-")
+                option.envvar = f"CREDLY_AUDIT_{cmd_name}_{written}".upper().replace("-", "_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without loading them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without loading any."""
+        names = [CompletionItem(name, help=said) for name, said in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -72,6 +91,7 @@ def main() -> NoReturn:
 def outcome(arguments: list[str]) -> int:
     """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
     signal.signal(signal.SIGTERM, _interrupt)
+    end_log()
     try:
         code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False, auto_envvar_prefix="CREDLY_AUDIT")
         sys.stdout.flush()
@@ -86,25 +106,25 @@ def told(error: BaseException) -> ExitCode:
         error.show()
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        click.echo("credly-audit: interrupted", err=True)
+        _say("interrupted")
         return ExitCode.INTERRUPTED
     if isinstance(error, BrokenPipeError):
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes into this at exit
         return ExitCode.UNEXPECTED
     if isinstance(error, AuditError):
         for line in str(error).splitlines():
-            click.echo(f"credly-audit: {line}", err=True)
+            _say(line)
         return error.exit_code
-    click.echo(f"credly-audit: unexpected error: {_without_values(error)}; please report it", err=True)
+    _say(f"unexpected error: {without_values(error)}; please report it")
     return ExitCode.UNEXPECTED
+
+
+def _say(line: str) -> None:
+    if is_json():
+        log.error(line)
+    else:
+        click.echo(f"credly-audit: {line}", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _without_values(error: BaseException) -> str:
-    """The kind and places of a defect; its message is left out, since it could hold a value."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"

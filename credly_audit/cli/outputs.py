@@ -4,7 +4,7 @@ import hashlib
 import io
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -16,6 +16,14 @@ from credly_audit.parts import parts
 from credly_audit.renderers.base import Render, renderer
 
 DEFAULT_FORMATS = ("html", "xlsx", "json")
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written: `paths`, in the order of asking, and by format the report of the whole audit."""
+
+    paths: list[Path] = field(default_factory=list)
+    reports: dict[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,43 +79,35 @@ class Outputs:
         """Whether a report goes to standard output, so that nothing else may."""
         return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
 
-    def write(self, audit: Audit) -> list[Path]:
-        """Write every report, each whole or not at all; the paths, in the order of asking."""
-        written = []
+    def write(self, audit: Audit) -> Written:
+        """Write every report, each whole or not at all."""
+        written = Written()
         told = []
         stem = self._stem(audit)
         if self.with_snapshot:
-            written.append(self.folder / f"{stem}.snapshot")
-            audit.snapshot.write(written[-1])
-        for path, render in self._files(stem):
-            with written_whole(path) as file:
-                render(audit, file)
-            written.append(path)
+            written.paths.append(self.folder / f"{stem}.snapshot")
+            audit.snapshot.write(written.paths[-1])
+        for name in self.formats:
+            written.reports[name] = self._path(name, stem)
+            _write(audit, name, written.reports[name], written.paths)
         for part in parts(audit, self.split_by) if self.split_by else ():
-            for path, render in self._files(stem, f"-{part.name}"):
-                with written_whole(path) as file:
-                    render(part.audit, file)
-                written.append(path)
+            for name in self.formats:
+                _write(part.audit, name, self._path(name, stem, f"-{part.name}"), written.paths)
         for name, place in self.elsewhere:
             if place == STANDARD_OUTPUT:
                 told.append(_tell(audit, renderer(name).render))
                 continue
-            for target, render in _with_those_beside(name, Path(place)):
-                with written_whole(target) as file:
-                    render(audit, file)
-                written.append(target)
+            written.reports.setdefault(name, Path(place))
+            _write(audit, name, Path(place), written.paths)
         if self.manifest is not None:
             path = self.folder / f"{stem}{SUFFIX}"
-            write_manifest(path, audit, self.manifest, written, told)
-            written.append(path)
+            write_manifest(path, audit, self.manifest, written.paths, told)
+            written.paths.append(path)
         return written
 
-    def _files(self, stem: str, part: str = "") -> Iterator[tuple[Path, Render]]:
-        for name in self.formats:
-            chosen = renderer(name)
-            yield from _with_those_beside(
-                name, self.folder / f"{stem if chosen.dated else self._undated}{part}{chosen.suffix}"
-            )
+    def _path(self, name: str, stem: str, part: str = "") -> Path:
+        chosen = renderer(name)
+        return self.folder / f"{stem if chosen.dated else self._undated}{part}{chosen.suffix}"
 
     @property
     def _undated(self) -> str:
@@ -123,7 +123,12 @@ class Outputs:
         return next(name for name in later if not self._taken(name))
 
     def _taken(self, stem: str) -> bool:
-        paths = [path for path, _ in self._files(stem) if path.name.startswith(stem)]
+        paths = [
+            path
+            for name in self.formats
+            if renderer(name).dated
+            for path, _ in _with_those_beside(name, self._path(name, stem))
+        ]
         kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
         return any(path.exists() for path in [*paths, *kept])
 
@@ -149,6 +154,13 @@ def _tell(audit: Audit, render: Render) -> str:
     render(audit, cast("BinaryIO", out))
     sys.stdout.buffer.flush()
     return out.digest.hexdigest()
+
+
+def _write(audit: Audit, name: str, path: Path, written: list[Path]) -> None:
+    for target, render in _with_those_beside(name, path):
+        with written_whole(target) as file:
+            render(audit, file)
+        written.append(target)
 
 
 def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from credly_audit.cli.alone import alone
 from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
@@ -21,8 +22,10 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.outputs import Outputs
+from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.errors import ExitCode
+from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 
 
@@ -31,6 +34,7 @@ from credly_audit.policy import Policy
 @judging_options
 @organization_option
 @workers_option
+@click.option("--no-notify", is_flag=True, help="Send none of the notices that [notify] asks for.")
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
     """Collect every token, judge them, write the reports and gate: the main job."""
@@ -55,15 +59,22 @@ def audited(
     new_only: bool = False,
     baseline: Path | None = None,
     no_history: bool = False,
+    no_notify: bool = False,
     quiet: bool = False,
     verbose: bool = False,
     no_color: bool = False,
     log_format: str = "text",
     environ: Mapping[str, str] = os.environ,
+    together: bool = False,
 ) -> ExitCode:
-    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up."""
+    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up.
+
+    Another run of the same configuration may go on only where they may run `together`.
+    """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, environ)
+    if not together:
+        click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG))
     judging = Judging.asked(
         Policy.of(settings),
         Outputs.asked(
@@ -86,5 +97,7 @@ def audited(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
+        presentation=presented(settings.report),
+        notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))

@@ -1,38 +1,127 @@
-"""What a person reads on the terminal at the end: the verdict, what was not seen, where the reports are."""
+"""What a person reads on the terminal at the end: the verdict, what was not seen, what to do first, the reports."""
 
+import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from credly_audit.audit import Audit
-from credly_audit.renderers.briefing import headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import count, one_line
+from credly_audit.renderers.text import count, number, one_line, spoken, spoken_day
+from credly_audit.severity import Severity
 
 MOST_UNSEEN = 20
+
+MOST_EXPLAINED = 4
+"""Of so many organizations not fully seen each is told with its reason; of more, the names stand side by side."""
+
+LINES_OF_NAMES, SHORTEST_NAME = 8, 12
+
+MOST_ACTIONS = 5
+MOST_WRITTEN = 5
+
+LINES_AN_ACTION = 2
+
+OUTCOMES = {"pass": "green", "violations": "red", "incomplete": "yellow"}
+
+SEVERITIES = {
+    Severity.CRITICAL: "magenta",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: None,
+}
+
+PAGE = os.terminal_size((0, 0))
+"""No screen to fit: lines as long as they are."""
+
+
+def summary(audit: Audit, written: Sequence[Path], screen: os.terminal_size = PAGE) -> str:
+    """A few lines, styled, the first of which says it all; they fit the screen, where there is one."""
+    above = [*_verdict(audit, screen.columns), *_not_seen(audit, screen.columns)]
+    below = [_cut(line, screen.columns) for line in _reports(written)]
+    room = (screen.lines - len(above) - len(below) - 4) // LINES_AN_ACTION if screen.lines else MOST_ACTIONS
+    return "\n".join([*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), screen.columns), *below])
+
+
+def _verdict(audit: Audit, columns: int) -> Iterator[str]:
+    for line in textwrap.wrap(headline(audit), columns) if columns else [headline(audit)]:
+        yield click.style(line, fg=OUTCOMES[audit.verdict.outcome], bold=True)
+    counts = tally(audit)
+    weights = [
+        click.style(f"{number(many)} {severity}", fg=SEVERITIES[Severity(severity)])
+        for severity, many in reversed(counts["by_severity"].items())
+        if many
+    ]
+    waived = f"; {number(counts['waived'])} waived" if counts["waived"] else ""
+    yield f"Findings: {', '.join(weights) or 'none'}{waived}."
+    for line in since_then(audit):
+        yield _cut(line, columns)
 
 
 def since_then(audit: Audit) -> Iterator[str]:
     """What changed since the last audit, where there was one; how many findings nobody saw this time."""
-    if audit.compared is not None:
+    if audit.compared is not None and len(audit.compared.trend):
         now = audit.compared.trend.iloc[-1]
         counts = ", ".join(f"{now[name]} {name}" for name in ("new", "persisting", "reopened", "resolved"))
-        yield f"Since {audit.compared.since:%Y-%m-%d %H:%M} UTC: {counts}."
+        yield f"Since {spoken_day(audit.compared.since)}: {counts}."
     hidden = int(audit.findings.unseen.sum())
     if hidden:
         yield f"{count(hidden, 'finding', 'findings')} of earlier audits could not be looked for this time (unseen)."
 
 
-def summary(audit: Audit, written: Sequence[Path]) -> str:
-    """A few plain lines, the first of which says it all."""
-    counts = tally(audit)
-    severities = ", ".join(f"{many} {name}" for name, many in reversed(counts["by_severity"].items()) if many)
-    lines = [headline(audit), f"Findings: {severities or 'none'}.", *since_then(audit)]
+def _not_seen(audit: Audit, columns: int) -> Iterator[str]:
+    """The first organizations not fully seen, and where the rest are; the rules that could not judge."""
     hidden = unseen(audit)
-    lines += [
-        f"  not fully seen: {one_line(each.name, 60)}: {each.status}: {each.reason}" for each in hidden[:MOST_UNSEEN]
-    ]
+    if len(hidden) > MOST_EXPLAINED and columns:
+        most = max(columns * LINES_OF_NAMES // MOST_UNSEEN - len(" (unverified), "), SHORTEST_NAME)
+        names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_UNSEEN])
+        for line in textwrap.wrap(f"Not fully seen: {names}", columns, subsequent_indent="  "):
+            yield click.style(line, fg="yellow")
+    else:
+        for each in hidden[:MOST_UNSEEN]:
+            line = f"  not fully seen: {one_line(each.name, 60)}: {each.status}: {one_line(each.reason, 500)}"
+            yield click.style(_cut(line, columns), fg="yellow")
     if len(hidden) > MOST_UNSEEN:
-        lines.append(f"  … and {len(hidden) - MOST_UNSEEN} more, in the reports")
-    lines += [f"  broken rule: {rule}: {one_line(said)}" for rule, said in audit.broken.items()]
-    lines += [f"Wrote {path}" for path in written]
-    return "\n".join(lines)
+        yield f"  … and {number(len(hidden) - MOST_UNSEEN)} more, in the reports"
+    for line in decisions_in_need(audit):
+        yield _cut(f"  {line}", columns)
+    if audit.unaudited:
+        names = one_line(", ".join(audit.unaudited[:MOST_UNSEEN]), 1_000)
+        more = ", …" if len(audit.unaudited) > MOST_UNSEEN else ""
+        yield _cut(f"  in the register, but not asked: {names}{more}", columns)
+    for rule, said in audit.broken.items():
+        yield click.style(_cut(f"  broken rule: {rule}: {one_line(said)}", columns), fg="red")
+
+
+def _first(audit: Audit, most: int, columns: int) -> Iterator[str]:
+    """What to do first: each in two lines."""
+    asked = list(actions(audit, None))
+    if not asked:
+        return
+    yield click.style("What to do first:", bold=True)
+    for action in asked[:most]:
+        due = f"by {spoken(action.due_at, audit.as_of)}: " if action.due_at else ""
+        contact = f" Contact: {one_line(action.contact, 60)}" if action.contact else ""
+        line = _cut(f"  {action.severity:<9}{due}{one_line(action.subject, 160)}", columns)
+        weight = len("  ") + len(action.severity)
+        yield click.style(line[:weight], fg=SEVERITIES[action.severity], bold=True) + line[weight:]
+        yield _cut(f"           {one_line(action.what, 300)}{contact}", columns)
+    if len(asked) > most:
+        yield f"  … and {number(len(asked) - most)} more, in the reports"
+
+
+def _reports(written: Sequence[Path]) -> Iterator[str]:
+    for path in written[:MOST_WRITTEN]:
+        yield f"Wrote {one_line(str(path), 1_000)}"
+    if len(written) > MOST_WRITTEN:
+        files = count(len(written) - MOST_WRITTEN, "file", "files")
+        folders = ", ".join(dict.fromkeys(f"{path.parent}/" for path in written[MOST_WRITTEN:]))
+        yield f"  … and {files} more in {one_line(folders, 1_000)}"
+
+
+def _cut(line: str, columns: int) -> str:
+    return line if not columns or len(line) <= columns else line[: columns - 1] + "…"

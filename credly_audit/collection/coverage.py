@@ -6,21 +6,61 @@ in the answer says so ([DOC] authorization tokens).
 
 from typing import NamedTuple
 
-from credly_audit.collection.listing import Listing
+from credly_audit.collection.listing import Applications, Tokens
 from credly_audit.credly.wire import Row
 
 FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
 
 
+WORST_FIRST = ("failed", "truncated", "mismatch", "unverified", "complete")
+
+NO_APPLICATIONS = "mend that, or set [api] include_oauth_applications = false"
+
+
 class Coverage(NamedTuple):
-    """One of snapshot.STATUSES, and a sentence for a person."""
+    """One of snapshot.STATUSES, and sentences for a person."""
 
     status: str
     reason: str
 
 
-def coverage(listing: Listing) -> Coverage:
-    """Where several hold: failed, truncated, mismatch, unverified, complete."""
+def coverage(listing: Tokens) -> Coverage:
+    """How much was seen of an organization: of its tokens, and of its OAuth applications where they were asked for.
+
+    Where several hold the first of WORST_FIRST counts. An organization whose applications were not all seen was not
+    fully seen, however well its tokens were.
+    """
+    tokens = _of_tokens(listing)
+    if listing.applications is None or tokens.status == "failed":
+        return tokens
+    applications = _of_applications(listing.applications)
+    if applications is None:
+        return tokens
+    worse = min((tokens, applications), key=lambda each: WORST_FIRST.index(each.status))
+    return Coverage(worse.status, f"{tokens.reason} {applications.reason}")
+
+
+def _of_applications(listing: Applications) -> Coverage | None:
+    """What there is to say of the applications; None where they were seen without a contradiction."""
+    reading = listing.reading
+    if reading.trouble:
+        return Coverage("failed", f"Its OAuth applications could not be read: {reading.trouble}; {NO_APPLICATIONS}.")
+    if faults := reading.faults():
+        return Coverage(
+            "failed",
+            f"Credly's list of its OAuth applications cannot be trusted: {faults[0]}: ask Credly's support about it; "
+            f"{NO_APPLICATIONS}.",
+        )
+    if contradictions := reading.contradictions():
+        return Coverage(
+            "mismatch",
+            "Credly's list of its OAuth applications contradicted itself in two readings: "
+            f"{'; '.join(contradictions)}: run the audit again at a quieter time.",
+        )
+    return None
+
+
+def _of_tokens(listing: Tokens) -> Coverage:
     reading = listing.reading
     rows = listing.rows.values()
     if reading.trouble:
@@ -51,7 +91,7 @@ def coverage(listing: Listing) -> Coverage:
     return Coverage("complete", _proved(listing, proof))
 
 
-def _proved(listing: Listing, proof: Row) -> str:
+def _proved(listing: Tokens, proof: Row) -> str:
     can = "write" if proof.write_enabled else "delete"
     claimed = listing.reading.total_count()
     counted = "" if claimed is None else " Every token that it claims was read."
@@ -59,7 +99,7 @@ def _proved(listing: Listing, proof: Row) -> str:
     return f"A listed token can {can}, so Credly did not cut the list to the read-only ones.{counted}{afresh}"
 
 
-def _not_proved(listing: Listing, own: list[Row]) -> str:
+def _not_proved(listing: Tokens, own: list[Row]) -> str:
     waive = "waive this where it is known to have read-only tokens alone"
     if not listing.rows:
         return f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."

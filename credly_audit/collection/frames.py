@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from credly_audit.collection.coverage import coverage
-from credly_audit.collection.listing import Listing
+from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
 from credly_audit.redaction import Redactor
-from credly_audit.snapshot import INSTANT, ORGANIZATIONS, TOKENS, conform
+from credly_audit.snapshot import APPLICATIONS, INSTANT, ORGANIZATIONS, TOKENS, conform
 
 INSTANT_TEXT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)"
 """ISO 8601 with a zone; without one it could be meant for any hour of the day."""
@@ -29,7 +29,7 @@ def strings(values: Sequence[str | None]) -> pd.Series:
     return pd.Series(pd.array(pa.array(values, pa.large_string()), dtype="string"))
 
 
-def tokens_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.DataFrame:
+def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row a token, in the order in which the organizations were asked and Credly listed them."""
     rows_of = [listing.rows for listing in listings]
     counts = [len(rows) for rows in rows_of]
@@ -79,7 +79,7 @@ def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
     return columns | {"date_faults": faults.where(faults != "")}
 
 
-def organizations_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.DataFrame:
+def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row an organization: what was seen of it, what that cost, who asked."""
     judged = [coverage(listing) for listing in listings]
     credentials = [listing.credential for listing in listings]
@@ -92,9 +92,9 @@ def organizations_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.D
         "tokens": [len(listing.rows) for listing in listings],
         "total_count": [listing.reading.total_count() for listing in listings],
         "pages": [len(listing.reading.pages) for listing in listings],
-        "requests": [listing.effort.requests for listing in listings],
-        "retries": [listing.effort.retries for listing in listings],
-        "seconds": [round(listing.effort.seconds, 3) for listing in listings],
+        "requests": [sum(each.effort.requests for each in listing.lists) for listing in listings],
+        "retries": [sum(each.effort.retries for each in listing.lists) for listing in listings],
+        "seconds": [round(sum(each.effort.seconds for each in listing.lists), 3) for listing in listings],
         "credential_kind": [credential and credential.kind for credential in credentials],
         "credential_fingerprint": [credential and credential.fingerprint for credential in credentials],
         "credential_expires_at": instants(pd.Series(own_expiry, dtype="string")),
@@ -102,3 +102,25 @@ def organizations_frame(listings: Sequence[Listing], redactor: Redactor) -> pd.D
         "tags": [",".join(listing.organization.tags) for listing in listings],
     }
     return conform(columns, ORGANIZATIONS)
+
+
+def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
+    """A row an OAuth application; empty where they were not asked for."""
+    rows = [
+        (listing.organization.id, each)
+        for listing in listings
+        if listing.applications is not None
+        for each in listing.applications.rows.values()
+    ]
+    descriptions, secrets = _redacted([each.description for _, each in rows], redactor)
+    columns = {
+        "organization_id": [organization_id for organization_id, _ in rows],
+        "application_id": [each.id for _, each in rows],
+        "name": [each.name and redactor.words(each.name) for _, each in rows],
+        "description": descriptions,
+        "secrets_in_description": secrets,
+        "created_at": instants(strings([each.created_at for _, each in rows])),
+        "updated_at": instants(strings([each.updated_at for _, each in rows])),
+        "creator_available": pd.Series([each.creator_available for _, each in rows], dtype="boolean"),
+    }
+    return conform(columns, APPLICATIONS)

@@ -4,8 +4,9 @@ No thread and no request here: pages are told to it in whichever order they come
 """
 
 from dataclasses import dataclass, field
+from typing import Generic
 
-from credly_audit.credly.wire import Page, Row
+from credly_audit.credly.wire import Page, R
 
 MOST_PAGES = 10_000
 """Half a million tokens: more pages than that are a server's mistake."""
@@ -20,14 +21,15 @@ class Wanted:
 
 
 @dataclass(slots=True)
-class Reading:
-    """The pages read so far; `trouble` says why it ended early.
+class Reading(Generic[R]):
+    """The pages read so far; `what` is a row of them, `trouble` says why it ended early.
 
     `_last` is the last page's number, None where pages are read until one is empty or brings no new id.
     """
 
-    pages: dict[int, Page] = field(default_factory=dict)
-    again: Page | None = None
+    what: str
+    pages: dict[int, Page[R]] = field(default_factory=dict)
+    again: Page[R] | None = None
     trouble: str | None = None
     _next: int = 1
     _last: int | None = 1
@@ -65,7 +67,7 @@ class Reading:
         """Whether nothing is open and nothing more is wanted."""
         return self._open == 0 and self._peek() is None
 
-    def took(self, wanted: Wanted, page: Page) -> None:
+    def took(self, wanted: Wanted, page: Page[R]) -> None:
         """A page has come."""
         self._open -= 1
         if wanted.again:
@@ -97,8 +99,8 @@ class Reading:
         """Nothing more is to be had; the first reason counts."""
         self.trouble = self.trouble or sentence
 
-    def rows(self) -> dict[str, Row]:
-        """Every token once, by id, in the order of the pages; what page 1 showed the second time is later word."""
+    def rows(self) -> dict[str, R]:
+        """Every row once, by id, in the order of the pages; what page 1 showed the second time is later word."""
         pages = [page for _, page in sorted(self.pages.items())] + ([self.again] if self.again else [])
         return {row.id: row for page in pages for row in page.rows}
 
@@ -112,7 +114,7 @@ class Reading:
         return next((page.total_count for page in reversed(pages) if page.total_count is not None), None)
 
     def contradictions(self) -> list[str]:
-        """What speaks against having seen every token once; empty where nothing does."""
+        """What speaks against having seen every row once; empty where nothing does."""
         pages = [page for _, page in sorted(self.pages.items())]
         if not pages:
             return []
@@ -121,17 +123,17 @@ class Reading:
         shown = [row.id for page in pages for row in page.rows]
         found = []
         if self.again and {row.id for row in self.again.rows} != {row.id for row in pages[0].rows}:
-            found.append("page 1 held other tokens when it was read again at the end")
+            found.append(f"page 1 held other {self.what}s when it was read again at the end")
         if len(claims) > 1:
-            found.append(f"its pages claim {claims[0]:,} and {claims[-1]:,} tokens in all")
+            found.append(f"its pages claim {claims[0]:,} and {claims[-1]:,} {self.what}s in all")
         if len(lasts) > 1:
             found.append("its pages disagree on how many pages there are")
         if short := self._short_page():
             found.append(f"page {short} is short though more pages follow")
         if len(shown) != len(set(shown)):
-            found.append("a token is listed twice")
+            found.append(f"{_a(self.what)} is listed twice")
         if len(claims) == 1 and claims[0] != len(set(shown)):
-            found.append(f"{len(set(shown)):,} tokens were listed of {claims[0]:,} claimed")
+            found.append(f"{len(set(shown)):,} {self.what}s were listed of {claims[0]:,} claimed")
         return found
 
     def _short_page(self) -> int | None:
@@ -141,7 +143,7 @@ class Reading:
         numbered = sorted(self.pages.items())
         return next((number for number, page in numbered if number < last and page.length < full), None)
 
-    def _pages_claimed(self, first: Page) -> int | None:
+    def _pages_claimed(self, first: Page[R]) -> int | None:
         """The last page's number by page 1; None where its metadata has no totals."""
         if first.total_pages is None or first.total_count is None:
             return None
@@ -164,3 +166,7 @@ class Reading:
 
     def _has_more_than_one_page(self) -> bool:
         return (self._last or sum(1 for page in self.pages.values() if page.length)) > 1
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'AEIOaeio' else 'a'} {noun}"

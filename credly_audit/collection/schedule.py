@@ -1,4 +1,4 @@
-"""Who is asked next: first pages first, then whoever has most pages left, so that one huge organization does not trail.
+"""What is asked next: first pages first, then what has most pages left, so that one huge organization does not trail.
 
 The workers draw from it themselves; all state of all listings changes under its one lock.
 """
@@ -7,6 +7,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Condition
+from typing import Any
 
 from credly_audit.collection.listing import Listing
 from credly_audit.collection.reading import Wanted
@@ -20,7 +21,9 @@ class Schedule:
     `on_finished` is called with the lock held and must not call back.
     """
 
-    def __init__(self, listings: Sequence[Listing], window: int, on_finished: Callable[[Listing], None]) -> None:
+    def __init__(
+        self, listings: Sequence[Listing[Any]], window: int, on_finished: Callable[[Listing[Any]], None]
+    ) -> None:
         self._window = window
         self._on_finished = on_finished
         self._new = deque(listing for listing in listings if not listing.finished)
@@ -32,7 +35,7 @@ class Schedule:
             if listing.finished:
                 on_finished(listing)
 
-    def next(self) -> tuple[Listing, Wanted] | None:
+    def next(self) -> tuple[Listing[Any], Wanted] | None:
         """What to ask for now, waiting until there is something; None where all is over."""
         with self._changed:
             while not self._closed and self._unfinished:
@@ -42,14 +45,14 @@ class Schedule:
                 self._changed.wait()
             return None
 
-    def took(self, listing: Listing, wanted: Wanted, page: Page, effort: Effort) -> None:
+    def took(self, listing: Listing[Any], wanted: Wanted, page: Page[Any], effort: Effort) -> None:
         """A page has come."""
         with self._changed:
             if self._still_counts(listing, effort):
                 listing.took(wanted, page)
                 self._look_again(listing)
 
-    def failed(self, listing: Listing, wanted: Wanted, sentence: str, effort: Effort) -> None:
+    def failed(self, listing: Listing[Any], wanted: Wanted, sentence: str, effort: Effort) -> None:
         """A page could not be had."""
         with self._changed:
             if self._still_counts(listing, effort):
@@ -70,7 +73,7 @@ class Schedule:
             self._closed = True
             self._changed.notify_all()
 
-    def _draw(self) -> tuple[Listing, Wanted] | None:
+    def _draw(self) -> tuple[Listing[Any], Wanted] | None:
         if self._new:
             listing = self._new.popleft()
             return listing, self._wanted_of(listing)
@@ -81,31 +84,31 @@ class Schedule:
                 return standing, self._wanted_of(standing)
         return None
 
-    def _wanted_of(self, listing: Listing) -> Wanted:
+    def _wanted_of(self, listing: Listing[Any]) -> Wanted:
         wanted = listing.wanted()
         assert wanted is not None  # noqa: S101 - something remains
         self._offer(listing)
         return wanted
 
-    def _still_counts(self, listing: Listing, effort: Effort) -> bool:
+    def _still_counts(self, listing: Listing[Any], effort: Effort) -> bool:
         """Whether its end was not told yet: from then on others read it."""
         if listing.place not in self._unfinished:
             return False
         listing.effort.add(effort)
         return True
 
-    def _look_again(self, listing: Listing) -> None:
+    def _look_again(self, listing: Listing[Any]) -> None:
         if listing.finished:
             self._finish(listing)
         else:
             self._offer(listing)
         self._changed.notify_all()
 
-    def _finish(self, listing: Listing) -> None:
+    def _finish(self, listing: Listing[Any]) -> None:
         del self._unfinished[listing.place]
         self._on_finished(listing)
 
-    def _offer(self, listing: Listing) -> None:
+    def _offer(self, listing: Listing[Any]) -> None:
         """Put it where its remaining pages say; a listing may stand there more than once, which does no harm."""
         remaining = listing.reading.remaining()
         if remaining and listing.reading.open < self._window:

@@ -21,18 +21,26 @@ class DecisionsFile(Model):
     plans: tuple[Plan, ...] = ()
 
 
-def decisions_of(source: Source, settings: Settings | None) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
-    """All waivers and plans; the mistakes in them are noted in `source`."""
+def decisions_of(
+    source: Source, settings: Settings | None, *, file_needed: bool = True
+) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
+    """All waivers and plans; the mistakes in them are noted in `source`, those of their own file in any case."""
+    path = _own_file(source)
+    theirs: list[Placed] = []
+    if path is not None and path.is_file():
+        theirs = _from_file(source, path)
+    elif path is not None and file_needed:
+        source.mistake(("policy", "waivers_file"), f"policy.waivers_file: there is no file {path}")
     if settings is None:
         return (), ()
-    placed = [*_placed(source, settings)]
-    path = settings.policy.waivers_file
-    if path is not None:
-        if path.is_file():
-            placed += _from_file(source, path)
-        else:
-            source.mistake(("policy", "waivers_file"), f"policy.waivers_file: there is no file {path}")
-    return _sound(placed, source, settings.policy)
+    return _sound([*_placed(source, settings), *theirs], source, settings.policy)
+
+
+def _own_file(source: Source) -> Path | None:
+    """What `[policy] waivers_file` names, whether or not the rest of the configuration is sound."""
+    policy = source.raw.get("policy")
+    name = policy.get("waivers_file") if isinstance(policy, dict) else None
+    return source.path.parent / Path(name).expanduser() if isinstance(name, str) else None
 
 
 def read_decisions(path: Path, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:

@@ -13,11 +13,16 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_toml.language()))
 
 
+def parsed(text: str) -> Node:
+    """The document; what a node spans is counted in bytes of UTF-8."""
+    return _parser().parse(text.encode()).root_node
+
+
 def lines(text: str) -> dict[Path, int]:
     """The line (from 1) of each key path; an entry of an array, of tables too, is its position from 0."""
     found: dict[Path, int] = {}
     counts: dict[Path, int] = {}
-    for node in _parser().parse(text.encode()).root_node.named_children:
+    for node in parsed(text).named_children:
         if node.type == "table":
             _table(node, _path(node.named_children[0], counts), found)
         elif node.type == "table_array_element":

@@ -17,10 +17,13 @@ from credly_audit.errors import ConfigurationError
 COLUMNS = ("id", "name", "contact", "tags", "token")
 
 
-def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True) -> Settings:
+def load(
+    path: Path, environ: Mapping[str, str], *, for_collecting: bool = True, waivers_file_needed: bool = True
+) -> Settings:
     """The settings of a file; CREDLY_API_URL overrides `[api] base_url`.
 
     ConfigurationError with every mistake. For collecting, there must be an organization and each needs a credential.
+    Unless it is needed, the waivers_file may be one that is still to be made.
     """
     source = Source(path)
     raw = dict(source.raw)
@@ -38,12 +41,13 @@ def load(path: Path, environ: Mapping[str, str], *, for_collecting: bool = True)
                 source.mistake(location, sentence)
     organizations = [*_written_here(source, settings), *_from_file(source)]
     _judge_together(source, organizations, for_collecting=for_collecting)
-    waivers, plans = decisions_of(source, settings)
+    waivers, plans = decisions_of(source, settings, file_needed=waivers_file_needed)
     if settings is None or source.mistakes:
         raise ConfigurationError(source.mistakes)
     filled = tuple(_with_defaults(each, settings.defaults) for each in organizations)
     return settings.model_copy(
         update={
+            "file": path,
             "organizations": filled,
             "configured": frozenset(each.id for each in organizations),
             "waivers": waivers,

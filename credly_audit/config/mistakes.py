@@ -12,6 +12,8 @@ Location = tuple[str | int, ...]
 def sentences(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[Location, str]]:
     """Where and what each mistake is; never what was written there, which could be a secret."""
     for each in error.errors(include_url=False, include_input=False):
+        if each["type"] == "default_factory_not_called":
+            continue  # it only says that another mistake was made
         location = tuple(part for part in each["loc"] if part != "[key]")
         yield location, f"{dotted(location)}: {_what(each['type'], each['msg'], location, model)}"
 

@@ -1,19 +1,11 @@
-"""The settings, as the configuration file names them; each default is that of the file's documentation.
-
-Validated once, here; every message of a validator is the end of a sentence that begins with the key.
-"""
+"""The settings, as the configuration file names them; the documentation of the file is made from what stands here."""
 
 import difflib
-import re
 from collections.abc import Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
-from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,107 +14,37 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    ValidationInfo,
     create_model,
     model_validator,
 )
 
+from credly_audit.config.types import (
+    CREDLY,
+    Address,
+    Format,
+    HistoryUrl,
+    Identifier,
+    LocalPath,
+    NotWritten,
+    Pattern,
+    Place,
+    ReadBack,
+    Reference,
+    RuleId,
+    RuleOrFamily,
+    Selectors,
+    Texts,
+)
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import UsageError
-from credly_audit.formats import formats
 from credly_audit.rules import catalogue
-from credly_audit.secrets import is_place, is_reference
 from credly_audit.severity import Severity
-
-CREDLY = "https://api.credly.com/v1"
 
 
 class Model(BaseModel):
     """A table of the file: unknown keys are mistakes, and what was written never shows in one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def _base_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError(f"must be an address such as {CREDLY}")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must hold no credential, query or fragment; name the credential in `token`")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise ValueError(f"would send credentials unencrypted to {parts.hostname}; write https://")
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _identifier(text: str) -> str:
-    try:
-        if len(text) == len("88cf96b7-e4ca-4a17-b938-a72bf2b9c273"):
-            return str(UUID(text))
-    except ValueError:
-        pass
-    raise ValueError(
-        "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
-    )
-
-
-def _reference(text: str) -> str:
-    if not is_reference(text):
-        raise ValueError(
-            "must say where the secret is, not be the secret: write env:NAME, file:PATH, exec:COMMAND or "
-            "keyring:SERVICE/USER "
-            "(and replace the token if this one is real: it has stood in a file)"
-        )
-    return text
-
-
-def _place(text: str) -> str:
-    if not is_place(text):
-        raise ValueError(
-            "must say where a new value goes: write file:PATH, exec:COMMAND (the value on its standard input) or "
-            "keyring:SERVICE/USER"
-        )
-    return text
-
-
-def _read_back(text: str) -> str:
-    if text != "none" and not is_place(text):
-        raise ValueError(
-            "must say where a stored value can be read: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none"
-        )
-    return text
-
-
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get("folder", ".")) / path.expanduser()
-
-
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    return text
-
-
-def _one_of(known: Sequence[str], what: str) -> AfterValidator:
-    def check(name: str) -> str:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0.5)
-            raise ValueError(f"names no {what}: {name!r}{f'; did you mean {near[0]}?' if near else ''}")
-        return name
-
-    return AfterValidator(check)
-
-
-def _several(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
 
 
 def _all_severities(days: Any) -> Any:
@@ -130,21 +52,6 @@ def _all_severities(days: Any) -> Any:
 
 
 DUE_DAYS = {"critical": 3, "high": 14, "medium": 30, "low": 90}
-
-RULES = list(catalogue())
-FAMILIES = list(dict.fromkeys(rule_id[:3] for rule_id in RULES))
-
-Identifier = Annotated[str, AfterValidator(_identifier)]
-Reference = Annotated[str, AfterValidator(_reference)]
-Place = Annotated[str, AfterValidator(_place)]
-ReadBack = Annotated[str, AfterValidator(_read_back)]
-LocalPath = Annotated[Path, AfterValidator(_beside)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-RuleId = Annotated[str, _one_of(RULES, "rule")]
-RuleOrFamily = Annotated[str, _one_of([*RULES, *FAMILIES], "rule or family")]
-Selector = Annotated[
-    str, _one_of([*Severity, *RULES, *FAMILIES, "never"], "severity, rule or family, and is not `never`")
-]
 
 _options: dict[str, Any] = {rule.id: (rule.options, rule.options()) for rule in catalogue().values()}
 RuleOptions = create_model("RuleOptions", __base__=Model, **_options)
@@ -154,41 +61,86 @@ RuleOptions = create_model("RuleOptions", __base__=Model, **_options)
 class Api(Model):
     """`[api]`: how Credly is asked. Times are seconds."""
 
-    base_url: Annotated[str, AfterValidator(_base_url)] = CREDLY
+    base_url: Address = CREDLY
+    """Where Credly's API is; `CREDLY_API_URL` in the environment overrides it. Plain http only to this machine."""
+
     workers: Annotated[int, Field(ge=1, le=256)] = 16
+    """How many requests may be under way at once."""
+
     timeout: PositiveFloat = 30.0
+    """Seconds that an answer may take."""
+
     max_retries: NonNegativeInt = 5
+    """How often a request is repeated that met no answer, or one that may pass."""
+
     requests_per_second: NonNegativeFloat = 0.0
+    """A limit of your own; 0: none. Where Credly throttles, the rate adapts by itself."""
+
     max_throttled_seconds: PositiveFloat = 600.0
+    """After so long without an answer but "too many requests" the collection ends."""
+
     proxy: str | None = None
+    """The proxy to ask through; without it, that of the environment."""
+
     ca_bundle: LocalPath | None = None
-    oauth_token_url: Annotated[str, AfterValidator(_base_url)] | None = None
+    """The file with the certificates of the authorities to trust."""
+
+    oauth_token_url: Address | None = None
+    """Where OAuth applications get their access tokens; without it, Credly's documented place."""
+
     oauth_client_authentication: Literal["form", "basic"] = "form"
+    """How an OAuth application proves itself there: in the form, or by HTTP Basic."""
+
+    include_oauth_applications: bool = False
+    """Whether the organizations' OAuth applications are audited too."""
 
 
 class OAuth(Model):
     """`oauth = { … }`: the client credentials of an OAuth application."""
 
     client_id: Reference
+    """Where the client id is: `env:NAME`, `file:PATH`, `exec:COMMAND` or `keyring:SERVICE/USER`."""
+
     client_secret: Reference
+    """Where the client secret is, likewise."""
 
 
 class Organization(Model):
     """`[[organizations]]`, or a row of organizations_file."""
 
     id: Identifier
+    """The organization's id, a UUID; Credly shows it under Organization Management > Developers."""
+
     name: str | None = None
+    """What the reports call it; without it, the name that Credly gives."""
+
     contact: str | None = None
+    """Whom to ask about its tokens: a mail address, or what your team uses."""
+
     tags: tuple[str, ...] = ()
+    """What overrides and split reports go by."""
+
     token: Reference | None = None
+    """Where its authorization token is: `env:NAME`, `file:PATH`, `exec:COMMAND` or `keyring:SERVICE/USER`."""
+
     oauth: OAuth | None = None
+    """The client credentials of an OAuth application, in place of a token."""
+
     rotate: bool = False
+    """Whether `rotate` may rotate its token without being told its name."""
+
     store: Place | None = None
+    """Where `rotate` puts the new value; without it, where `token` reads it from."""
+
     read_back: ReadBack | None = None
+    """Where the stored value is read again to be sure of it; `none` where it cannot be."""
+
     fallback_token: Reference | None = None
-    from_defaults: Annotated[bool, Field(exclude=True, init=False)] = False
-    file: Annotated[Path | None, Field(exclude=True, init=False)] = None
-    line: Annotated[int | None, Field(exclude=True, init=False)] = None
+    """A second credential, with which `rotate` looks for a value that the answer lacked."""
+
+    from_defaults: NotWritten[bool] = False
+    file: NotWritten[Path | None] = None
+    line: NotWritten[int | None] = None
 
     @property
     def called(self) -> str:
@@ -200,15 +152,23 @@ class Defaults(Model):
     """`[defaults]`: what an organization does not say itself; `{id}` is filled in."""
 
     token: Reference | None = None
+    """As an organization's `token`."""
+
     store: Place | None = None
+    """As an organization's `store`."""
+
     read_back: ReadBack | None = None
+    """As an organization's `read_back`."""
 
 
 class Purpose(Model):
     """`[[policy.purposes]]`: what a token whose description matches may do."""
 
     pattern: Pattern
+    """A regular expression that is found in the description."""
+
     allow: tuple[Literal["read", "write", "delete"], ...]
+    """What such a token needs; one with no more than that is approved."""
 
 
 class Override(Model):
@@ -218,12 +178,25 @@ class Override(Model):
     """
 
     ids: tuple[Identifier, ...] = ()
-    tags: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
-    contact: Annotated[tuple[str, ...], BeforeValidator(_several)] = ()
+    """The organizations' ids."""
+
+    tags: Texts = ()
+    """Tags, of which the organization has one; `*` stands for any letters."""
+
+    contact: Texts = ()
+    """Contacts, of which the organization has one; `*@acme.example` is all of a domain."""
+
     disable: tuple[RuleOrFamily, ...] = ()
+    """Rules and families that are off there, beside those that are off anyway."""
+
     severity: dict[RuleId, Severity] = {}
+    """What rules weigh there."""
+
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
+    """The options of rules there, by their ids; what is not said stays."""
+
     purposes: tuple[Purpose, ...] | None = None
+    """The purposes there, in place of the policy's."""
 
     @model_validator(mode="after")
     def _is_for_some(self) -> Self:
@@ -233,61 +206,99 @@ class Override(Model):
 
 
 class PolicySettings(Model):
-    """`[policy]`."""
+    """`[policy]`: what is asked of the tokens."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     audit_every_days: PositiveInt = 31
-    fail_on: Annotated[tuple[Selector, ...], BeforeValidator(_several)] = (Severity.HIGH,)
+    """How often the audit runs: what expires before the next one is urgent."""
+
+    fail_on: Selectors = (Severity.HIGH,)
+    """What makes the audit fail (exit code 1): a severity and all above it, rules, families, or `never`."""
+
     disable: tuple[RuleOrFamily, ...] = ()
+    """Rules and families that are off."""
+
     severity: dict[RuleId, Severity] = {}
+    """What a rule weighs, in place of its own severity and all its tiers."""
+
     due_days: Annotated[dict[Severity, PositiveInt], BeforeValidator(_all_severities)] = Field(
         default=DUE_DAYS, validate_default=True
     )
+    """How many days after it was first seen a finding of a severity is due."""
+
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
+    """The options of rules, by their ids; `credly-audit rules show ID` names them."""
+
     purposes: tuple[Purpose, ...] = ()
+    """What tokens are for, told by their descriptions, and what that needs."""
+
     overrides: tuple[Override, ...] = ()
+    """Another policy for some organizations."""
+
     waivers_file: LocalPath | None = None
+    """A TOML file with `[[waivers]]` and `[[plans]]`, beside those written here; `waivers import` writes it."""
+
     approvers: tuple[str, ...] = ()
+    """Who may approve waivers; without it, anybody."""
+
     max_waiver_days: PositiveInt = 365
+    """For how many days after its approval a waiver may hold."""
+
     register_file: LocalPath | None = Field(default=None, alias="register")
+    """The CSV or XLSX file in which the team documents its tokens."""
 
 
 class Privacy(Model):
-    """`[privacy]`."""
+    """`[privacy]`: what a report gives away."""
 
     fingerprint_key: Reference | None = None
+    """Where a key is; with it, fingerprints are keyed, and nobody without it can test a guess of a token's value."""
 
 
 class NotifySettings(Model):
     """`[notify]`: who is told of an audit. Addresses are secrets; `contacts` is a mail server for the contacts."""
 
     urls: tuple[Reference, ...] = ()
+    """Where the addresses are to send a message to, as Apprise writes them."""
+
     on: tuple[Literal["violations", "incomplete", "pass"], ...] = ("violations", "incomplete")
-    attach: tuple[Annotated[str, _one_of(formats(), "format")], ...] = ()
+    """The verdicts that are told."""
+
+    attach: tuple[Format, ...] = ()
+    """The reports that go with the message."""
+
     contacts: Reference | None = None
+    """Where the address of a mail server is; each contact gets its own part through it."""
+
     heartbeat: Reference | None = None
+    """Where an address is that is asked after every audit, so that one that did not run is missed."""
 
 
-def _history_url(text: str) -> str:
-    if is_reference(text):
-        return text
-    parts = urlsplit(text)
-    if not parts.scheme or "://" not in text:
-        raise ValueError("must be an address such as sqlite:///history.sqlite, or say where one is: env:NAME")
-    if parts.password or "password" in parts.query:
-        raise ValueError(
-            "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
-            "(and change the password: it has stood in a file)"
-        )
-    return text
+class ReportSettings(Model):
+    """`[report]`: a team's own title, logo, words for the first screen and templates."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """What stands at the top of the reports for people."""
+
+    logo: LocalPath | None = None
+    """A PNG, JPEG or SVG file, put into the page."""
+
+    guidance: LocalPath | None = None
+    """A Markdown file, shown on the page's first screen."""
+
+    templates: LocalPath | None = None
+    """A folder of templates that take the place of the page's own."""
 
 
 class HistorySettings(Model):
-    """`[history]`: where earlier audits are kept (an SQLAlchemy URL, or where one is), and for how many days."""
+    """`[history]`: where earlier audits are kept, and for how long."""
 
-    url: Annotated[str, AfterValidator(_history_url)] | None = None
+    url: HistoryUrl | None = None
+    """An SQLAlchemy URL, or where one is; without it an SQLite file in the user's state directory."""
+
     keep_days: NonNegativeInt = 0
+    """How long an audit is kept; 0: for ever."""
 
 
 class Settings(Model):
@@ -295,7 +306,11 @@ class Settings(Model):
 
     api: Api = Api()
     organizations: tuple[Organization, ...] = ()
+    """The organizations to audit, each with its credential."""
+
     organizations_file: LocalPath | None = None
+    """A CSV file with more of them: columns id, name, contact, tags, token."""
+
     defaults: Defaults = Defaults()
     policy: PolicySettings = PolicySettings()
     waivers: tuple[Waiver, ...] = ()
@@ -303,10 +318,11 @@ class Settings(Model):
     privacy: Privacy = Privacy()
     history: HistorySettings = HistorySettings()
     notify: NotifySettings = NotifySettings()
-    configured: Annotated[frozenset[str], Field(exclude=True, init=False)] = frozenset()
+    report: ReportSettings = ReportSettings()
+    configured: NotWritten[frozenset[str]] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
 
-    file: Annotated[Path, Field(exclude=True, init=False)] = Path("credly-audit.toml")
+    file: NotWritten[Path] = Path("credly-audit.toml")
     """Where it was read; relative paths begin at its folder."""
 
     @property

@@ -35,14 +35,17 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
-def refusal(answer: Answer, organization: str, redact: Callable[[str], str]) -> str:
-    """One sentence: the status, what it means for that organization, what Credly itself says."""
+def refusal(answer: Answer, organization: str, redact: Callable[[str], str], wanted: str = "tokens") -> str:
+    """One sentence: the status, what it means for that organization, what Credly itself says.
+
+    `wanted` is what was asked for: another credential may help where the permission to list that is lacking.
+    """
     said = words(answer.body)
-    meaning = _meaning(answer.status, organization, is_json=said is not None)
-    return f"{answer.status}: {meaning}" + (f" (Credly says: {_short(redact(said))})" if said else "")
+    meaning = _meaning(answer.status, organization, wanted, is_json=said is not None)
+    return f"{answer.status}: {meaning}" + (f" (Credly says: {short(redact(said))})" if said else "")
 
 
-def _meaning(status: int, organization: str, *, is_json: bool) -> str:
+def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> str:
     if status == 401:
         return (
             f"the credential of {organization} was refused: expired, revoked, or of the other environment "
@@ -55,7 +58,7 @@ def _meaning(status: int, organization: str, *, is_json: bool) -> str:
             "that Credly does not serve; ask from another network"
         )
     if status == 403:
-        return f"the credential of {organization} lacks the permission to list its tokens: use one that can write"
+        return f"the credential of {organization} lacks the permission to list its {wanted}: use one that can write"
     if status == 404:
         return f"Credly knows no {organization} that this credential may see: check its id and whose credential it is"
     if status == 422:
@@ -102,7 +105,7 @@ def _at(content: Any, place: tuple[Any, ...]) -> Any:
     return content
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """On one line, printable, at most so long."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"

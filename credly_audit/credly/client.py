@@ -144,16 +144,16 @@ class Client:
         request = requests.Request("POST", self._line.host.base_url + path, json=content)
         return self._send(request, credential, effort or Effort())
 
-    def post_form(self, path: str, who: Authenticator, form: Mapping[str, str]) -> Answer:
-        """The same for a form."""
+    def post_form(self, path: str, who: Authenticator, form: str) -> Answer:
+        """The same for a form that is encoded already."""
         self._line.pace.wait_turn()
-        return self._send(requests.Request("POST", self._line.host.base_url + path, data=form), who, Effort())
+        url, headers = self._line.host.base_url + path, {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._send(requests.Request("POST", url, headers, data=form), who, Effort())
 
     def _admitted(self, path: str, credential: Credential, effort: Effort) -> Answer:
         """A GET; once more with another access token, where the credential's first one has ended."""
-        asked_at = monotonic()
         answer = self._followed(path, credential, effort)
-        if answer.status == 401 and credential.renew(asked_at):
+        if answer.status == 401 and credential.renew():
             return self._followed(path, credential, effort)
         return answer
 

@@ -77,13 +77,23 @@ class Host:
             )
         return cls(base_url, origin, _proxies(api.proxy, base_url, origin), _ca_bundle(api.ca_bundle))
 
+    @property
+    def way(self) -> str:
+        """The host, and the proxy that the way there leads through, as they may be shown."""
+        proxy = self.proxies.get(self.origin.scheme)
+        return f"{self.origin} through the proxy {_origin_of(proxy)}" if proxy else str(self.origin)
+
+
+def _origin_of(proxy: str) -> Origin:
+    return Origin.of(proxy if "://" in proxy else f"http://{proxy}")
+
 
 def _proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str, str]:
     proxy = configured or select_proxy(base_url, get_environ_proxies(base_url))
     if not proxy:
         return {}
     try:
-        at = Origin.of(proxy if "://" in proxy else f"http://{proxy}")
+        at = _origin_of(proxy)
     except ValueError:
         raise UsageError(
             "the proxy ([api] proxy, or HTTPS_PROXY in the environment) is not an address such as "

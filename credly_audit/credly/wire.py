@@ -7,8 +7,9 @@ ignored, missing ones are null, a wrong type is a fault that is named by its fie
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from sys import intern
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -49,15 +50,18 @@ class _Metadata(msgspec.Struct):
     per: Any = None
 
 
-class _WirePage(msgspec.Struct):
-    data: list[_WireRow | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
+class WirePage(msgspec.Struct):
+    """A page of whatever listing; a subclass says in `data` what its rows are."""
+
+    data: Any = ABSENT
     metadata: _Metadata | list[Any] | Scalar = None
 
     def __repr__(self) -> str:
         return "<a page>"
 
 
-_decoder = msgspec.json.Decoder(_WirePage)
+class _TokensPage(WirePage):
+    data: list[_WireRow | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
 
 
 class Row(msgspec.Struct, gc=False):
@@ -79,10 +83,19 @@ class Row(msgspec.Struct, gc=False):
     owner_type: str | None
 
 
-class Page(msgspec.Struct):
+class Listed(Protocol):
+    """A row of any listing."""
+
+    id: str
+
+
+R = TypeVar("R", bound=Listed)
+
+
+class Page(msgspec.Struct, Generic[R]):
     """One page of a listing; totals are None where the metadata lacks them or has something else in their place."""
 
-    rows: list[Row]
+    rows: list[R]
     total_count: int | None
     total_pages: int | None
     per: int | None
@@ -99,18 +112,23 @@ class Unreadable(Exception):  # noqa: N818 - named as it is told
 FingerprintOf = Callable[[str], str | None]
 
 
-def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page:
+def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Row]:
     """The page in an answer's body; `traced` hears of every value. Unreadable where there is no list of tokens."""
-    wire = _decoded(body)
+    return page_of(body, _TokensPage, lambda each, fields: _row(each, fields, fingerprint_of, traced))
+
+
+def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields"], R | None]) -> Page[R]:
+    """The page in an answer's body, its rows by `row_of`; Unreadable where there is no list."""
+    wire = _decoded(body, kind)
     if isinstance(wire.data, dict):
-        raise Unreadable("`data` is an object where the list of tokens should be")
+        raise Unreadable("`data` is an object where the list should be")
     if not isinstance(wire.data, list):
         raise Unreadable("`data` is missing" if wire.data is ABSENT else "`data` is no list")
     metadata = wire.metadata if isinstance(wire.metadata, _Metadata) else _Metadata()
     faults: list[str] = []
     rows = []
     for number, each in enumerate(wire.data, 1):
-        row = _row(each, number, faults, fingerprint_of, traced)
+        row = row_of(each, Fields(number, faults))
         if row is not None:
             rows.append(row)
     return Page(
@@ -123,16 +141,21 @@ def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trac
     )
 
 
-def _decoded(body: bytes) -> _WirePage:
+@cache
+def _decoder(kind: type[WirePage]) -> msgspec.json.Decoder[WirePage]:
+    return msgspec.json.Decoder(kind)
+
+
+def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
     try:
-        return _decoder.decode(body)
+        return _decoder(kind).decode(body)
     except msgspec.ValidationError:
         raise Unreadable("it is JSON, but no object with `data`") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return _decoded_patiently(body)
+        return _decoded_patiently(body, kind)
 
 
-def _decoded_patiently(body: bytes) -> _WirePage:
+def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
     """What msgspec refuses and Python can still read: half characters, bytes that are not UTF-8, NaN."""
     text = body.decode(errors="replace")
     try:
@@ -142,12 +165,12 @@ def _decoded_patiently(body: bytes) -> _WirePage:
             raise Unreadable("it is a web page instead of JSON: check [api] base_url, or the proxy") from None
         raise Unreadable("it is not JSON") from None
     try:
-        return msgspec.convert(content, _WirePage)
+        return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError):
         raise Unreadable("it is JSON, but no object with `data`") from None
 
 
-class _Fields:
+class Fields:
     """Reads the fields of one row; what has the wrong type is null, and named in `faults`."""
 
     __slots__ = ("_faults", "_number")
@@ -183,11 +206,8 @@ class _Fields:
         return value if isinstance(value, _Owner) else _Owner()
 
 
-def _row(
-    wire: object, number: int, faults: list[str], fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
-) -> Row | None:
+def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Row | None:
     """A row, or None where it has no id to be known by."""
-    fields = _Fields(number, faults)
     if not isinstance(wire, _WireRow):
         fields.fault("it is no object")
         return None
@@ -201,8 +221,8 @@ def _row(
     fingerprint = fingerprint_of(value) if value else None
     if value and fingerprint:
         traced(Trace(fingerprint, len(value)))
-    created_at, created_fault = _date(wire.created_at)
-    expires_at, expires_fault = _date(wire.expires_at)
+    created_at, created_fault = date_text(wire.created_at)
+    expires_at, expires_fault = date_text(wire.expires_at)
     owner_id = fields.text(owner.id, "owner.id")
     return Row(
         identifier,
@@ -226,7 +246,7 @@ def _once(text: str | None) -> str | None:
     return None if text is None else intern(text)
 
 
-def _date(value: object) -> tuple[str | None, str | None]:
+def date_text(value: object) -> tuple[str | None, str | None]:
     """The text of a date and what is wrong with it; null is an answer and no fault."""
     if value is None:
         return None, None

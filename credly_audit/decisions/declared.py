@@ -101,9 +101,19 @@ class Decision(BaseModel):
     approved_on: Day = Field(description="The day of the decision.")
 
     @property
-    def subject(self) -> tuple[str, str, str | None]:
-        """What it is about: rule or family, organization, token."""
-        return self.rule, self.organization, self.token
+    def by(self) -> str:
+        """Whose decision it is."""
+        raise NotImplementedError
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it holds."""
+        raise NotImplementedError
+
+    @property
+    def ends_at(self) -> datetime:
+        """The instant from which it no longer holds: the end of its last day in UTC."""
+        return datetime.combine(self.last_day + timedelta(days=1), time(), UTC)
 
 
 class Waiver(Decision):
@@ -120,9 +130,14 @@ class Waiver(Decision):
         return self
 
     @property
-    def ends_at(self) -> datetime:
-        """The instant from which it no longer holds: the end of its last day in UTC."""
-        return day_end(self.expires)
+    def by(self) -> str:
+        """Who accepts the risk."""
+        return self.approved_by
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which it holds."""
+        return self.expires
 
 
 class Plan(Decision):
@@ -133,11 +148,11 @@ class Plan(Decision):
     id: Words = Field(default_factory=lambda said: made_id("plan", said), description=MADE)
 
     @property
-    def ends_at(self) -> datetime:
-        """The instant from which it is overdue: the end of its last day in UTC."""
-        return day_end(self.until)
+    def by(self) -> str:
+        """Who mends it."""
+        return self.owner
 
-
-def day_end(day: date) -> datetime:
-    """The first instant after a day, in UTC."""
-    return datetime.combine(day + timedelta(days=1), time(), UTC)
+    @property
+    def last_day(self) -> date:
+        """The day by whose end it is mended."""
+        return self.until

@@ -1,26 +1,26 @@
 """Turns what was typed in workbooks into waivers and plans, and writes them into a TOML file that people keep.
 
-The file's comments and order stay. A decision is known by rule, organization and token: what stands there already is
-left as it is, what was decided anew takes its place, so that an import can be run twice.
+The file's comments and order stay. What stands already is left as it is, what was decided anew takes its place, so
+that an import can be run twice.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-import tomlkit
 from pydantic import ValidationError
-from tomlkit.items import AoT, Table
 
 from credly_audit.config.decisions import waiver_faults
 from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import PolicySettings
-from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
+from credly_audit.decisions.declared import Decision, Plan, Waiver
+from credly_audit.decisions.kept import Kept
 from credly_audit.decisions.workbook import Typed
 
-DECISIONS = {"accept": "waivers", "false positive": "waivers", "fix": "plans"}
-"""What may be typed, and the list that it goes into."""
+FAILED_FORMULA = re.compile(r"#(?:[A-Z/0]+[!?]|N/A)")
 
 COLUMN = {
     "reason": "Reason",
@@ -31,12 +31,10 @@ COLUMN = {
 }
 """The column in which each key of a decision was typed."""
 
-Subject = tuple[str, str, str | None]
-
 
 @dataclass(slots=True)
 class Import:
-    """What an import did: counts, and a sentence for each row that it refused."""
+    """What an import did: how many decisions were added, changed or stood already; a sentence for each row refused."""
 
     added: int = 0
     changed: int = 0
@@ -44,28 +42,87 @@ class Import:
     refused: list[str] = field(default_factory=list)
 
 
-def import_rows(text: str, rows: Iterable[Typed], policy: PolicySettings, today: date) -> tuple[str, Import]:
-    """The file's text with the decisions of the rows in it, and what was done; the same text where nothing is new."""
-    document = tomlkit.parse(text)
+def import_rows(
+    text: str, rows: Iterable[Typed], policy: PolicySettings, today: date, elsewhere: Sequence[Decision] = ()
+) -> tuple[str, Import]:
+    """The file's text with the decisions of the rows in it, and what was done; the same text where nothing is new.
+
+    ValueError where the file's own decisions are not written as tables.
+    `elsewhere` are the decisions that stand in other files of the configuration, which are not written.
+    """
+    kept = Kept.of(text)
     done = Import()
-    decided: dict[Subject, tuple[Decision, str]] = {}
+    by_subject: dict[tuple[str, str, str], list[Typed]] = defaultdict(list)
+    rows = list(rows)
     for row in rows:
-        try:
-            decision = _decision(row, policy, today)
-        except ValueError as error:
-            done.refused.append(f"{row.place}: {error}")
+        by_subject[row.subject].append(row)
+    refused: dict[str, str] = {}
+    carry_out = _Carrying(kept, elsewhere, policy, today, done)
+    for same in by_subject.values():
+        differing = next((row for row in same if row.said != same[0].said), None)
+        if differing is not None:
+            refused |= {
+                row.place: f"decides otherwise than {(differing if row.said == same[0].said else same[0]).place}; make "
+                "them agree"
+                for row in same
+            }
             continue
-        before = decided.setdefault(decision.subject, (decision, row.place))
-        if _said(before[0]) != _said(decision):
-            done.refused.append(f"{row.place}: decides otherwise on what {before[1]} decides; make them agree")
-    for decision, _ in decided.values():
-        _write(document, decision, done)
-    return tomlkit.dumps(document), done
+        try:
+            carry_out(same[0])
+        except ValueError as error:
+            refused |= dict.fromkeys((row.place for row in same), str(error))
+    done.refused = [f"{row.place}: {refused[row.place]}" for row in rows if row.place in refused]
+    return kept.changed, done
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrying:
+    """Writes one decision, unless it stands; ValueError, in a sentence, where it may not be written."""
+
+    kept: Kept
+    elsewhere: Sequence[Decision]
+    policy: PolicySettings
+    today: date
+    done: Import
+
+    def __call__(self, row: Typed) -> None:
+        here = self.kept.about(row)
+        held = [*(standing.decision for standing in here), *(each for each in self.elsewhere if row.is_about(each))]
+        if any(row.says(each) for each in held):
+            self.done.unchanged += 1
+            return
+        decision = _decision(row, self.policy, self.today)
+        for each in self.elsewhere:
+            if row.is_on_the_same_as(each):
+                raise ValueError(f"{each.id}, in another file of the configuration, says otherwise; change it there")
+        for each in held:
+            if not row.is_on_the_same_as(each) and _outweighs(each, decision, self.today):
+                raise ValueError(
+                    f"{each.id}, on {each.rule} of {'the token' if each.token else 'the whole organization'}, covers "
+                    "it too and says otherwise; change that one"
+                )
+        same = [standing for standing in here if row.is_on_the_same_as(standing.decision)]
+        if not same:
+            self.kept.add(decision)
+            self.done.added += 1
+            return
+        best = max(same, key=lambda each: (type(each.decision) is row.kind, each.decision.last_day))
+        self.kept.replace(best, decision)
+        self.done.changed += 1
+
+
+def _outweighs(wider: Decision, decision: Decision, today: date) -> bool:
+    """Whether the narrower decision would change nothing, or leave in doubt which of the two is meant."""
+    if isinstance(wider, Waiver):
+        return wider.expires >= today
+    return isinstance(decision, Plan)
 
 
 def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     """ValueError, in a sentence, for a row that is incomplete or that the policy does not allow."""
-    if row.decision not in DECISIONS:
+    if not (row.rule and row.organization):
+        raise ValueError("stands beside no finding; type into the row of one")
+    if row.kind is None:
         said = f"{row.decision[:40]!r} is no decision" if row.decision else "Decision is empty"
         raise ValueError(f"{said}; choose accept, fix or false positive")
     blank = [
@@ -75,86 +132,35 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     ]
     if blank:
         raise ValueError(f"{' and '.join(blank)} {'is' if len(blank) == 1 else 'are'} empty; fill in what is missing")
-    keys = {
+    for name, text in {"Reason": row.reason, "Approved by": row.approved_by}.items():
+        if FAILED_FORMULA.fullmatch(text):
+            raise ValueError(f"{name}: the spreadsheet took it for a formula ({text}); begin it with a letter")
+    if isinstance(row.until, date) and row.until < today:
+        raise ValueError(f"Until: {row.until} is past; choose a day that is still to come")
+    try:
+        decision = row.kind.model_validate(_keys(row, row.kind, today))
+    except ValidationError as error:
+        raise ValueError("; ".join(_in_columns(sentence) for _, sentence in sentences(error, Decision))) from None
+    if isinstance(decision, Waiver):
+        faults = waiver_faults(decision, {approver.casefold() for approver in policy.approvers}, policy)
+        if faults:
+            raise ValueError("; ".join(map(_in_columns, faults)))
+    return decision
+
+
+def _keys(row: Typed, kind: type[Decision], today: date) -> dict[str, Any]:
+    who, until = ("owner", "until") if kind is Plan else ("approved_by", "expires")
+    return {
         "rule": row.rule,
         "organization": row.organization,
         "token": row.token or None,
-        "reason": row.reason if row.decision != "false positive" else FALSE_POSITIVE + row.reason,
+        "reason": row.full_reason,
         "approved_on": today,
+        who: row.approved_by,
+        until: row.until,
     }
-    try:
-        if DECISIONS[row.decision] == "plans":
-            return Plan.model_validate(keys | {"owner": row.approved_by, "until": row.until})
-        waiver = Waiver.model_validate(keys | {"approved_by": row.approved_by, "expires": row.until})
-    except ValidationError as error:
-        raise ValueError("; ".join(_in_columns(sentence) for _, sentence in sentences(error, Decision))) from None
-    faults = waiver_faults(waiver, {approver.casefold() for approver in policy.approvers}, policy)
-    if faults:
-        raise ValueError("; ".join(map(_in_columns, faults)))
-    return waiver
 
 
 def _in_columns(sentence: str) -> str:
     key, colon, rest = sentence.partition(": ")
     return f"{COLUMN.get(key, key)}{colon}{rest}" if key else rest
-
-
-def _write(document: tomlkit.TOMLDocument, decision: Decision, done: Import) -> None:
-    """Put the decision in place of what stands on the same subject, or at the end of its list."""
-    ours = "waivers" if isinstance(decision, Waiver) else "plans"
-    places = [
-        (name, position)
-        for name in ("waivers", "plans")
-        for position, table in enumerate(document.get(name, []))
-        if _subject(table) == decision.subject
-    ]
-    standing = [document[name][position] for name, position in places if name == ours]
-    if any(_said_in(table) == _said(decision) for table in standing):
-        done.unchanged += 1
-        return
-    for name, position in reversed(places):
-        if name != ours:
-            del document[name][position]
-            if not document[name]:
-                del document[name]
-    if standing:
-        standing[-1].update(_written(decision))
-        done.changed += 1
-        return
-    _list(document, ours).append(tomlkit.item(_written(decision)))
-    done.changed += bool(places)
-    done.added += not places
-
-
-def _list(document: tomlkit.TOMLDocument, name: str) -> AoT:
-    if name not in document:
-        document.append(name, tomlkit.aot())
-    found = document[name]
-    if not isinstance(found, AoT):
-        raise ValueError(  # noqa: TRY004 - a mistake in a file, not in a call
-            f"{name} is written as a list in one line; write it as [[{name}]] tables"
-        )
-    return found
-
-
-def _written(decision: Decision) -> dict[str, Any]:
-    return {name: value for name, value in decision.model_dump(exclude={"id"}).items() if value is not None}
-
-
-def _said(decision: Decision) -> dict[str, Any]:
-    """What a decision says, the day on which it was said left out."""
-    return {name: value for name, value in _written(decision).items() if name != "approved_on"}
-
-
-def _said_in(table: Table | Mapping[str, Any]) -> dict[str, Any]:
-    kind = Waiver if "expires" in table else Plan
-    return _said(kind.model_validate(tomlkit.item(table).unwrap()))
-
-
-def _subject(table: Mapping[str, Any]) -> Subject:
-    token = table.get("token")
-    return (
-        str(table.get("rule")).upper(),
-        str(table.get("organization")).lower(),
-        None if token is None else str(token).lower(),
-    )

@@ -115,7 +115,7 @@ def applied(
     counts = np.bincount(pairs["decision"], minlength=len(waivers))
     coverage = _of_coverage(waivers, organizations)
     judged_waivers = tuple(
-        JudgedWaiver(each, _waiver_state(each, as_of, next_audit, used=used, unknown=unseen), int(many))
+        JudgedWaiver(each, waiver_state(each, as_of, next_audit, used=used, unknown=unseen), int(many))
         for each, used, unseen, many in zip(waivers, (counts > 0) | coverage, unknown, counts, strict=False)
     )
     promised = matched(plans, findings, *frames)
@@ -123,7 +123,7 @@ def applied(
     findings = findings.assign(plan_id=_chosen(promised, days, [each.id for each in plans], len(findings)))
     promises = np.bincount(promised["decision"], minlength=len(plans))
     judged_plans = tuple(
-        JudgedPlan(each, _plan_state(each, as_of, used=many > 0, unknown=unseen), int(many))
+        JudgedPlan(each, plan_state(each, as_of, used=many > 0, unknown=unseen), int(many))
         for each, many, unseen in zip(plans, promises, unknown[len(waivers) :], strict=True)
     )
     accepted = {
@@ -134,7 +134,8 @@ def applied(
     )
 
 
-def _waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:
+def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:
+    """Where a waiver stands that is about something there, or not, or nobody knows."""
     if not used:
         return "unjudged" if unknown else "unused"
     if waiver.ends_at <= as_of:
@@ -142,7 +143,8 @@ def _waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, use
     return "expiring" if waiver.ends_at <= as_of + next_audit else "active"
 
 
-def _plan_state(plan: Plan, as_of: datetime, *, used: bool, unknown: bool) -> PlanState:
+def plan_state(plan: Plan, as_of: datetime, *, used: bool, unknown: bool) -> PlanState:
+    """Where a plan stands, likewise."""
     if not used:
         return "unjudged" if unknown else "kept"
     return "overdue" if plan.ends_at <= as_of else "open"

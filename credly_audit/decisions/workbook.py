@@ -1,20 +1,22 @@
 """What the security team typed beside the findings of the Excel report, row by row."""
 
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
+from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.workbooks import opened
 
 TYPED = ("decision", "reason", "approved by", "until")
 SUBJECT = ("rule_id", "organization_id", "token_id")
+BESIDE = "fingerprint"
+
+KINDS: dict[str, type[Decision]] = {"accept": Waiver, "false positive": Waiver, "fix": Plan}
+"""What may be typed as a decision, and what it is made into."""
 
 GUARDED = re.compile(r"'(?=\s*[=+\-@\t])")
 """The apostrophe that the report sets before a text which a spreadsheet would take for a formula."""
@@ -33,38 +35,78 @@ class Typed:
     rule: str
     organization: str
     token: str
+    fingerprint: str
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """What it is about: rule, organization, token."""
+        return self.rule.upper(), self.organization.lower(), self.token.lower()
+
+    @property
+    def kind(self) -> type[Decision] | None:
+        """What is decided; None where that is none of the choices."""
+        return KINDS.get(self.decision)
+
+    @property
+    def full_reason(self) -> str:
+        """The reason as it is kept, which also tells a false positive."""
+        return FALSE_POSITIVE + self.reason if self.decision == "false positive" else self.reason
+
+    @property
+    def said(self) -> tuple[Any, ...]:
+        """All that was typed."""
+        return self.decision, self.reason, self.approved_by, self.until
+
+    def says(self, decision: Decision) -> bool:
+        """Whether the row says what the decision says, whatever they are about."""
+        day = str(self.until)
+        theirs = (decision.reason, decision.by, str(decision.last_day))
+        return self.kind is type(decision) and (self.full_reason, self.approved_by, day) == theirs
+
+    def is_about(self, decision: Decision) -> bool:
+        """Whether the decision covers what the row is about."""
+        rule, organization, _ = self.subject
+        named = decision.token in {None, *self._names}
+        return rule.startswith(decision.rule) and organization == decision.organization and named
+
+    def is_on_the_same_as(self, decision: Decision) -> bool:
+        """Whether the decision covers what the row is about and nothing else."""
+        alone = decision.token is not None or not self.token
+        return self.is_about(decision) and self.rule.upper() == decision.rule and alone
+
+    @property
+    def _names(self) -> set[str]:
+        """What a decision may call the token."""
+        return {name.lower() for name in (self.token, self.fingerprint) if name}
 
 
-def typed_rows(path: Path) -> Iterator[Typed]:
+def typed_rows(path: Path) -> list[Typed]:
     """Every row of every sheet with the decision columns in which somebody typed something.
 
     UsageError where there is no such file, ConfigurationError where it is no workbook or has no such sheet.
     """
+    typed: list[Typed] = []
+    found = False
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with opened(path) as book:
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()
+                rows = enumerate(sheet.iter_rows(values_only=True), 1)
+                for number, cells in rows:
+                    columns = {_text(cell).lower(): place for place, cell in enumerate(cells)}
+                    if set(TYPED) <= set(columns) and set(SUBJECT) <= set(columns):
+                        found = True
+                        for row, values in rows:
+                            typed += _typed(f"{path}: {sheet.title} row {row}", values, columns)
+                    if number > MOST_ROWS_ABOVE:
+                        break
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        raise ConfigurationError([f"{path}: not an XLSX workbook, or damaged ({type(error).__name__})"]) from None
-    try:
-        found = False
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()
-            rows = enumerate(sheet.iter_rows(values_only=True), 1)
-            for number, cells in rows:
-                columns = {_text(cell).lower(): place for place, cell in enumerate(cells)}
-                if set(TYPED) <= set(columns) and set(SUBJECT) <= set(columns):
-                    found = True
-                    for row, values in rows:
-                        yield from _typed(f"{path}: {sheet.title} row {row}", values, columns)
-                if number > MOST_ROWS_ABOVE:
-                    break
-    finally:
-        book.close()
     if not found:
         raise ConfigurationError(
             [f"{path}: no sheet has the columns {', '.join((*TYPED, *SUBJECT))}; is it the report?"]
         )
+    return typed
 
 
 MOST_ROWS_ABOVE = 20
@@ -79,7 +121,7 @@ def _typed(place: str, values: tuple[Any, ...], columns: dict[str, int]) -> Iter
     until = cell("until")
     if isinstance(until, datetime):
         until = until.date()
-    if any(texts[name] for name in TYPED[:3]) or not isinstance(until, date | None):
+    if any(texts[name] for name in TYPED[:3]) or _text(until):
         yield Typed(
             place,
             re.sub(r"\s+", " ", texts["decision"].lower()),
@@ -89,6 +131,7 @@ def _typed(place: str, values: tuple[Any, ...], columns: dict[str, int]) -> Iter
             texts["rule_id"],
             texts["organization_id"],
             texts["token_id"],
+            _text(cell(BESIDE)) if BESIDE in columns else "",
         )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit import changes
-from credly_audit.audit import Audit
+from credly_audit.audit import Audit, said_nothing
 from credly_audit.findings import plain
 from credly_audit.history import bulk
 from credly_audit.history.bulk import stored
@@ -56,7 +56,13 @@ class Seen:
 def seen_by(audit: Audit) -> Seen:
     """What an audit saw."""
     header = audit.snapshot.header
-    sight = changes.Sight.of(audit.policy, audit.tokens, audit.organizations, audit.rules, audit.broken)
+    sight = changes.Sight.of(
+        audit.policy,
+        audit.tokens,
+        audit.organizations,
+        audit.rules,
+        said_nothing(audit.snapshot, audit.rules, audit.broken),
+    )
     resolved = 0 if audit.compared is None else len(audit.compared.resolved)
     line = changes.line(
         audit.findings.frame,

@@ -20,6 +20,9 @@ from credly_audit.fingerprint import Fingerprints
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Secret
 
+REFUSALS = range(400, 500)
+"""What was asked with a POST is not under way any more, except where it took too long (408)."""
+
 
 class Verdict(Enum):
     """What Credly says to a credential."""
@@ -121,11 +124,11 @@ class Asker:
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Posted(str(trouble), Made(None, None), answered=False)
+            return Posted(_without_advice(str(trouble)), Made(None, None), answered=False)
         made = read_made(answer.body, self._fingerprints.of, redactor.know)
         if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and (made.row or made.value):
             return Posted("", made, answered=True)
-        over = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+        over = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         return Posted(self._refusal(action, answer, redactor), Made(None, None), answered=over)
 
     def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
@@ -133,11 +136,16 @@ class Asker:
         if answer.status == HTTPStatus.FORBIDDEN and said is not None:
             why = f"the credential of {self._called} may not {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            return refusal(answer, self._called, redactor.words)
+            return _without_advice(refusal(answer, self._called, redactor.words))
         else:
             why = f"an answer without a token came to the request to {action} one for {self._called}"
         own_words = " ".join(redactor.words(said).split())[:200] if said else ""
         return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
+
+
+def _without_advice(sentence: str) -> str:
+    """What a GET may do, a POST may not: what to do next depends on what became of it."""
+    return sentence.replace(": run again later", "")
 
 
 def instant(text: str | None) -> datetime | None:

@@ -3,8 +3,7 @@
 import logging
 import signal
 import threading
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -14,8 +13,7 @@ from types import FrameType
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.client import Client, Line
-from credly_audit.credly.wire import Row
-from credly_audit.errors import CannotWrite, UsageError
+from credly_audit.errors import CannotWrite, UsageError, without_values
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle.asking import Asker
 from credly_audit.lifecycle.creation import Creator
@@ -30,6 +28,8 @@ from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
 
+WAITING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -39,8 +39,6 @@ class Result:
     not_due: tuple[str, ...]
     left_behind: tuple[EmergencyCopy, ...]
     interrupted: bool = False
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    """Of the tokens made, by organization."""
 
 
 @dataclass(slots=True)
@@ -59,12 +57,10 @@ class Campaign:
     again: Callable[[Task], Secret | None] = lambda task: task.value
     """Reads a task's value anew, once its lock is held."""
     _interrupted: Event = field(default_factory=Event)
-    _rows: dict[str, Row] = field(default_factory=dict)
 
     def run(self) -> Result:
         """In the documented order. UsageError, nothing having been asked, for a lock or a store that cannot be used."""
-        mine = {task.lock for task in self.tasks}
-        before = [copy for copy in left_behind(self.emergency) if copy.undertaking.credential not in mine]
+        before = list(left_behind(self.emergency))
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
             held.enter_context(holding(locks))
@@ -78,16 +74,22 @@ class Campaign:
             plan = Plan(tuple(preparation.prepared(candidates)))
             if plan.ahead and not self.dry_run:
                 if self.agreed(plan):
-                    self._carry_out(plan, lambda name: held.enter_context(holding([name])))
+                    with self._undisturbed():
+                        self._carry_out(plan, lambda name: held.enter_context(holding([name])))
                 else:
                     for candidate in plan.ahead:
                         candidate.outcome = candidate.task.outcome(State.UNCHANGED, "not agreed to: nothing was done")
             elif self.dry_run:
                 for candidate in plan.ahead:
                     candidate.outcome = _rehearsed(candidate)
-        left = tuple(copy for copy in before if copy.journal.exists() and not is_held(copy.undertaking.credential))
+        told = {each.copy.journal for each in plan.candidates if each.copy}
+        left = tuple(
+            copy
+            for copy in before
+            if copy.journal not in told and copy.journal.exists() and not is_held(copy.undertaking.credential)
+        )
         outcomes = tuple(each.outcome for each in plan.candidates if each.outcome is not None)
-        return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set(), self._rows)
+        return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set())
 
     def _nothing_changed_meanwhile(self) -> None:
         for task in self.tasks:
@@ -107,8 +109,7 @@ class Campaign:
                 why = f"not begun, because {ended.organization_name} ended as {ended.state}"
                 candidate.outcome = task.outcome(State.UNCHANGED, why, "mend that first, and run again")
             else:
-                with self._undisturbed():
-                    candidate.outcome = self._done(candidate, hold)
+                candidate.outcome = self._done(candidate, hold)
                 ended = candidate.outcome if candidate.outcome.speaks_against_going_on else None
 
     def _done(self, candidate: Candidate, hold: Callable[[str], None]) -> Outcome:
@@ -123,10 +124,7 @@ class Campaign:
         keeper = Keeper(self.fingerprints, self.patience, self.then, hold)
         try:
             if task.action == "create":
-                outcome, row = Creator(keeper, self.patience).create(task, candidate.asker, copy, _known(candidate))
-                if row is not None:
-                    self._rows[task.organization.id] = row
-                return outcome
+                return Creator(keeper, self.patience).create(task, candidate.asker, copy, _known(candidate))
             rotator = Rotator(keeper, self.patience)
             if candidate.resumes:
                 return rotator.resume(task, candidate.asker, copy)
@@ -136,7 +134,7 @@ class Campaign:
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM wait until the token has its outcome."""
+        """Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -145,7 +143,7 @@ class Campaign:
             self._interrupted.set()
             log.warning("will stop as soon as this token is safe")
 
-        before = {number: signal.signal(number, remember) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, remember) for number in WAITING}
         try:
             yield
         finally:
@@ -186,15 +184,13 @@ def _rehearsed(candidate: Candidate) -> Outcome:
 
 def _cut_short(task: Task, copy: EmergencyCopy, error: Exception) -> Outcome:
     """A defect after the request: say what is known, and where the value is."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    print_free = f"unexpected error {type(error).__name__} at {places}; please report it"
+    defect = f"unexpected error: {without_values(error)}; please report it"
     kept = copy.value is not None
     where = f"; the new value is in {copy.file}" if kept else f"; what is known is in {copy.journal}"
     return replace(
         task.outcome(
             State.EMERGENCY if kept else State.UNKNOWN,
-            print_free + where,
+            defect + where,
             "run the same command again: it finds out and finishes it without asking for another value"
             if task.action == "rotate"
             else "look for the new token in Credly's web page",

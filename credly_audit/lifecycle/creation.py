@@ -20,26 +20,23 @@ class Creator:
         self._keeper = keeper
         self._patience = patience
 
-    def create(
-        self, task: Task, asker: Asker, copy: EmergencyCopy, known: frozenset[str]
-    ) -> tuple[Outcome, Row | None]:
-        """From the POST to the end; `known` are the ids that were there before. The token's row, where it was seen."""
+    def create(self, task: Task, asker: Asker, copy: EmergencyCopy, known: frozenset[str]) -> Outcome:
+        """From the POST to the end; `known` are the ids that were there before."""
         attempt = Attempt(task, asker, copy, monotonic())
         posted = asker.create(task.credential, task.description or "")
         row = posted.made.row
-        base = replace(task.outcome(State.UNKNOWN, ""), was_asked=True, description=task.description)
-        base = _about(base, row)
+        base = _about(replace(task.outcome(State.UNKNOWN, ""), was_asked=True), row)
         value = posted.made.value
         if value is not None and value != task.value and asker.is_value(value):
-            return self._keeper.keep(attempt, value, base), row
+            return self._keeper.keep(attempt, value, base)
         seen = self._look(task, asker, settle=not posted.answered)
         new = [each for each in seen.rows.values() if each.id not in known and _is_it(each, row, task)]
         if len(new) == 1:
             base = _about(base, new[0])
             value = seen.values.get(new[0].id)
             if value is not None and value != task.value:
-                return self._keeper.keep(attempt, value, base), new[0]
-        return _not_had(base, posted, seen, [each.id for each in new], copy), new[0] if len(new) == 1 else row
+                return self._keeper.keep(attempt, value, base)
+        return _not_had(base, posted, seen, [each.id for each in new], copy)
 
     def _look(self, task: Task, asker: Asker, *, settle: bool) -> Seen:
         """The listing afterwards, with whichever credential can."""
@@ -57,7 +54,7 @@ def _is_it(listed: Row, answered: Row | None, task: Task) -> bool:
 
 
 def _about(base: Outcome, row: Row | None) -> Outcome:
-    return base if row is None else replace(base, token_id=row.id, expires_at=instant(row.expires_at))
+    return base if row is None else replace(base, row=row, token_id=row.id, expires_at=instant(row.expires_at))
 
 
 def _not_had(base: Outcome, posted: Posted, seen: Seen, new: list[str], copy: EmergencyCopy) -> Outcome:
@@ -85,7 +82,7 @@ def _not_had(base: Outcome, posted: Posted, seen: Seen, new: list[str], copy: Em
             message=f"{said}; the token was made, but the listing withholds its value",
             next_step=f"delete token {base.token_id} in {WEB_PAGE}, and make one there; then remove {copy.journal}",
         )
-    copy.discard()
+    copy.settle()
     return replace(
         base,
         state=State.UNCHANGED,

@@ -81,9 +81,14 @@ class EmergencyCopy:
             os.close(descriptor)
 
     def discard(self) -> None:
-        """Remove both, the value first."""
+        """Remove both, the value first. OSError."""
         self.file.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
+
+    def settle(self) -> None:
+        """Remove both where they hold nothing that is needed; what stays is removed by a later run."""
+        with suppress(OSError):
+            self.discard()
 
 
 def emergency_folder(named: Path | None, environ: Any) -> Path:

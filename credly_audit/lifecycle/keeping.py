@@ -49,6 +49,7 @@ class Keeper:
         base = replace(
             base,
             token_id=row.id if row else base.token_id,
+            row=row or base.row,
             expires_at=(instant(row.expires_at) if row else None) or base.expires_at,
             gap_seconds=gap,
         )

@@ -32,6 +32,8 @@ def holding(names: Iterable[str]) -> Iterator[None]:
 
 def is_held(name: str) -> bool:
     """Whether a run that goes on right now has it."""
+    if not _file(state_folder() / "locks", name).exists():
+        return False
     try:
         with _held(name):
             return False

@@ -1,24 +1,25 @@
 """Before anything changes: look at each token, judge whether it is due, try its store."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from credly_audit.credly.wire import Row
-from credly_audit.errors import UsageError
+from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.lifecycle.asking import Asker, Seen, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
 from credly_audit.lifecycle.keeping import Keeper
 from credly_audit.lifecycle.states import Outcome, State
 from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.redaction import RUN
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Candidate:
     """A task on its way: what was seen of it, and its outcome as soon as there is one."""
 
@@ -27,7 +28,6 @@ class Candidate:
     seen: Seen | None = None
     copy: EmergencyCopy | None = None
     """What an earlier run of this credential left."""
-    tried: bool = False
     outcome: Outcome | None = None
 
     @property
@@ -77,19 +77,20 @@ class Preparation:
         ]
         return copies[-1] if copies else None
 
-    def prepared(self, candidates: list[Candidate]) -> Iterator[Candidate]:
-        """Look at each token and try its store, the store first where trying it can do no harm."""
-        for candidate in candidates:
-            candidate.task.store.check()
-            if self.due is None and candidate.copy is None and _is_harmless(candidate.task):
-                self._try(candidate)
+    def prepared(self, candidates: list[Candidate]) -> list[Candidate]:
+        """Try each store and look at each token; those that are due, or have an outcome already.
+
+        The store comes first, unless only a look tells whether the token is due, or whether an earlier rotation is to
+        be finished.
+        """
+        _each(candidates, lambda candidate: candidate.task.store.check())
+        at_once = [candidate for candidate in candidates if self.due is None and candidate.copy is None]
+        self._try(at_once)
         for candidate in candidates:
             self._look_at(candidate)
-            if candidate.outcome is None and self._is_due(candidate):
-                self._try(candidate)
-                yield candidate
-            elif candidate.outcome is not None:
-                yield candidate
+        chosen = [each for each in candidates if each.outcome or self._is_due(each) or each.outcome]
+        self._try([each for each in chosen if each not in at_once and each.outcome is None and not each.resumes])
+        return chosen
 
     def _look_at(self, candidate: Candidate) -> None:
         task = candidate.task
@@ -114,7 +115,8 @@ class Preparation:
                 State.LOST,
                 f"nothing was done, because the value in force is refused: {seen.said}",
                 "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
-                "(Developers > Authorization Tokens)",
+                "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that "
+                "again",
             )
 
     def _tidy(self, candidate: Candidate) -> None:
@@ -125,7 +127,7 @@ class Preparation:
                 (value is not None and value == candidate.task.value)
                 or (value is None and copy.undertaking.credential == candidate.task.lock)
             ):
-                copy.discard()
+                copy.settle()
                 called = candidate.task.organization.called
                 log.info("%s: what an earlier rotation left is settled and was removed", called)
 
@@ -147,17 +149,25 @@ class Preparation:
         self.not_due.append(f"{called}: {'never expires' if expires_at is None else f'expires {expires_at:%Y-%m-%d}'}")
         return False
 
-    def _try(self, candidate: Candidate) -> None:
+    def _try(self, candidates: list[Candidate]) -> None:
         """The store takes the value in force and gives it back; for a new token, it takes something beside it."""
+        if not self.dry_run:
+            _each(candidates, self._tried)
+
+    def _tried(self, candidate: Candidate) -> None:
         task = candidate.task
-        if candidate.tried or self.dry_run or candidate.resumes:
-            return
-        candidate.tried = True
         try:
             if task.action == "create":
+                _must_be_a_value(task)
                 task.store.try_beside()
                 return
             assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
+            for place in task.readers():
+                if now_in(place.read) not in {None, task.value}:
+                    raise UsageError(
+                        f"{task.organization.called}: {place.name} holds another value than the one in force, perhaps "
+                        "another token's: name another place, or remove what is there if nobody needs it"
+                    )
             task.store.write(task.value)
             trouble = self.keeper.unreadable(task, task.value)
         except StoreFailed as error:
@@ -167,9 +177,23 @@ class Preparation:
             raise UsageError(f"{called}: the store was tried and failed: {trouble}; nothing was {task.action}d")
 
 
-def _is_harmless(task: Task) -> bool:
-    """Whether to try the store replaces nothing but the same value, or nothing at all."""
-    if task.action == "create":
-        return True
-    readers = task.readers()
-    return bool(readers) and all(now_in(place.read) in {None, task.value} for place in readers)
+def _must_be_a_value(task: Task) -> None:
+    """What a new token's value replaces has to be one, not a file of settings that was named by mistake."""
+    held = None if task.store.read is None else now_in(task.store.read)
+    if held is not None and not RUN.fullmatch(held.reveal()):
+        raise UsageError(
+            f"{task.organization.called}: {task.store.name} holds something other than a token's value, which would be "
+            "gone: name another place, or remove what is there if nobody needs it"
+        )
+
+
+def _each(candidates: Iterable[Candidate], check: Callable[[Candidate], None]) -> None:
+    """Check every one; all that is wrong in one ConfigurationError."""
+    wrong = []
+    for candidate in candidates:
+        try:
+            check(candidate)
+        except UsageError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ConfigurationError(wrong)

@@ -77,7 +77,7 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
         if outcome.expires_at
         else []
     )
-    facts += [f"the gap was {outcome.gap_seconds:.1f} seconds"] if outcome.gap_seconds is not None else []
+    facts += [f"the gap was {_seconds(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
     if facts:
         yield f"           {one_line('; '.join(facts), PARTS)}"
     for violation in outcome.violations:
@@ -86,16 +86,33 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
         yield f"           What to do: {one_line(outcome.next_step, PARTS)}"
 
 
+def _seconds(gap: float) -> str:
+    return f"{gap:.1f} seconds" if round(gap, 1) else "less than a tenth of a second"
+
+
 DONE = {State.ROTATED, State.CREATED}
 
 
 def _told_of(copy: EmergencyCopy) -> str:
     """What an earlier run left, of a token that this command was not about."""
     was = copy.undertaking
-    said = f"holds the value of a token that was {was.action}d" if copy.value else f"tells of a cut short {was.action}"
-    file = copy.file if copy.value else copy.journal
-    since = f" for {one_line(was.organization_name, 60)} at {one_line(was.started_at, 40)}"
-    return f"left over  {file} {said}{since}: once that is settled, remove {copy.journal.with_suffix('')}.*"
+    whose = f"{one_line(was.organization_name, 60)} at {one_line(was.started_at, 40)}"
+    remove = f"then remove {copy.journal.with_suffix('')}.*"
+    if copy.value:
+        return (
+            f"left over  {copy.file} holds the value of a token that was {was.action}d for {whose}: see that it is "
+            f"where it belongs, {remove}"
+        )
+    if was.action == "rotate":
+        return (
+            f"left over  {copy.journal}: a rotation for {whose} was cut short: rotate that token again, which first "
+            f"finds out what became of it; where it is not in use any more, remove {copy.journal.with_suffix('')}.*"
+        )
+    return (
+        f"left over  {copy.journal}: a token for {whose} may have been made, and its value is not here: look in "
+        f"Credly's web page for one called “{one_line(was.description or '', 80)}” that nobody uses and delete it, "
+        f"{remove}"
+    )
 
 
 def as_json(result: Result, exit_code: ExitCode, began: datetime, ended: datetime) -> str:

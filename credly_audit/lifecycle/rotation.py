@@ -43,7 +43,7 @@ class Rotator:
 
     def resume(self, task: Task, asker: Asker, copy: EmergencyCopy) -> Outcome:
         """Finish what an earlier run began: its POST killed the old value, the new one is kept, or is to be found."""
-        base = replace(_base(task, None), token_id=copy.undertaking.token_id, was_asked=True)
+        base = replace(_base(task, None), token_id=copy.undertaking.token_id)
         attempt = Attempt(task, asker, copy, monotonic())
         if copy.value is not None:
             return self._without_gap(self._keeper.keep(attempt, copy.value, base))
@@ -106,12 +106,11 @@ def _base(task: Task, row: Row | None) -> Outcome:
     base = task.outcome(State.UNKNOWN, "")
     if row is None:
         return base
-    description = base.description if task.description is None else task.description
-    return replace(base, token_id=row.id, description=description, expires_at=instant(row.expires_at))
+    return replace(base, token_id=row.id, expires_at=instant(row.expires_at))
 
 
 def _unchanged(base: Outcome, said: str, copy: EmergencyCopy, posted: Posted) -> Outcome:
-    copy.discard()
+    copy.settle()
     later = (
         ""
         if posted.answered

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from credly_audit.credly.wire import Row
 from credly_audit.errors import ExitCode
 
 Action = Literal["rotate", "create"]
@@ -59,7 +60,8 @@ class Outcome:
     next_step: str | None = None
     """What a person has to do; None: nothing."""
     token_id: str | None = None
-    description: str | None = None
+    row: Row | None = None
+    """Of the token made, as it was last seen."""
     fingerprint_before: str | None = None
     fingerprint: str | None = None
     """Of the new value."""
@@ -74,7 +76,7 @@ class Outcome:
     must_act: bool = False
     """A person must act though the token is rotated or created."""
     was_asked: bool = False
-    """Whether the request that changes something has gone out."""
+    """Whether this run sent the request that changes something."""
     rehearsed: bool = False
     """A dry run: this is what would be done."""
     defect: bool = False

@@ -93,6 +93,8 @@ class FileStore:
     def write(self, value: Secret) -> None:
         """Whole or not at all."""
         target = self._target
+        if not target.parent.is_dir():
+            raise StoreFailed(f"{self.name} could not be written (there is no folder {target.parent} any more)")
         try:
             before = target.stat() if target.exists() else None
             end = b"\n" if before and target.read_bytes().endswith(b"\n") else b""
@@ -128,7 +130,7 @@ class CommandStore:
 
     words: tuple[str, ...] = field(repr=False)
     folder: Path
-    environ: Mapping[str, str] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, command: str, folder: Path, environ: Mapping[str, str]) -> "CommandStore":

@@ -5,7 +5,7 @@ Every report for people tells this, in this order; they differ in how they look.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit import Audit
-from credly_audit.findings import plain
-from credly_audit.renderers.text import called, count, number
+from credly_audit.findings import Findings, plain
+from credly_audit.renderers.text import called, count, number, one_line
 from credly_audit.severity import Severity
 
 MOST_ACTIONS = 10
+MOST_DECISIONS = 5
 MONTHS = 12
 
 
@@ -117,11 +118,31 @@ def remedy(audit: Audit, status: str) -> str:
     return audit.rules[REMEDIES[status]].remediation if status in REMEDIES else ""
 
 
+def decisions_in_need(audit: Audit) -> Iterator[str]:
+    """A sentence for each kind of decision that asks for attention: how many, and which first."""
+    made = audit.decisions
+    for one, more, judged in (
+        ("waiver is past its date, and what it covered is back", "waivers are past their dates", made.expired),
+        ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
+        ("waiver covers nothing that is there", "waivers cover nothing that is there", made.unused),
+    ):
+        yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
+    yield from _named(
+        "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
+    )
+
+
+def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
+    if decisions:
+        names = ", ".join(f"{one_line(name, 40)} ({day})" for name, day in decisions[:MOST_DECISIONS])
+        yield f"{count(len(decisions), one, more)}: {names}{' …' if len(decisions) > MOST_DECISIONS else ''}"
+
+
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
     frame = audit.findings.frame
     asks = audit.findings.open & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
-    live = _by_subject(frame.loc[asks])
+    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks]))
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     gravest = live.take(starts[:most])
@@ -144,12 +165,24 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
         yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
 
 
+def _applications(findings: Findings) -> np.ndarray:
+    """For each finding the OAuth application that it is about; empty where it is about none."""
+    rule_ids = findings.frame["rule_id"].astype(object).to_numpy()
+    named = np.full(len(rule_ids), "", dtype=object)
+    for rule_id, evidence in findings.evidence.items():
+        if "application_id" in evidence:
+            hit = rule_ids == rule_id
+            rows = findings.frame["evidence_row"].to_numpy()[hit]
+            named[hit] = evidence["application_id"].astype(object).to_numpy()[rows]
+    return named
+
+
 def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
     """Findings subject after subject, each numbered by when its first falls due and how grave its gravest is.
 
     Adds `subject` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the gravest of a subject comes first.
     """
-    keys = ["organization_row", "token_row"]
+    keys = ["organization_row", "token_row", "application"]
     live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
     groups = live.groupby(keys, sort=False)
     live = live.assign(first_due=groups["due_at"].transform("min"), gravest=groups["weight"].transform("min"))

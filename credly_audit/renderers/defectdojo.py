@@ -78,6 +78,8 @@ def description(audit: Audit, finding: dict[str, Any]) -> Iterator[str]:
         yield f"**Due:** {spoken(finding['due_at'], audit.as_of)}"
     for name, value in finding["evidence"].items():
         yield f"**{markdown(name.replace('_', ' '))}:** {markdown(encode(value).decode().strip(chr(34)))}"
+    if finding["status"] == "unseen":
+        yield "**Last known:** its organization could not be seen this time"
     if finding["waived"]:
         yield f"**Waiver:** {markdown(finding['waiver_id'] or '')}"
 

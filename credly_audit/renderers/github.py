@@ -62,7 +62,7 @@ def opening(audit: Audit) -> Iterator[tuple[str, bytes]]:
 
 
 def leveled(audit: Audit) -> np.ndarray:
-    """Each finding's position in LEVELS: what the gate counts is an error; -1: waived, unseen or told before."""
+    """Each finding's position in LEVELS: what the gate counts is an error; -1 where it is not open or told before."""
     frame = audit.findings.frame
     told = ~audit.findings.open | frame["rule_id"].isin(COVERAGE_RULES).to_numpy()
     weighty = frame["severity"].cat.codes.to_numpy() >= Severity.MEDIUM.weight

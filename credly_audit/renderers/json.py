@@ -17,7 +17,7 @@ from credly_audit.findings import plain
 from credly_audit.past import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.tally import tally
-from credly_audit.snapshot import ORGANIZATIONS
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
 
 SCHEMA_VERSION = "1.0"
 
@@ -31,6 +31,8 @@ def render(audit: Audit, out: BinaryIO) -> None:
     write_list(out, "organizations", rows(audit.organizations, list(ORGANIZATIONS)))
     out.write(b",\n")
     write_list(out, "tokens", rows(audit.tokens, list(AUDITED_TOKENS)))
+    out.write(b",\n")
+    write_list(out, "oauth_applications", rows(audit.snapshot.applications, list(APPLICATIONS)))
     out.write(b",\n")
     write_list(out, "findings", audit.findings.records())
     out.write(b"}\n")
@@ -46,6 +48,7 @@ def head(audit: Audit) -> dict[str, Any]:
         "collected_at": audit.snapshot.header.collected_at,
         "generated_at": audit.generated_at,
         "base_url": audit.snapshot.header.base_url,
+        "oauth_applications_asked": audit.snapshot.header.oauth_applications_asked,
         "policy": audit.policy.settings.model_dump(mode="json") | {"fail_on": list(audit.gate.fail_on)},
         "verdict": {
             "outcome": verdict.outcome,

@@ -41,7 +41,8 @@ class Found:
         self.waived += finding["waived"]
         if len(self.lines) < MOST_LISTED:
             waiver = f" [waived: {finding['waiver_id']}]" if finding["waived"] else ""
-            self.lines.append(f"{line}{waiver} {finding['remediation']}")
+            known = " [last known]" if finding["status"] == "unseen" else ""
+            self.lines.append(f"{line}{waiver}{known} {finding['remediation']}")
 
     @property
     def text(self) -> str:

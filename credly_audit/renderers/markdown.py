@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import actions, headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
@@ -58,6 +58,10 @@ def coverage(audit: Audit) -> Iterator[str]:
     if audit.unaudited:
         names = f"{', '.join(audit.unaudited[:MOST_UNSEEN])}{' …' if len(audit.unaudited) > MOST_UNSEEN else ''}"
         yield from ("", f"In the register, but in no configuration, so not asked: {markdown(names, 1_000)}")
+    in_need = list(decisions_in_need(audit))
+    if in_need:
+        yield from ("", "Decisions that ask for attention:", "")
+    yield from (f"- {markdown(words)}" for words in in_need)
     if audit.broken:
         yield from ("", "Not judged:", "")
     for rule, said in audit.broken.items():
@@ -86,9 +90,17 @@ def counts(audit: Audit) -> Iterator[str]:
         yield "No rule found anything in what was seen."
         return
     severities = list(reversed(many["by_severity"]))
-    yield f"| {' | '.join(severities)} | waived |"
-    yield f"|{'---:|' * (len(severities) + 1)}"
-    yield f"| {' | '.join(number(many['by_severity'][each]) for each in severities)} | {number(many['waived'])} |"
+    columns = {each: many["by_severity"][each] for each in severities} | {"waived": many["waived"]}
+    if many["unseen"]:
+        columns["last known"] = many["unseen"]
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---:|' * len(columns)}"
+    yield f"| {' | '.join(map(number, columns.values()))} |"
+    if many["unseen"]:
+        yield from (
+            "",
+            "Last known: as an earlier audit found them in organizations that could not be seen this time.",
+        )
 
 
 def write_findings(audit: Audit, out: BinaryIO, room: int) -> None:
@@ -125,6 +137,8 @@ def row(audit: Audit, finding: dict[str, Any]) -> str:
     if finding["waived"]:
         cells = [f"~~{cell}~~" for cell in cells]
         cells[0] += f" waived: {markdown(finding['waiver_id'] or NOTHING)}"
+    elif finding["status"] == "unseen":
+        cells[0] += " (last known)"
     return f"| {' | '.join(cells)} |"
 
 

@@ -10,7 +10,7 @@ from credly_audit.snapshot import STATUSES
 
 
 def tally(audit: Audit) -> dict[str, Any]:
-    """How many of what; waived and unseen findings are counted in `waived` and `unseen` alone, not in `by_…`."""
+    """How many of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
     frame = audit.findings.frame
     unseen = audit.findings.unseen
     live = frame[audit.findings.open]

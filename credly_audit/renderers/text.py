@@ -17,13 +17,16 @@ CONTROL = re.compile(
 )
 """Control characters other than tab and line feed, other ends of line, and what turns the direction of reading."""
 
-FORMULA = re.compile(r"(^|[;\t])([\s\"]*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
+FORMULA = re.compile(r"(^|[;\t])((?:[^\S\t]|\")*)(?=[=+\-@|%＝＋－＠])")  # noqa: RUF001 - spreadsheets take the wide ones too
 """Where a spreadsheet could begin a formula: also after `;` and tab, which some countries' take for the separator."""
 
 MARKUP = re.compile(r"[!#$&*<=>@\[\\\]^_`{|}~]|:(?=\S)|(?<=www)\.", re.IGNORECASE)
 """What Markdown, tables, links and mathematics are made of."""
 
 MENTION = re.compile(r"(?<!\w)[@#](?=\w)")
+
+REACHES = re.compile(r"(?<!\w)[@#](?=\w)|<(?=[!@#/\w])|\](?=[(\[])|:(?=//)|www(?=\.)", re.IGNORECASE)
+"""What a chat or a mail reader makes into a mention or a link, even in plain text."""
 
 
 def harmless(text: str) -> str:
@@ -52,6 +55,11 @@ def markdown(text: str, most: int = 500) -> str:
     """A text on one line as plain words of GitHub's Markdown: nothing in it is markup, a link or a mention."""
     unmentioned = MENTION.sub(lambda at: at[0] + "\u2060", one_line(text, most))
     return MARKUP.sub(lambda mark: f"&#{ord(mark[0])};", unmentioned)
+
+
+def message(text: str, most: int = 200) -> str:
+    """A text on one line of a mail or a chat message: it mentions nobody, and nothing in it is a link."""
+    return REACHES.sub(lambda mark: mark[0] + "\u2060", one_line(text, most))
 
 
 def workflow_message(text: str) -> str:

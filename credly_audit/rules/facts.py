@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from credly_audit.snapshot import INSTANT
+from credly_audit.snapshot import APPLICATIONS, INSTANT
 
 DAY = timedelta(days=1)
 
@@ -38,6 +38,8 @@ LAPSES = {
 }
 """The waivers past their date whose findings are back, and how many these are; token_row -1: all the organization's."""
 
+PLACED_APPLICATIONS = APPLICATIONS | {"organization_row": "int64"}
+"""A snapshot's OAuth applications, each with the position of its organization."""
 BEFORE = {
     "known": "bool",
     "gone": "bool",
@@ -65,9 +67,9 @@ class Facts:
     position in `register`, -1: it has none). Their `organization_id` is a category whose codes are row positions in
     `organizations`. Masks over tokens are boolean arrays of their length. `register` has the columns ENTRIES and
     organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
-    configured; `lapses` has the columns LAPSES. `before` has the columns BEFORE and is indexed as `tokens`, and
-    `fully_seen_before`, indexed as `organizations`, says when each was last fully seen (null: never): both None where
-    there is no history.
+    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS. `before` has the columns BEFORE and
+    is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`, says when each was last fully seen
+    (null: never): both None where there is no history.
     """
 
     tokens: pd.DataFrame
@@ -79,6 +81,9 @@ class Facts:
     before: pd.DataFrame | None = None
     fully_seen_before: pd.Series | None = None
     lapses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAPSES)).astype(LAPSES))
+    applications: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(PLACED_APPLICATIONS)).astype(PLACED_APPLICATIONS)
+    )
 
     @property
     def next_audit(self) -> timedelta:
@@ -128,9 +133,7 @@ class Facts:
     @cached_property
     def undescribed(self) -> np.ndarray:
         """Tokens whose description is null or shows nothing to a reader."""
-        blank = pc.match_substring_regex(self.tokens["description"].array.__arrow_array__(), NOTHING_TO_SEE)
-        mask: np.ndarray = pc.fill_null(blank, fill_value=True).to_numpy(zero_copy_only=False)
-        return mask
+        return blank(self.tokens["description"])
 
     @cached_property
     def organization_rows(self) -> np.ndarray:
@@ -147,6 +150,13 @@ class Facts:
     def fully_seen(self) -> pd.Series:
         """Organizations whose listing is proved complete (bool, indexed as `organizations`)."""
         return self.organizations["status"].eq("complete").astype(bool)
+
+
+def blank(texts: pd.Series) -> np.ndarray:
+    """Where a text is null or shows nothing to a reader."""
+    empty = pc.match_substring_regex(texts.array.__arrow_array__(), NOTHING_TO_SEE)
+    mask: np.ndarray = pc.fill_null(empty, fill_value=True).to_numpy(zero_copy_only=False)
+    return mask
 
 
 def searched(texts: pd.Series, pattern: str) -> np.ndarray:

@@ -223,7 +223,7 @@ class Api:
     ) -> Answer:
         row = token_row(token, organization, self.origin, value="no-token-in-answer" not in faults)
         row = older(row) if organization.shape == "legacy" else row
-        return Answer(status, {"data": row, "metadata": {}}, headers)
+        return Answer(status, {"data": spoilt(row, faults), "metadata": {}}, headers)
 
     def _new_token(self, description: str | None) -> Token:
         now = self.clock()
@@ -237,11 +237,12 @@ class Api:
             expires_at=now + LIFETIME,
         )
 
-    def _applications(self, request: Request, organization: Organization, _: Caller, __: Faults) -> Answer:
+    def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Answer:
         every = organization.oauth_applications
         number, pages = page_numbers(len(every), request.query)
         rows = [application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
-        return Answer(200, page(rows, len(every), number, pages, self.origin + request.path))
+        answer = page(rows, len(every), number, pages, self.origin + request.path)
+        return Answer(200, spoilt_page(answer, faults) if faults else answer)
 
 
 UNAUTHORIZED = refusal(401, "Unauthorized", WWW_Authenticate='Basic realm="Application"')

@@ -49,6 +49,7 @@ KINDS = {
         Kind("empty-401", "status 401 without a body"),
         Kind("redirect", "status 307 to that address", "URL", r".+"),
         Kind("stall", "the request is taken and never answered"),
+        Kind("stall-after", "what was asked is done, and never answered", where=("post",)),
         Kind("reset", "the connection is reset"),
         Kind("lost-before", "the connection ends before anything was done", where=("post",)),
         Kind("lost-after", "what was asked is done, then the connection ends", where=("post",)),

@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
             if "rate" in faults and not sandbox.bucket.lets(float(faults["rate"])):
                 return _status(429, faults)
             answer = sandbox.api.answer(request, faults)
-        if "lost-after" in faults:
+        if "lost-after" in faults or "stall-after" in faults:
             return None
         return _status(int(faults["status-after"]), faults) if "status-after" in faults else answer
 
@@ -266,7 +266,7 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
     def _vanish(self, faults: Faults) -> None:
-        if "stall" in faults:
+        if "stall" in faults or "stall-after" in faults:
             self.server.sandbox.closing.wait()
         if "reset" in faults:
             # With lingering for no time, closing sends a reset instead of an end.

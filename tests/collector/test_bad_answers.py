@@ -21,7 +21,7 @@ FAILURES = {
     "status=503": ("503", "run again later"),
     "status=418": ("418", "refused the request for Acme"),
     "html": ("web page instead of JSON", "base_url"),
-    "data-object": ("object where the list of tokens should be",),
+    "data-object": ("object where the list should be",),
     "data-missing": ("`data` is missing",),
     "total-pages=1000000000": ("1,000,000,000 pages", "cannot be right"),
     "reset": ("ended the connection",),

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.collection.coverage import coverage
-from credly_audit.collection.listing import Listing
+from credly_audit.collection.listing import Tokens
 from credly_audit.collection.reading import MOST_PAGES, Reading, Wanted
 from credly_audit.config.settings import Organization
 from credly_audit.credly.wire import Page, Row
@@ -52,12 +52,12 @@ class World:
         return answer
 
 
-def listing() -> Listing:
+def listing() -> Tokens:
     organization = Organization(id="88cf96b7-e4ca-4a17-b938-a72bf2b9c273")
-    return Listing(0, organization, None)
+    return Tokens(0, organization, None)
 
 
-def read(listing: Listing, server: Server, order: Callable[[list[Any]], int]) -> None:
+def read(listing: Tokens, server: Server, order: Callable[[list[Any]], int]) -> None:
     """As the workers do: some pages are open at a time, and they come in any order."""
     waiting: list[tuple[Wanted, Page]] = []
     for _ in range(10_000):
@@ -159,7 +159,7 @@ def test_exactly_so_many_pages_are_read_and_no_more() -> None:
 
 
 def test_pages_are_counted_up_even_where_the_total_says_fewer() -> None:
-    reading = Reading()
+    reading = Reading("token")
     first = reading.wanted()
     assert first is not None
     reading.took(first, page(["a", "b", "c"], 3, 3))
@@ -168,7 +168,7 @@ def test_pages_are_counted_up_even_where_the_total_says_fewer() -> None:
 
 
 def test_an_empty_page_ends_the_asking() -> None:
-    reading = Reading()
+    reading = Reading("token")
     reading.took(reading.wanted() or Wanted(0), page(["a", "b", "c"], 300, 100))
     second = reading.wanted()
     assert second == Wanted(2)

@@ -1,5 +1,6 @@
 """The command as people run it, in a folder of its own, against a sandbox of its own."""
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +11,7 @@ import pytest
 
 from credly_audit.cli.main import outcome
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World, made_up_organization
+from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
 from tests.build import AS_OF
 
 
@@ -24,6 +25,15 @@ class Outcome:
 
 
 Command = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def _log_as_it_was() -> Iterator[None]:
+    """The package's log as it was, when a command that ran in this process has set it up for itself."""
+    log = logging.getLogger("credly_audit")
+    before = log.handlers, log.level, log.propagate
+    yield
+    log.handlers, log.level, log.propagate = before
 
 
 @pytest.fixture(autouse=True)
@@ -73,3 +83,19 @@ def configure(
     path = folder / "credly-audit.toml"
     path.write_text("\n".join(parts))
     return path
+
+
+SECRET = "MADE-UP-secret-of-an-application-000"
+
+
+def by_oauth(folder: Path, sandbox: Sandbox, theirs: Organization, secret: str = SECRET) -> None:
+    """A configuration for that organization alone, by OAuth."""
+    theirs.oauth_applications.append(OAuthApplication(7, "Audit", "MADE-UP-uid", SECRET, "Audits tokens"))
+    for name, value in (("uid", "MADE-UP-uid"), ("secret", secret)):
+        (folder / name).write_text(value)
+        (folder / name).chmod(0o600)
+    (folder / "credly-audit.toml").write_text(
+        f'[api]\nbase_url = "{sandbox.base_url}"\ntimeout = 2\nmax_retries = 0\n'
+        f'[[organizations]]\nid = "{theirs.id}"\nname = "{theirs.name}"\n'
+        'oauth = { client_id = "file:uid", client_secret = "file:secret" }\n'
+    )

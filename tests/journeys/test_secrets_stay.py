@@ -13,9 +13,10 @@ import pytest
 
 from credly_audit.resources import shipped
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import World
+from credly_audit.sandbox.world import World, made_up_organization
 from credly_audit.snapshot import Snapshot
-from tests.journeys.conftest import configure
+from tests.build import AS_OF
+from tests.journeys.conftest import SECRET, by_oauth, configure
 
 COMMAND = (sys.executable, "-m", "credly_audit")
 
@@ -49,7 +50,9 @@ def world() -> World:
 
 
 def values_of(world: World) -> set[str]:
-    return {token.token for organization in world.organizations for token in organization.tokens}
+    tokens = {token.token for organization in world.organizations for token in organization.tokens}
+    applications = [one for organization in world.organizations for one in organization.oauth_applications]
+    return tokens | {one.secret for one in applications} | {one.uid for one in applications}
 
 
 def unpacked(snapshot: Path, folder: Path) -> None:
@@ -57,6 +60,7 @@ def unpacked(snapshot: Path, folder: Path) -> None:
     read = Snapshot.read(snapshot)
     read.tokens.to_csv(folder / "tokens.csv")
     read.organizations.to_csv(folder / "organizations.csv")
+    read.applications.to_csv(folder / "applications.csv")
 
 
 def test_the_search_itself_finds_each_form() -> None:
@@ -112,7 +116,7 @@ def test_a_value_is_not_in_the_traceback_of_a_defect(world: World, tmp_path: Pat
     """A defect planted where a value is at hand: what is said names its kind and place, not the value."""
     plant = "import credly_audit.credly.wire as wire, sys\n"
     plant += "def broken(body, *_):\n    raise RuntimeError(body.decode())\n"
-    plant += "import credly_audit.collector as collector\ncollector.read_page = broken\n"
+    plant += "import credly_audit.collection.listing as listing\nlisting.read_page = broken\n"
     plant += "from credly_audit.cli.main import outcome\nsys.exit(outcome(sys.argv[1:]))\n"
     with Sandbox(World(world.organizations[3:5]), now=world.as_of) as sandbox:
         organizations = [each for each in sandbox.world.organizations if any(t.write_enabled for t in each.tokens)]
@@ -126,3 +130,27 @@ def test_a_value_is_not_in_the_traceback_of_a_defect(world: World, tmp_path: Pat
     assert done.returncode == 4
     assert b"unexpected error: RuntimeError at" in done.stderr
     assert searched(values_of(world), {"stdout": done.stdout, "stderr": done.stderr}) == []
+
+
+@pytest.mark.parametrize("way", ["form", "basic"])
+@pytest.mark.parametrize("faults", [[], ["status=401@list+0x1"], ["status=401@oauth-token"]])
+def test_neither_client_secret_nor_access_token_is_anywhere(tmp_path: Path, way: str, faults: list[str]) -> None:
+    acme = made_up_organization("acme", now=AS_OF, tokens=60, name="Acme")
+    with Sandbox(World([acme]), now=AS_OF, faults=faults) as sandbox:
+        by_oauth(tmp_path, sandbox, acme)
+        path = tmp_path / "credly-audit.toml"
+        path.write_text(path.read_text().replace("[api]", f'[api]\noauth_client_authentication = "{way}"'))
+        done = subprocess.run(
+            [*COMMAND, "run", "--as-of", "2026-11-23", "--verbose", "--format", "json"],
+            cwd=tmp_path,
+            env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")},
+            capture_output=True,
+            check=False,
+        )
+        granted = set(sandbox.api.bearers._granted)
+    assert done.returncode == (3 if "status=401@oauth-token" in faults else 0), done.stderr
+    assert len(granted) == (0 if "status=401@oauth-token" in faults else len(faults) + 1)
+
+    places = everything(tmp_path / "reports", tmp_path / "state") | {"stdout": done.stdout, "stderr": done.stderr}
+    assert b"/oauth/token" in done.stderr
+    assert searched({SECRET, "MADE-UP-uid"} | granted, places) == []

@@ -10,18 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
 from credly_audit.audit import NOWHERE, Audit, Gate, Places, judge
+from credly_audit.compared import RESOLVED, Comparison
 from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Waiver
+from credly_audit.past import MENDED, TREND, frame_of
 from credly_audit.policy import Policy
 from credly_audit.renderers.base import renderer
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Flags
-from credly_audit.snapshot import Snapshot
+from credly_audit.snapshot import INSTANT, Snapshot
 from tests.build import ACME, AS_OF, BETA, organization, snapshot, token
 
 DAY = timedelta(days=1)
@@ -74,6 +77,7 @@ def judged(
     )
 
 
+@cache
 def of_all_kinds(**options: Any) -> Audit:
     """Two organizations, one not seen; findings of every severity but info, one of them waived."""
     rows = [
@@ -89,16 +93,69 @@ def of_all_kinds(**options: Any) -> Audit:
     return judged(snapshot(rows, [organization(), hidden]), waivers=(WAIVER,), places=places, **options)
 
 
+def with_a_past(audit: Audit | None = None) -> Audit:
+    """The audit (of all kinds) held against earlier ones: one finding reopened, one unseen, two resolved."""
+    audit = audit or of_all_kinds()
+    statuses = ["reopened", "new", *["persisting"] * (len(audit.findings) - 3), "unseen"]
+    kinds = audit.findings.frame["status"].dtype
+    seen = pd.Series([AS_OF - number * DAY for number in range(len(statuses))], dtype=INSTANT)
+    frame = audit.findings.frame.assign(status=pd.Categorical(statuses, dtype=kinds), first_seen_at=seen)
+    findings = replace(audit.findings, frame=frame)
+    violates = audit.violates & ~findings.unseen
+    verdict = replace(audit.verdict, violations=int(violates.sum()))
+    return replace(audit, findings=findings, violates=violates, verdict=verdict, compared=comparison())
+
+
+def comparison(audits: int = 3) -> Comparison:
+    """What earlier audits leave: two findings resolved since the last, four mended so far, a row an audit."""
+    before = AS_OF - 31 * DAY
+    resolved = pd.DataFrame(
+        {
+            "finding_id": ["aaaa0000bbbb1111", "cccc2222dddd3333"],
+            "rule_id": ["EXP001", "GON001"],
+            "severity": ["high", "low"],
+            "organization_id": [ACME, ACME],
+            "organization_name": ["Acme", "Acme"],
+            "token_id": ["00000000-0000-4000-8000-000000000077", None],
+            "description": ["=HYPERLINK(1) of the old connector", None],
+            "fingerprint": ["0" * 16, None],
+            "first_seen_at": [AS_OF - 93 * DAY, before],
+            "resolved_at": [AS_OF, AS_OF],
+            "days_open": [93, 31],
+        }
+    ).astype(RESOLVED)
+    mended = frame_of(
+        {
+            "weight": [3, 3, 1],
+            "opened_at": [AS_OF - 93 * DAY, AS_OF - 62 * DAY, before],
+            "resolved_at": [AS_OF, before, AS_OF],
+            "findings": [1, 2, 1],
+        },
+        MENDED,
+    )
+    rows = [
+        {"as_of": AS_OF - back * 31 * DAY, "outcome": "violations", "organizations": 2, "fully_seen": 1, "tokens": 6}
+        | {"critical": 1, "high": back + 1, "medium": 1, "low": 1, "info": 0}
+        | {"new": 1, "persisting": 3, "reopened": 1, "resolved": 2, "unseen": 1, "waived": 1}
+        for back in reversed(range(audits))
+    ]
+    trend = pd.DataFrame(rows, columns=list(TREND)).astype(TREND)
+    return Comparison(before, resolved, mended, trend)
+
+
+@cache
 def clean() -> Audit:
     """All seen, nothing found."""
     return judged(snapshot([token(1), token(2)]))
 
 
+@cache
 def empty() -> Audit:
     """An organization without a token."""
     return judged(snapshot([], [organization()]))
 
 
+@cache
 def with_a_broken_rule() -> Audit:
     """A clean audit, but a rule that raised."""
 
@@ -117,6 +174,7 @@ def with_a_broken_rule() -> Audit:
     )
 
 
+@cache
 def many(tokens: int) -> Audit:
     """An audit with two findings on each token."""
     rows = [token(number, **FULL, description=f"test {number}") for number in range(tokens)]

@@ -67,6 +67,8 @@ def test_pandas_reads_the_types_back() -> None:
         ("a;=1+1", "a;'=1+1"),
         ('a;"=1+1"', 'a;\'"=1+1"'),
         ("a\t-1", "a\t'-1"),
+        ("\t=1+1", "\t'=1+1"),
+        ('a\t "\t =1+1', "a\t \"\t' =1+1"),
         ("one\n=two", "one =two"),
         ("it is a - b = c", "it is a - b = c"),
     ],

@@ -334,6 +334,26 @@ def cov005(_: list[Row], organization: Row) -> str | None:
     return "high" if expires and expires - AS_OF <= NEXT_AUDIT else None
 
 
+def of_applications(judge: Callable[[Row], str | None]) -> Callable[..., Flagged]:
+    """By the organizations' `applications`."""
+    return per_organization(
+        lambda _, organization: next((s for each in organization["applications"] if (s := judge(each))), None)
+    )
+
+
+def oau001(application: Row) -> str | None:
+    return "high" if application["creator_available"] is False else None
+
+
+def oau002(application: Row) -> str | None:
+    return "medium" if invisible(application["description"]) or placeholder(application) else None
+
+
+def oau003(application: Row) -> str | None:
+    changed = application["updated_at"] or application["created_at"]
+    return "medium" if changed is None or AS_OF - changed > 365 * DAY else None
+
+
 def chg001(token: Row) -> str | None:
     before = token.get("before")
     gained = before and may(token) & before["denied"]
@@ -393,6 +413,9 @@ RULES: dict[str, Callable[..., Flagged]] = {
     "COV003": status("mismatch", "high"),
     "COV004": status("failed", "high"),
     "COV005": per_organization(cov005),
+    "OAU001": of_applications(oau001),
+    "OAU002": of_applications(oau002),
+    "OAU003": of_applications(oau003),
     "CHG001": per_token(chg001),
     "CHG002": per_token(chg002),
     "CHG003": chg003,

@@ -11,10 +11,38 @@ from hypothesis import strategies as st
 from credly_audit.past import BITS, LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import STATUSES, conform
-from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
+from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token
 from tests.rules.restated import PURPOSES, REGISTER, RULES, WAIVERS
 
-BOUNDARIES = [-400, -181, -180, -179, -36, -35, -34, -2, -1, 0, 1, 2, 13, 14, 15, 34, 35, 36, 59, 60, 61, 180, 181, 182]
+BOUNDARIES = [
+    -400,
+    -366,
+    -365,
+    -364,
+    -181,
+    -180,
+    -179,
+    -36,
+    -35,
+    -34,
+    -2,
+    -1,
+    0,
+    1,
+    2,
+    13,
+    14,
+    15,
+    34,
+    35,
+    36,
+    59,
+    60,
+    61,
+    180,
+    181,
+    182,
+]
 MOMENTS = [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1), timedelta(hours=7)]
 
 instants = st.one_of(
@@ -85,6 +113,15 @@ tokens = st.fixed_dictionaries(
         "owner_id": st.sampled_from([None, ACME, BETA]),
     }
 )
+applications = st.fixed_dictionaries(
+    {
+        "organization": st.sampled_from([ACME, BETA]),
+        "description": descriptions,
+        "created_at": instants,
+        "updated_at": instants,
+        "creator_available": flags,
+    }
+)
 statuses = st.sampled_from(STATUSES)
 fully_seen = st.sampled_from([None, AS_OF - timedelta(days=31), AS_OF - timedelta(days=90)])
 
@@ -126,6 +163,7 @@ def test_every_rule_is_restated(rule_id: str) -> None:
     rows=st.lists(tokens, max_size=14),
     seen=st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
     credential=st.fixed_dictionaries({ACME: instants, BETA: instants}),
+    apps=st.lists(applications, max_size=4),
     fully_seen=st.fixed_dictionaries({ACME: fully_seen, BETA: fully_seen}),
     with_history=st.booleans(),
 )
@@ -134,14 +172,17 @@ def test_the_rules_flag_what_their_definitions_say(
     rows: list[dict[str, Any]],
     seen: dict[str, str],
     credential: dict[str, Any],
+    apps: list[dict[str, Any]],
     fully_seen: dict[str, Any],
     with_history: bool,
 ) -> None:
+    made = [application(number, **row) for number, row in enumerate(apps)]
     organizations = [
         organization(
             each,
             status=seen[each],
             credential_expires_at=credential[each],
+            applications=[one for one in made if one["organization_id"] == each],
             fully_seen_before=fully_seen[each] if with_history else None,
         )
         for each in seen
@@ -150,7 +191,7 @@ def test_the_rules_flag_what_their_definitions_say(
         token(number, **row | {"before": row["before"] if with_history else None}) for number, row in enumerate(rows)
     ]
     audit = audited(
-        snapshot(listed, organizations),
+        snapshot(listed, organizations, made),
         purposes=[{"pattern": pattern, "allow": sorted(allow)} for pattern, allow in PURPOSES],
         rules={"DOC004": {"required_patterns": {"team": "team"}}},
         register=register(REGISTER),

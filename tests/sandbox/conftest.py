@@ -32,8 +32,9 @@ class Caller:
     def create(self, organization: Organization, **body: Any) -> requests.Response:
         return self.ask("POST", f"/organizations/{organization.id}/authorization_tokens", json=body)
 
-    def rotate(self, organization: Organization, **body: Any) -> requests.Response:
-        return self.ask("POST", f"/organizations/{organization.id}/authorization_tokens/rotate", json=body)
+    def rotate(self, organization: Organization, *, timeout: float = 5, **body: Any) -> requests.Response:
+        path = f"/organizations/{organization.id}/authorization_tokens/rotate"
+        return self.ask("POST", path, json=body, timeout=timeout)
 
 
 @pytest.fixture

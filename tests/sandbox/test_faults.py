@@ -123,6 +123,14 @@ def test_an_answer_lost_before_leaves_the_old_value_and_one_lost_after_kills_it(
         assert caller.tokens(acme).status_code == status
 
 
+def test_what_is_done_and_never_answered_is_done(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+    sandbox.faults = ["stall-after"]
+
+    with pytest.raises(requests.ReadTimeout):
+        caller.rotate(acme, timeout=0.1)
+    assert caller.tokens(acme).status_code == 401
+
+
 def test_an_answer_cut_in_its_middle(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
     sandbox.faults = ["cut"]
 
@@ -197,6 +205,11 @@ def test_values_that_are_withheld(sandbox: Sandbox, caller: Caller, acme: Organi
     sandbox.faults = ["masked=stars"]
     assert caller.tokens(acme).json()["data"][0]["token"] == "*" * 32 + acme.auditor.token[-4:]
 
+    sandbox.faults = ["masked@create", "masked=stars@rotate"]
+    assert caller.create(acme).json()["data"]["token"] is None
+    assert caller.rotate(acme).json()["data"]["token"].startswith("*" * 32)
+
+    caller.session.auth = (acme.auditor.token, "")
     sandbox.faults = ["no-token-in-answer"]
     assert "token" not in caller.create(acme).json()["data"]
     assert "token" not in caller.rotate(acme).json()["data"]

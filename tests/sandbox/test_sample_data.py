@@ -116,6 +116,22 @@ def test_what_the_parts_are(served: Sandbox, world: World) -> None:
     assert max(len(row["description"]) for row in listing("Quill")["data"]) == 5000
 
 
+def test_applications_are_asked_for_and_show_an_orphan_and_one_that_nobody_tends(world: World) -> None:
+    settings = tomllib.loads((FOLDER / "credly-audit.toml").read_text(encoding="utf-8"))
+    assert settings["api"]["include_oauth_applications"] is True
+    assert world.as_of is not None
+
+    harborview = {one.name: one.creator_available for one in named(world, "Harborview").oauth_applications}
+    [rota] = named(world, "Foxglove").oauth_applications
+    assert harborview == {"Badge wallet": True, "Gradebook bridge": False}
+    assert rota.description == "test"
+    assert rota.updated_at is not None
+    assert (world.as_of - rota.updated_at).days > 365
+    secrets = [one.secret for each in world.organizations for one in each.oauth_applications]
+    assert secrets
+    assert all(secret.startswith("MADE-UP-") for secret in secrets)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [

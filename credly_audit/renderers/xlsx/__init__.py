@@ -8,27 +8,29 @@ from credly_audit.renderers.briefing import headline
 from credly_audit.renderers.text import spoken_day
 from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
+from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
 from credly_audit.renderers.xlsx.lists import MOST_ROWS, add_list
 from credly_audit.renderers.xlsx.organizations import organizations
 from credly_audit.renderers.xlsx.report import Report
+from credly_audit.renderers.xlsx.resolved import resolved
 from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
 from credly_audit.renderers.xlsx.tokens import expiries, tokens
 
-LISTS = (actions, findings, tokens, organizations, expiries, decisions, rules, controls)
+LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 
 def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     """The workbook; a list longer than `most_rows` goes on in a next sheet."""
     report = Report(audit, most_rows)
-    title = f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
+    title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     book = Book(title, headline(audit), audit.generated_at)
     add_summary(book, report)
-    for listing in LISTS:
+    for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
         add_list(book, listing(report), most_rows)
     add_about(book, report)
     book.save(out)

@@ -20,6 +20,8 @@ READING = {
     "Last rotated": "seen by an earlier audit, inferred from an expiry 180 days after it, or created and not rotated "
     "since, as the column beside it says.",
     "Due": "For a token that expires, its expiry; else reckoned from the severity, as the policy says.",
+    "Status": "new, persisting or reopened against the audits before; unseen (grey): known from an earlier audit, its "
+    "organization not having been seen this time, and counted apart.",
     "Links": f"Lead to the rows as they stood when the file was made, for the first {MOST_LINKS:,} rows of a sheet; "
     "after sorting, look for the id.",
     "Fingerprint": "The first 16 hex digits of a hash of the token's value, to tell whether two are the same. The "
@@ -58,6 +60,7 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
     parts = {
         "This report": [
             *((name, f"{spoken_day(instant)}, {instant:%H:%M:%S} UTC") for name, instant in instants.items()),
+            ("Compared with", _compared(report)),
             ("Credly's API", header.base_url),
             ("Organizations asked", count(len(header.organizations_asked), "organization", "organizations")),
             ("Fingerprints", f"under the key with the fingerprint {key}" if key else "plain SHA-256"),
@@ -74,6 +77,11 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
     if audit.broken:
         parts = {"Rules that are broken": list(audit.broken.items())} | parts
     return parts
+
+
+def _compared(report: Report) -> str:
+    compared = report.audit.compared
+    return f"the audit of {spoken_day(compared.since)}" if compared else "no earlier audit"
 
 
 def _due(report: Report, severity: Severity) -> str:

@@ -34,8 +34,12 @@ def bars(
     size: tuple[int, int],
     lying: bool = False,
     colours: Mapping[int, str] | None = None,
+    days: str = "mmm yy",
 ) -> BarChart:
-    """Bars over the cells `numbers` (`$C$5:$C$9`), named by those of `labels`; `size` in centimetres."""
+    """Bars over the cells `numbers` (`$C$5:$C$9`), named by those of `labels`, dates among them as `days` has it.
+
+    `size` is in centimetres.
+    """
     chart = BarChart()
     chart.type = "bar" if lying else "col"
     chart.width, chart.height = size
@@ -55,7 +59,7 @@ def bars(
     chart.x_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=LINE, w=WIDTH_OF_LINE))
     chart.x_axis.majorTickMark = "none"
     chart.x_axis.txPr = _text(900)
-    chart.x_axis.number_format = "mmm yy"
+    chart.x_axis.number_format = days
     chart.graphical_properties = GraphicalProperties(ln=LineProperties(noFill=True))
     (series,) = chart.series
     series.graphicalProperties = GraphicalProperties(solidFill=ACCENT)

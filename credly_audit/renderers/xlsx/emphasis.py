@@ -39,6 +39,12 @@ def struck_out(first: str, last: str, *, of: str, word: str) -> Emphasis:
     return Emphasis(lambda listing: _where(f'${listing.letter(of)}2="{word}"', font), first, last)
 
 
+def faint(first: str, last: str, *, of: str, word: str) -> Emphasis:
+    """Rows in grey italics where the column `of` holds the word."""
+    font = Font(color=MUTED, italic=True)
+    return Emphasis(lambda listing: _where(f'${listing.letter(of)}2="{word}"', font), first, last)
+
+
 def bold(first: str, last: str, *, of: str, starts: str) -> Emphasis:
     """Rows in bold where the column `of` begins so."""
     many, font = len(starts), Font(bold=True)

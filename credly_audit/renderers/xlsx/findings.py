@@ -28,8 +28,8 @@ COLUMNS = (
     Column("Due", "date", narrowest=12),
     Column("Owner or contact", "text", 28),
     Column("Decision", "typed", narrowest=15),
-    Column("Reason", "typed", narrowest=30),
-    Column("Approved by", "typed", narrowest=18),
+    Column("Reason", "typed", 36, narrowest=30),
+    Column("Approved by", "typed", 28, narrowest=18),
     Column("Until", "typed date", narrowest=12),
     Column("Expires", "date", narrowest=12, printed=False),
     Column("Status", "word", printed=False),
@@ -69,7 +69,11 @@ def findings(report: Report) -> Listing:
         nothing=f"No finding: the rules flag none of {tokens} that were seen.",
         frozen=2,
         link=Link("Go", targets),
-        emphasis=(*emphasis.severities("Severity"), emphasis.struck_out("Severity", "Due", of="Waived", word="yes")),
+        emphasis=(
+            *emphasis.severities("Severity"),
+            emphasis.struck_out("Severity", "Due", of="Waived", word="yes"),
+            emphasis.faint("Token", "Due", of="Status", word="unseen"),
+        ),
         validations=lambda: validations(report),
     )
 

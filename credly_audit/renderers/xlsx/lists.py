@@ -68,8 +68,9 @@ def _add_header(sheet: Worksheet, listing: Listing) -> None:
 def _header_style(column: Column) -> Style:
     """The header's, with the text where the column has its values."""
     style = STYLES["typed header" if column.style.startswith("typed") else "header"]
-    side = STYLES[column.style].alignment.horizontal
-    return replace(style, alignment=Alignment(horizontal=side, vertical="center", wrap_text=True))
+    side = STYLES[column.style].alignment
+    alignment = Alignment(horizontal=side.horizontal, vertical="center", wrap_text=True, indent=side.indent)
+    return replace(style, alignment=alignment)
 
 
 def width(column: Column, values: Sequence[Any]) -> float:

@@ -12,9 +12,10 @@ from credly_audit.renderers.text import has_words
 from credly_audit.severity import Severity
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
-ORGANIZATIONS, EXPIRIES, RULES, CONTROLS, ABOUT = (
+ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
     "Organizations",
     "Expiry calendar",
+    "Resolved",
     "Rules and controls",
     "Controls",
     "About",
@@ -35,7 +36,7 @@ class Report:
 
     @cached_property
     def live(self) -> pd.DataFrame:
-        """`Findings.frame` without waived and unseen ones; its index is their position among all."""
+        """`Findings.frame` without those waived or unseen; its index is their position among all."""
         return self.audit.findings.frame[self.audit.findings.open]
 
     @cached_property

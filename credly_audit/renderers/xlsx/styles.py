@@ -79,7 +79,7 @@ def _side(horizontal: str = "general", *, wrap: bool = False, vertical: str = "t
     return Alignment(horizontal=horizontal, vertical=vertical, wrap_text=wrap, indent=indent)
 
 
-DATE, MONTH, WHOLE = "yyyy-mm-dd", "mmmm yyyy", "#,##0"
+DATE, DAY, MONTH, WHOLE = "yyyy-mm-dd", "d mmmm yyyy", "mmmm yyyy", "#,##0"
 ORGANIZATIONS = '[=1]0 "organization";#,##0 "organizations"'
 
 _LINK = _font(color="1A56A6", link=True)
@@ -89,10 +89,13 @@ STYLES = {
     "header": Style(_font(color=WHITE, bold=True), paint(ACCENT), _side(wrap=True, vertical="center")),
     "typed header": Style(_font(bold=True), paint(DEEP_YELLOW), _side(wrap=True, vertical="center")),
     "text": Style(_font(), None, _side(wrap=True), BELOW),
+    "aside": Style(_font(), None, _side("left", wrap=True, indent=1), BELOW),
     "word": Style(_font(), None, _side(), BELOW),
     "code": Style(Font(name="Consolas", size=9, color=MUTED), None, _side(), BELOW),
     "date": Style(_font(), None, _side("center"), BELOW, DATE),
     "month": Style(_font(), None, _side("left"), BELOW, MONTH),
+    "month of a chart": Style(_font(), None, _side("left"), None, MONTH),
+    "day": Style(_font(), None, _side("left"), None, DAY),
     "number": Style(_font(), None, _side("right", indent=1), BELOW, WHOLE),
     "seconds": Style(_font(), None, _side("right", indent=1), BELOW, "0.0"),
     "tick": Style(_font(), None, _side("center"), BELOW),
@@ -107,15 +110,22 @@ STYLES = {
     "band": Style(_font(14, WHITE, bold=True), None, _side(wrap=True, vertical="center", indent=1)),
     "heading": Style(_font(14, ACCENT, bold=True), None, _side(vertical="bottom")),
     "caption": Style(_font(color=MUTED, bold=True), paint(PAPER), _side(wrap=True, vertical="center"), BELOW),
+    "caption of numbers": Style(
+        _font(color=MUTED, bold=True), paint(PAPER), _side("right", wrap=True, vertical="center", indent=2), BELOW
+    ),
     "sentence": Style(_font(), None, _side(wrap=True)),
     "line": Style(_font(), None, _side()),
     "strong": Style(_font(bold=True), None, _side(wrap=True)),
     "more": Style(_LINK, None, _side()),
-    "whole in list": Style(_LINK, None, _side("center"), BELOW, WHOLE),
-    "linked whole": Style(_LINK, None, _side("center"), None, WHOLE),
+    "whole in list": Style(_LINK, None, _side("right", indent=2), BELOW, WHOLE),
+    "linked whole": Style(_LINK, None, _side("right", indent=2), None, WHOLE),
     "seen": Style(_font(), None, _side("left"), None, ORGANIZATIONS),
     "linked seen": Style(_LINK, None, _side("left"), None, ORGANIZATIONS),
-    "whole": Style(_font(), None, _side("center"), None, WHOLE),
+    "whole": Style(_font(), None, _side("right", indent=2), None, WHOLE),
+    **{
+        f"as {word}": Style(_font(color=ink), paint(paper), _side(), BELOW)
+        for word, (paper, ink) in (SEVERITY_COLOURS | COVERAGE_COLOURS).items()
+    },
 }
 
 

@@ -16,7 +16,7 @@ from credly_audit.renderers.briefing import (
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import NOTHING, count, number, one_line, spoken, spoken_day
 from credly_audit.renderers.xlsx.book import Book
-from credly_audit.renderers.xlsx.charts import bars
+from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.page import Page
 from credly_audit.renderers.xlsx.report import (
     ACTIONS,
@@ -36,14 +36,10 @@ from credly_audit.renderers.xlsx.styles import (
     VERDICT_BANDS,
     paint,
 )
+from credly_audit.renderers.xlsx.trend import trend
 from credly_audit.severity import Severity
 
 MOST_UNSEEN = 20
-
-CHART_ROW = 17.0
-"""Points: the height of the rows that a chart stands beside."""
-
-CENTIMETRES_A_POINT = 2.54 / 72
 
 COVERAGE_MEANS = {
     "complete": "the listing is proved to be whole",
@@ -61,7 +57,7 @@ def add_summary(book: Book, report: Report) -> None:
     sheet.sheet_view.showGridLines = False
     sheet.sheet_view.tabSelected = True
     page = Page(sheet)
-    page.widths(2, 26, 14, 48, 60, 30)
+    page.widths(2, 26, 18, 46, 60, 30)
     blocks = (
         _verdict,
         _standing,
@@ -70,6 +66,7 @@ def add_summary(book: Book, report: Report) -> None:
         _findings,
         _permissions,
         _coming,
+        trend,
     )
     page.high(32)
     page.line(B=(book.title, "title"))
@@ -104,6 +101,7 @@ def _standing(page: Page, report: Report) -> None:
         ("Open findings", counts["findings"], FINDINGS),
         ("of them breaking policy", audit.verdict.violations, FINDINGS),
         ("Waived findings", counts["waived"], FINDINGS),
+        *([("Last known, unseen now", counts["unseen"], FINDINGS)] if counts["unseen"] else []),
         (f"Expire in {count(soon_days(audit), 'day', 'days')}", soon, EXPIRIES),
     )
     page.heading("In numbers")
@@ -111,7 +109,7 @@ def _standing(page: Page, report: Report) -> None:
     page.line(D=("What was seen", "heading"))
     start = page.row
     for label, many, title in numbers:
-        page.line(B=(label, "strong"), C=_number(many, _start(report, title)))
+        page.line(B=(label, "strong"), C=linked(many, _start(report, title)))
     page.row = start
     statuses = report.audit.organizations["status"]
     for status, means in COVERAGE_MEANS.items():
@@ -128,14 +126,14 @@ def _unseen(page: Page, report: Report) -> None:
     if not hidden:
         return
     page.row += 1
-    page.line(**_captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
+    page.line(**captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
     for each in hidden[:MOST_UNSEEN]:
         page.line(
-            B=(COVERAGE_WORDS[each.status], "text"),
+            B=(COVERAGE_WORDS[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
             E=(f"{each.reason} {'A waiver accepts that.' if each.accepted else each.what_to_do}", "text"),
-            F=(each.contact or NOTHING, "text"),
+            F=(each.contact or NOTHING, "aside"),
         )
     if len(hidden) > MOST_UNSEEN:
         more = f"… and {number(len(hidden) - MOST_UNSEEN)} more, on the sheet {ORGANIZATIONS}"
@@ -158,7 +156,7 @@ def _first(page: Page, report: Report) -> None:
     if not actions:
         page.line(B=("Nothing to do: no open finding asks for it.", "line"))
         return
-    page.line(**_captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact"))
+    page.line(**captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact", numbers=""))
     for position, action in enumerate(actions):
         _action(page, report, position, action)
     if len(report.actions) > len(actions):
@@ -170,11 +168,11 @@ def _action(page: Page, report: Report, position: int, action: Action) -> None:
     also = f" Also: {', '.join(action.also)}." if action.also else ""
     whose = f"“{one_line(described(action.description), 80)}”, {action.organization_name}"
     page.line(
-        B=(spoken(action.due_at, report.audit.as_of), "text"),
-        C=(SEVERITY_WORDS[action.severity], "text"),
-        D=(whose if action.token_id else action.organization_name, "link", report.place(ACTIONS, position)),
+        B=(spoken(action.due_at, report.audit.as_of), "link", report.place(ACTIONS, position)),
+        C=(SEVERITY_WORDS[action.severity], f"as {action.severity}"),
+        D=(whose if action.token_id else action.organization_name, "text"),
         E=(f"{action.what} {action.why}{also}", "text"),
-        F=(action.contact or NOTHING, "text"),
+        F=(action.contact or NOTHING, "aside"),
     )
 
 
@@ -186,16 +184,16 @@ def _findings(page: Page, report: Report) -> None:
         page.line(B=("No open finding.", "line"))
         return
     start = page.row + 1
-    page.line(**_captions("Severity", "Open findings"))
+    page.line(**captions("Severity", "Open findings"))
     for severity in reversed(Severity):
         many, first = counts["by_severity"][severity], report.first_of(severity)
         page.high(CHART_ROW)
         target = None if first is None else report.place(FINDINGS, first)
-        page.line(B=(SEVERITY_WORDS[severity], "line"), C=_number(many, target))
+        page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=linked(many, target))
     grave = sum(counts["by_severity"][severity] for severity in (Severity.CRITICAL, Severity.HIGH))
     title = f"{number(grave)} of {count(counts['findings'], 'open finding is', 'open findings are')} critical or high"
     colours = {index: SEVERITY_COLOURS[severity][0] for index, severity in enumerate(reversed(Severity))}
-    _chart(page, title, start, 10, lying=True, colours=colours)
+    chart(page, title, start, 10, lying=True, colours=colours)
 
 
 def _permissions(page: Page, report: Report) -> None:
@@ -206,13 +204,13 @@ def _permissions(page: Page, report: Report) -> None:
         page.line(B=("No unexpired token was seen.", "line"))
         return
     start = page.row + 1
-    page.line(**_captions("Unexpired tokens", "How many"))
+    page.line(**captions("Unexpired tokens", "How many"))
     for name, many in may.items():
         page.high(CHART_ROW)
-        page.line(B=(name, "line"), C=_number(many, report.place(TOKENS, 0) if many else None))
+        page.line(B=(name, "line"), C=linked(many, report.place(TOKENS, 0) if many else None))
     can = may["read, write and delete"] + may["delete"] + may["write"]
     title = f"{number(can)} of {count(total, 'unexpired token', 'unexpired tokens')} can write or delete"
-    _chart(page, title, start, 10, lying=True)
+    chart(page, title, start, 10, lying=True)
 
 
 def _coming(page: Page, report: Report) -> None:
@@ -223,15 +221,14 @@ def _coming(page: Page, report: Report) -> None:
         page.line(B=(f"No token that was seen expires in the next {MONTHS} months.", "line"))
         return
     start = page.row + 1
-    page.line(**_captions("Month", "Tokens", "of them"))
+    page.line(**captions("Month", "Tokens", "of them"))
     position = 0
     for month in months:
         page.high(CHART_ROW)
         target = report.place(EXPIRIES, position) if month.tokens else None
-        day = month.first.replace(tzinfo=None)
-        page.put("B", (day - datetime(1899, 12, 30)).days, replace(STYLES["month"], border=None))  # noqa: DTZ001 - Excel's days have no zone
+        page.put("B", day_cell(month.first), STYLES["month of a chart"])
         page.line(
-            C=_number(month.tokens, target),
+            C=linked(month.tokens, target),
             D=(f"{number(month.soon)} within {count(soon, 'day', 'days')}" if month.soon else None, "line"),
         )
         position += month.tokens
@@ -239,33 +236,7 @@ def _coming(page: Page, report: Report) -> None:
     colours = {index: SEVERITY_COLOURS[Severity.MEDIUM][0] for index, month in enumerate(months) if month.soon}
     within = f" (light: within {count(soon, 'day', 'days')})" if colours else ""
     title = f"{many} in {busiest.first:%B %Y}{within}"
-    _chart(page, title, start, MONTHS, colours=colours, beside="E")
-
-
-def _chart(
-    page: Page,
-    title: str,
-    start: int,
-    rows: int,
-    *,
-    lying: bool = False,
-    colours: dict[int, str] | None = None,
-    beside: str = "D",
-) -> None:
-    """A chart beside the table that begins in row `start`; the next block begins below both."""
-    last = page.row - 1
-    size = (24 if beside == "D" else 17, int(rows * CHART_ROW * CENTIMETRES_A_POINT))
-    cells = [f"${letter}${start}:${letter}${last}" for letter in "BC"]
-    page.sheet.add_chart(bars(page.sheet, title, *cells, size=size, lying=lying, colours=colours), f"{beside}{start}")
-    page.row = max(page.row, start + rows)
-
-
-def _captions(*texts: str) -> dict[str, tuple[str, str]]:
-    return {letter: (text, "caption") for letter, text in zip("BCDEF", texts, strict=False)}
-
-
-def _number(many: int, target: str | None) -> tuple[int, str, str | None]:
-    return many, "linked whole" if target else "whole", target
+    chart(page, title, start, MONTHS, colours=colours, beside="E")
 
 
 def _start(report: Report, title: str) -> str:

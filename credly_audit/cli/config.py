@@ -1,0 +1,207 @@
+"""`config`: a file to start from, every mistake in one, its schema, and what holds for an organization."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import DEFAULT_CONFIG, config_option
+from credly_audit.cli.outputs import file_can_be_written
+from credly_audit.config.load import load
+from credly_audit.config.schema import schema
+from credly_audit.config.settings import Organization, Settings
+from credly_audit.config.source import Source
+from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.explained import DEFAULT, Explanation, Setting
+from credly_audit.files import written_whole
+from credly_audit.register import Register
+from credly_audit.renderers.text import count, one_line
+from credly_audit.resources import PACKAGE
+from credly_audit.secrets import SecretError, Unavailable, credentials, fingerprint_key, read
+
+START = PACKAGE / "config" / "start.toml"
+
+
+@click.group()
+def config() -> None:
+    """The configuration file."""
+
+
+@config.command()
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_CONFIG, metavar="[FILE]")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def init(path: Path, *, overwrite: bool) -> None:
+    """Write a commented configuration to start from, by default credly-audit.toml."""
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} is there already; name another file, or replace it with --overwrite")
+    file_can_be_written(path, "FILE")
+    with written_whole(path) as file:
+        file.write(START.read_bytes())
+    click.echo(f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`")
+
+
+@config.command()
+@config_option
+@click.option("--secrets", is_flag=True, help="Also read every credential that it names; nothing is asked of Credly.")
+def validate(config: Path | None, *, secrets: bool) -> None:
+    """Say everything that is wrong in a configuration, and in the files that it names, in one pass.
+
+    References to secrets are read as words: the secrets need not be on this machine, unless --secrets is given.
+
+    Exit codes: 0 it is sound; 2 it is not, each mistake on a line with its place.
+    """
+    start_log(quiet=True, verbose=False, log_format="text")
+    path = config or DEFAULT_CONFIG
+    settings, mistakes = loaded(path, os.environ)
+    register = settings.policy.register_file if settings else register_named(path)
+    entries = 0
+    if register is not None:
+        try:
+            entries = len(Register.read(register).entries)
+        except ConfigurationError as error:
+            mistakes += error.mistakes
+        except UsageError as error:
+            mistakes.append(str(error))
+    if settings is not None and secrets:
+        mistakes += list(missing(settings, os.environ))
+    if mistakes or settings is None:
+        raise ConfigurationError(mistakes)
+    click.echo(f"{path} is sound: {contents(settings, entries)}.")
+
+
+@config.command("schema")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; without it, standard output.",
+)
+def print_schema(output: Path | None) -> None:
+    """The JSON Schema of the file, with which editors complete keys and mark mistakes."""
+    text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    file_can_be_written(output, "--output")
+    with written_whole(output) as file:
+        file.write(text.encode())
+    click.echo(f"Wrote {output}")
+
+
+@config.command()
+@config_option
+@click.option(
+    "--organization",
+    "organization_id",
+    metavar="ID",
+    help="What holds for it; without this, where no override applies.",
+)
+@click.option("--changed", is_flag=True, help="Only what is not the default.")
+@click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def explain(config: Path | None, organization_id: str | None, shape: str, *, changed: bool) -> None:
+    """Every setting that holds for an organization, and where it comes from."""
+    path = config or DEFAULT_CONFIG
+    settings = load(path, os.environ, for_collecting=False)
+    organization = None if organization_id is None else named(settings, organization_id)
+    explanation = Explanation(settings, Source(path), organization, os.environ)
+    told = [each for each in explanation.all() if not (changed and each.origin == DEFAULT)]
+    click.echo(as_json(explanation, told) if shape == "json" else as_text(explanation, told))
+
+
+def loaded(path: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
+    """The settings, and what is wrong; UsageError where there is no such file."""
+    try:
+        return load(path, environ), []
+    except ConfigurationError as error:
+        return None, error.mistakes
+
+
+def register_named(path: Path) -> Path | None:
+    """The register that a file names, whatever else is wrong in it."""
+    try:
+        policy = Source(path).raw.get("policy")
+    except ConfigurationError:
+        return None
+    name = policy.get("register") if isinstance(policy, dict) else None
+    return path.parent / Path(name).expanduser() if isinstance(name, str) else None
+
+
+def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each secret that cannot be had."""
+    try:
+        fingerprint_key(settings, settings.folder, environ)
+    except ConfigurationError as error:
+        yield from error.mistakes
+    try:
+        secrets = credentials(settings.organizations, settings.folder, environ)
+    except ConfigurationError as error:
+        yield from error.mistakes
+    else:
+        for each in settings.organizations:
+            secret = secrets[each.id]
+            if isinstance(secret, Unavailable):
+                yield f"{each.file}:{each.line}: {each.called}: {secret.reason}"
+    others = {
+        "[notify] urls": settings.notify.urls,
+        "[notify] contacts": (settings.notify.contacts,),
+        "[notify] heartbeat": (settings.notify.heartbeat,),
+        "fallback_token": tuple(each.fallback_token for each in settings.organizations),
+    }
+    for key, references in others.items():
+        for reference in references:
+            try:
+                if reference is not None:
+                    read(reference, settings.folder, environ)
+            except SecretError as error:
+                yield f"{key}: {error}"
+
+
+def contents(settings: Settings, entries: int) -> str:
+    """`2 organizations, 1 override, 3 waivers`."""
+    many = [
+        count(len(settings.organizations), "organization", "organizations"),
+        count(len(settings.policy.overrides), "override", "overrides"),
+        count(len(settings.waivers), "waiver", "waivers"),
+        count(len(settings.plans), "plan", "plans"),
+        count(entries, "register entry", "register entries"),
+    ]
+    return ", ".join(each for each in many if not each.startswith("0 "))
+
+
+def named(settings: Settings, organization_id: str) -> Organization:
+    """The organization of that id; UsageError, naming the nearest, for one that is not configured."""
+    [organization] = settings.only([organization_id]).organizations
+    return organization
+
+
+def as_json(explanation: Explanation, told: list[Setting]) -> str:
+    """One object: the organization, the overrides that are for it, and the settings."""
+    organization = explanation.organization
+    return json.dumps(
+        {
+            "file": str(explanation.source.path),
+            "organization_id": None if organization is None else organization.id,
+            "overrides": [position + 1 for position, _ in explanation.overrides],
+            "settings": [asdict(each) for each in told],
+        },
+        indent=1,
+        ensure_ascii=False,
+    )
+
+
+def as_text(explanation: Explanation, told: list[Setting]) -> str:
+    """A line a setting: key, value, where it comes from."""
+    organization = explanation.organization
+    whom = "an organization without overrides" if organization is None else one_line(organization.called, 60)
+    numbers = ", ".join(str(position + 1) for position, _ in explanation.overrides)
+    lines = [f"What holds for {whom}, by {explanation.source.path}; overrides that are for it: {numbers or 'none'}."]
+    width = max((len(each.key) for each in told), default=0)
+    for each in told:
+        line = f", line {each.line}" if each.line else ""
+        value = "not set" if each.value is None else one_line(json.dumps(each.value, ensure_ascii=False), 80)
+        lines.append(f"{each.key:{width}}  {value}  ({each.origin}{line})")
+    return "\n".join(lines)

@@ -1,0 +1,68 @@
+"""`rotate`: new values for tokens, one after another, each into its store before anything else is tried with it."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from credly_audit.cli.lifecycle import Order, Span, lifecycle_options
+from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import DEFAULT_CONFIG
+from credly_audit.cli.tasks import Wanted
+from credly_audit.config.load import load
+from credly_audit.config.settings import Settings
+from credly_audit.errors import ExitCode, UsageError
+
+
+@click.command()
+@lifecycle_options
+@click.option("--organization", "organizations", multiple=True, metavar="ID", help="Rotate its token; repeatable.")
+@click.option("--due", type=Span(), help="Only tokens that expire within so many days: 35d.")
+@click.option("--store", metavar="REF", help="Where the new value goes: file:PATH, exec:COMMAND, keyring:SERVICE/USER.")
+@click.option("--description", metavar="TEXT", help="A new description; else the token keeps its own.")
+def rotate(
+    *,
+    config: Path | None,
+    organizations: tuple[str, ...],
+    credential: str | None,
+    due: timedelta | None,
+    store: str | None,
+    read_back: str | None,
+    description: str | None,
+    then: str | None,
+    emergency_dir: Path | None,
+    dry_run: bool,
+    yes: bool,
+    shape: str,
+    quiet: bool,
+    verbose: bool,
+    no_color: bool,  # noqa: ARG001 - nothing here is coloured
+    log_format: str,
+) -> ExitCode:
+    """Rotate tokens: Credly gives a new value, and the old one is dead at once.
+
+    Those of the organizations named, or the token of one of them that --credential refers to, or else those of the
+    organizations marked `rotate = true` that are due. Whoever uses a token stands still until they have the new value;
+    for a change without that gap use `create`.
+
+    Exit codes: 0 all rotated, or nothing due; 1 some unchanged; 2 usage, configuration or store, nothing was done;
+    3 a person must act; 4 unexpected error; 130 interrupted.
+    """
+    start_log(quiet=quiet, verbose=verbose, log_format=log_format)
+    wanted = Wanted("rotate", credential, store, read_back, description)
+    order = Order(then, emergency_dir, dry_run, yes, shape, quiet)
+    settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None)
+    if organizations:
+        return order.carry_out(settings.only(organizations), wanted, due=due)
+    if credential is None:
+        settings = _marked(settings)
+        due = timedelta(days=settings.policy.audit_every_days + 4) if due is None else due
+    return order.carry_out(settings, wanted, due=due)
+
+
+def _marked(settings: Settings) -> Settings:
+    marked = [organization.id for organization in settings.organizations if organization.rotate]
+    if not marked:
+        raise UsageError("no organization is marked `rotate = true`: mark some, or name one with --organization")
+    return settings.only(marked)

@@ -1,0 +1,242 @@
+"""`waivers`: what was decided, whether it still holds, and what the security team typed into the Excel report."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from credly_audit.audit import Gate, judge
+from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option
+from credly_audit.cli.outputs import file_can_be_written
+from credly_audit.config.decisions import read_decisions
+from credly_audit.config.load import load
+from credly_audit.config.settings import Settings
+from credly_audit.decisions.dated import by_calendar
+from credly_audit.decisions.declared import Decision
+from credly_audit.decisions.importing import Import, import_rows
+from credly_audit.decisions.outcome import Decisions
+from credly_audit.decisions.workbook import typed_rows
+from credly_audit.errors import ExitCode, UsageError
+from credly_audit.files import written_whole
+from credly_audit.policy import Policy
+from credly_audit.renderers.text import count, number, one_line
+from credly_audit.rules import catalogue
+from credly_audit.snapshot import Snapshot, merged
+
+ASKS = {"expired": "expired", "unused": "covers nothing that is there", "overdue": "overdue"}
+"""The states that ask for attention, in words."""
+
+ALL = {
+    "expiring": "may not hold at the next audit",
+    "active": "holds",
+    "open": "open",
+    "kept": "kept: what it was to mend is gone",
+    "unjudged": "not judged: its organization was not fully seen",
+}
+
+shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
+as_of_option = click.option(
+    "--as-of", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="The instant to judge at. Default: now."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A decision and where it stands; `findings` None: they were not looked at."""
+
+    decision: Decision
+    kind: str
+    state: str
+    findings: int | None
+
+
+@click.group()
+def waivers() -> None:
+    """Decisions on findings: waivers that accept them until a day, plans to mend them by one."""
+
+
+@waivers.command("list")
+@config_option
+@as_of_option
+@shape_option
+def list_waivers(config: Path | None, as_of: datetime | None, shape: str) -> None:
+    """Every waiver and plan of the configuration, and whether it holds on the day."""
+    settings = configured(config)
+    tell(list(judged(dated(settings, as_of), looked=False)), shape)
+
+
+@waivers.command()
+@click.argument("snapshots", nargs=-1, type=click.Path(dir_okay=False, path_type=Path), metavar="[SNAPSHOT]...")
+@config_option
+@as_of_option
+@shape_option
+def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | None, shape: str) -> ExitCode:
+    """Say which decisions are expired, unused or overdue, and which soon will be.
+
+    With snapshots, the tokens in them are judged: unused is a waiver of nothing that is there, kept a plan whose
+    findings are gone, and a decision on what is gone is neither expired nor overdue. Without, the calendar and the
+    configuration's organizations are all there is to go by.
+
+    Exit codes: 0 every decision stands, those that soon will not are named; 1 some is expired, unused or overdue;
+    2 wrong usage or configuration.
+    """
+    settings = configured(config)
+    if snapshots:
+        decisions = against(Policy.of(settings), snapshots, as_of or datetime.now(UTC))
+    else:
+        decisions = dated(settings, as_of)
+    asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in {*ASKS, "expiring"}]
+    many = len(settings.waivers) + len(settings.plans)
+    tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none asks for attention.")
+    return ExitCode.VIOLATIONS if any(each.state in ASKS for each in asking) else ExitCode.OK
+
+
+@waivers.command("import")
+@click.argument(
+    "workbooks", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="WORKBOOK..."
+)
+@click.option(
+    "--into",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The TOML file that keeps the decisions; made where it is not there. Default: [policy] waivers_file.",
+)
+@config_option
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
+def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path | None, *, dry_run: bool) -> ExitCode:
+    """Write what was typed into the Decision columns of Excel reports into a file, as waivers and plans.
+
+    What stands in the file keeps its place, its comments and its ids; a decision that stands already is left as it is.
+    A row that is incomplete, or that [policy] approvers and max_waiver_days do not allow, is refused, and the others
+    are written. A decision is withdrawn in the file, not in the workbook.
+
+    Exit codes: 0 all was taken over; 1 some row was refused; 2 wrong usage, configuration or workbook: nothing was
+    written.
+    """
+    settings = configured(config, waivers_file_needed=False)
+    target = into or settings.policy.waivers_file
+    if target is None:
+        raise UsageError("--into: name the file to write into, or set [policy] waivers_file")
+    file_can_be_written(target, "--into")
+    rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook)]
+    before, elsewhere = standing(target, settings)
+    try:
+        after, done = import_rows(before, rows, settings.policy, today(), elsewhere)
+    except ValueError as error:
+        raise UsageError(f"{target}: {error}") from None
+    if after != before and not dry_run:
+        with written_whole(target) as file:
+            file.write(after.encode())
+    for refusal in done.refused:
+        click.echo(f"credly-audit: {one_line(refusal, 500)}", err=True)
+    click.echo(said(done, target, dry_run=dry_run))
+    if after != before and not is_read(target, settings):
+        click.echo(f"No audit reads {target} yet: set [policy] waivers_file to it.")
+    return ExitCode.VIOLATIONS if done.refused else ExitCode.OK
+
+
+def configured(config: Path | None, *, waivers_file_needed: bool = True) -> Settings:
+    """The settings of the file, those of none where there is none and none was named."""
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    if path is None:
+        return Settings()
+    return load(path, os.environ, for_collecting=False, waivers_file_needed=waivers_file_needed)
+
+
+def today() -> date:
+    """The day of an import, in UTC."""
+    return datetime.now(UTC).date()
+
+
+def dated(settings: Settings, as_of: datetime | None) -> Decisions:
+    """The decisions by the calendar alone."""
+    known = {each.id.lower() for each in settings.organizations}
+    next_audit = Policy(settings.policy).next_audit
+    return by_calendar(settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit)
+
+
+def against(policy: Policy, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
+    """The decisions as an audit of the snapshots finds them."""
+    snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
+    return judge(snapshot, policy, Gate(), catalogue(), as_of=as_of, generated_at=as_of).decisions
+
+
+def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:
+    """Waivers and plans in one list, as they were written."""
+    for waiver in decisions.waivers:
+        yield Judged(waiver.waiver, "waiver", waiver.state, waiver.findings if looked else None)
+    for plan in decisions.plans:
+        yield Judged(plan.plan, "plan", plan.state, plan.findings if looked else None)
+
+
+def tell(found: list[Judged], shape: str, nothing: str = "No waiver and no plan.") -> None:
+    """Print them, a line each or as one JSON object."""
+    if shape == "json":
+        click.echo(json.dumps({"decisions": [as_json(each) for each in found]}, indent=1, ensure_ascii=False))
+        return
+    for each in found:
+        click.echo(as_text(each))
+    if not found:
+        click.echo(nothing)
+
+
+def as_text(each: Judged) -> str:
+    """`expired: waiver W-7 (PRM001 of Acme …)`, then its reason."""
+    decision = each.decision
+    state = (ASKS | ALL)[each.state]
+    about = f"{decision.rule}, organization {decision.organization}"
+    about += f", token {decision.token}" if decision.token else ""
+    covers = "" if each.findings is None else f", {count(each.findings, 'finding', 'findings')}"
+    ends = "holds until" if each.kind == "waiver" else "promised by"
+    return (
+        f"{each.kind} {one_line(decision.id, 60)}: {state}; {ends} {decision.last_day}{covers}\n"
+        f"  {about}\n"
+        f"  {one_line(decision.by, 60)}, {decision.approved_on}: {one_line(decision.reason)}"
+    )
+
+
+def as_json(each: Judged) -> dict[str, Any]:
+    """What is known of a decision; dates as ISO 8601."""
+    said = {"kind": each.kind, "state": each.state, "findings": each.findings}
+    return said | each.decision.model_dump(mode="json")
+
+
+def standing(target: Path, settings: Settings) -> tuple[str, list[Decision]]:
+    """The target's text, empty where there is no such file, and what the configuration decides elsewhere."""
+    every: list[Decision] = [*settings.waivers, *settings.plans]
+    if not target.exists():
+        return "", every
+    text = target.read_bytes().decode()
+    if same_file(target, settings.file):
+        own = settings.policy.waivers_file
+        theirs = read_decisions(own, settings.policy) if own is not None and own.exists() else ((), ())
+        return text, [decision for decisions in theirs for decision in decisions]
+    here = {decision.id for decisions in read_decisions(target, settings.policy) for decision in decisions}
+    return text, [each for each in every if each.id not in here]
+
+
+def is_read(target: Path, settings: Settings) -> bool:
+    """Whether an audit by this configuration reads the decisions of a file."""
+    own = settings.policy.waivers_file
+    return same_file(target, settings.file) or (own is not None and same_file(target, own))
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, there or not."""
+    return one.resolve() == other.resolve()
+
+
+def said(done: Import, target: Path, *, dry_run: bool) -> str:
+    """What an import did, in a line."""
+    verb = "Would write" if dry_run else "Wrote"
+    rows = count(len(done.refused), "row", "rows")
+    refused = f"; {rows} refused, named above" if done.refused else ""
+    stood = f"; {number(done.unchanged)} stood already" if done.unchanged else ""
+    if not (done.added or done.changed):
+        return f"Nothing new for {target}{stood}{refused}."
+    return f"{verb} {target}: {number(done.added)} added, {number(done.changed)} changed{stood}{refused}."

@@ -1,0 +1,162 @@
+"""What a value of the configuration may be: each type says what is wrong with another, and what an editor may offer.
+
+Every message is the end of a sentence that begins with the key.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
+
+from credly_audit.formats import formats
+from credly_audit.rules import catalogue
+from credly_audit.secrets import is_place, is_reference
+from credly_audit.severity import Severity
+
+CREDLY = "https://api.credly.com/v1"
+
+
+def _not_written(_: Any) -> NoReturn:
+    raise PydanticCustomError("extra_forbidden", "unknown key")
+
+
+def _base_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"must be an address such as {CREDLY}")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no credential, query or fragment; name the credential in `token`")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError(f"would send credentials unencrypted to {parts.hostname}; write https://")
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _identifier(text: str) -> str:
+    try:
+        if len(text) == len("88cf96b7-e4ca-4a17-b938-a72bf2b9c273"):
+            return str(UUID(text))
+    except ValueError:
+        pass
+    raise ValueError(
+        "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
+    )
+
+
+def _reference(text: str) -> str:
+    if not is_reference(text):
+        raise ValueError(
+            "must say where the secret is, not be the secret: write env:NAME, file:PATH, exec:COMMAND or "
+            "keyring:SERVICE/USER "
+            "(and replace the token if this one is real: it has stood in a file)"
+        )
+    return text
+
+
+def _place(text: str) -> str:
+    if not is_place(text):
+        raise ValueError(
+            "must say where a new value goes: write file:PATH, exec:COMMAND (the value on its standard input) or "
+            "keyring:SERVICE/USER"
+        )
+    return text
+
+
+def _read_back(text: str) -> str:
+    if text != "none" and not is_place(text):
+        raise ValueError(
+            "must say where a stored value can be read: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none"
+        )
+    return text
+
+
+def _history_url(text: str) -> str:
+    if is_reference(text):
+        return text
+    parts = urlsplit(text)
+    if not parts.scheme or "://" not in text:
+        raise ValueError("must be an address such as sqlite:///history.sqlite, or say where one is: env:NAME")
+    if parts.password or "password" in parts.query:
+        raise ValueError(
+            "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
+            "(and change the password: it has stood in a file)"
+        )
+    return text
+
+
+def _beside(path: Path, info: ValidationInfo) -> Path:
+    return Path((info.context or {}).get("folder", ".")) / path.expanduser()
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+    return text
+
+
+def _one_of(known: Sequence[str], what: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.5)
+            raise ValueError(f"names no {what}: {name!r}{f'; did you mean {near[0]}?' if near else ''}")
+        return name
+
+    return AfterValidator(check)
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+RULES = list(catalogue())
+FAMILIES = list(dict.fromkeys(rule_id[:3] for rule_id in RULES))
+RULES_AND_FAMILIES = [*RULES, *FAMILIES]
+SELECTORS = [*Severity, *RULES_AND_FAMILIES, "never"]
+
+UUID_SHAPE = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+T = TypeVar("T")
+NotWritten = Annotated[T, SkipJsonSchema(), BeforeValidator(_not_written), Field(exclude=True, init=False)]
+"""A field that is filled in when the file is read, and that no file may hold."""
+
+
+def _text(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+def _word(known: Sequence[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": list(known)})
+
+
+Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
+Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|keyring):.+$")]
+Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
+ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
+HistoryUrl = Annotated[str, AfterValidator(_history_url)]
+LocalPath = Annotated[Path, AfterValidator(_beside)]
+Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
+RuleId = Annotated[str, _one_of(RULES, "rule"), _word(RULES)]
+RuleOrFamily = Annotated[str, _one_of(RULES_AND_FAMILIES, "rule or family"), _word(RULES_AND_FAMILIES)]
+Selector = Annotated[str, _one_of(SELECTORS, "severity, rule or family, and is not `never`"), _word(SELECTORS)]
+Format = Annotated[str, _one_of(formats(), "format"), _word(formats())]
+Address = Annotated[str, AfterValidator(_base_url)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=tuple[str, ...] | str)]
+Selectors = Annotated[
+    tuple[Selector, ...], BeforeValidator(_several, json_schema_input_type=tuple[Selector, ...] | Selector)
+]

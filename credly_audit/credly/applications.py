@@ -1,0 +1,88 @@
+"""A page of `GET /organizations/<id>/oauth_applications` made into typed rows: neither client id nor secret is kept.
+
+The documented listing shows `secret: null` ([DOC] oauth). Should a secret ever stand there, it is remembered by its
+trace alone, so that a description which repeats it is redacted.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from credly_audit.credly.auth import Trace
+from credly_audit.credly.wire import (
+    ABSENT,
+    Fields,
+    FingerprintOf,
+    Page,
+    Scalar,
+    WirePage,
+    date_text,
+    page_of,
+)
+
+
+class _WireApplication(msgspec.Struct, gc=False):
+    """As it comes: any field can be anything."""
+
+    id: Any = None
+    name: Any = None
+    description: Any = None
+    created_at: Any = ABSENT
+    updated_at: Any = ABSENT
+    creator_available: Any = None
+    secret: Any = None
+
+    def __repr__(self) -> str:
+        return "<an application>"
+
+
+class _ApplicationsPage(WirePage):
+    data: list[_WireApplication | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
+
+
+class Application(msgspec.Struct, gc=False):
+    """An OAuth application as the API says it. Dates are texts still."""
+
+    id: str
+    name: str | None
+    description: str | None
+    created_at: str | None
+    updated_at: str | None
+    creator_available: bool | None
+
+
+def read_applications(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Application]:
+    """The page in an answer's body; Unreadable where there is no list of applications."""
+    return page_of(body, _ApplicationsPage, lambda each, fields: _application(each, fields, fingerprint_of, traced))
+
+
+def _application(
+    wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+) -> Application | None:
+    """An application, or None where it has no id to be known by."""
+    if not isinstance(wire, _WireApplication):
+        fields.fault("it is no object")
+        return None
+    identifier = _identifier(wire.id)
+    if identifier is None:
+        fields.fault("it has no id that is a number or a text")
+        return None
+    fingerprint = fingerprint_of(wire.secret) if isinstance(wire.secret, str) else None
+    if fingerprint:
+        traced(Trace(fingerprint, len(wire.secret)))
+    return Application(
+        identifier,
+        fields.text(wire.name, "name"),
+        fields.text(wire.description, "description"),
+        date_text(wire.created_at)[0],
+        date_text(wire.updated_at)[0],
+        fields.flag(wire.creator_available, "creator_available"),
+    )
+
+
+def _identifier(value: object) -> str | None:
+    """An integer in the documentation; a text would do as well."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) and value else None

@@ -1,0 +1,179 @@
+"""Everything that the page says, by the names that its templates use (docs/html.md lists them)."""
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+from credly_audit import __version__
+from credly_audit.audit import Audit
+from credly_audit.presentation import Presentation
+from credly_audit.renderers.briefing import Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.renderers.html.applications import applications
+from credly_audit.renderers.html.catalogue import controls, rules
+from credly_audit.renderers.html.changes import changes
+from credly_audit.renderers.html.columns import blocks
+from credly_audit.renderers.html.decided import decisions
+from credly_audit.renderers.html.lists import Lists, Row
+from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
+from credly_audit.renderers.html.policy import about
+from credly_audit.renderers.html.words import COVERAGE, OUTCOMES, SEVERITIES
+from credly_audit.renderers.standing import Standing
+from credly_audit.renderers.tally import tally
+from credly_audit.renderers.text import NOTHING, spoken, spoken_day
+from credly_audit.severity import Severity
+
+TITLE = "Credly authorization tokens"
+
+MOST_ROWS = 1_000
+"""Findings that are plain HTML, for print and for a browser without script; all are data for the script."""
+
+MOST_OTHER_ROWS = 250
+"""The same of tokens and organizations."""
+
+MOST_UNSEEN = 20
+MOST_PARTS = 100
+MOST_ACTIONS_OF_A_PART = 10
+
+
+BLANK: defaultdict[str, Any] = defaultdict(
+    str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
+)
+"""A row that says nothing: what the script fills."""
+
+
+def facts(audit: Audit) -> dict[str, Any]:
+    """What the templates are filled with."""
+    standing = Standing(audit)
+    lists = Lists(audit, standing)
+    counts = tally(audit)
+    hidden = unseen(audit)
+    return {
+        "title": audit.presentation.title or TITLE,
+        "logo": audit.presentation.logo,
+        "guidance": guidance(audit.presentation),
+        "version": __version__,
+        "as_of": _instant(audit.as_of),
+        "day": spoken_day(audit.as_of),
+        "collected": _instant(audit.snapshot.header.collected_at),
+        "outcome": audit.verdict.outcome,
+        "symbol": OUTCOMES[audit.verdict.outcome],
+        "headline": headline(audit),
+        "violations": audit.verdict.violations,
+        "tally": counts,
+        "numbers": _numbers(audit, counts),
+        "coverage": coverage_strip(counts["by_status"]),
+        "unseen": [_unseen(each) for each in hidden[:MOST_UNSEEN]],
+        "more_unseen": max(len(hidden) - MOST_UNSEEN, 0),
+        "unaudited": audit.unaudited[:MOST_UNSEEN],
+        "more_unaudited": max(len(audit.unaudited) - MOST_UNSEEN, 0),
+        "broken": audit.broken,
+        "actions": [_action(audit, each) for each in actions(audit)],
+        "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
+        "changes": changes(audit),
+        "most_rows": MOST_ROWS,
+        "most_other_rows": MOST_OTHER_ROWS,
+        "blank": defaultdict(
+            str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
+        ),
+        "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
+        "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
+        "organizations": list(lists.organizations(MOST_OTHER_ROWS)),
+        "parts": list(_parts(audit, lists)),
+        "findings": list(lists.findings(MOST_ROWS)),
+        "many_findings": len(audit.findings),
+        "tokens": list(lists.tokens(MOST_OTHER_ROWS)),
+        "decisions": decisions(audit),
+        "applications_asked": audit.snapshot.header.oauth_applications_asked,
+        "applications": applications(audit),
+        "rules": rules(audit),
+        "controls": controls(audit),
+        "about": about(audit),
+        "blocks": blocks(lists),
+    }
+
+
+def _instant(instant: datetime) -> str:
+    return f"{spoken_day(instant)}, {instant:%H:%M} UTC"
+
+
+def _numbers(audit: Audit, counts: Row) -> list[Row]:
+    """The numbers below the verdict, each with where it comes from."""
+    soon, days = sum(month.soon for month in expiries(audit)), soon_days(audit)
+    numbers = [
+        (counts["organizations"], ("organization", "organizations"), "#organizations"),
+        (counts["tokens"], ("token", "tokens"), "#tokens"),
+        (counts["findings"], ("open finding", "open findings"), "#findings?standing=open"),
+        (audit.verdict.violations, ("breaks policy", "break policy"), "#findings?standing=breaks"),
+        (counts["waived"], ("waived", "waived"), "#findings?standing=waived"),
+        (soon, (f"expires within {days} days", f"expire within {days} days"), f"#tokens?expires={days}"),
+    ]
+    if counts["unseen"]:
+        numbers.append((counts["unseen"], ("known, not seen now", "known, not seen now"), "#findings?standing=unseen"))
+    return [{"many": many, "word": one if many == 1 else more, "place": place} for many, (one, more), place in numbers]
+
+
+def guidance(presentation: Presentation) -> Markup | None:
+    """A team's own words: Markdown without HTML or pictures, whose links lead to web pages or mail alone."""
+    if not presentation.guidance:
+        return None
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    markdown.validateLink = lambda url: url.lower().startswith(("https://", "http://", "mailto:", "#"))  # type: ignore[method-assign]
+    tokens = markdown.parse(presentation.guidance)
+    for token in (child for each in tokens for child in each.children or ()):
+        if token.type == "link_open":
+            token.attrSet("rel", "noopener noreferrer nofollow")
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - it escapes what is not Markdown
+
+
+def _unseen(each: Any) -> Row:
+    symbol, word, _ = COVERAGE[each.status]
+    return {
+        "status": each.status,
+        "coverage": f"{symbol} {word}",
+        "name": each.name,
+        "place": f"#organization-{each.organization_id}",
+        "reason": each.reason,
+        "todo": "A waiver accepts that." if each.accepted else each.what_to_do,
+        "contact": each.contact,
+        "tokens": each.tokens,
+    }
+
+
+def _action(audit: Audit, action: Action) -> Row:
+    due = action.due_at
+    return {
+        "tone": action.severity.value,
+        "severity": SEVERITIES[action.severity],
+        "due": NOTHING if due is None else f"{due:%A} {spoken(due, audit.as_of)}",
+        "subject": action.subject,
+        "is_token": action.token_id is not None,
+        "organization": action.organization_name,
+        "found": f"#findings?q={action.token_id}"
+        if action.token_id
+        else f"#findings?organization={action.organization_id}",
+        "what": action.what,
+        "why": action.why,
+        "also": ", ".join(action.also),
+        "contact": action.contact,
+        "findings": action.findings,
+    }
+
+
+def _parts(audit: Audit, lists: Lists) -> Any:
+    """The first organizations, each with all there is to do in it."""
+    theirs = (audit.findings.frame["organization_row"] < MOST_PARTS).to_numpy()
+    todo = sorted(
+        actions(replace(audit, findings=audit.findings.where(theirs)), None), key=lambda action: action.organization_id
+    )
+    by_organization = {key: list(group) for key, group in groupby(todo, lambda action: action.organization_id)}
+    for row in lists.organizations(MOST_PARTS):
+        asked = by_organization.get(row["id"], [])
+        yield row | {
+            "actions": [_action(audit, each) for each in asked[:MOST_ACTIONS_OF_A_PART]],
+            "more_actions": max(len(asked) - MOST_ACTIONS_OF_A_PART, 0),
+        }

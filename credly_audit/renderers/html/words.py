@@ -1,0 +1,59 @@
+"""The words and symbols by which the page says a severity, a coverage and a decision, beside their colour."""
+
+from typing import Any
+
+from credly_audit.renderers.text import has_words, one_line
+from credly_audit.severity import Severity
+
+SEVERITIES = {
+    Severity.CRITICAL: "◆ critical",
+    Severity.HIGH: "▲ high",
+    Severity.MEDIUM: "● medium",
+    Severity.LOW: "○ low",
+    Severity.INFO: "· info",
+}
+
+COVERAGE = {
+    "complete": ("✓", "fully seen", "the listing is proved to be whole"),
+    "truncated": ("◐", "truncated", "Credly showed the read-only tokens alone"),
+    "unverified": ("?", "unverified", "nothing proves that the listing is whole"),
+    "mismatch": ("≠", "mismatch", "the pages contradict each other"),
+    "failed": ("✕", "failed", "the listing, or a page of it, could not be had"),
+}
+"""Symbol, word and meaning, in the order of snapshot.STATUSES."""
+
+OUTCOMES = {"pass": "✓", "violations": "✕", "incomplete": "◐"}
+
+STATES = {
+    "expired": "✕ expired",
+    "overdue": "✕ overdue",
+    "expiring": "◐ expiring",
+    "unjudged": "? not judged",
+    "unused": "○ unused",
+    "active": "✓ active",
+    "open": "✓ open",
+    "kept": "✓ kept",
+}
+"""Of waivers and plans, in the order in which they ask for attention."""
+
+NO_DESCRIPTION = "(no description)"
+MOST_LETTERS = 400
+"""Of a description; the workbook and the JSON report have all of it."""
+
+ITSELF = "(the organization itself)"
+
+
+def described(description: str | None) -> str:
+    """What stands in a list for a token."""
+    return one_line(description, MOST_LETTERS) if description and has_words(description) else NO_DESCRIPTION
+
+
+def permission_words(read: Any, write: Any, delete: Any) -> str:
+    """`read, write`, `nothing`, and `not known: delete` for what the API did not say."""
+    flags = {"read": read, "write": write, "delete": delete}
+    has = [name for name, flag in flags.items() if flag]
+    unknown = [name for name, flag in flags.items() if flag is None]
+    if len(unknown) == len(flags):
+        return "not known"
+    known = ", ".join(has) or "nothing"
+    return f"{known} (not known: {', '.join(unknown)})" if unknown else known

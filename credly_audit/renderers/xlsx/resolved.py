@@ -1,0 +1,68 @@
+"""The sheet Resolved: what was there at the audit before and is mended now, and how long it was open."""
+
+from credly_audit.findings import plain
+from credly_audit.renderers.text import spoken_day
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cells import serial
+from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
+from credly_audit.renderers.xlsx.report import RESOLVED, Report, described
+from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.severity import Severity
+
+COLUMNS = (
+    Column("Severity", "word", narrowest=12),
+    Column("Token", "text", 44, narrowest=24),
+    Column("Organization", "text", 28),
+    Column("What was wrong", "text", 46),
+    Column("First seen", "date", narrowest=12),
+    Column("Resolved", "date", narrowest=12),
+    Column("Days open", "number", narrowest=11),
+    Column("fingerprint", "code", 20, printed=False),
+    Column("finding_id", "code", 20, printed=False),
+    Column("rule_id", "code", 12, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+    Column("token_id", "code", 40, printed=False),
+)
+
+
+def resolved(report: Report) -> Listing:
+    """The findings that are gone since the audit compared with, worst first."""
+    compared = report.audit.compared
+    rules = report.audit.rules
+
+    def piece(start: int, stop: int) -> Piece:
+        if compared is None:
+            return {}
+        part = compared.resolved.iloc[start:stop]
+        token_ids = plain(part["token_id"])
+        rule_ids = plain(part["rule_id"])
+        return {
+            "Severity": [SEVERITY_WORDS[Severity(severity)] for severity in part["severity"]],
+            "Token": [
+                described(description) if token_id else "(the organization itself)"
+                for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
+            ],
+            "Organization": plain(part["organization_name"]),
+            "What was wrong": [rules[each].summary if each in rules else each for each in rule_ids],
+            "First seen": serial(part["first_seen_at"]),
+            "Resolved": serial(part["resolved_at"]),
+            "Days open": plain(part["days_open"]),
+            "fingerprint": plain(part["fingerprint"]),
+            "finding_id": plain(part["finding_id"]),
+            "rule_id": rule_ids,
+            "organization_id": plain(part["organization_id"]),
+            "token_id": token_ids,
+        }
+
+    return Listing(
+        title=RESOLVED,
+        table="Resolved",
+        columns=COLUMNS,
+        many=0 if compared is None else len(compared.resolved),
+        piece=piece,
+        nothing="There is no earlier audit to compare with."
+        if compared is None
+        else f"Nothing was resolved since the audit of {spoken_day(compared.since)}.",
+        frozen=2,
+        emphasis=tuple(emphasis.severities("Severity")),
+    )

@@ -1,0 +1,104 @@
+"""OAU: OAuth applications, the other way into Credly's API; judged where `include_oauth_applications` is on.
+
+An application has no expiry and no permissions of its own in the API: what can be judged is whether somebody answers
+for it, whether its description says what for, and when it was last touched ([DOC] oauth).
+"""
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, PositiveInt
+
+from credly_audit.rules.controls import OVERDUE, UNDOCUMENTED
+from credly_audit.rules.declare import Flags, Options, rule
+from credly_audit.rules.documentation import placeholders
+from credly_audit.rules.facts import DAY, Facts, blank
+from credly_audit.rules.wording import day, plural, sentence, whole_days
+from credly_audit.severity import Severity
+
+UNPRINTABLE = r"[\s\pC]+"
+
+LONGEST_NAME = 60
+
+
+def _flags(hit: pd.DataFrame, said: pd.Series, **evidence: pd.Series) -> Flags:
+    """Findings on the organizations of these applications; `said` goes on after the application's name."""
+    names = hit["name"].fillna("").str.replace(UNPRINTABLE, " ", regex=True).str.strip()
+    names = names.where(names.str.len() <= LONGEST_NAME, names.str.slice(stop=LONGEST_NAME - 1) + "…")
+    names = names.where(names != "", "without a name")
+    message = sentence("OAuth application {name} ({id}) {said}", name=names, id=hit["application_id"], said=said)
+    seen = pd.DataFrame({"application_id": hit["application_id"], "application_name": hit["name"]} | evidence)
+    return Flags(pd.Index(hit["organization_row"]), message, discriminator=hit["application_id"], evidence=seen)
+
+
+@rule(
+    "OAU001",
+    "oauth-app-orphaned",
+    Severity.HIGH,
+    summary="Whoever made the OAuth application is no longer there.",
+    rationale="An application goes on opening the API when its creator has left: nobody answers for it, and the "
+    "creator may have kept its secret.",
+    remediation="Find out what uses the application; have somebody who is there make a new one, switch over and delete "
+    "this one, or delete it at once if nobody claims it.",
+    controls=UNDOCUMENTED,
+    subject="organization",
+)
+def oauth_app_orphaned(facts: Facts, _: Options) -> Flags:
+    orphaned = facts.applications["creator_available"].eq(other=False).fillna(value=False)
+    hit = facts.applications[orphaned.to_numpy(dtype=bool)]
+    said = pd.Series("belongs to nobody: its creator is no longer available.", hit.index, dtype="string")
+    return _flags(hit, said, created_at=hit["created_at"])
+
+
+@rule(
+    "OAU002",
+    "oauth-app-undocumented",
+    Severity.MEDIUM,
+    summary="The OAuth application's description is missing or a placeholder.",
+    rationale="Without a description nobody knows which system stops when the application is deleted, or whom to warn "
+    "before its secret is changed.",
+    remediation="Describe the application: system, purpose and owner; if nobody claims it, delete it.",
+    controls=UNDOCUMENTED,
+    subject="organization",
+)
+def oauth_app_undocumented(facts: Facts, _: Options) -> Flags:
+    texts = facts.applications["description"]
+    missing = blank(texts)
+    hit = facts.applications[missing | placeholders(texts.array.__arrow_array__())]
+    fault = np.where(missing[hit.index], "has no description.", "has a placeholder for a description.")
+    return _flags(hit, pd.Series(fault, hit.index, dtype="string"), description=hit["description"])
+
+
+class OldSecretOptions(Options):
+    """Options of OAU003."""
+
+    max_secret_age_days: PositiveInt = Field(
+        default=365, description="How long ago an OAuth application may have been updated last."
+    )
+
+
+@rule(
+    "OAU003",
+    "oauth-secret-old",
+    Severity.MEDIUM,
+    summary="The OAuth application, and so its secret, has not been changed for long.",
+    rationale="A client secret has no expiry that the API shows: only changing it ends what became of its copies. An "
+    "application whose last change is not known is not taken for a fresh one.",
+    remediation="Make a new secret for the application, switch over, and see that it is updated in Credly.",
+    controls=OVERDUE,
+    subject="organization",
+    options=OldSecretOptions,
+)
+def oauth_secret_old(facts: Facts, options: OldSecretOptions) -> Flags:
+    changed = facts.applications["updated_at"].fillna(facts.applications["created_at"])
+    fresh = facts.as_of - changed <= options.max_secret_age_days * DAY
+    hit = facts.applications[~fresh.to_numpy(dtype=bool)]
+    changed = changed[hit.index]
+    known = changed.fillna(facts.as_of)
+    age = -whole_days(known, facts.as_of)
+    said = sentence(
+        "was last updated on {day}, {age} ago; the policy allows {most} days.",
+        day=day(known),
+        age=plural(age, "day", "days"),
+        most=options.max_secret_age_days,
+    ).mask(changed.isna(), "has no date of its last update, so the age of its secret is not known.")
+    return _flags(hit, said, updated_at=changed, days=age.astype("Int64").mask(changed.isna()))

@@ -1,0 +1,48 @@
+"""Two rules of Acme's own: every token names its ticket, every organization has somebody to ask."""
+
+import pandas as pd
+from pydantic import Field
+
+from credly_audit.rules.declare import Flags, NoOptions, Options, flag, rule
+from credly_audit.rules.facts import Facts, searched
+from credly_audit.severity import Severity
+
+
+class TicketOptions(Options):
+    """Options of ACM001; `[policy.rules.ACM001]` sets them."""
+
+    prefixes: tuple[str, ...] = Field(default=("IT",), min_length=1, description="What a ticket's number begins with.")
+
+
+@rule(
+    "ACM001",
+    "ticket-missing",
+    Severity.MEDIUM,
+    summary="The description names no ticket.",
+    rationale="The ticket is where Acme keeps who asked for a token, who agreed, and what it is for.",
+    remediation="Open a ticket for the token and name it in the description.",
+    controls={"ISO 27001:2022": ("A.5.9",)},
+    options=TicketOptions,
+)
+def ticket_missing(facts: Facts, options: TicketOptions) -> Flags:
+    """Columns, not rows: a mask over all tokens, and one `flag` of those it hits."""
+    named = searched(facts.tokens["description"], rf"\b(?:{'|'.join(options.prefixes)})-\d+\b")
+    hit = facts.tokens.loc[facts.unexpired & ~named, []]
+    wanted = " or ".join(f"{prefix}-…" for prefix in options.prefixes)
+    return flag(hit, pd.Series(f"Its description names no ticket {wanted}.", index=hit.index, dtype="string"))
+
+
+@rule(
+    "ACM002",
+    "contact-missing",
+    Severity.LOW,
+    summary="The organization has no contact in the configuration.",
+    rationale="A finding that has nobody to go to stays.",
+    remediation="Give the organization a `contact`.",
+    controls={},
+    subject="organization",
+)
+def contact_missing(facts: Facts, _: NoOptions) -> Flags:
+    """An organization's rule flags rows of `facts.organizations`."""
+    hit = facts.organizations.loc[facts.organizations["contact"].isna().to_numpy(), []]
+    return flag(hit, pd.Series("Nobody is named whom to ask.", index=hit.index, dtype="string"))

@@ -1,0 +1,243 @@
+"""The configuration as people come to it: a start, every mistake in one pass, a schema, and what holds for whom."""
+
+import json
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from credly_audit.config.schema import schema
+from credly_audit.config.settings import Settings
+from credly_audit.resources import shipped
+from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import World
+from tests.build import ACME, BETA
+from tests.journeys.conftest import Command
+
+HARBORVIEW = "8f0786b2-2c89-44ee-873b-e2907df17b9a"
+
+
+NO_SELECTOR = "names no severity, rule or family, and is not `never`: 'hihg'; did you mean high?"
+NO_OVERRIDE = "is for no organization; say which by `ids`, `tags` or `contact`"
+NO_ID = "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
+
+
+def uncommented(text: str) -> str:
+    """The file with every key that is commented out written."""
+    return re.sub(r"(?m)^# (?=\[{1,2}[a-z.A-Z0-9]+\]{1,2}$|[A-Za-z0-9_]+ = )", "", text)
+
+
+def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
+    credly_audit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert credly_audit("config", "init").code == 0
+    done = credly_audit("config", "validate")
+    assert (done.code, done.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
+    missing = credly_audit("config", "validate", "--secrets")
+    assert missing.code == 2
+    assert "credly-audit.toml:23: Harborview University: env:CREDLY_TOKEN is not set" in missing.err
+
+    world = World.load(shipped("sample_data"))
+    with Sandbox(world, now=world.as_of) as sandbox:
+        monkeypatch.setenv("CREDLY_API_URL", sandbox.base_url)
+        [harborview] = [each for each in world.organizations if each.id == HARBORVIEW]
+        monkeypatch.setenv("CREDLY_TOKEN", harborview.auditor.token)
+        assert credly_audit("config", "validate", "--secrets").code == 0
+        ran = credly_audit("run", "--as-of", "2026-11-23", "--output", "json=report.json")
+    assert ran.code == 1, ran.err
+    [audited] = json.loads((tmp_path / "report.json").read_text())["organizations"]
+    assert audited["status"] == "complete"
+
+
+def test_the_start_replaces_no_file_unless_told(credly_audit: Command, tmp_path: Path) -> None:
+    (tmp_path / "credly-audit.toml").write_text("# mine\n")
+
+    done = credly_audit("config", "init")
+
+    assert (done.code, (tmp_path / "credly-audit.toml").read_text()) == (2, "# mine\n")
+    assert "credly-audit.toml is there already" in done.err
+    assert credly_audit("config", "init", "--overwrite").code == 0
+
+
+def test_what_the_start_has_commented_out_is_right_and_says_the_defaults(credly_audit: Command, tmp_path: Path) -> None:
+    credly_audit("config", "init")
+    lines = (tmp_path / "credly-audit.toml").read_text().splitlines()
+    everything = uncommented("\n".join(lines))
+    assert everything.count("\n# ") < len(lines) / 2
+    Settings.model_validate(tomllib.loads(everything))
+
+    defaults_alone = uncommented(
+        "\n".join(line for line in lines if "an example" not in line and "oauth =" not in line)
+    )
+    for table in ("api", "policy", "notify"):
+        said = tomllib.loads(defaults_alone)[table]
+        keys = {key: value for key, value in said.items() if key not in {"purposes", "overrides"}}
+        assert Settings.model_validate({table: keys}).model_dump()[table] == Settings().model_dump()[table]
+        assert keys
+
+
+def test_every_mistake_is_told_in_one_pass_with_its_place(credly_audit: Command, tmp_path: Path) -> None:
+    (tmp_path / "credly-audit.toml").write_text(
+        f"""organizations_file = "organizations.csv"
+
+[api]
+worker = 3
+
+[[organizations]]
+id = "{ACME}"
+token = "env:CREDLY_TOKEN"
+line = 7
+
+[policy]
+fail_on = "hihg"
+waivers_file = "waivers.toml"
+register = "register.csv"
+
+[policy.rules.INV001]
+max_token = 3
+
+[[policy.overrides]]
+disable = ["PRM"]
+"""
+    )
+    (tmp_path / "organizations.csv").write_text("id,token\nacme,env:A\n")
+    (tmp_path / "waivers.toml").write_text(f'[[waivers]]\nrule = "PRM999"\norganization = "{ACME}"\nreason = "x"\n')
+    (tmp_path / "register.csv").write_text(f"organization_id,token_id,permissions\n{ACME},1,read\n")
+
+    done = credly_audit("config", "validate")
+
+    assert done.code == 2
+    assert {line.removeprefix("credly-audit: ") for line in done.err.splitlines()} == {
+        "credly-audit.toml:4: api.worker: unknown key; did you mean workers?",
+        "credly-audit.toml:9: organizations[1].line: unknown key; did you mean name?",
+        f"credly-audit.toml:12: policy.fail_on[1]: {NO_SELECTOR}",
+        "credly-audit.toml:17: policy.rules.INV001.max_token: unknown key; did you mean max_tokens?",
+        f"credly-audit.toml:19: policy.overrides[1]: {NO_OVERRIDE}",
+        f"organizations.csv:2: id: {NO_ID}",
+        "waivers.toml:1: waivers[1].approved_by: is missing",
+        "waivers.toml:1: waivers[1].approved_on: is missing",
+        "waivers.toml:1: waivers[1].expires: is missing",
+        "waivers.toml:2: waivers[1].rule: names no rule or family: 'PRM999'; did you mean PRM?",
+        "register.csv: row 2: token_id is no token's id; write its UUID, and never the token's value",
+    }
+
+
+def test_the_schema_is_valid_and_takes_what_the_tool_takes(credly_audit: Command, tmp_path: Path) -> None:
+    printed = json.loads(credly_audit("config", "schema").out)
+    credly_audit("config", "schema", "-o", "schema.json")
+    assert json.loads((tmp_path / "schema.json").read_text()) == printed == schema()
+
+    validator = jsonschema.Draft202012Validator
+    validator.check_schema(printed)
+    credly_audit("config", "init")
+    for text in (
+        (shipped("sample_data") / "credly-audit.toml").read_text(),
+        uncommented((tmp_path / "credly-audit.toml").read_text()),
+    ):
+        validator(printed).validate(json.loads(json.dumps(tomllib.loads(text), default=date.isoformat)))
+
+
+@pytest.mark.parametrize(
+    ("said", "at"),
+    [
+        ({"api": {"worker": 1}}, ["api"]),
+        ({"organizations": [{"id": ACME, "token": "MADE-UP-LITERAL"}]}, ["organizations", 0, "token"]),
+        ({"organizations": [{"id": ACME, "file": "x"}]}, ["organizations", 0]),
+        ({"policy": {"disable": ["PRM999"]}}, ["policy", "disable", 0]),
+        ({"policy": {"rules": {"INV001": {"max_tokens": -1}}}}, ["policy", "rules", "INV001", "max_tokens"]),
+        ({"policy": {"severity": {"PRM999": "high"}}}, ["policy", "severity"]),
+    ],
+)
+def test_the_schema_marks_the_mistake_where_it_is(said: dict[str, Any], at: list[object]) -> None:
+    [mistake] = jsonschema.Draft202012Validator(schema()).iter_errors(said)
+
+    assert list(mistake.absolute_path) == at
+
+
+def test_every_key_of_the_schema_is_described() -> None:
+    tables = {name: each for name, each in schema()["$defs"].items() if each.get("type") == "object"}
+    assert len(tables) > 10
+    undescribed = [
+        f"{name}.{key}"
+        for name, table in tables.items()
+        for key, said in table.get("properties", {}).items()
+        if not said.get("description") and "$ref" not in said
+    ]
+    assert not undescribed
+
+
+EXPLAINED = f"""[api]
+workers = 3
+
+[[organizations]]
+id = "{ACME}"
+name = "Acme"
+contact = "crm@acme.example"
+tags = ["prod"]
+
+[[organizations]]
+id = "{BETA}"
+tags = ["sandbox"]
+token = "exec:vault read -field=MADE-UP secret"
+
+[defaults]
+token = "file:/run/{{id}}"
+
+[policy]
+disable = ["DOC007"]
+
+[policy.severity]
+DOC005 = "info"
+
+[policy.rules.INV001]
+max_tokens = 20
+
+[[policy.overrides]]
+tags = "sand*"
+disable = ["PRM", "DOC007"]
+severity = {{ DOC005 = "low" }}
+
+[[policy.overrides]]
+ids = ["{BETA}"]
+rules = {{ INV001 = {{ max_tokens = 30 }} }}
+purposes = []
+"""
+
+
+def test_what_holds_for_an_organization_is_told_with_where_it_comes_from(
+    credly_audit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credly-audit.toml").write_text(EXPLAINED)
+    monkeypatch.setenv("CREDLY_API_URL", "https://credly.example/v1")
+
+    def told(organization: str) -> dict[str, tuple[object, str, int | None]]:
+        done = credly_audit("config", "explain", "--organization", organization, "--format", "json")
+        assert done.code == 0, done.err
+        settings = json.loads(done.out)["settings"]
+        return {each["key"]: (each["value"], each["origin"], each["line"]) for each in settings}
+
+    beta = told(BETA.upper())
+    assert beta["organization.token"] == ("exec:vault …", "[[organizations]]", 13)
+    assert beta["api.workers"] == (3, "[api]", 2)
+    assert beta["api.timeout"] == (30.0, "default", None)
+    assert beta["api.base_url"] == ("https://credly.example/v1", "CREDLY_API_URL in the environment", None)
+    assert beta["DOC007.enabled"] == (False, "[policy]", 19)
+    assert beta["PRM001.enabled"] == (False, "[[policy.overrides]] 1", 29)
+    assert beta["DOC005.severity"] == ("low", "[[policy.overrides]] 1", 30)
+    assert beta["INV001.max_tokens"] == (30, "[[policy.overrides]] 2", 34)
+    assert beta["policy.purposes"] == ([], "[[policy.overrides]] 2", 35)
+    acme = told(ACME)
+    assert acme["organization.token"] == (f"file:/run/{ACME}", "[defaults]", 16)
+    assert acme["PRM001.enabled"] == (True, "default", None)
+    assert acme["DOC005.severity"] == ("info", "[policy]", 22)
+    assert acme["INV001.max_tokens"] == (20, "[policy]", 25)
+    assert set(acme) - {"organization.name", "organization.contact"} == set(beta)
+
+    changed = credly_audit("config", "explain", "--organization", ACME, "--changed").out
+    assert "INV001.max_tokens     20  ([policy], line 25)" in changed
+    assert "(default)" not in changed
+    assert "did you mean" in credly_audit("config", "explain", "--organization", BETA[:-1] + "0").err

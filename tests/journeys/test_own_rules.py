@@ -1,0 +1,167 @@
+"""Rules from another package: installed, found, set, judged by, and told of when they are broken."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.build import BETA, organization, snapshot, token
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own-rules"
+
+ONE_BY_ONE = """
+import contextlib, io, json, shlex, sys
+from credly_audit.cli.main import outcome
+told = []
+for command in sys.argv[1:]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = outcome(shlex.split(command))
+    told.append([int(code), out.getvalue(), err.getvalue()])
+print(json.dumps(told))
+"""
+
+BROKEN = """
+from credly_audit.rules.declare import rule
+from credly_audit.severity import Severity
+
+@rule("ZZZ001", "always-broken", Severity.LOW, summary="s", rationale="r", remediation="r", controls={})
+def always_broken(facts, options):
+    return facts.tokens["no such column"]
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, installed as people install it, without asking any network."""
+    copy = shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("source") / "own-rules")
+    target = tmp_path_factory.mktemp("installed")
+    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([sys.executable, "-m", "pip", "install", *options, "--target", target, copy], check=True)
+    return target
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command left in a process of its own."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(folder: Path, packages: Path, *commands: str) -> list[Told]:
+    """The commands one after the other in that folder, in one process that has the packages installed beside it."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CREDLY")}
+    done = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE, *commands],
+        cwd=folder,
+        env=environ | {"PYTHONPATH": str(packages)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [Told(*each) for each in json.loads(done.stdout)]
+
+
+@pytest.fixture
+def collected(tmp_path: Path) -> Path:
+    """Acme with a ticket on one of its tokens, Beta with nobody to ask."""
+    tokens = [token(1), token(2, description="Badge issuer of events, SEC-12"), token(3, BETA)]
+    organizations = [organization(), organization(BETA, contact=None)]
+    snapshot(tokens, organizations).write(path := tmp_path / "today.snapshot")
+    return path
+
+
+@pytest.mark.usefixtures("collected")
+def test_the_example_s_rules_are_rules_like_any_other(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "set.toml").write_text('[policy.rules.ACM001]\nprefixes = ["IT", "SEC"]\n')
+    (tmp_path / "off.toml").write_text('[policy]\ndisable = ["ACM"]\n')
+    (tmp_path / "wrong.toml").write_text('[policy.rules.ACM001]\nprefix = "IT"\n')
+    check = "check today.snapshot --fail-on ACM"
+    listed, shown, docs, ours, schema, judged, off, wrong = run(
+        tmp_path,
+        installed,
+        "rules list --format json",
+        "rules show acm001",
+        "rules docs",
+        "rules docs --built-in",
+        "config schema",
+        f"{check} -c set.toml --output json=report.json --output sarif=report.sarif",
+        f"{check} -c off.toml --output json=off.json",
+        f"{check} -c wrong.toml --output json=wrong.json",
+    )
+
+    [rule] = [each for each in json.loads(listed.out) if each["id"] == "ACM001"]
+    options = [{"name": "prefixes", "default": ["IT"], "description": "What a ticket's number begins with."}]
+    assert rule["options"] == options
+    assert "Option prefixes" in shown.out
+    assert "ACM002" in docs.out
+    assert "ACM002" not in ours.out
+    assert "ACM001" in schema.out
+
+    assert judged.code == 1, judged.err
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {(each["rule_id"], each["token_id"], each["message"]) for each in report["findings"]} == {
+        ("ACM001", token(1)["token_id"], "Its description names no ticket IT-… or SEC-…."),
+        ("ACM001", token(3)["token_id"], "Its description names no ticket IT-… or SEC-…."),
+        ("ACM002", None, "Nobody is named whom to ask."),
+    }
+    rules = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]["tool"]["driver"]["rules"]
+    assert {"ACM001", "ACM002"} <= {each["id"] for each in rules}
+
+    assert off.code == 0
+    assert wrong.code == 2
+    assert "policy.rules.ACM001.prefix: unknown key; did you mean prefixes?" in wrong.err
+
+
+def package(folder: Path, code: str) -> Path:
+    """A package as installed, with an entry point for its module."""
+    (folder / "broken.dist-info").mkdir(parents=True)
+    (folder / "broken_rules.py").write_text(code)
+    (folder / "broken.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (folder / "broken.dist-info" / "entry_points.txt").write_text("[credly_audit.rules]\nbad = broken_rules\n")
+    return folder
+
+
+@pytest.mark.usefixtures("collected")
+def test_a_rule_that_raises_is_never_no_finding(tmp_path: Path) -> None:
+    check = "check today.snapshot --output"
+    done, skipped = run(
+        tmp_path,
+        package(tmp_path / "packages", BROKEN),
+        f"{check} json=raised.json",
+        f"{check} json=skipped.json --skip-broken-rules",
+    )
+
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("credly-audit: rule ZZZ001 (always-broken) is broken: KeyError")
+    assert len(done.err.splitlines()) == 1
+    assert not (tmp_path / "raised.json").exists()
+    assert skipped.code == 3
+    assert "broken rule: ZZZ001" in skipped.out
+    report = json.loads((tmp_path / "skipped.json").read_text())
+    assert report["verdict"]["outcome"] == "incomplete"
+    assert list(report["verdict"]["broken_rules"]) == ["ZZZ001"]
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("import no_such_module", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("x = 1", "names no rule; it has to name a module with rules, or one rule"),
+        (BROKEN.replace("ZZZ001", "EXP001"), "has a rule EXP001, but that id is taken; give it another"),
+    ],
+)
+def test_a_package_whose_rules_cannot_be_had_is_named(tmp_path: Path, code: str, said: str) -> None:
+    [done] = run(tmp_path, package(tmp_path / "packages", code), "rules list")
+
+    assert done.code == 4
+    assert done.err.startswith("credly-audit: entry point bad of broken ")
+    assert said in done.err
+    assert len(done.err.splitlines()) == 1

@@ -1,0 +1,251 @@
+"""Killed with SIGKILL between any two steps, interrupted, two at once: the next run knows, and asks nothing twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lifecycle.conftest import Bench, MakeBench, Told, watched
+from tests.lifecycle.processes import PLANT, ROOT, Runs, eventually
+
+
+@pytest.fixture
+def runs(bench: Bench) -> Iterator[Runs]:
+    runs = Runs(bench)
+    yield runs
+    for process in runs.started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def killed(runs: Runs, *arguments: object) -> None:
+    """Run it to the end that SIGKILL makes."""
+    assert runs.end(runs.rotate(*arguments)) == -signal.SIGKILL
+
+
+def at_the_posts_answer(runs: Runs) -> None:
+    """The server kills the client when it has made the new value, before the answer is sent."""
+    runs.bench.token.then = lambda: os.kill(runs.started[-1].pid, signal.SIGKILL)
+
+
+def test_killed_before_the_answer_came_the_next_run_finds_the_value_without_another_post(
+    make_bench: MakeBench,
+) -> None:
+    bench = make_bench(fallback=True)
+    runs = Runs(bench)
+    at_the_posts_answer(runs)
+    killed(runs)
+    assert bench.store.read_text() == bench.token.history[0]
+
+    told = bench.rotate()
+
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert bench.store.read_text() == bench.token.token
+    assert bench.posts["rotate"] == 1
+    assert list(bench.emergency.iterdir()) == []
+
+
+def test_killed_before_the_answer_came_without_a_second_credential_it_is_said_to_be_lost(runs: Runs) -> None:
+    bench = runs.bench
+    at_the_posts_answer(runs)
+    killed(runs)
+
+    told = bench.rotate()
+
+    assert (told.code, told.token["state"]) == (3, "lost")
+    assert "an earlier rotation was cut short" in told.words
+    assert told.token["token_id"] == bench.token.id
+    assert bench.posts["rotate"] == 1
+
+
+def test_killed_before_the_post_nothing_happened(runs: Runs) -> None:
+    """The trial of the store kills it."""
+    bench = runs.bench
+    killed(runs, "--store", bench.program("keep", "kill -9 $PPID"), "--read-back", "none")
+    assert bench.posts == {}
+
+    assert bench.rotate().token["state"] == "rotated"
+    assert bench.posts["rotate"] == 1
+
+
+KILLS = {
+    "before the store took it": 'if [ "$n" = 2 ]; then cat > /dev/null; kill -9 $PPID; else cat > stores/kept; fi',
+    "after the store took it": 'cat > stores/kept; if [ "$n" = 2 ]; then kill -9 $PPID; fi',
+}
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_killed_around_the_store_the_value_is_safe_and_the_next_run_finishes(runs: Runs, when: str) -> None:
+    bench = runs.bench
+    count = 'n=$(($(cat calls 2>/dev/null || echo 0) + 1)); echo "$n" > calls'
+    store = ("--store", bench.program("keep", count, KILLS[when]), "--read-back", "file:stores/kept")
+    killed(runs, *store)
+    assert bench.copies == [bench.token.token]
+
+    told = bench.rotate(*store)
+
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+    assert bench.posts["rotate"] == 1
+    assert list(bench.emergency.iterdir()) == []
+
+
+def test_killed_while_the_store_is_read_back_the_next_run_finishes(runs: Runs) -> None:
+    bench = runs.bench
+    armed = bench.folder / "armed"
+    reads = bench.program("look", f"if [ -e {armed} ]; then kill -9 $PPID; fi", "cat stores/kept")
+    bench.token.then = armed.touch
+    store = ("--store", bench.failing(), "--read-back", reads)
+    killed(runs, *store)
+    assert bench.copies == [bench.token.token]
+    armed.unlink()
+
+    assert bench.rotate(*store).token["state"] == "rotated"
+    assert bench.posts["rotate"] == 1
+
+
+def test_killed_while_the_new_value_is_proved_it_is_in_the_store_and_in_the_copy(runs: Runs) -> None:
+    bench = runs.bench
+    bench.configure(timeout=30)
+    bench.sandbox.faults = ["stall@list+2"]
+    process = runs.rotate()
+    eventually(lambda: len(bench.sandbox.requests) == 4)
+    process.kill()
+    assert runs.end(process) == -signal.SIGKILL
+    bench.sandbox.faults = []
+    assert bench.store.read_text() == bench.token.token
+    assert bench.copies == [bench.token.token]
+
+    assert bench.rotate("--due", "1d").code == 0
+
+    assert list(bench.emergency.iterdir()) == []
+    assert bench.posts["rotate"] == 1
+
+
+def test_killed_in_then_the_rotation_is_over(runs: Runs) -> None:
+    bench = runs.bench
+    killed(runs, "--then", bench.program("restart", "kill -9 $PPID"))
+
+    assert bench.store.read_text() == bench.token.token
+    assert list(bench.emergency.iterdir()) == []
+    assert bench.rotate("--due", "1d").code == 0
+
+
+def test_a_draft_that_a_killed_store_left_is_gone_after_the_next_run(bench: Bench) -> None:
+    draft = bench.store.parent / f".{bench.store.name}.credly-audit"
+    draft.write_text("half of a val")
+
+    assert bench.rotate().token["state"] == "rotated"
+    assert not draft.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_it_finishes_the_token_it_is_at_and_begins_no_other(
+    make_bench: MakeBench, number: signal.Signals
+) -> None:
+    bench = make_bench(3, own="rotate = true")
+    runs = Runs(bench)
+    second = watched(bench.sandbox.world.organizations[1].tokens[0])
+
+    def stop() -> None:
+        runs.started[-1].send_signal(number)
+        time.sleep(0.1)
+
+    second.then = stop
+
+    process = runs.start("rotate", "--due", "365d", "--format", "json")
+    out, err = process.communicate(timeout=30)
+    bench.said += [out, err]
+
+    assert process.returncode == 130
+    assert [token["state"] for token in Told(130, out, err).report["tokens"]] == ["rotated", "rotated", "unchanged"]
+    assert (bench.folder / "secrets" / "Beta1-0").read_text() == second.token
+    assert bench.posts["rotate"] == 2
+
+
+def test_a_second_rotation_ends_at_once_and_asks_nothing(runs: Runs) -> None:
+    bench = runs.bench
+    wait = bench.program("restart", "touch waiting", "while [ -e waiting ]; do sleep 0.02; done")
+    waiting = bench.folder / "waiting"
+    process = runs.rotate("--then", wait)
+    eventually(waiting.exists)
+    asked = len(bench.sandbox.requests)
+    new = bench.store.read_text()
+    old = bench.folder / "stores" / "old"
+    old.write_text(bench.token.history[0])
+
+    with_the_new_one = bench.rotate()
+    with_the_old_one = bench.rotate("--credential", f"file:{old}", "--store", f"file:{old}")
+
+    for told in (with_the_new_one, with_the_old_one):
+        assert told.code == 2
+        assert "another rotation with this credential is going on right now" in told.err
+    assert len(bench.sandbox.requests) == asked
+    waiting.unlink()
+    assert runs.end(process) == 0
+    assert bench.store.read_text() == new == bench.token.token
+    assert bench.posts["rotate"] == 1
+
+
+def test_a_credential_that_changed_while_the_lock_was_waited_for_is_not_rotated(bench: Bench) -> None:
+    """Read once for the task and once under the lock: a program that says something else the second time."""
+    reads = bench.program(
+        "read", 'n=$(($(cat reads 2>/dev/null || echo 0) + 1)); echo "$n" > reads', "cat secrets/Acme-$((n - 1))"
+    )
+
+    told = bench.rotate("--credential", reads, "--store", "file:stores/new")
+
+    assert told.code == 2
+    assert "changed just now" in told.err
+    assert bench.sandbox.requests == []
+
+
+def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value_is(bench: Bench) -> None:
+    """Planted where the value is at hand: what is said holds its kind and place, and the file, but not the value."""
+    plant = "from credly_audit.lifecycle.keeping import Keeper\n"
+    plant += "def broken(self, task, value):\n    raise RuntimeError(value.reveal())\n"
+    plant += "Keeper._stored = broken\n"
+    command = ["rotate", "--organization", bench.acme.id, "--yes", "--format", "json", "--verbose"]
+    done = subprocess.run(
+        [sys.executable, "-c", plant + PLANT, *command, "--emergency-dir", bench.emergency],
+        cwd=bench.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    bench.said += [done.stdout, done.stderr]
+    told = Told(done.returncode, done.stdout, done.stderr)
+
+    assert (told.code, told.token["state"]) == (4, "emergency")
+    assert "unexpected error: RuntimeError at" in told.words
+    assert bench.copies == [bench.token.token]
+    told = bench.rotate()
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert bench.posts["rotate"] == 1
+
+
+def test_where_nobody_takes_the_report_it_is_said_on_standard_error(bench: Bench) -> None:
+    bench.sandbox.faults = ["lost-after@rotate"]
+    command = ["rotate", "--organization", bench.acme.id, "--yes", "--emergency-dir", bench.emergency]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PLANT, *command],
+            cwd=bench.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            text=True,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    bench.said.append(done.stderr)
+
+    assert done.returncode != 0
+    assert "lost       Acme (" in done.stderr
+    assert "Credly's web page" in done.stderr

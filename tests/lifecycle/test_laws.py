@@ -1,0 +1,108 @@
+"""What holds for every answer, every value and every mix of ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from credly_audit.credly.made import read_made, read_values
+from credly_audit.errors import ExitCode
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.lifecycle.emergency import Undertaking, left_behind, reserve
+from credly_audit.lifecycle.states import Outcome, State, exit_code_of
+from credly_audit.secrets import Secret
+
+VALUES = st.text("ABCabc019_-", min_size=20, max_size=64)
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["data", "token", "id", "x"]) | st.text(), inner),
+)
+
+FINGERPRINTS = Fingerprints()
+
+
+@given(ANYTHING)
+def test_no_answer_however_strange_is_more_than_no_token(content: Any) -> None:
+    made = read_made(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
+
+    assert made.value is None or "*" not in made.value.reveal()
+    read_values(json.dumps(content).encode())
+
+
+@given(st.binary())
+def test_no_bytes_are_more_than_no_token(body: bytes) -> None:
+    read_made(body, FINGERPRINTS.of, lambda _: None)
+    read_values(body)
+
+
+@given(VALUES, st.sampled_from(["data", "one of a list", "named in data", "bare"]))
+def test_a_value_is_found_wherever_an_envelope_could_hold_it(value: str, where: str) -> None:
+    row = {"id": "eec89e5a-d9fa-44f4-ae71-22fad2e58d8c", "token": value}
+    content: dict[str, Any] = {
+        "data": {"data": row},
+        "one of a list": {"data": [row]},
+        "named in data": {"data": {"authorization_token": row}},
+        "bare": row,
+    }[where]
+
+    made = read_made(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
+
+    assert made.value == Secret(value)
+    assert made.row is not None
+    assert made.row.id == row["id"]
+
+
+@given(VALUES)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_copy_gives_back_the_value_that_it_was_given_and_the_journal_never_holds_it(
+    tmp_path: Path, value: str
+) -> None:
+    was = Undertaking("rotate", "an id", "Acme", "a lock", None, None, None, "2026-11-23T00:00:00+00:00")
+    copy = reserve(tmp_path, was)
+    assert copy.value is None
+
+    copy.keep(Secret(value))
+
+    [found] = left_behind(tmp_path)
+    assert (found.value, found.undertaking) == (Secret(value), was)
+    assert value not in copy.journal.read_text()
+    copy.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def ended(state: State, **said: Any) -> Outcome:
+    return Outcome("an id", "Acme", "rotate", state, "so it ended", **said)
+
+
+ENDS = st.builds(ended, st.sampled_from(State), must_act=st.booleans(), defect=st.booleans())
+
+
+@given(st.lists(ENDS))
+def test_the_gravest_end_decides(outcomes: list[Outcome]) -> None:
+    gravest_first = [ExitCode.UNEXPECTED, ExitCode.INCOMPLETE, ExitCode.VIOLATIONS, ExitCode.OK]
+    places = [gravest_first.index(outcome.exit_code) for outcome in outcomes]
+
+    assert exit_code_of(outcomes) == gravest_first[min(places, default=3)]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"),
+    [
+        (State.ROTATED, 0),
+        (State.CREATED, 0),
+        (State.UNCHANGED, 1),
+        (State.EMERGENCY, 3),
+        (State.LOST, 3),
+        (State.UNKNOWN, 3),
+    ],
+)
+def test_each_state_has_its_exit_code(state: State, code: int) -> None:
+    assert ended(state).exit_code == code
+
+
+def test_an_outcome_shows_no_value() -> None:
+    assert "MADE-UP" not in repr(Secret("MADE-UP-value-0123456789"))

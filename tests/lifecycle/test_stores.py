@@ -1,0 +1,359 @@
+"""The store: tried before anything is asked; wherever it fails after all, the value is in a file."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import keyring
+import pytest
+from keyring.backend import KeyringBackend
+from keyring.errors import PasswordDeleteError, PasswordSetError
+
+from credly_audit.lifecycle import stores
+from tests.lifecycle.conftest import Bench
+
+
+class Memory(KeyringBackend):
+    """A keyring that keeps what it is given until it is locked."""
+
+    priority = 1.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[str, str], str] = {}
+        self.sets = 0
+        self.locked_after = 1_000
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.sets += 1
+        if self.sets > self.locked_after:
+            raise PasswordSetError("locked")
+        self.kept[service, username] = password
+
+    def get_password(self, service: str, username: str) -> str | None:
+        return self.kept.get((service, username))
+
+    def delete_password(self, service: str, username: str) -> None:
+        if self.kept.pop((service, username), None) is None:
+            raise PasswordDeleteError("not there")
+
+
+@pytest.fixture
+def memory() -> Iterator[Memory]:
+    before = keyring.get_keyring()
+    memory = Memory()
+    keyring.set_keyring(memory)
+    yield memory
+    keyring.set_keyring(before)
+
+
+KEPT = ("--read-back", "file:stores/kept")
+
+
+def test_a_program_takes_the_value_on_its_standard_input_and_nowhere_else(bench: Bench) -> None:
+    look = "tr '\\0' ' ' < /proc/$$/cmdline >> seen; tr '\\0' ' ' < /proc/$PPID/cmdline >> seen; env >> seen"
+    store = bench.program("keep", look, "cat > stores/kept; echo chatter; echo chatter >&2")
+
+    told = bench.rotate("--store", store, *KEPT)
+
+    assert told.token["state"] == "rotated"
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+    assert told.token["stored_in"] == store
+    assert (bench.folder / "seen").stat().st_size > 0
+    assert "chatter" not in told.out + told.err
+
+
+def test_the_keyring_takes_it_and_gives_it_back(bench: Bench, memory: Memory) -> None:
+    told = bench.rotate("--store", "keyring:credly/acme")
+
+    assert told.token["state"] == "rotated"
+    assert memory.kept == {("credly", "acme"): bench.token.token}
+
+
+def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Bench) -> None:
+    told = bench.rotate("--store", bench.failing(2, 3, 4), *KEPT)
+
+    assert told.token["state"] == "emergency"
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.history[0]
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("file:nowhere/new", "there is no folder"),
+        ("file:stores", "is no file"),
+        ("exec:no-such-program", "there is no such program"),
+        ("exec:'", "quotes do not match"),
+        ("env:NEW", "write file:PATH"),
+        ("keyring:service-alone", "write file:PATH"),
+    ],
+)
+def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, store: str, said: str) -> None:
+    told = bench.rotate("--store", store, "--read-back", "none")
+
+    assert told.code == 2
+    assert said in told.err
+    assert bench.sandbox.requests == []
+
+
+@pytest.mark.parametrize("wrong", ["fails", "hangs", "forgets"])
+def test_a_store_that_fails_on_the_trial_is_refused_and_nothing_is_asked(
+    bench: Bench, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "PATIENCE", 1.0)
+    does = {"fails": "exit 7", "hangs": "sleep 30", "forgets": "cat > stores/elsewhere"}
+    store = bench.program("keep", does[wrong])
+
+    told = bench.rotate("--store", store, *KEPT)
+
+    assert told.code == 2
+    assert "the store was tried and failed" in told.err
+    assert bench.sandbox.requests == []
+
+
+def test_a_store_that_holds_another_value_is_not_overwritten(bench: Bench) -> None:
+    other = bench.folder / "secrets" / "Acme-1"
+    before = other.read_text()
+
+    told = bench.rotate("--store", f"file:{other}")
+
+    assert told.code == 2
+    assert "holds another value than the one in force" in told.err
+    assert other.read_text() == before
+    assert bench.sandbox.requests == []
+
+
+def test_what_cannot_be_read_back_has_to_be_said_to_be_meant(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = bench.failing()
+    monkeypatch.setenv("ACME_TOKEN", bench.token.token)
+    chosen = ("--credential", "env:ACME_TOKEN", "--store", store)
+
+    told = bench.rotate(*chosen)
+    assert told.code == 2
+    assert "--read-back none" in told.err
+    assert bench.sandbox.requests == []
+
+    told = bench.rotate(*chosen, "--read-back", "none")
+    assert told.token["state"] == "rotated"
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+
+
+def test_what_a_program_took_is_read_back_where_the_credential_is_read_from(bench: Bench) -> None:
+    keeps = bench.failing(file=str(bench.store))
+    assert bench.rotate("--store", keeps).token["state"] == "rotated"
+
+    told = bench.rotate("--store", bench.program("elsewhere", "cat > stores/elsewhere"))
+    assert (told.code, told.token["state"]) == (3, "emergency")
+    assert bench.copies == [bench.token.token]
+
+
+def test_a_store_that_fails_once_is_tried_again(bench: Bench) -> None:
+    told = bench.rotate("--store", bench.failing(2), *KEPT)
+
+    assert told.token["state"] == "rotated"
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+
+
+def test_a_store_that_fails_after_all_leaves_the_value_in_a_file_for_its_owner_alone(bench: Bench) -> None:
+    told = bench.rotate("--store", bench.failing(2, 3, 4), *KEPT)
+
+    assert (told.code, told.token["state"]) == (3, "emergency")
+    file = Path(told.token["emergency_file"])
+    assert file.read_text() == bench.token.token
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert f"put the content of {file} into the store" in told.words
+    assert "ended with exit status 9" in told.words
+    assert bench.posts["rotate"] == 1
+
+
+def test_an_emergency_is_finished_by_the_same_command_without_another_post(bench: Bench) -> None:
+    command = ("--store", bench.failing(2, 3, 4), *KEPT)
+    assert bench.rotate(*command).token["state"] == "emergency"
+
+    told = bench.rotate(*command)
+
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert "this finished it" in told.words
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+    assert list(bench.emergency.iterdir()) == []
+    assert bench.posts["rotate"] == 1
+
+
+def test_an_emergency_that_a_person_settled_is_tidied_up(bench: Bench) -> None:
+    assert bench.rotate("--store", bench.failing(2, 3, 4), *KEPT).token["state"] == "emergency"
+    bench.store.write_text(bench.token.token)
+
+    assert bench.rotate("--due", "1d").code == 0
+
+    assert list(bench.emergency.iterdir()) == []
+    assert bench.posts["rotate"] == 1
+
+
+def test_another_commands_emergency_is_told_of(bench: Bench) -> None:
+    assert bench.rotate("--store", bench.failing(2, 3, 4), *KEPT).token["state"] == "emergency"
+
+    told = bench.rotate("--credential", "file:secrets/Acme-1", shape="text")
+
+    assert "left over" in told.out
+    assert "holds the value of a token that was rotated" in told.out
+
+
+def test_a_keyring_that_locks_itself_in_between_leaves_the_value_in_a_file(bench: Bench, memory: Memory) -> None:
+    memory.locked_after = 1
+
+    told = bench.rotate("--store", "keyring:credly/acme")
+
+    assert told.token["state"] == "emergency"
+    assert "is the keyring unlocked?" in told.words
+    assert bench.copies == [bench.token.token]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with room for few blocks."""
+    folder = tmp_path / "stores" / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def fill(folder: Path) -> None:
+    """Until not a byte more fits."""
+    with (folder / "ballast").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return
+
+
+def test_a_disk_that_is_full_beforehand_is_refused_and_nothing_is_asked(bench: Bench, small_disk: Path) -> None:
+    fill(small_disk)
+
+    told = bench.rotate("--store", f"file:{small_disk / 'new'}")
+
+    assert told.code == 2
+    assert "No space left on device" in told.err
+    assert bench.sandbox.requests == []
+
+
+def test_a_disk_that_is_full_when_the_value_comes_leaves_it_in_the_emergency_file(
+    bench: Bench, small_disk: Path
+) -> None:
+    bench.token.then = lambda: fill(small_disk)
+
+    told = bench.rotate("--store", f"file:{small_disk / 'new'}")
+
+    assert (told.code, told.token["state"]) == (3, "emergency")
+    assert "No space left on device" in told.words
+    assert bench.copies == [bench.token.token]
+    assert (small_disk / "new").read_text() == bench.token.history[0]
+
+
+def test_the_room_for_the_emergency_copy_is_taken_up_beforehand(bench: Bench, small_disk: Path) -> None:
+    """Store and copies on one disk that fills when the server acts: the copy's room is there already."""
+    bench.token.then = lambda: fill(small_disk)
+    there = ("--store", f"file:{small_disk / 'new'}", "--emergency-dir", small_disk / "emergency")
+
+    told = bench.rotate(*there)
+
+    assert told.token["state"] == "emergency"
+    assert [path.read_text() for path in (small_disk / "emergency").glob("*.token")] == [bench.token.token]
+
+
+def test_without_room_for_an_emergency_copy_nothing_is_asked(bench: Bench, small_disk: Path) -> None:
+    (small_disk / "emergency").mkdir()
+    fill(small_disk)
+
+    told = bench.rotate("--emergency-dir", small_disk / "emergency")
+
+    assert (told.code, told.token["state"]) == (1, "unchanged")
+    assert "nothing was asked" in told.words
+    assert bench.posts == {}
+
+
+def test_a_stores_folder_that_vanishes_leaves_the_value_in_a_file(bench: Bench) -> None:
+    gone = bench.folder / "stores" / "gone"
+    gone.mkdir()
+    bench.token.then = lambda: gone.rename(bench.folder / "stores" / "elsewhere")
+
+    told = bench.rotate("--store", f"file:{gone / 'new'}")
+
+    assert told.token["state"] == "emergency"
+    assert "any more" in told.words
+    assert bench.copies == [bench.token.token]
+
+
+def test_where_neither_store_nor_copy_can_be_written_it_is_lost_and_said(bench: Bench) -> None:
+    gone = bench.folder / "stores" / "gone"
+    gone.mkdir()
+
+    def disaster() -> None:
+        (gone / "new").unlink()
+        gone.rmdir()
+        for copy in bench.emergency.glob("*.token"):
+            copy.unlink()
+            copy.mkdir()
+        gone.write_text("a file where the folder was")
+
+    bench.token.then = disaster
+    told = bench.rotate("--store", f"file:{gone / 'new'}")
+
+    assert (told.code, told.token["state"]) == (3, "lost")
+    assert "Credly's web page" in told.words
+
+
+def test_ci_has_to_name_a_place_for_emergencies(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI", "true")
+
+    told = bench.run("rotate", "--organization", bench.acme.id, "--yes")
+    assert told.code == 2
+    assert "--emergency-dir" in told.err
+    assert bench.sandbox.requests == []
+
+    assert bench.rotate().code == 0
+
+
+def test_without_ci_emergencies_go_to_the_users_state_directory(bench: Bench) -> None:
+    store = bench.failing(2, 3, 4)
+    told = bench.run(*("rotate", "--organization", bench.acme.id, "--yes", "--format", "json", "--store", store, *KEPT))
+
+    file = Path(told.token["emergency_file"])
+    assert file.parent == bench.folder / "state" / "credly-audit" / "emergency"
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    assert file.read_text() == bench.token.token
+    file.rename(bench.folder / "stores" / "settled")
+
+
+def test_then_runs_once_after_the_proof_without_the_value(bench: Bench) -> None:
+    then = bench.program("restart", "env | grep ^CREDLY_AUDIT_ > told; cp secrets/Acme-0 stores/seen-by-then")
+
+    told = bench.rotate("--then", then)
+
+    assert told.code == 0
+    assert (bench.folder / "stores" / "seen-by-then").read_text() == bench.token.token
+    assert sorted((bench.folder / "told").read_text().splitlines()) == [
+        f"CREDLY_AUDIT_ORGANIZATION={bench.acme.id}",
+        "CREDLY_AUDIT_STATE=rotated",
+        f"CREDLY_AUDIT_TOKEN_ID={bench.token.id}",
+    ]
+
+
+def test_a_then_that_fails_needs_a_person_and_says_that_the_value_is_stored(bench: Bench) -> None:
+    told = bench.rotate("--then", bench.program("restart", "exit 5"))
+
+    assert (told.code, told.token["state"], told.token["must_act"]) == (3, "rotated", True)
+    assert "--then failed" in told.words
+    assert "exit status 5" in told.words
+    assert bench.store.read_text() == bench.token.token
+
+
+@pytest.mark.parametrize("then", ["restart", "file:restart", "exec:", "exec:no-such-program"])
+def test_a_then_that_is_none_is_refused(bench: Bench, then: str) -> None:
+    assert bench.rotate("--then", then).code == 2
+    assert bench.sandbox.requests == []

@@ -1,0 +1,103 @@
+"""A mail server and a web server on loopback that keep what they are sent."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+USER, PASSWORD = "auditor", "MADE-UP-mail-password"
+
+
+@dataclass
+class Mailbox:
+    """A real SMTP server; `refuses` says whether it takes no mail today."""
+
+    port: int = 0
+    refuses: bool = False
+    envelopes: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    logins: list[str] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        if self.refuses:
+            return "554 no mail today"
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.envelopes.append((envelope.rcpt_tos, mail))
+        return "250 OK"
+
+    def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        self.logins.append(given.login.decode())
+        return AuthResult(success=given.password == PASSWORD.encode())
+
+    @property
+    def url(self) -> str:
+        """The server as apprise takes it, without a recipient."""
+        return f"mailto://{USER}:{PASSWORD}@127.0.0.1:{self.port}?from=audit@example.org"
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(address for addresses, _ in self.envelopes for address in addresses)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    box = Mailbox()
+    loop = asyncio.new_event_loop()
+    asked = {"authenticator": box.login, "auth_require_tls": False, "loop": loop}
+    listening = loop.create_server(lambda: SMTP(box, hostname="mail.example.org", **asked), "127.0.0.1", 0)
+    server = loop.run_until_complete(listening)
+    box.port = server.sockets[0].getsockname()[1]
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    yield box
+    loop.call_soon_threadsafe(server.close)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+@dataclass
+class Receiver:
+    """A real HTTP server that answers everything with `status`."""
+
+    port: int = 0
+    status: int = 200
+    asked: list[tuple[str, str, bytes, dict[str, str]]] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    kept = Receiver()
+
+    class Keeping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            kept.asked.append((self.command, self.path, body, dict(self.headers)))
+            self.send_response(kept.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_POST = do_GET  # noqa: N815 - http.server's name
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Keeping) as server:
+        kept.port = server.server_address[1]
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield kept
+        server.shutdown()
+        thread.join()

@@ -1,0 +1,46 @@
+"""A browser for the tests of the page: Debian's Chromium, driven by Playwright."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from credly_audit.audit import Audit
+from tests.renderers.rendering import rendered
+
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser; skips the test, with a reason, where there is none."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("looking at the page needs chromium, which is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def written(audit: Audit, folder: Path) -> str:
+    """The address of the page of an audit."""
+    path = folder / "report.html"
+    path.write_bytes(rendered("html", audit))
+    return path.as_uri()
+
+
+class Watched:
+    """A page, and everything that went wrong on it or left it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.faults: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", lambda said: self.faults.append(said.text))
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        page.on("dialog", lambda dialog: self.faults.append(dialog.message))
+        page.on("request", lambda request: self.requests.append(request.url))

@@ -1,0 +1,32 @@
+"""The pages made from the code are as the code is now; `make docs` writes them."""
+
+import re
+
+import pytest
+
+from credly_audit.rules import catalogue
+from tests.generated import DOCS, PAGES, generated
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_generated_page_is_current(name: str) -> None:
+    assert (DOCS / name).read_text() == generated(name), "run `make docs` and commit what it writes"
+
+
+def test_every_rule_has_its_part_of_the_page_and_links_lead_to_it() -> None:
+    text = (DOCS / "rules.md").read_text()
+    found = re.findall("^#+ (.*)$", text, re.MULTILINE)
+    headings = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in found}
+    assert set(re.findall(r"\]\(#([^)]*)\)", text)) <= headings
+    for rule in catalogue().values():
+        assert f"\n### {rule.id} {rule.name}\n" in text
+        for option, _, _ in rule.described_options():
+            assert f"| `{option}` |" in text
+
+
+def test_every_page_that_a_page_links_to_is_there() -> None:
+    pages = list(DOCS.glob("*.md"))
+    assert pages
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]*)", page.read_text()):
+            assert (DOCS / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,188 @@
+"""An import of typed decisions: what it takes, what it refuses and why, and that what it wrote is what was meant."""
+
+import tomllib
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credly_audit.config.decisions import read_decisions
+from credly_audit.config.settings import PolicySettings
+from credly_audit.decisions.declared import Plan, Waiver
+from credly_audit.decisions.importing import import_rows
+from credly_audit.decisions.workbook import Typed, typed_rows
+from credly_audit.errors import ConfigurationError, UsageError
+from tests.build import ACME, BETA, plan, token, waiver
+
+TODAY = date(2026, 11, 23)
+POLICY = PolicySettings(approvers=("ciso@acme.example",), max_waiver_days=100)
+ANY = PolicySettings()
+
+
+def row(number: int = 2, **said: Any) -> Typed:
+    typed = {
+        "decision": "accept",
+        "reason": "Known",
+        "approved_by": "ciso@acme.example",
+        "until": date(2027, 1, 31),
+        "rule": "PRM001",
+        "organization": ACME,
+        "token": token(1)["token_id"],
+        "fingerprint": token(1)["fingerprint"],
+    }
+    return Typed(place=f"Findings row {number}", **(typed | said))
+
+
+def refused(*rows: Typed, text: str = "", policy: PolicySettings = POLICY, elsewhere: Any = ()) -> list[str]:
+    after, done = import_rows(text, rows, policy, TODAY, elsewhere)
+    assert (after == text) == (not (done.added or done.changed))
+    return done.refused
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"decision": ""}, "Decision is empty; choose accept, fix or false positive"),
+        ({"decision": "maybe"}, "'maybe' is no decision; choose accept, fix or false positive"),
+        ({"reason": ""}, "Reason is empty; fill in what is missing"),
+        (
+            {"reason": "", "approved_by": "", "until": ""},
+            "Reason and Approved by and Until are empty; fill in what is missing",
+        ),
+        ({"until": "31.3.2027"}, "Until: must be a date such as 2027-03-31"),
+        ({"until": "46418"}, "Until: must be a date such as 2027-03-31"),
+        ({"until": TODAY - timedelta(days=1)}, "Until: 2026-11-22 is past; choose a day that is still to come"),
+        ({"until": date(2027, 3, 4)}, "Until: 101 days after it was approved; [policy] max_waiver_days allows 100"),
+        ({"approved_by": "me"}, "Approved by: me is none of [policy] approvers: ciso@acme.example"),
+        ({"reason": "#NAME?"}, "Reason: the spreadsheet took it for a formula (#NAME?); begin it with a letter"),
+        ({"rule": "", "organization": ""}, "stands beside no finding; type into the row of one"),
+        ({"rule": "PRM999"}, "rule: names no rule or family: 'PRM999'; did you mean PRM?"),
+        (
+            {"rule": "WVR001"},
+            "rule: tells of a waiver past its date and cannot be decided on; renew or remove that waiver",
+        ),
+        ({"organization": "acme"}, "organization: must be the organization's id, a UUID"),
+    ],
+)
+def test_a_row_that_is_incomplete_or_not_allowed_is_refused_with_its_reason(said: dict[str, Any], why: str) -> None:
+    assert refused(row(7, **said)) == [f"Findings row 7: {why}"]
+
+
+@pytest.mark.parametrize("until", [TODAY, date(2027, 3, 3), "2027-03-03"])
+def test_the_first_and_the_last_day_that_are_allowed_are_taken(until: date | str) -> None:
+    assert refused(row(until=until)) == []
+
+
+def test_who_mends_need_be_no_approver_and_may_take_longer_than_a_waiver() -> None:
+    assert refused(row(decision="fix", approved_by="crm-team", until=date(2028, 1, 1))) == []
+
+
+def test_rows_that_decide_otherwise_on_the_same_are_both_refused() -> None:
+    assert refused(row(2), row(3, reason="Other"), row(4, rule="PRM002")) == [
+        "Findings row 2: decides otherwise than Findings row 3; make them agree",
+        "Findings row 3: decides otherwise than Findings row 2; make them agree",
+    ]
+    after, done = import_rows("", [row(2), row(3)], POLICY, TODAY)
+    assert (after.count("[[waivers]]"), done.added, done.refused) == (1, 1, [])
+
+
+def test_what_stands_elsewhere_is_not_doubled_and_is_changed_there() -> None:
+    standing = Waiver.model_validate(waiver("PRM001", token=token(1)["fingerprint"], id="W-7"))
+    same = row(reason=standing.reason, approved_by=standing.approved_by, until=standing.expires)
+    after, done = import_rows("", [same], ANY, TODAY, [standing])
+    assert (after, done.unchanged, done.refused) == ("", 1, [])
+    assert refused(row(9), elsewhere=[standing]) == [
+        "Findings row 9: W-7, in another file of the configuration, says otherwise; change it there"
+    ]
+
+
+def test_a_row_filled_in_from_a_wider_decision_adds_nothing_and_cannot_contradict_it() -> None:
+    wide = Waiver.model_validate(waiver("PRM", id="wide"))
+    same = row(reason=wide.reason, approved_by=wide.approved_by, until=wide.expires)
+    assert import_rows("", [same], ANY, TODAY, [wide])[1].unchanged == 1
+    assert refused(row(), elsewhere=[wide]) == [
+        "Findings row 2: wide, on PRM of the whole organization, covers it too and says otherwise; change that one"
+    ]
+    expired = wide.model_copy(update={"expires": TODAY - timedelta(days=1)})
+    assert refused(row(), elsewhere=[expired]) == []
+    assert refused(row(), elsewhere=[Plan.model_validate(plan("PRM"))]) == []
+
+
+def test_an_overdue_plan_that_comes_back_as_it_was_is_left_alone() -> None:
+    late = Plan.model_validate(plan("PRM001", until=TODAY - timedelta(days=9)))
+    same = row(decision="fix", reason=late.reason, approved_by=late.owner, until=late.until)
+    assert import_rows("", [same], ANY, TODAY, [late])[1].unchanged == 1
+
+
+def test_a_list_in_one_line_is_not_torn_apart() -> None:
+    text = f'plans = [{{ rule = "DOC", organization = "{ACME}", reason = "x", owner = "y", '
+    text += "approved_on = 2026-01-01, until = 2027-01-01 }]\n"
+    with pytest.raises(ValueError, match=r"plans is written as a list in one line; write it as \[\[plans\]\] tables"):
+        import_rows(text, [row()], ANY, TODAY)
+
+
+ABOUT = [
+    ("PRM001", token(1)["token_id"]),
+    ("PRM001", token(2)["token_id"]),
+    ("DOC001", token(1)["token_id"]),
+    ("PRM006", ""),
+]
+rows = st.lists(
+    st.builds(
+        lambda about, **said: row(**said, rule=about[0], token=about[1]),
+        decision=st.sampled_from(["accept", "fix", "false positive"]),
+        reason=st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs")), min_size=1, max_size=30),
+        approved_by=st.sampled_from(['Ada "the boss"', "ciso@acme.example", "x\\y"]),
+        until=st.sampled_from([TODAY, date(2027, 1, 31)]),
+        organization=st.sampled_from([ACME, BETA]),
+        fingerprint=st.just(""),
+        about=st.sampled_from(ABOUT),
+    ),
+    max_size=8,
+    unique_by=lambda each: each.subject,
+)
+LEAD = "# ünïcode before, so that bytes and letters differ\n\n[other]\nkey = 'kept'  # and this\n\n"
+
+
+@given(first=rows, second=rows)
+@settings(max_examples=60, deadline=None)
+def test_the_file_says_in_the_end_what_was_typed_last_and_keeps_the_rest(
+    first: list[Typed], second: list[Typed]
+) -> None:
+    typed: dict[tuple[str, str, str], Typed] = {}
+    text = LEAD
+    for batch in (first, second):
+        text, done = import_rows(text, batch, ANY, TODAY)
+        typed |= {each.subject: each for each in batch}
+        assert done.refused == []
+        assert import_rows(text, batch, ANY, TODAY + timedelta(days=1))[0] == text
+    assert text.startswith(LEAD.rstrip("\n"))
+    said = tomllib.loads(text)
+    assert said.pop("other") == {"key": "kept"}
+    waivers = [Waiver.model_validate(each) for each in said.get("waivers", [])]
+    plans = [Plan.model_validate(each) for each in said.get("plans", [])]
+    assert len(waivers) + len(plans) == len(typed)
+    for each in typed.values():
+        assert sum(each.says(decision) and each.is_on_the_same_as(decision) for decision in (*waivers, *plans)) == 1
+
+
+def test_what_was_written_is_read_by_the_audit(tmp_path: Path) -> None:
+    path = tmp_path / "waivers.toml"
+    path.write_text(import_rows("", [row(), row(decision="fix", rule="DOC001")], POLICY, TODAY)[0])
+    waivers, plans = read_decisions(path, POLICY)
+    assert [(each.rule, each.approved_on) for each in (*waivers, *plans)] == [("PRM001", TODAY), ("DOC001", TODAY)]
+
+
+def test_a_workbook_that_is_none_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        typed_rows(tmp_path / "none.xlsx")
+    (tmp_path / "text.xlsx").write_text("no workbook")
+    with pytest.raises(ConfigurationError, match="not an XLSX workbook, or damaged"):
+        typed_rows(tmp_path / "text.xlsx")
+    openpyxl.Workbook().save(tmp_path / "other.xlsx")
+    with pytest.raises(ConfigurationError, match="no sheet has the columns decision, reason, approved by, until"):
+        typed_rows(tmp_path / "other.xlsx")

@@ -1,0 +1,153 @@
+"""What is said on the terminal at the end: on one screen, in colours only where wanted, hostile names inert."""
+
+import io
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+
+from credly_audit.audit import Audit
+from credly_audit.cli import screen
+from credly_audit.cli.summary import summary
+from tests.build import audited, organization, register, snapshot, token
+from tests.renderers.rendering import (
+    FULL,
+    clean,
+    hostile,
+    hostile_audit,
+    of_all_kinds,
+    tried,
+    with_a_broken_rule,
+    with_a_past,
+)
+
+TERMINAL = os.terminal_size((80, 24))
+
+WRITTEN = [Path(f"reports/credly-audit-2026-11-23{suffix}") for suffix in (".snapshot", ".html", ".xlsx", ".json")]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def said(audit: Audit, written: list[Path] = WRITTEN, size: os.terminal_size = TERMINAL) -> list[str]:
+    return click.unstyle(summary(audit, written, size)).splitlines()
+
+
+def a_bad_day(unseen: int = 30) -> Audit:
+    """Thirty organizations not seen, a hundred actions, names as long as they get."""
+    hidden = [
+        organization(f"{number:08x}-0000-4000-8000-000000000000", status="failed", name=f"Academy {number} " * 20)
+        for number in range(unseen)
+    ]
+    rows = [token(number, **FULL, description=f"test of the connector {number} " * 9) for number in range(100)]
+    return audited(snapshot(rows, [organization(), *hidden]))
+
+
+def test_it_opens_with_the_verdict_and_ends_with_where_the_reports_are() -> None:
+    first, second, *_, last = said(clean())
+
+    assert first == "Pass: 2 tokens of 1 organization, all seen, none breaks policy."
+    assert second == "Findings: none."
+    assert last == "Wrote reports/credly-audit-2026-11-23.json"
+
+
+@pytest.mark.parametrize("unseen", [0, 3, 30])
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+def test_it_fits_one_screen(unseen: int, size: tuple[int, int]) -> None:
+    written = [Path(f"reports/credly-audit-2026-11-23-by-organization-{number}.xlsx") for number in range(90)]
+    lines = said(a_bad_day(unseen), written, os.terminal_size(size))
+
+    assert len(lines) < size[1]
+    assert max(map(len, lines)) <= size[0]
+    assert "What to do first:" in lines
+
+
+def test_the_first_twenty_that_were_not_seen_are_named_and_where_the_rest_are() -> None:
+    for size in (TERMINAL, screen.size(io.StringIO())):
+        text = " ".join(said(a_bad_day(), size=size))
+        assert [f"Academy {number} " in text for number in (0, 19, 20)] == [True, True, False]
+        assert "… and 10 more, in the reports" in text
+
+
+def test_a_few_that_were_not_seen_are_told_with_the_reason() -> None:
+    assert "  not fully seen: Beta: failed: HTTP 503, five times." in said(of_all_kinds())
+
+
+def test_the_most_urgent_come_first_with_what_to_do_and_whom_to_ask() -> None:
+    lines = said(of_all_kinds(), size=os.terminal_size((200, 50)))
+    start = lines.index("What to do first:")
+
+    assert lines[start + 1].startswith("  critical by 26 November 2026 (in 3 days): “Reporting dashboard number 5")
+    assert lines[start + 2].endswith("Contact: crm-team@acme.example")
+
+
+def test_what_changed_and_what_is_last_known_is_said() -> None:
+    text = "\n".join(said(with_a_past()))
+
+    assert "Since 23 October 2026: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
+    assert "1 finding of earlier audits could not be looked for this time (unseen)." in text
+    assert "; 1 waived." in text
+
+
+def test_a_broken_rule_and_an_organization_in_the_register_alone_are_named() -> None:
+    assert any(line.startswith("  broken rule: PRM001: KeyError") for line in said(with_a_broken_rule()))
+    other = "aaaaaaaa-0000-4000-8000-000000000000"
+    known = register([{"organization_id": other, "token_id": token(1)["token_id"], "permissions": "read"}])
+    assert f"  in the register, but not asked: {other}" in said(audited(snapshot([token(1)]), register=known))
+
+
+def test_many_reports_are_counted() -> None:
+    lines = said(clean(), [Path(f"reports/{number}.json") for number in range(9)])
+
+    assert lines[-2:] == ["Wrote reports/4.json", "  … and 4 files more in reports/"]
+
+
+@tried
+@given(hostile)
+def test_hostile_names_are_inert(text: str) -> None:
+    for size in (TERMINAL, screen.size(io.StringIO())):
+        shown = click.unstyle(summary(replace(hostile_audit(text)), [Path(f"r/{text}")], size))
+        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+        assert sum(line.startswith(("Incomplete:", "Wrote ")) for line in shown.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("environ", "no_color", "terminal", "colored"),
+    [
+        ({}, False, True, True),
+        ({}, False, False, False),
+        ({}, True, True, False),
+        ({"NO_COLOR": "1"}, False, True, False),
+        ({"NO_COLOR": ""}, False, True, True),
+        ({"FORCE_COLOR": "1"}, False, False, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, True, False),
+        ({"FORCE_COLOR": "1"}, True, True, False),
+        ({"TERM": "dumb"}, False, True, False),
+    ],
+)
+def test_colours_only_where_they_are_wanted(
+    environ: dict[str, str], no_color: bool, terminal: bool, colored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"TERM": "xterm"} | environ).items():
+        monkeypatch.setenv(name, value)
+    stream = Terminal() if terminal else io.StringIO()
+
+    screen.say(summary(of_all_kinds(), []), stream, no_color=no_color)
+
+    assert ("\x1b[" in stream.getvalue()) is colored
+
+
+def test_a_letter_that_the_terminal_lacks_is_no_error() -> None:
+    out = io.BytesIO()
+    stream = io.TextIOWrapper(out, "latin-1", write_through=True)
+    screen.say("“名前” résumé", stream, no_color=True)
+
+    assert out.getvalue().decode("latin-1") == "????" + " résumé\n"
