@@ -149,9 +149,10 @@ def audited(
     waivers: Sequence[dict[str, Any]] = (),
     plans: Sequence[dict[str, Any]] = (),
     register: Register | None = None,
+    only: Sequence[str] = (),
     **policy: Any,
 ) -> Audit:
-    """The audit of a snapshot; `policy` are keys of `[policy]`."""
+    """The audit of a snapshot, by these rules alone where some are named; `policy` are keys of `[policy]`."""
     decisions = (
         tuple(Waiver.model_validate(each) for each in waivers),
         tuple(Plan.model_validate(each) for each in plans),
@@ -160,7 +161,7 @@ def audited(
         collected,
         Policy(PolicySettings.model_validate(policy), *decisions, register),
         Gate(fail_on, allow_partial),
-        catalogue(),
+        {rule_id: catalogue()[rule_id] for rule_id in only} or catalogue(),
         as_of=as_of,
         generated_at=AS_OF + timedelta(hours=9),
     )
