@@ -9,6 +9,7 @@ import pytest
 
 from credly_audit.rules import catalogue
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token, waiver
+from tests.rules.restated import ELSEWHERE
 
 Row = dict[str, Any]
 TICK = timedelta(microseconds=1)
@@ -16,8 +17,6 @@ ALL = {"read_enabled": True, "write_enabled": True, "delete_enabled": True}
 WRITE = {"write_enabled": True}
 DELETE = {"delete_enabled": True}
 NOTHING = {"read_enabled": False}
-ELSEWHERE = ("CHG",)
-"""Families whose boundaries are tried where an audit meets the ones before it."""
 
 
 @dataclass(frozen=True)
