@@ -114,14 +114,30 @@ def test_every_rule_is_restated(rule_id: str) -> None:
     assert rule_id in RULES
 
 
-@given(
-    rows=st.lists(tokens, max_size=30),
-    seen=st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
-    credential=st.fixed_dictionaries({ACME: instants, BETA: instants}),
-    apps=st.lists(applications, max_size=4),
+audits = st.fixed_dictionaries(
+    {
+        "rows": st.lists(tokens, max_size=30),
+        "seen": st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
+        "credential": st.fixed_dictionaries({ACME: instants, BETA: instants}),
+        "apps": st.lists(applications, max_size=4),
+    }
 )
-@settings(max_examples=100, deadline=None)
-def test_the_rules_flag_what_their_definitions_say(
+
+
+@given(seen=audits)
+@settings(max_examples=60, deadline=None)
+def test_the_rules_flag_what_their_definitions_say(seen: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**seen)
+
+
+@pytest.mark.proof
+@given(seen=audits)
+@settings(max_examples=1_000, deadline=None)
+def test_the_rules_flag_what_their_definitions_say_a_thousand_times(seen: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**seen)
+
+
+def flag_what_their_definitions_say(
     rows: list[dict[str, Any]], seen: dict[str, str], credential: dict[str, Any], apps: list[dict[str, Any]]
 ) -> None:
     made = [application(number, **row) for number, row in enumerate(apps)]
