@@ -298,8 +298,8 @@ token = "env:CREDLY_TOKEN"
     path.write_text("\n".join(path.read_text().split("\n\n")[:3]))
     assert told(credly_audit("config", "validate").err) == [
         "1: waivers[1]: the same as that at credly-audit.toml:6; change that one, or give this an id",
-        "9: waivers[2].approved_by: me@acme.example is none of [policy] approvers: CISO@acme.example",
-        "17: waivers[3].expires: 61 days after it was approved; [policy] max_waiver_days allows 60",
+        "8: waivers[2].approved_by: me@acme.example is none of [policy] approvers: CISO@acme.example",
+        "15: waivers[3].expires: 61 days after it was approved; [policy] max_waiver_days allows 60",
     ]
     path.write_text("")
     assert credly_audit("config", "validate").out == "credly-audit.toml is sound: 1 organization, 1 waiver.\n"
