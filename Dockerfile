@@ -1,6 +1,6 @@
 # Small, without a shell user, fit for a read-only root: what is written goes to /data and /tmp.
 #   docker build -t credly-audit .
-#   docker run --rm --read-only --tmpfs /tmp -v "$PWD":/data -e CREDLY_TOKEN_ACME credly-audit run
+#   docker run --rm --read-only --tmpfs /tmp --user "$(id -u):$(id -g)" -v "$PWD":/data -e CREDLY_TOKEN_ACME credly-audit run
 FROM python:3.13-slim AS build
 RUN python -m venv --without-pip /opt/credly-audit
 WORKDIR /build
@@ -11,6 +11,7 @@ COPY credly_audit credly_audit
 COPY report_templates report_templates
 COPY sample_data sample_data
 RUN pip --python /opt/credly-audit/bin/python install --no-cache-dir --no-compile --no-deps .
+RUN find /opt/credly-audit/lib -type d \( -name tests -o -name include \) -prune -exec rm -rf {} +
 RUN python -m compileall -q /opt/credly-audit/lib
 
 FROM python:3.13-slim

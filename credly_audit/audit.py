@@ -174,16 +174,18 @@ def judge(
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules)
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
-    decisions, frame = with_decisions(flagging, facts, policy, rules)
-    frame = changes.with_standing(frame.assign(owner=owners(frame, facts)), past, baseline, facts.as_of)
-    sight = changes.Sight.of(policy, tokens, organizations, rules, flagging.broken)
-    resolved, elsewhere = changes.absent(past, frame["finding_id"], sight, rules)
+    silent = said_nothing(snapshot, rules, flagging.broken)
+    decisions, frame = with_decisions(flagging, facts, policy, rules, silent)
+    standing = changes.Standing.of(frame["finding_id"], past, baseline)
+    frame = standing.told(frame.assign(owner=owners(frame, facts)), facts.as_of)
+    sight = changes.Sight.of(policy, tokens, organizations, rules, silent)
+    resolved, elsewhere = standing.absent(sight, rules)
     frame = changes.with_unseen(frame, elsewhere, tokens, organizations, policy=policy, as_of=facts.as_of)
     frame = in_order(frame, policy, as_of)
     findings = Findings(frame, flagging.evidence, tokens, organizations, rules, elsewhere)
     violates = counted(frame, gate.fail_on)
     if gate.new_only:
-        violates &= changes.newly(frame, past, baseline)
+        violates &= frame["newly"].to_numpy()
     accepted = tuple(decisions.accepted)
     verdict = decided(organizations, int(violates.sum()), gate, accepted, broken=bool(flagging.broken))
     now = changes.line(
@@ -217,8 +219,14 @@ def placed(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFr
     return applications.assign(organization_row=rows.astype("int64"))
 
 
+def said_nothing(snapshot: Snapshot, rules: Mapping[str, Rule], broken: Collection[str]) -> frozenset[str]:
+    """The rules from whose silence nothing follows: those that raised, and those on what was not asked for."""
+    unasked = () if snapshot.header.oauth_applications_asked else (each for each in rules if each.startswith("OAU"))
+    return frozenset({*broken, *unasked})
+
+
 def with_decisions(
-    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule]
+    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> tuple[Decisions, pd.DataFrame]:
     """The decisions as they stand, and all findings with them: those on waivers past their date, too."""
     outcome = applied(
@@ -229,7 +237,7 @@ def with_decisions(
         policy.plans,
         as_of=facts.as_of,
         next_audit=policy.next_audit,
-        broken=flagging.broken,
+        broken=silent,
     )
     lapsing = Flagging(flagging.variants, flagging.skip_broken_rules)
     lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), replace(facts, lapses=outcome.lapses))

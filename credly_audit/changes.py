@@ -16,6 +16,7 @@ from credly_audit.past import (
     Baseline,
     Past,
     frame_of,
+    no_past,
     nothing,
     positions,
     with_default,
@@ -37,19 +38,16 @@ def before(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.
     """What earlier audits knew of each token (columns BEFORE, indexed as `tokens`)."""
     known = past.tokens
     places = positions((tokens["organization_id"], tokens["token_id"]), (known["organization_id"], known["token_id"]))
-    theirs = known.reindex(np.where(places < 0, len(known), places)).set_axis(tokens.index)
-    keys = theirs["fingerprint_key"]
-    same_key = keys.isna() if fingerprint_key is None else keys.eq(fingerprint_key)
+    key = known["fingerprint_key"]
+    comparable = (key.isna() if fingerprint_key is None else key.eq(fingerprint_key).fillna(value=False)).to_numpy(bool)
     columns = {
         "known": places >= 0,
-        "gone": theirs["gone"].eq(True).fillna(value=False),
-        "fingerprint": theirs["fingerprint"].where(same_key.fillna(value=False).to_numpy(dtype=bool)),
-        "expires_at": theirs["expires_at"],
-        "denied": theirs["denied"].fillna(0),
-        "rotated_at": theirs["rotated_at"],
-        "seen_at": theirs["seen_at"],
+        "gone": with_default(known["gone"].to_numpy(), places, default=False),
+        "fingerprint": known["fingerprint"].where(comparable).array.take(places, allow_fill=True),
+        "denied": with_default(known["denied"].to_numpy(), places, default=0),
+        **{name: known[name].array.take(places, allow_fill=True) for name in ("expires_at", "rotated_at", "seen_at")},
     }
-    return pd.DataFrame(columns, index=tokens.index).astype(BEFORE)
+    return pd.DataFrame({name: columns[name] for name in BEFORE}, index=tokens.index)
 
 
 def fully_seen_before(past: Past, organizations: pd.DataFrame) -> pd.Series:
@@ -73,39 +71,66 @@ def rotated_at(tokens: pd.DataFrame, before: pd.DataFrame, inferred: pd.Series, 
     return before["rotated_at"].where(same).fillna(fresh).astype(INSTANT)
 
 
-def with_standing(
-    frame: pd.DataFrame, past: Past | None, baseline: Baseline | None, as_of: pd.Timestamp
-) -> pd.DataFrame:
-    """The findings with `status` and `first_seen_at`: by the history, else by a baseline, else null."""
-    status = np.full(len(frame), -1, dtype="int8")
-    first = pd.Series(pd.NaT, frame.index, dtype=INSTANT)
-    if past is not None:
-        places = positions(frame["finding_id"], past.findings["finding_id"])
-        resolved = with_default(past.findings["resolved"].to_numpy(), places, default=False)
-        status = np.where(places < 0, 0, np.where(resolved, 2, 1)).astype("int8")
-        known = past.findings["first_seen_at"].reindex(np.where(places < 0, len(past.findings), places))
-        first = known.set_axis(frame.index).fillna(as_of)
-    elif baseline is not None:
-        known_ids = frame["finding_id"].isin(list(baseline.findings)).to_numpy(dtype=bool)
-        status = known_ids.astype("int8")
-        first = first.fillna(as_of).mask(known_ids, min(pd.Timestamp(baseline.as_of), as_of))
-    return frame.assign(status=pd.Categorical.from_codes(status, categories=STATUSES), first_seen_at=first)
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where findings stand in what was known before: in a history, else in a baseline, else in nothing."""
 
+    past: Past | None
+    baseline: Baseline | None
+    places: np.ndarray
+    """For each finding its position in `past.findings`, -1: it is new."""
 
-def newly(frame: pd.DataFrame, past: Past | None, baseline: Baseline | None) -> np.ndarray:
-    """Findings that are new or reopened, graver than before or no longer waived; by the baseline where there is one."""
-    weights = frame["severity"].cat.codes.to_numpy()
-    if baseline is not None:
-        before_weights = frame["finding_id"].map({each: level.weight for each, level in baseline.findings.items()})
-        return weights > before_weights.fillna(-1).to_numpy(dtype="int64")
-    if past is None:
-        return np.ones(len(frame), dtype=bool)
-    known = past.findings
-    places = positions(frame["finding_id"], known["finding_id"])
-    graver = weights > with_default(known["weight"].to_numpy(), places, default=-1)
-    unwaived = with_default(known["waived"].to_numpy(), places, default=False) & ~frame["waived"].to_numpy(dtype=bool)
-    back = with_default(known["resolved"].to_numpy(), places, default=True)
-    return graver | unwaived | back
+    @classmethod
+    def of(cls, finding_ids: pd.Series, past: Past | None, baseline: Baseline | None) -> "Standing":
+        """That of the findings with these ids."""
+        known = no_past() if past is None else past
+        return cls(past, baseline, positions(finding_ids, known.findings["finding_id"]))
+
+    def told(self, frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+        """The findings with `status` and `first_seen_at`; null where nothing was known before."""
+        status = np.full(len(frame), -1, dtype="int8")
+        first = np.full(len(frame), np.datetime64("NaT", "us"))
+        now = as_of.tz_localize(None).to_datetime64().astype("datetime64[us]")
+        if self.past is not None:
+            known = self.past.findings
+            resolved = with_default(known["resolved"].to_numpy(), self.places, default=False)
+            status = np.where(self.places < 0, 0, np.where(resolved, 2, 1)).astype("int8")
+            first = with_default(known["first_seen_at"].dt.tz_localize(None).to_numpy(), self.places, default=now)
+        elif self.baseline is not None:
+            ids = frame["finding_id"].isin(list(self.baseline.findings)).to_numpy(dtype=bool)
+            then = min(pd.Timestamp(self.baseline.as_of), as_of).tz_localize(None).to_datetime64()
+            status, first = ids.astype("int8"), np.where(ids, then.astype("datetime64[us]"), now)
+        return frame.assign(
+            status=pd.Categorical.from_codes(status, categories=STATUSES),
+            first_seen_at=pd.Series(first, frame.index).dt.tz_localize("UTC"),
+            newly=self._newly(frame),
+        )
+
+    def _newly(self, frame: pd.DataFrame) -> np.ndarray:
+        """Findings new or reopened, graver than before or no longer waived; by the baseline where there is one."""
+        weights = frame["severity"].cat.codes.to_numpy()
+        if self.baseline is not None:
+            known_weights = {each: level.weight for each, level in self.baseline.findings.items()}
+            return weights > frame["finding_id"].map(known_weights).fillna(-1).to_numpy(dtype="int64")
+        if self.past is None:
+            return np.ones(len(frame), dtype=bool)
+        known = self.past.findings
+        graver = weights > with_default(known["weight"].to_numpy(), self.places, default=-1)
+        waived = with_default(known["waived"].to_numpy(), self.places, default=False)
+        resolved = with_default(known["resolved"].to_numpy(), self.places, default=True)
+        return graver | (waived & ~frame["waived"].to_numpy(dtype=bool)) | resolved
+
+    def absent(self, sight: "Sight", rules: Mapping[str, Rule]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What was mended and what nobody saw (columns ABOUT) of what the last audits had."""
+        if self.past is None:
+            return nothing(ABOUT), nothing(ABOUT)
+        wanted = ~self.past.findings["resolved"].to_numpy()
+        wanted[self.places[self.places >= 0]] = False
+        if not wanted.any():
+            return nothing(ABOUT), nothing(ABOUT)
+        known = self.past.about(self.past.findings["finding_id"][wanted])
+        mended, unseen = sight.mended(known, rules)
+        return known[mended].reset_index(drop=True), known[unseen].reset_index(drop=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +151,11 @@ class Sight:
         tokens: pd.DataFrame,
         organizations: pd.DataFrame,
         rules: Mapping[str, Rule],
-        broken: Collection[str],
+        silent: Collection[str],
     ) -> "Sight":
-        """What the audit of these frames by this policy saw."""
+        """What the audit of these frames by this policy saw; `silent` are rules that could not say anything."""
         seen = organizations[["organization_id", "status"]].assign(
-            not_judged=_not_judged(policy, organizations, rules, broken)
+            not_judged=_not_judged(policy, organizations, rules, silent)
         )
         asked = policy.configured <= set(organizations["organization_id"].str.lower())
         whole = asked and bool(organizations["status"].eq("complete").all())
@@ -166,33 +191,18 @@ class Sight:
 
 
 def _not_judged(
-    policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], broken: Collection[str]
+    policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> pd.Series:
-    silent = np.full(len(organizations), "", dtype=object)
+    not_judged = np.full(len(organizations), "", dtype=object)
     for variant in policy.variants(organizations):
-        silent[variant.members] = ",".join(
+        not_judged[variant.members] = ",".join(
             rule.id
             for rule in rules.values()
-            if rule.id in broken
+            if rule.id in silent
             or not variant.policy.enabled(rule)
             or (rule.id in NO_REGISTER and policy.register is None)
         )
-    return pd.Series(silent, index=organizations.index, dtype="string")
-
-
-def absent(
-    past: Past | None, present: pd.Series, sight: Sight, rules: Mapping[str, Rule]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What was mended and what nobody saw (columns ABOUT) of what the last audits had; `present`: ids of findings."""
-    if past is None:
-        return nothing(ABOUT), nothing(ABOUT)
-    ids = past.findings["finding_id"]
-    wanted = ~past.findings["resolved"].to_numpy() & (positions(ids, present) < 0)
-    if not wanted.any():
-        return nothing(ABOUT), nothing(ABOUT)
-    known = past.about(ids[wanted])
-    mended, unseen = sight.mended(known, rules)
-    return known[mended].reset_index(drop=True), known[unseen].reset_index(drop=True)
+    return pd.Series(not_judged, index=organizations.index, dtype="string")
 
 
 def with_unseen(
@@ -230,6 +240,7 @@ def with_unseen(
             "owner": organizations["contact"].take(places).array,
             "status": pd.Categorical(["unseen"] * many, categories=STATUSES),
             "first_seen_at": unseen["first_seen_at"],
+            "newly": np.zeros(many, dtype=bool),
             "unseen_row": np.arange(many, dtype="int32"),
         }
     )

@@ -4,7 +4,9 @@ Every expected failure is an `AuditError` whose text is one sentence for a perso
 `cli.main` prints it and leaves with its code; anything else that is raised is a defect of ours (code 4).
 """
 
+import traceback
 from enum import IntEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -54,3 +56,10 @@ class Interrupted(AuditError):  # noqa: N818 - as KeyboardInterrupt
     """Ctrl-C or SIGTERM."""
 
     exit_code = ExitCode.INTERRUPTED
+
+
+def without_values(error: BaseException) -> str:
+    """The kind and places of a defect; its message is left out, since it could hold a value."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}"

@@ -108,9 +108,9 @@ class Findings:
     `frame`, a row a finding: finding_id, rule_id (category), severity (ordered category), organization_row and
     token_row (positions in the two frames; -1: a finding on the organization itself), evidence_row (position in
     `evidence[rule_id]`, a typed frame), message, due_at, owner (category), status (category), first_seen_at, waived
-    (bool), waiver_id (category), plan_id (category: the plan to mend it), unseen_row (position in `elsewhere`, -1: it
-    is here). `elsewhere` are findings that nobody saw this time, as an earlier audit left them: columns `past.ABOUT`;
-    in `frame` they come last, their evidence_row is -1.
+    (bool), waiver_id (category), plan_id (category: the plan to mend it), newly (bool: it counts for `Gate.new_only`),
+    unseen_row (position in `elsewhere`, -1: it is here). `elsewhere` are findings that nobody saw this time, as an
+    earlier audit left them: columns `past.ABOUT`; in `frame` they come last, their evidence_row is -1.
     """
 
     frame: pd.DataFrame

@@ -19,13 +19,14 @@ import requests
 from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
-from credly_audit.errors import AuditError, ConfigurationError
+from credly_audit.errors import ConfigurationError
 from credly_audit.files import written_whole
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.text import message, one_line, spoken, spoken_day
 from credly_audit.secrets import Secret, SecretError, read
+from credly_audit.severity import Severity
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ PATIENCE = 20.0
 """Seconds for a heartbeat."""
 
 MOST_UNSEEN = 20
+
+MOST_IN_VAIN = 3
+"""Mails to contacts that fail one after the other before no more are tried."""
 
 SERVER = re.compile(r"mailtos?://", re.IGNORECASE)
 
@@ -95,20 +99,25 @@ class Notices:
 
     def _tell_contacts(self, server: Secret, audit: Audit) -> None:
         """To each contact its own part; none to those who have nothing to do, nor to what is no mail address."""
-        unreachable = []
-        for contact in audit.organizations["contact"].dropna().unique():
-            part = for_contact(audit, contact)
-            if not (self._tells(part) and _has_something(part)):
-                continue
-            addresses = [each.strip() for each in re.split("[,;]", contact) if each.strip()]
-            if not addresses or not all(map(ADDRESS.fullmatch, addresses)):
-                unreachable.append(contact)
-                continue
-            with self._attached(part, {}) as files:
-                self._tell(_mail_to(server, *addresses), part, files)
+        contacts = _with_something_to_do(audit)
+        unreachable = [contact for contact in contacts if not _addresses(contact)]
         if unreachable:
             rest = f" and {len(unreachable) - 1} more" if len(unreachable) > 1 else ""
             log.warning("no notice to %s%s: the contact is no mail address", one_line(unreachable[0], 60), rest)
+        reachable = [contact for contact in contacts if _addresses(contact)]
+        in_vain = 0
+        for position, contact in enumerate(reachable):
+            if in_vain == MOST_IN_VAIN:
+                log.warning(
+                    "%d more contacts were not written to, since no mail gets through", len(reachable) - position
+                )
+                return
+            with _survived("a contact's notice"):
+                part = for_contact(audit, contact)
+                if self._tells(part):
+                    with self._attached(part, {}) as files:
+                        sent = self._tell(_mail_to(server, *_addresses(contact)), part, files)
+                    in_vain = 0 if sent else in_vain + 1
 
     @contextmanager
     def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:
@@ -116,20 +125,20 @@ class Notices:
         with ExitStack() as kept:
             files = dict(reports)
             missing = [name for name in self.attach if name not in files]
-            try:
-                if missing:
+            if missing:
+                with _survived("what is attached to a notice"):
                     files |= _rendered(audit, missing, Path(kept.enter_context(_folder())))
-            except AuditError as error:
-                log.warning("the notice goes without its attachment: %s", error)
             yield [files[name] for name in dict.fromkeys(self.attach) if name in files]
 
-    def _tell(self, url: str, audit: Audit, attached: Sequence[Path]) -> None:
+    def _tell(self, url: str, audit: Audit, attached: Sequence[Path]) -> bool:
+        """Whether it was sent."""
         apprise = _apprise()
         notices = apprise.Apprise()
         notices.add(url)
         file_of = importlib.import_module("apprise.attachment.file").AttachFile
         service = ", ".join(dict.fromkeys(str(each.service_name) for each in notices))
-        try:
+        sent = False
+        with _survived(f"the notice by {service}"):
             sent = bool(
                 notices.notify(
                     title=message(f"credly-audit: {headline(audit)}"),
@@ -138,13 +147,11 @@ class Notices:
                     body_format=apprise.NotifyFormat.TEXT,
                 )
             )
-        except Exception as error:  # noqa: BLE001 - a service's plugin raises what it likes; an audit does not fail by it
-            log.warning("the notice by %s could not be sent (%s)", service, type(error).__name__)
-            return
+            if not sent:
+                log.warning("the notice by %s could not be sent; check its address and that it answers", service)
         if sent:
             log.info("notice sent by %s", service)
-        else:
-            log.warning("the notice by %s could not be sent; check its address and that the service answers", service)
+        return sent
 
 
 def body(audit: Audit) -> str:
@@ -168,9 +175,29 @@ def body(audit: Audit) -> str:
     return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
 
-def _has_something(audit: Audit) -> bool:
-    """Whether there is anything in it for a person to do."""
-    return bool(set(audit.verdict.not_seen) - set(audit.verdict.accepted)) or any(actions(audit, 1))
+@contextmanager
+def _survived(what: str) -> Iterator[None]:
+    """An audit does not fail by a notice, whatever a service's plugin or a report of a part raises."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - said, by its kind alone: its words could hold an address
+        log.warning("%s could not be sent (%s)", what, type(error).__name__)
+
+
+def _with_something_to_do(audit: Audit) -> list[str]:
+    """The contacts of organizations with a finding that asks for an action, or that were not seen, unless waived."""
+    frame = audit.findings.frame
+    asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+    unseen_ids = set(audit.verdict.not_seen) - set(audit.verdict.accepted)
+    theirs = audit.organizations["organization_id"].isin(unseen_ids).to_numpy(dtype=bool, copy=True)
+    theirs[frame["organization_row"].to_numpy()[asks]] = True
+    return [str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna().unique()]
+
+
+def _addresses(contact: str) -> list[str]:
+    """The mail addresses that a contact is; none where one of them is no address."""
+    addresses = [each.strip() for each in re.split("[,;]", contact) if each.strip()]
+    return addresses if all(map(ADDRESS.fullmatch, addresses)) else []
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

@@ -178,12 +178,13 @@ def fingerprint_key(settings: "Settings", folder: Path, environ: Mapping[str, st
 
 
 def credentials(
-    organizations: "tuple[Organization, ...]", folder: Path, environ: Mapping[str, str]
+    organizations: "tuple[Organization, ...]", folder: Path, environ: Mapping[str, str], *, all_needed: bool = True
 ) -> dict[str, Secret | ClientCredentials | Unavailable]:
     """The credential of each organization by its id; each reference is read once, programs some at a time.
 
     ConfigurationError naming every `env:` and `file:` secret that is missing, unless `[defaults]` made its name: that,
-    and a program that fails, makes the organization unavailable, and the others go on.
+    and a program that fails, makes the organization unavailable, and the others go on. So does whatever is missing
+    where not `all_needed`.
     """
     named = {each.id: _references(each) for each in organizations}
     every = list(dict.fromkeys(reference for references in named.values() for reference in references))
@@ -195,7 +196,7 @@ def credentials(
         had = [outcome for name in named[each.id] if isinstance(outcome := outcomes[name], Secret)]
         if not failed:
             found[each.id] = had[0] if each.oauth is None else ClientCredentials(*had)
-        elif each.from_defaults or all(name.startswith(("exec:", "keyring:")) for name in failed):
+        elif not all_needed or each.from_defaults or all(name.startswith(("exec:", "keyring:")) for name in failed):
             found[each.id] = Unavailable(f"its credential could not be had: {next(iter(failed.values()))}")
         else:
             key = "token" if each.oauth is None else "oauth"

@@ -2,17 +2,19 @@
 
 import csv
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from credly_audit import rules
 from credly_audit.audit import Audit, Gate, judge
 from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Plan, Waiver
+from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
 from credly_audit.register import Register
-from credly_audit.rules import catalogue
+from credly_audit.rules.declare import Rule
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 AS_OF = datetime(2026, 11, 23, tzinfo=UTC)
@@ -81,6 +83,9 @@ def snapshot(
     tokens: list[dict[str, Any]],
     organizations: list[dict[str, Any]] | None = None,
     applications: list[dict[str, Any]] | None = None,
+    *,
+    at: datetime = AS_OF,
+    key: str | None = None,
 ) -> Snapshot:
     """A snapshot of these rows; without organizations, of all that the tokens name, fully seen.
 
@@ -89,10 +94,10 @@ def snapshot(
     named = dict.fromkeys(row["organization_id"] for row in tokens)
     rows = [organization(each) for each in named or [ACME]] if organizations is None else organizations
     header = Header(
-        AS_OF,
+        at,
         "0.0.0",
         "https://api.credly.com/v1",
-        None,
+        key,
         tuple(row["organization_id"] for row in rows),
         oauth_applications_asked=applications is not None,
     )
@@ -149,19 +154,27 @@ def audited(
     waivers: Sequence[dict[str, Any]] = (),
     plans: Sequence[dict[str, Any]] = (),
     register: Register | None = None,
-    only: Sequence[str] = (),
+    past: Past | None = None,
+    baseline: Baseline | None = None,
+    new_only: bool = False,
+    configured: Sequence[str] = (),
+    skip_broken_rules: bool = False,
+    catalogue: Mapping[str, Rule] | None = None,
     **policy: Any,
 ) -> Audit:
-    """The audit of a snapshot, by these rules alone where some are named; `policy` are keys of `[policy]`."""
+    """The audit of a snapshot; `policy` are keys of `[policy]`."""
     decisions = (
         tuple(Waiver.model_validate(each) for each in waivers),
         tuple(Plan.model_validate(each) for each in plans),
     )
     return judge(
         collected,
-        Policy(PolicySettings.model_validate(policy), *decisions, register),
-        Gate(fail_on, allow_partial),
-        {rule_id: catalogue()[rule_id] for rule_id in only} or catalogue(),
+        Policy(PolicySettings.model_validate(policy), *decisions, register, frozenset(configured)),
+        Gate(fail_on, allow_partial, new_only),
+        catalogue or rules.catalogue(),
         as_of=as_of,
         generated_at=AS_OF + timedelta(hours=9),
+        skip_broken_rules=skip_broken_rules,
+        past=past,
+        baseline=baseline,
     )

@@ -18,7 +18,7 @@ from credly_audit.rules import catalogue
 from tests.build import ACME, BETA, audited, organization, snapshot, token
 
 FULL = {"write_enabled": True, "delete_enabled": True}
-RULES = ("PRM001", "DOC002", "INV001", "PRM006")
+RULES = {rule_id: catalogue()[rule_id] for rule_id in ("PRM001", "DOC002", "INV001", "PRM006")}
 
 
 def of(audit: Audit, organization_id: str) -> set[tuple[str, str, str]]:
@@ -49,7 +49,7 @@ def test_an_override_is_for_those_that_fit_each_of_its_keys(fits: dict[str, Any]
         organization(BETA, tags="prod, sandbox", contact="x@beta.example"),
     ]
     rows = [token(1, **FULL), token(2, BETA, **FULL)]
-    audit = audited(snapshot(rows, organizations), only=RULES, overrides=[fits | {"disable": ["PRM"]}])
+    audit = audited(snapshot(rows, organizations), catalogue=RULES, overrides=[fits | {"disable": ["PRM"]}])
 
     assert {each for each in (ACME, BETA) if not of(audit, each)} == whom
 
@@ -58,7 +58,7 @@ def test_the_later_override_wins_and_what_they_disable_adds_up() -> None:
     rows = [token(number, **FULL, description="test") for number in range(3)]
     audit = audited(
         snapshot(rows),
-        only=RULES,
+        catalogue=RULES,
         disable=["PRM006"],
         severity={"DOC002": "info"},
         rules={"INV001": {"max_tokens": 2}},
@@ -81,7 +81,7 @@ def test_purposes_of_an_override_take_the_place_of_the_policy_s() -> None:
     everything = ["read", "write", "delete"]
     audit = audited(
         snapshot(rows),
-        only=RULES,
+        catalogue=RULES,
         purposes=[{"pattern": "dashboard", "allow": everything}],
         overrides=[{"ids": [BETA], "purposes": []}],
     )
@@ -95,7 +95,7 @@ changes = st.fixed_dictionaries(
     {},
     optional={
         "disable": st.lists(st.sampled_from(["PRM", "PRM001", "DOC002", "INV001"]), max_size=2),
-        "severity": st.dictionaries(st.sampled_from(RULES), st.sampled_from(["info", "critical"]), max_size=2),
+        "severity": st.dictionaries(st.sampled_from(list(RULES)), st.sampled_from(["info", "critical"]), max_size=2),
         "rules": st.sampled_from(
             [{"INV001": {"max_tokens": 0}}, {"PRM006": {"max_privileged": 1}}, {"DOC003": {"min_words": 9}}]
         ),
@@ -121,15 +121,14 @@ def test_judged_together_an_organization_has_what_its_own_policy_finds_and_expla
     base: dict[str, Any], layered: list[dict[str, Any]]
 ) -> None:
     policy = base | {"overrides": layered}
-    together = audited(snapshot(ROWS, list(ORGANIZATIONS.values())), only=RULES, **policy)
+    together = audited(snapshot(ROWS, list(ORGANIZATIONS.values())), catalogue=RULES, **policy)
     for each, row in ORGANIZATIONS.items():
         explanation = explained(policy, row)
         alone = explanation.policy.settings.model_copy(update={"overrides": ()})
         its = snapshot([token for token in ROWS if token["organization_id"] == each], [row])
-        assert of(together, each) == of(audited(its, only=RULES, **said(alone)), each)
+        assert of(together, each) == of(audited(its, catalogue=RULES, **said(alone)), each)
         told = {setting.key: setting.value for setting in explanation.all()}
-        for rule_id in RULES:
-            rule = catalogue()[rule_id]
+        for rule_id, rule in RULES.items():
             assert told[f"{rule_id}.enabled"] == explanation.policy.enabled(rule)
             assert told[f"{rule_id}.severity"] == (explanation.policy.severity(rule) or rule.tiers or rule.severity)
             for name, value in explanation.policy.options(rule).model_dump(mode="json").items():

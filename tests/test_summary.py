@@ -91,7 +91,7 @@ def test_the_most_urgent_come_first_with_what_to_do_and_whom_to_ask() -> None:
 def test_what_changed_and_what_is_last_known_is_said() -> None:
     text = "\n".join(said(with_a_past()))
 
-    assert "Since 2026-10-23T00:00:00Z: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
+    assert "Since 23 October 2026: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
     assert "1 finding of earlier audits could not be looked for this time (unseen)." in text
     assert "; 1 waived." in text
 

@@ -32,17 +32,19 @@ def configured(
     if organizations:
         settings = settings.only(organizations)
     log.info(
-        "Asking %s for %s",
+        "Going to ask %s for %s",
         Host.of(settings.api).way,
         count(len(settings.organizations), "organization", "organizations"),
     )
     return settings.with_workers(workers) if workers else settings
 
 
-def collected(settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool) -> Snapshot:
-    """Ask Credly; ConfigurationError, before the first request, where a credential is missing."""
+def collected(
+    settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool, all_needed: bool = True
+) -> Snapshot:
+    """Ask Credly; ConfigurationError, before the first request, where a credential is missing and all are needed."""
     fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, environ))
-    secrets = credentials(settings.organizations, settings.folder, environ)
+    secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
     asks = [
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))

@@ -3,46 +3,38 @@
 import json
 import logging
 import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import click
 import pandas as pd
 
 from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
-from credly_audit.errors import ExitCode
-from credly_audit.renderers.text import NOTHING, one_line, spoken
-from credly_audit.snapshot import Snapshot
+from credly_audit.config.settings import Organization, Settings
+from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
+from credly_audit.errors import AuditError, ExitCode
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.past import no_past
+from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
+from credly_audit.secrets import fingerprint_key, shown
 
-ENVIRONMENTS = {"api.credly.com": "production", "sandbox-api.credly.com": "Credly's sandbox"}
-
-SEES = {
-    "complete": "everything",
-    "truncated": "read-only tokens alone",
-    "unverified": "a list that nothing proves whole",
-    "mismatch": "a list that contradicts itself",
-    "failed": "nothing, or a part",
-}
+HEADS = ("Organization", "Credential", "Answer", "Sees", "May", "Expires")
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """What is known of one organization's credential; instants are in UTC."""
+class Kept:
+    """The history of audits: where it is and how many it holds; `problem` says why that is not known."""
 
-    organization_id: str
-    organization: str
-    kind: str | None
-    fingerprint: str | None
-    status: str
-    sees: str
-    permissions: str | None
-    expires_at: datetime | None
-    days_left: int | None
-    next_step: str
+    place: str
+    audits: int | None
+    last_as_of: datetime | None
+    problem: str | None
 
 
 @click.command()
@@ -50,79 +42,135 @@ class Diagnosis:
 @organization_option
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> ExitCode:
-    """Tell of each credential whether it works, whether it sees everything and when it expires.
+    """Tell of each credential whether it works, what it sees, when it expires and what to do next.
 
-    Exit codes: 0 every credential sees everything; 3 some does not.
+    Exit codes: 0 every credential sees everything and the history can be read; 3 something is amiss.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
-    snapshot = collected(settings, os.environ, quiet=True, no_color=True)
-    due = timedelta(days=settings.policy.audit_every_days + 4)
-    found = [diagnosed(snapshot, row, datetime.now(UTC), due) for row in range(len(snapshot.organizations))]
-    host = urlsplit(snapshot.header.base_url).hostname or ""
-    about = {
-        "base_url": snapshot.header.base_url,
-        "environment": ENVIRONMENTS.get(host, "another host"),
-        "fingerprint_key": snapshot.header.fingerprint_key,
+    now = datetime.now(UTC)
+    key = Fingerprints(fingerprint_key(settings, settings.folder, os.environ)).key_fingerprint
+    found = list(diagnoses(settings, os.environ, now))
+    history, tokens = kept(settings, os.environ, now, needed=any(each.answer == "refused" for each in found))
+    found = [remembered(each, tokens, key, now) for each in found]
+    about: dict[str, Any] = {
+        "base_url": settings.api.base_url,
+        "environment": environment(settings.api.base_url),
+        "fingerprint_key": key,
     }
-    click.echo(as_json(about, found) if shape == "json" else as_text(about, found))
-    return ExitCode.OK if all(each.status == "complete" for each in found) else ExitCode.INCOMPLETE
-
-
-def diagnosed(snapshot: Snapshot, row: int, now: datetime, due: timedelta) -> Diagnosis:
-    """The diagnosis of the organization in that row; `due` before its expiry a credential should be rotated."""
-    organization = snapshot.organizations.iloc[row]
-    tokens = snapshot.tokens
-    own = tokens[tokens["is_audit_credential"] & (tokens["organization_id"] == organization["organization_id"])]
-    flags = own[["read_enabled", "write_enabled", "delete_enabled"]].fillna(value=False)
-    names = [name.removesuffix("_enabled") for name in flags if len(own) and flags[name].iloc[0]]
-    expires = organization["credential_expires_at"]
-    expires_at = None if pd.isna(expires) else expires.to_pydatetime()
-    if organization["status"] != "complete":
-        step = organization["reason"]
-    elif expires_at is not None and expires_at - now <= due:
-        step = "Rotate it before it expires."
-    elif len(names) == 3:  # noqa: PLR2004 - read, write and delete
-        step = "Nothing now; a token with write alone would see everything too."
+    if shape == "json":
+        told = about | {"history": asdict(history), "credentials": [asdict(each) for each in found]}
+        click.echo(json.dumps(told, default=instant, indent=1, ensure_ascii=False))
     else:
-        step = "Nothing."
-    return Diagnosis(
-        organization["organization_id"],
-        organization["name"],
-        _known(organization["credential_kind"]),
-        _known(organization["credential_fingerprint"]),
-        organization["status"],
-        SEES[organization["status"]],
-        ", ".join(names) or None,
-        expires_at,
-        None if expires_at is None else (expires_at - now).days,
-        step,
+        click.echo("\n".join([*as_text(about, history), "", *table(found, now), *next_steps(found)]))
+    well = all(each.status == "complete" for each in found) and history.problem is None
+    return ExitCode.OK if well else ExitCode.INCOMPLETE
+
+
+def diagnoses(settings: Settings, environ: Mapping[str, str], now: datetime) -> Iterator[Diagnosis]:
+    """Of every organization's own credential, then of every fallback_token."""
+    due = timedelta(days=settings.policy.audit_every_days + 4)
+    rounds: dict[Purpose, Settings] = {"audit": settings, "fallback": _with_fallbacks(settings)}
+    for purpose, part in rounds.items():
+        if not part.organizations:
+            continue
+        snapshot = collected(part, environ, quiet=True, no_color=True, all_needed=False)
+        for row, organization in enumerate(part.organizations):
+            yield diagnosed(snapshot, row, _reference(organization), purpose=purpose, now=now, due=due)
+
+
+def _with_fallbacks(settings: Settings) -> Settings:
+    """The organizations that have a second credential, with that alone."""
+    second = tuple(
+        each.model_copy(update={"token": each.fallback_token, "oauth": None, "from_defaults": False})
+        for each in settings.organizations
+        if each.fallback_token
+    )
+    api = settings.api.model_copy(update={"include_oauth_applications": False})
+    return settings.model_copy(update={"organizations": second, "api": api})
+
+
+def _reference(organization: Organization) -> str:
+    """How the configuration refers to the credential; of a command, the program alone."""
+    if organization.oauth:
+        return f"oauth {shown(organization.oauth.client_id)}"
+    return shown(organization.token or "")
+
+
+def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:
+    """What is to be said of the history, its faults included; and, where `needed`, the tokens that it knows."""
+    from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.store import History  # noqa: PLC0415
+
+    where = (settings.history.url, settings.folder, environ)
+    place, tokens = "[history] url", no_past().tokens
+    try:
+        place = Place.of(*where).name
+        history = History.opened(*where, create=False)
+        if history is None:
+            return Kept(place, 0, None, None), tokens
+        audits = history.audits()
+        if needed:
+            with history.past(now) as past:
+                tokens = past.tokens
+    except AuditError as error:
+        return Kept(place, None, None, str(error)), tokens
+    last = None if audits.empty else audits["as_of"].max().to_pydatetime()
+    return Kept(place, len(audits), last, None), tokens
+
+
+def as_text(about: Mapping[str, str | None], history: Kept) -> Iterator[str]:
+    """Where was asked, what fingerprints are made with, and the history: a line each."""
+    key = about["fingerprint_key"]
+    yield f"Asked         {about['base_url']} ({about['environment']})"
+    yield f"Fingerprints  {f'under the key {key}' if key else 'without a key of your own'}"
+    place = one_line(history.place)
+    if history.problem is not None:
+        yield f"History       {one_line(history.problem, 400)}"
+    elif not history.audits:
+        yield f"History       none yet; `run` begins one: {place}"
+    else:
+        last = f"the last as of {spoken_day(history.last_as_of)}" if history.last_as_of else ""
+        yield f"History       {count(history.audits, 'audit', 'audits')}, {last}: {place}"
+
+
+def table(found: Sequence[Diagnosis], now: datetime) -> Iterator[str]:
+    """A line a credential."""
+    return in_columns(
+        HEADS,
+        [
+            (
+                one_line(each.organization, 40),
+                one_line(each.credential, 40) + (" (fallback)" if each.purpose == "fallback" else ""),
+                each.answer,
+                each.sees,
+                _may(each),
+                _expires(each, now),
+            )
+            for each in found
+        ],
     )
 
 
-def _known(value: str) -> str | None:
-    return None if pd.isna(value) else value
+def _may(each: Diagnosis) -> str:
+    if each.kind == "oauth" and each.answer == "accepted":
+        return "scope authorization_tokens"
+    return NOTHING if each.may is None else ", ".join(each.may) or "nothing"
 
 
-def as_json(about: dict[str, str | None], found: list[Diagnosis]) -> str:
-    """One object; instants as ISO 8601."""
-    return json.dumps(about | {"credentials": [asdict(each) for each in found]}, default=datetime.isoformat, indent=1)
+def _expires(each: Diagnosis, now: datetime) -> str:
+    if each.expires_at is None:
+        return NOTHING
+    return f"{each.expires_at:%Y-%m-%d} ({distance(each.expires_at, now)})"
 
 
-def as_text(about: dict[str, str | None], found: list[Diagnosis]) -> str:
-    """A paragraph a credential, the first line of which says most."""
-    now = datetime.now(UTC)
-    key = about["fingerprint_key"]
-    lines = [
-        f"Asked {about['base_url']} ({about['environment']}).",
-        f"Fingerprints: {f'under the key {key}' if key else 'SHA-256, without a key of your own'}.",
-    ]
-    for each in found:
-        name = f"{each.kind or 'credential'} {each.fingerprint[:8] if each.fingerprint else NOTHING}"
-        lines += [
-            f"\n{one_line(each.organization, 60)}: {name} sees {each.sees}",
-            f"  permissions: {each.permissions or 'not known'}; expires: {spoken(each.expires_at, now)}",
-            f"  next: {one_line(each.next_step, 400)}",
-        ]
-    return "\n".join(lines)
+def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
+    """A paragraph for each credential with which something has to be done, worst first."""
+    troubled = [each for each in found if each.status != "complete"]
+    for each in troubled + [each for each in found if each.status == "complete" and each.next_step]:
+        words = [each.reason if each.status != "complete" else "", each.likely or "", each.next_step or ""]
+        yield f"\n{one_line(each.organization, 60)}, {one_line(each.credential, 60)}:"
+        yield f"  {one_line(' '.join(filter(None, words)), 1_000)}"
+    if troubled:
+        yield f"\n{count(len(troubled), 'credential', 'credentials')} of {len(found)} did not see everything."

@@ -1,7 +1,7 @@
 """`history`: earlier audits, what changed between two of them, the trend, and forgetting."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
+from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option, together
 from credly_audit.compared import time_to_mend
@@ -197,15 +198,3 @@ def described(frame: pd.DataFrame) -> Iterator[str]:
         if "rule_id" in row:
             subject = f"{row['severity']:<8} {row['rule_id']} {subject}"
         yield f"{subject}: gained {row['gained']}" if "gained" in row else subject
-
-
-def in_columns(heads: Sequence[str], table: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines of columns: words begin, numbers end together."""
-    widths = [max(map(len, column)) for column in zip(heads, *table, strict=True)]
-    numbers = [all(each.isdecimal() for each in column) for column in zip(*table, strict=True)]
-    for line in (heads, *table):
-        cells = (
-            each.rjust(width) if right else each.ljust(width)
-            for each, width, right in zip(line, widths, numbers, strict=True)
-        )
-        yield "  ".join(cells).rstrip()

@@ -1,5 +1,6 @@
 """What `rotate` and `create` share: their options, agreement, `--then`, and the report."""
 
+import logging
 import os
 import re
 import sys
@@ -14,6 +15,7 @@ import click
 from credly_audit.cli.options import config_option, talk_options, together
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
+from credly_audit.credly.host import Host
 from credly_audit.errors import ExitCode, Interrupted, UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle import report
@@ -24,7 +26,10 @@ from credly_audit.lifecycle.states import Outcome, exit_code_of
 from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
 from credly_audit.redaction import Redactor
+from credly_audit.renderers.text import count
 from credly_audit.secrets import fingerprint_key, is_place
+
+log = logging.getLogger(__name__)
 
 
 class Span(click.ParamType[timedelta]):
@@ -103,6 +108,8 @@ class Order:
     ) -> ExitCode:
         """Do it in the documented order, and tell of it; Interrupted, after that, where somebody wanted to stop."""
         began = datetime.now(UTC)
+        many = count(len(settings.organizations), "organization", "organizations")
+        log.info("Asking %s for %s", Host.of(settings.api).way, many)
         fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, os.environ))
         if wanted.description and Redactor(fingerprints.of).redacted(wanted.description)[1]:
             raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")
@@ -137,9 +144,13 @@ class Order:
         return code
 
     def _agreed(self, plan: Plan) -> bool:
-        if not (self.yes and self.quiet):
-            click.echo(report.announced(plan, datetime.now(UTC)), err=True)
-        return self.yes or click.confirm("Go on?", err=True)
+        announced = report.announced(plan, datetime.now(UTC))
+        if self.yes:
+            for line in announced.splitlines():
+                log.info(line)
+            return True
+        click.echo(announced, err=True)
+        return click.confirm("Go on?", err=True)
 
     def _then(self) -> Then | None:
         if self.then is None:

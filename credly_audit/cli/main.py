@@ -8,8 +8,6 @@ import logging
 import os
 import signal
 import sys
-import traceback
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -19,7 +17,7 @@ from click.shell_completion import CompletionItem
 from credly_audit import __version__
 from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
-from credly_audit.errors import AuditError, ExitCode
+from credly_audit.errors import AuditError, ExitCode, without_values
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +115,7 @@ def told(error: BaseException) -> ExitCode:
         for line in str(error).splitlines():
             _say(line)
         return error.exit_code
-    _say(f"unexpected error: {_without_values(error)}; please report it")
+    _say(f"unexpected error: {without_values(error)}; please report it")
     return ExitCode.UNEXPECTED
 
 
@@ -130,10 +128,3 @@ def _say(line: str) -> None:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _without_values(error: BaseException) -> str:
-    """The kind and places of a defect; its message is left out, since it could hold a value."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    return f"{type(error).__name__} at {places}"

@@ -3,10 +3,11 @@
 import csv
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import click
 import tomlkit
@@ -14,25 +15,31 @@ import tomlkit
 from credly_audit.cli.collecting import credential_maker
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
-from credly_audit.config.load import load
-from credly_audit.config.settings import Api
+from credly_audit.config.load import COLUMNS, load
+from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
-from credly_audit.credly.organizations import Seen, organizations
+from credly_audit.credly.organizations import Seen, organizations, owner
+from credly_audit.credly.pace import Throttled
 from credly_audit.credly.trouble import NoAnswer
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.redaction import Redactor
-from credly_audit.renderers.text import one_line
-from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, is_reference, read
+from credly_audit.renderers.text import csv_field, one_line
+from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, is_reference, read, shown
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """A credential to ask with: how it is written, and the organization that it is configured for, if any."""
 
-    reference: str
+    written: str | OAuth
     secret: Secret | ClientCredentials | Unavailable
     configured: str | None
+
+    @property
+    def called(self) -> str:
+        """The reference as it may be shown."""
+        return f"oauth {shown(self.written.client_id)}" if isinstance(self.written, OAuth) else shown(self.written)
 
 
 @click.command()
@@ -54,25 +61,25 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() or not references else None)
     api, asking = _from_configuration(path, references, os.environ)
-    fingerprints = Fingerprints()
-    who = credential_maker(api, fingerprints)
-    rows: list[tuple[Seen, str]] = []
+    found: dict[str, tuple[Seen, Asking]] = {}
     troubles: list[str] = []
-    with Client(Line(api, Event())) as client:
-        for each in asking:
-            if isinstance(each.secret, Unavailable):
-                troubles.append(f"{each.reference}: {each.secret.reason}")
-                continue
-            credential = who(each.secret)
-            redact = Redactor(fingerprints.of, credential.traces).words
-            try:
-                seen = organizations(client, credential, redact)
-            except NoAnswer as error:
-                troubles.append(f"{each.reference}: {error}")
-                continue
-            rows += [(one, each.reference) for one in seen]
-            troubles += _mismatch(each, seen)
-    click.echo(written(rows, shape), nl=False)
+    for each, seen in _answers(api, asking):
+        if isinstance(seen, str):
+            troubles.append(f"{each.called}: {seen}")
+            continue
+        for one in seen:
+            first = found.setdefault(one.id, (one, each))[1]
+            if first is not each:
+                click.echo(f"credly-audit: {each.called} sees {_called(one)} too; {first.called} is kept", err=True)
+        troubles += _mismatch(each, seen)
+    rows = list(found.values())
+    if shape == "csv":
+        troubles += [
+            f"{each.called}: organizations_file has no column for `oauth`; take --format toml for {_called(one)}"
+            for one, each in rows
+            if isinstance(each.written, OAuth)
+        ]
+    click.echo(as_csv(rows) if shape == "csv" else as_toml(rows), nl=False)
     for trouble in troubles:
         click.echo(f"credly-audit: {one_line(trouble, 500)}", err=True)
     return ExitCode.INCOMPLETE if troubles else ExitCode.OK
@@ -86,38 +93,86 @@ def _from_configuration(
     url = environ.get("CREDLY_API_URL")
     api = settings.api if settings else Api.model_validate({"base_url": url} if url else {})
     if references:
-        wrong = next((reference for reference in references if not is_reference(reference)), None)
-        if wrong is not None:
+        if not all(map(is_reference, references)):
             raise UsageError(
                 "--credential: no reference; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER"
             )
-        return api, [Asking(each, read(each, Path(), environ), None) for each in references]
+        return api, [Asking(each, read(each, Path(), environ), None) for each in dict.fromkeys(references)]
     assert settings is not None  # noqa: S101 - without a reference a configuration was loaded
     secrets = credentials(settings.organizations, settings.folder, environ)
-    return api, [Asking(each.token or "oauth", secrets[each.id], each.id) for each in settings.organizations]
+    return api, [Asking(each.oauth or each.token or "", secrets[each.id], each.id) for each in settings.organizations]
+
+
+def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[Seen] | str]]:
+    """What each credential sees, or why that is not known."""
+    fingerprints = Fingerprints()
+    who = credential_maker(api, fingerprints)
+    with Client(Line(api, Event())) as client:
+        for each in asking:
+            if isinstance(each.secret, Unavailable):
+                yield each, each.secret.reason
+                continue
+            credential = who(each.secret)
+            redact = Redactor(fingerprints.of, credential.traces).words
+            try:
+                if credential.kind == "oauth" and each.configured:
+                    yield each, owner(client, credential, each.configured, redact)
+                else:
+                    yield each, organizations(client, credential, redact)
+            except (NoAnswer, Throttled) as error:
+                yield each, str(error)
 
 
 def _mismatch(asking: Asking, seen: list[Seen]) -> Iterator[str]:
     if asking.configured and asking.configured not in {each.id for each in seen}:
-        others = ", ".join(f"{each.name or '?'} ({each.id})" for each in seen) or "none"
+        others = ", ".join(map(_called, seen)) or "none that can be named"
         yield (
-            f"{asking.reference} is configured for organization {asking.configured}, but sees {others}: correct the "
+            f"{asking.called} is configured for organization {asking.configured}, but sees {others}: correct the "
             "id, or name the credential of that organization"
         )
 
 
-def written(rows: list[tuple[Seen, str]], shape: str) -> str:
-    """The organizations as `[[organizations]]` tables or as the CSV of organizations_file."""
-    if shape == "csv":
-        out = io.StringIO()
-        sheet = csv.writer(out, lineterminator="\n")
-        sheet.writerow(["id", "name", "contact", "tags", "token"])
-        sheet.writerows([each.id, each.name or "", each.contact_email or "", "", reference] for each, reference in rows)
-        return out.getvalue()
+def _called(organization: Seen) -> str:
+    return f"{one_line(organization.name or '?', 60)} ({organization.id})"
+
+
+def as_csv(rows: Sequence[tuple[Seen, Asking]]) -> str:
+    """The organizations as the CSV of organizations_file; a credential that has no column there is left out."""
+    out = io.StringIO()
+    sheet = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    sheet.writeheader()
+    sheet.writerows(
+        {
+            "id": each.id,
+            "name": csv_field(one_line(each.name or "")),
+            "contact": csv_field(one_line(each.contact or "")),
+            "token": "" if isinstance(asking.written, OAuth) else asking.written,
+        }
+        for each, asking in rows
+    )
+    return out.getvalue()
+
+
+def as_toml(rows: Sequence[tuple[Seen, Asking]]) -> str:
+    """The organizations as `[[organizations]]` tables."""
     document = tomlkit.document()
     tables = tomlkit.aot()
-    for each, reference in rows:
-        said = {"id": each.id, "name": each.name, "contact": each.contact_email, "token": reference}
-        tables.append(tomlkit.item({key: value for key, value in said.items() if value}))
+    for each, asking in rows:
+        said: dict[str, Any] = {
+            "id": each.id,
+            "name": one_line(each.name or ""),
+            "contact": one_line(each.contact or ""),
+        }
+        table = tomlkit.item({key: value for key, value in said.items() if value})
+        table["oauth" if isinstance(asking.written, OAuth) else "token"] = _written(asking.written)
+        tables.append(table)
     document["organizations"] = tables
     return tomlkit.dumps(document) if rows else ""
+
+
+def _written(credential: str | OAuth) -> Any:
+    if isinstance(credential, str):
+        return credential
+    inline = tomlkit.inline_table()
+    inline.update(credential.model_dump())
+    return inline

@@ -10,7 +10,7 @@ import click
 from credly_audit.audit import Audit
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import count, instant, number, one_line, spoken
+from credly_audit.renderers.text import count, number, one_line, spoken, spoken_day
 from credly_audit.severity import Severity
 
 MOST_UNSEEN = 20
@@ -67,7 +67,7 @@ def since_then(audit: Audit) -> Iterator[str]:
     if audit.compared is not None and len(audit.compared.trend):
         now = audit.compared.trend.iloc[-1]
         counts = ", ".join(f"{now[name]} {name}" for name in ("new", "persisting", "reopened", "resolved"))
-        yield f"Since {instant(audit.compared.since)}: {counts}."
+        yield f"Since {spoken_day(audit.compared.since)}: {counts}."
     hidden = int(audit.findings.unseen.sum())
     if hidden:
         yield f"{count(hidden, 'finding', 'findings')} of earlier audits could not be looked for this time (unseen)."

@@ -37,8 +37,8 @@ class Credential(Authenticator, Protocol):
     def traces(self) -> tuple[Trace, ...]:
         """Of every secret that it holds: what a description must not show."""
 
-    def renew(self, asked_at: float) -> bool:
-        """After a 401 to a request of that instant (`time.monotonic`): whether it is worth asking once more."""
+    def renew(self) -> bool:
+        """After a 401 to this thread's latest request: whether it is worth asking once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,6 @@ class TokenCredential:
         """HTTP Basic: the token is the user name, the password is blank ([DOC] authorization tokens)."""
         headers["Authorization"] = "Basic " + b64encode(f"{self.secret.reveal()}:".encode()).decode("ascii")
 
-    def renew(self, asked_at: float) -> bool:  # noqa: ARG002 - an access token can be renewed, a token cannot
+    def renew(self) -> bool:
         """No: a token that is refused stays refused."""
         return False

@@ -152,9 +152,8 @@ class Client:
 
     def _admitted(self, path: str, credential: Credential, effort: Effort) -> Answer:
         """A GET; once more with another access token, where the credential's first one has ended."""
-        asked_at = monotonic()
         answer = self._followed(path, credential, effort)
-        if answer.status == 401 and credential.renew(asked_at):
+        if answer.status == 401 and credential.renew():
             return self._followed(path, credential, effort)
         return answer
 

@@ -7,7 +7,7 @@ every request (no redirect, no .netrc, TLS or loopback alone) and no library's e
 import logging
 from base64 import b64encode
 from collections.abc import MutableMapping
-from threading import Event, Lock
+from threading import Event, Lock, local
 from time import monotonic
 from typing import Literal
 from urllib.parse import quote_plus, urlsplit
@@ -125,7 +125,9 @@ class OAuthCredential:
         self._redactor = Redactor(fingerprints.of, self.traces)
         self._lock = Lock()
         self._access_token: Secret | None = None
-        self._granted_at = self._ends_at = 0.0
+        self._ends_at = 0.0
+        self._latest = local()
+        """What each thread sent with its latest request."""
 
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
         """A bearer; NoAnswer where no access token is granted."""
@@ -133,20 +135,20 @@ class OAuthCredential:
             if self._access_token is None or monotonic() >= self._ends_at:
                 self._obtain()
             assert self._access_token is not None  # noqa: S101 - obtained, or it had raised
+            self._latest.sent = self._access_token
             headers["Authorization"] = f"Bearer {self._access_token.reveal()}"
 
-    def renew(self, asked_at: float) -> bool:
-        """After a 401 to a request of that instant: have another access token, unless another thread already has."""
+    def renew(self) -> bool:
+        """After a 401 to this thread's latest request: have another access token, unless another thread already has."""
         with self._lock:
-            if self._granted_at <= asked_at:
+            if self._access_token is self._latest.sent:
                 self._obtain()
             return True
 
     def _obtain(self) -> None:
         self._access_token = None
         self._access_token, life = self._endpoint.grant(self._client, self._redactor)
-        self._granted_at = monotonic()
-        self._ends_at = self._granted_at + max(life - MARGIN, life / 2)
+        self._ends_at = monotonic() + max(life - MARGIN, life / 2)
 
 
 class _AsForm:

@@ -9,44 +9,76 @@ from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.trouble import NoAnswer
-from credly_audit.credly.wire import clean
+from credly_audit.credly.wire import Unreadable, clean, read_page
 
 MOST_PAGES = 1_000
 
+Redact = Callable[[str], str]
+
 
 class Seen(msgspec.Struct, frozen=True):
-    """An organization as Credly describes it."""
+    """An organization as Credly describes it; `contact` is whom it names for technical matters, else at all."""
 
     id: str
     name: str | None = None
-    contact_email: str | None = None
+    contact: str | None = None
+
+
+class _Row(msgspec.Struct):
+    id: str
+    name: Any = None
+    contact_email: Any = None
+    technical_contact_email: Any = None
 
 
 class _Page(msgspec.Struct):
-    data: list[Any] | Any = None
+    data: list[_Row]
 
 
-def organizations(client: Client, credential: Credential, redact: Callable[[str], str]) -> list[Seen]:
+def organizations(client: Client, credential: Credential, redact: Redact) -> list[Seen]:
     """Every organization of the listing, page after page until one brings nothing new.
 
-    NoAnswer, as one sentence, where it could not be had: under OAuth Credly does not open this listing.
+    NoAnswer, as one sentence, where it could not be had.
     """
     found: dict[str, Seen] = {}
     for page in range(1, MOST_PAGES + 1):
         answer = client.get(f"/organizations?page={page}", credential)
         if answer.status != 200:
-            raise NoAnswer(refusal(answer, "the organization", redact), passing=False)
-        new = [each for each in _rows(answer.body) if each.id not in found]
+            raise NoAnswer(refusal(answer, "the organization", redact, "organizations"), passing=False)
+        new = {each.id: each for each in _rows(answer.body) if each.id not in found}
         if not new:
-            break
-        found |= {each.id: each for each in new}
-    return list(found.values())
+            return list(found.values())
+        found |= new
+    raise NoAnswer(f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right", passing=False)
+
+
+def owner(client: Client, credential: Credential, organization_id: str, redact: Redact) -> list[Seen]:
+    """The organization as its own tokens name it: under OAuth Credly does not open the listing of organizations.
+
+    Nothing where the credential does not see it; NoAnswer where it cannot be told.
+    """
+    answer = client.get(f"/organizations/{organization_id}/authorization_tokens?page=1", credential)
+    if answer.status == 404:
+        return []
+    if answer.status != 200:
+        raise NoAnswer(refusal(answer, "the organization", redact), passing=False)
+    try:
+        rows = read_page(answer.body, lambda _: None, lambda _: None).rows
+    except Unreadable as error:
+        raise NoAnswer(f"the answer is no list of tokens: {error}", passing=False) from None
+    return [Seen(organization_id, next((row.owner_name for row in rows if row.owner_id == organization_id), None))]
 
 
 def _rows(body: bytes) -> list[Seen]:
     try:
         rows = msgspec.json.decode(body, type=_Page).data
-        seen = msgspec.convert(rows, list[Seen])
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         raise NoAnswer("the answer is no list of organizations: check [api] base_url", passing=False) from None
-    return [Seen(each.id.lower(), each.name and clean(each.name), each.contact_email) for each in seen]
+    return [
+        Seen(each.id.lower(), _text(each.name), _text(each.technical_contact_email, each.contact_email))
+        for each in rows
+    ]
+
+
+def _text(*values: Any) -> str | None:
+    return next((clean(value) for value in values if isinstance(value, str) and value), None)

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import sqlalchemy as sa
 
 from credly_audit.history.schema import NULL_INSTANT
@@ -21,7 +23,7 @@ def number(column: Any) -> Any:
 
 
 def read(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
-    """The columns of a query: texts as lists (null is None), numbers as int64.
+    """The columns of a query: texts as string arrays, numbers as int64 arrays.
 
     Each column comes as one JSON list: ten times faster than a row at a time.
     """
@@ -33,7 +35,8 @@ def read(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
 
 def _column(column: Any, text: str | None) -> Any:
     if isinstance(column.type, sa.String):
-        return msgspec.json.decode(text or "[]", type=list[str | None])
+        texts = msgspec.json.decode(text or "[]", type=list[str | None])
+        return pd.array(pa.array(texts, pa.large_string()), dtype="string")
     return np.array(msgspec.json.decode(text or "[]", type=list[int]), dtype="int64")
 
 

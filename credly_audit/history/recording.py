@@ -10,7 +10,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit import changes
-from credly_audit.audit import Audit
+from credly_audit.audit import Audit, said_nothing
+from credly_audit.findings import plain
 from credly_audit.history import bulk
 from credly_audit.history.bulk import stored
 from credly_audit.history.reading import Moment, Sightings, known_findings, known_tokens, mind_unjudged
@@ -55,7 +56,13 @@ class Seen:
 def seen_by(audit: Audit) -> Seen:
     """What an audit saw."""
     header = audit.snapshot.header
-    sight = changes.Sight.of(audit.policy, audit.tokens, audit.organizations, audit.rules, audit.broken)
+    sight = changes.Sight.of(
+        audit.policy,
+        audit.tokens,
+        audit.organizations,
+        audit.rules,
+        said_nothing(audit.snapshot, audit.rules, audit.broken),
+    )
     resolved = 0 if audit.compared is None else len(audit.compared.resolved)
     line = changes.line(
         audit.findings.frame,
@@ -223,7 +230,7 @@ class _Change:
         numbers = of["token"]
         fresh = np.flatnonzero(places < 0)
         numbers[fresh] = self._next(tokens) + np.arange(len(fresh))
-        described = [stored(each) for each in now["description"].astype(object).where(now["description"].notna(), None)]
+        described = [stored(each) for each in plain(now["description"])]
         bulk.insert(
             self.connection,
             tokens,
@@ -234,7 +241,7 @@ class _Change:
                 "description": [described[each] for each in fresh],
             },
         )
-        before = known["description"].tolist()
+        before = plain(known["description"])
         reworded = [row for row, place in enumerate(places) if place >= 0 and before[place] != described[row]]
         bulk.update(
             self.connection,

@@ -57,7 +57,7 @@ def recorded(connection: sa.Connection, audit: int) -> Seen:
     )
     return Seen(
         {name: value for name, value in row.items() if name != "id"},
-        pd.DataFrame(seen).astype(dict.fromkeys(seen, "string")),
+        pd.DataFrame(seen),
         _tokens(connection, audit),
         _findings(connection, audit),
     )
@@ -82,7 +82,7 @@ def _tokens(connection: sa.Connection, audit: int) -> pd.DataFrame:
         .join(coverage, coverage.c.organization == organizations.c.id)
         .where(*_there(states, audit)),
     )
-    return _typed(rows)
+    return pd.DataFrame(rows)
 
 
 def _findings(connection: sa.Connection, audit: int) -> pd.DataFrame:
@@ -107,7 +107,7 @@ def _findings(connection: sa.Connection, audit: int) -> pd.DataFrame:
         .outerjoin(tokens, tokens.c.id == findings.c.token)
         .where(*_there(states, audit)),
     )
-    frame = _typed(rows)
+    frame = pd.DataFrame(rows)
     silent = frame.pop("not_judged").tolist()
     judged = [rule_id not in ids.split(",") for rule_id, ids in zip(frame["rule_id"], silent, strict=True)]
     frame = frame[np.array(judged, dtype=bool) | (frame.pop("since") == audit).to_numpy()]
@@ -122,11 +122,6 @@ def _there(states: sa.Table, audit: int) -> list[Any]:
         states.c.since <= audit,
         states.c.until.is_(None) | (states.c.until > audit),
     ]
-
-
-def _typed(rows: dict[str, Any]) -> pd.DataFrame:
-    texts = [name for name, values in rows.items() if isinstance(values, list)]
-    return pd.DataFrame(rows).astype(dict.fromkeys(texts, "string"))
 
 
 def _rewind(connection: sa.Connection, first: int) -> None:

@@ -3,7 +3,6 @@
 import logging
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from types import FrameType
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.client import Client, Line
-from credly_audit.errors import CannotWrite, UsageError
+from credly_audit.errors import CannotWrite, UsageError, without_values
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle.asking import Asker
 from credly_audit.lifecycle.creation import Creator
@@ -65,7 +64,6 @@ class Campaign:
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
             held.enter_context(holding(locks))
-            log.info("Asking %s", self.api.base_url)
             self._nothing_changed_meanwhile()
             keeper = Keeper(self.fingerprints, self.patience, None, lambda _: None)
             preparation = Preparation(self.emergency, keeper, self.due, self.dry_run)
@@ -186,15 +184,13 @@ def _rehearsed(candidate: Candidate) -> Outcome:
 
 def _cut_short(task: Task, copy: EmergencyCopy, error: Exception) -> Outcome:
     """A defect after the request: say what is known, and where the value is."""
-    frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames))
-    print_free = f"unexpected error {type(error).__name__} at {places}; please report it"
+    defect = f"unexpected error: {without_values(error)}; please report it"
     kept = copy.value is not None
     where = f"; the new value is in {copy.file}" if kept else f"; what is known is in {copy.journal}"
     return replace(
         task.outcome(
             State.EMERGENCY if kept else State.UNKNOWN,
-            print_free + where,
+            defect + where,
             "run the same command again: it finds out and finishes it without asking for another value"
             if task.action == "rotate"
             else "look for the new token in Credly's web page",

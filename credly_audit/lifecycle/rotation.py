@@ -43,7 +43,7 @@ class Rotator:
 
     def resume(self, task: Task, asker: Asker, copy: EmergencyCopy) -> Outcome:
         """Finish what an earlier run began: its POST killed the old value, the new one is kept, or is to be found."""
-        base = replace(_base(task, None), token_id=copy.undertaking.token_id, was_asked=True)
+        base = replace(_base(task, None), token_id=copy.undertaking.token_id)
         attempt = Attempt(task, asker, copy, monotonic())
         if copy.value is not None:
             return self._without_gap(self._keeper.keep(attempt, copy.value, base))

@@ -76,7 +76,7 @@ class Outcome:
     must_act: bool = False
     """A person must act though the token is rotated or created."""
     was_asked: bool = False
-    """Whether the request that changes something has gone out."""
+    """Whether this run sent the request that changes something."""
     rehearsed: bool = False
     """A dry run: this is what would be done."""
     defect: bool = False

@@ -1,6 +1,6 @@
 // What the lists say of a row: the same words as the rows that are plain HTML (lists.py has the same names).
 
-const words = column("words")[0];
+const words = JSON.parse(document.getElementById("words").textContent);
 const MONTHS = [
   "January", "February", "March", "April", "May", "June",
   "July", "August", "September", "October", "November", "December",
@@ -22,7 +22,7 @@ const finding = (name, row) => column(`findings.${name}`)[row];
 // The token of a finding: of this audit, of an earlier one where this one did not see it, or none.
 function tokenOf(row, name) {
   const at = finding("token", row);
-  return (at < 0 ? column("elsewhere")[0][row]?.[name] : token(name, at)) ?? "";
+  return (at < 0 ? words.elsewhere[row]?.[name] : token(name, at)) ?? "";
 }
 
 function subjectOf(row) {
@@ -62,7 +62,7 @@ const within = (seconds, days) =>
   seconds !== null && seconds > words.asOf && seconds <= words.asOf + days * 86400;
 
 const findings = {
-  many: column("findings.severity").length,
+  many: words.many.findings,
   fillFilters(form) {
     options(form.elements.organization, organizationChoices());
     options(form.elements.rule, words.rules.map((rule) => [rule.id, `${rule.name} (${rule.id})`]));
@@ -143,8 +143,15 @@ function permissionWords(row) {
   return unknown.length ? `${known} (not known: ${unknown.join(", ")})` : known;
 }
 
+// Rotation leaves its trace in the expiry: only what an earlier audit saw has a date of its own.
+function rotatedAt(row) {
+  const known = words.rotations[token("rotation", row)];
+  if (known === "created") return token("created", row);
+  return known === "inferred" ? token("expires", row) - words.lifetime : token("rotated", row);
+}
+
 const tokens = {
-  many: column("tokens.organization").length,
+  many: words.many.tokens,
   fillFilters(form) {
     options(form.elements.organization, organizationChoices());
   },
@@ -166,7 +173,7 @@ const tokens = {
     organization: (row) => organization("name", token("organization", row)).toLowerCase(),
     permissions: (row) => permissionWords(row),
     expires: (row) => token("expires", row),
-    rotated: (row) => token("rotated", row),
+    rotated: rotatedAt,
     created: (row) => token("created", row),
     findings: (row) => -token("findings", row),
     contact: (row) => organization("contact", token("organization", row))?.toLowerCase() ?? null,
@@ -184,13 +191,14 @@ const tokens = {
     const expires = token("expires", row);
     const gravest = words.severities[token("gravest", row)];
     const secrets = token("secrets", row);
+    const owner = words.tokenOwners[token("owner", row)];
     return {
       ...placed(token("organization", row)),
       subject: token("description", row) ?? words.noDescription,
       permissions: permissionWords(row),
       expires: spoken(expires),
       expired: expires !== null && expires <= words.asOf ? "expired" : "",
-      rotated: spoken(token("rotated", row)),
+      rotated: spoken(rotatedAt(row)),
       rotation: words.rotations[token("rotation", row)] ?? "",
       created: spoken(token("created", row)),
       findings: number(token("findings", row)),
@@ -200,9 +208,9 @@ const tokens = {
       contact: organization("contact", token("organization", row)) ?? "–",
       faults: token("faults", row) ?? "",
       secrets: secrets ? number(secrets) : "",
-      owner: words.owner_names[token("owner_name", row)] ?? "",
-      owner_type: words.owner_types[token("owner_type", row)] ?? "",
-      owner_id: words.owner_ids[token("owner_id", row)] ?? "",
+      owner: owner ? (owner.name ?? "–") : words.itself,
+      owner_type: owner?.type ?? "",
+      owner_id: owner?.id ?? "",
       asks: token("asks", row) ? "yes" : "",
       fingerprint: token("fingerprint", row) ?? "–",
       token_id: token("id", row),
@@ -226,7 +234,7 @@ function barsOf(row) {
 }
 
 const organizations = {
-  many: column("organizations.id").length,
+  many: words.many.organizations,
   filters: { coverage: (status) => (row) => organization("status", row) === status },
   sorts: {
     name: (row) => organization("name", row).toLowerCase(),
@@ -299,6 +307,7 @@ function go() {
   if (place && (said || place.localName === "details")) place.scrollIntoView();
 }
 
+for (const list of lists.values()) (globalThis.requestIdleCallback ?? setTimeout)(() => list.fillFilters());
 addEventListener("hashchange", go);
 go();
 
@@ -309,9 +318,15 @@ document.addEventListener("click", async (event) => {
   const text = button.dataset.link
     ? location.href.split("#")[0] + lists.get(button.dataset.link).fragment
     : button.dataset.copied || button.textContent;
-  await navigator.clipboard.writeText(text);
-  document.getElementById("said").textContent = "Copied.";
-  button.classList.add("copied");
+  const said = document.getElementById("said");
+  try {
+    await navigator.clipboard.writeText(text);
+    said.textContent = "Copied.";
+    button.classList.add("copied");
+  } catch {
+    said.textContent = `The browser does not let this page copy: ${text}`;
+    said.classList.remove("unseen");
+  }
   setTimeout(() => button.classList.remove("copied"), 1500);
 });
 

@@ -6,9 +6,11 @@ const PRINTED = 1000;
 
 const parsed = new Map();
 
+// A column is read when it is first needed; one that says the same in every row is written once.
 function column(name) {
   if (!parsed.has(name)) {
-    parsed.set(name, JSON.parse(document.getElementById(name).textContent));
+    const values = JSON.parse(document.getElementById(name).textContent);
+    parsed.set(name, Array.isArray(values) ? values : new Array(values.many).fill(values.all));
   }
   return parsed.get(name);
 }
@@ -45,8 +47,20 @@ class List {
     this.template = section.querySelector("template").content;
     this.state = { filters: {}, sort: "", page: 1 };
     this.shown = null;
+    this.filled = false;
     this.enhance();
-    this.show();
+    this.begin();
+  }
+
+  // The rows that are there already are the first page.
+  begin() {
+    for (const row of [...this.body.rows].slice(PAGE)) row.remove();
+    this.tell(this.source.many, 1, this.body.rows.length);
+  }
+
+  fillFilters() {
+    if (!this.filled) this.source.fillFilters?.(this.form);
+    this.filled = true;
   }
 
   get name() {
@@ -56,7 +70,7 @@ class List {
   enhance() {
     this.form.hidden = false;
     for (const note of this.section.querySelectorAll(".without-script")) note.remove();
-    this.source.fillFilters?.(this.form);
+    for (const event of ["pointerenter", "focusin"]) this.form.addEventListener(event, () => this.fillFilters());
     this.form.addEventListener("submit", (event) => event.preventDefault());
     let waiting = 0;
     this.form.addEventListener("input", () => {
@@ -108,8 +122,8 @@ class List {
       const { filters, sort } = this.state;
       let rows = Array.from({ length: this.source.many }, (_, row) => row);
       for (const [name, value] of Object.entries(filters)) {
-        const fits = name === "q" ? this.search(value) : this.source.filters[name]?.(value);
-        if (fits) rows = rows.filter(fits);
+        if (name === "q") rows = rows.filter(this.search(value));
+        else if (Object.hasOwn(this.source.filters, name)) rows = rows.filter(this.source.filters[name](value));
       }
       if (sort) rows = this.sorted(rows, sort);
       this.shown = rows;
@@ -125,8 +139,8 @@ class List {
 
   sorted(rows, sort) {
     const name = sort.replace("-", "");
+    if (!Object.hasOwn(this.source.sorts, name)) return rows;
     const key = this.source.sorts[name];
-    if (!key) return rows;
     const keys = new Map(rows.map((row) => [row, key(row)]));
     const sign = sort.startsWith("-") ? -1 : 1;
     return rows.sort((one, other) => {
@@ -144,11 +158,15 @@ class List {
     const part = rows.slice(start, start + size);
     const made = part.map((row) => fill(this.template.firstElementChild.cloneNode(true), this.source.facts(row)));
     this.body.replaceChildren(...made);
-    const all = rows.length === this.source.many ? "" : ` (${number(this.source.many)} in all)`;
-    this.told.textContent = rows.length
-      ? `Rows ${number(start + 1)} to ${number(start + part.length)} of ${number(rows.length)}${all}`
+    this.tell(rows.length, start + 1, start + part.length);
+  }
+
+  tell(many, first, end) {
+    const all = many === this.source.many ? "" : ` (${number(this.source.many)} in all)`;
+    this.told.textContent = many
+      ? `Rows ${number(first)} to ${number(end)} of ${number(many)}${all}`
       : `No row fits these filters${all}`;
-    const last = Math.max(1, Math.ceil(rows.length / PAGE));
+    const last = Math.max(1, Math.ceil(many / PAGE));
     this.pager.hidden = last === 1;
     this.pager.querySelector(".page").textContent = `Page ${number(this.state.page)} of ${number(last)}`;
     for (const button of this.pager.querySelectorAll("button")) {
@@ -177,6 +195,7 @@ class List {
   }
 
   restore(said) {
+    this.fillFilters();
     const { sort = "", page = 1, ...filters } = Object.fromEntries(said);
     this.state = { filters, sort, page: 1 };
     this.shown = null;

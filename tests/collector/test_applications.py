@@ -98,7 +98,7 @@ def test_an_organization_whose_applications_were_not_seen_is_not_complete(
     acme.oauth_applications = [application(number) for number in range(60)]
     acme.faults = [f"{fault}@oauth-applications"]
 
-    snapshot = collected(sandbox, acme, healthy)
+    snapshot = collected(sandbox, acme, healthy, timeout=1.5)
 
     found = row(snapshot, acme)
     assert (found["status"], found["tokens"]) == (status, 122)

@@ -295,7 +295,7 @@ def test_netrc_is_never_read(
         def authenticate(self, headers: object) -> None:
             pass
 
-        def renew(self, _: float) -> bool:
+        def renew(self) -> bool:
             return False
 
     client_of(server.base_url).get("/a", Silent())

@@ -181,11 +181,12 @@ def test_an_access_token_is_renewed_before_its_end(raw: MakeRaw, monkeypatch: py
     who = credential(server.base_url)
     bearer(who)
 
-    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: who._granted_at + 7200 - 61)
+    ends = who._ends_at + 60
+    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: ends - 61)
     bearer(who)
     assert len(server.heard) == 1
 
-    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: who._granted_at + 7200 - 59)
+    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: ends - 59)
     bearer(who)
     assert len(server.heard) == 2
 

@@ -202,7 +202,7 @@ def test_what_the_dockerfile_makes_runs_as_nobody_over_a_read_only_root(place: P
     assert "No module named pip" in started_python(root, "-m", "pip")
     assert started_python(root, "-c", "import apprise, keyring, psycopg") == ""
     bytes_held = sum(path.lstat().st_size for path in Path(f"{root}{PREFIX}").rglob("*"))
-    assert bytes_held < 600_000_000
+    assert bytes_held < 450_000_000
 
 
 def started_python(root: Path, *arguments: str) -> str:

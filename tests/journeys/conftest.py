@@ -11,7 +11,7 @@ import pytest
 
 from credly_audit.cli.main import outcome
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World, made_up_organization
+from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
 from tests.build import AS_OF
 
 
@@ -36,6 +36,12 @@ def _log_as_it_was() -> Iterator[None]:
     log.handlers, log.level, log.propagate = before
 
 
+@pytest.fixture(autouse=True)
+def _own_state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test touches the history, or the locks, of whoever runs it."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """Run a command in this process, in an empty working directory."""
@@ -43,7 +49,6 @@ def credly_audit(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     for name in list(os.environ):
         if name.startswith("CREDLY"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
     def run(*arguments: object) -> Outcome:
         capfd.readouterr()
@@ -78,3 +83,19 @@ def configure(
     path = folder / "credly-audit.toml"
     path.write_text("\n".join(parts))
     return path
+
+
+SECRET = "MADE-UP-secret-of-an-application-000"
+
+
+def by_oauth(folder: Path, sandbox: Sandbox, theirs: Organization, secret: str = SECRET) -> None:
+    """A configuration for that organization alone, by OAuth."""
+    theirs.oauth_applications.append(OAuthApplication(7, "Audit", "MADE-UP-uid", SECRET, "Audits tokens"))
+    for name, value in (("uid", "MADE-UP-uid"), ("secret", secret)):
+        (folder / name).write_text(value)
+        (folder / name).chmod(0o600)
+    (folder / "credly-audit.toml").write_text(
+        f'[api]\nbase_url = "{sandbox.base_url}"\ntimeout = 2\nmax_retries = 0\n'
+        f'[[organizations]]\nid = "{theirs.id}"\nname = "{theirs.name}"\n'
+        'oauth = { client_id = "file:uid", client_secret = "file:secret" }\n'
+    )

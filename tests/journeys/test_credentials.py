@@ -2,13 +2,35 @@
 
 import csv
 import json
+import os
+import re
 import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from credly_audit.cli.doctor import HEADS
+from credly_audit.config.load import load
+from credly_audit.diagnosis import diagnosed
+from credly_audit.diagnosis import environment as environment_of
 from credly_audit.sandbox.server import Sandbox
-from tests.journeys.conftest import Command, configure
+from credly_audit.sandbox.world import World, made_up_organization
+from tests.build import ACME, AS_OF, organization, snapshot
+from tests.journeys.conftest import Command, Outcome, by_oauth, configure
+
+
+def told(done: Outcome) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(done.out)["credentials"]
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def test_doctor_finds_sound_credentials_sound(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -17,27 +39,268 @@ def test_doctor_finds_sound_credentials_sound(credly_audit: Command, sandbox: Sa
     done = credly_audit("doctor", "--format", "json")
 
     assert done.code == 0
-    [acme, beta] = json.loads(done.out)["credentials"]
-    assert (acme["organization"], acme["sees"], acme["permissions"]) == ("Acme", "everything", "read, write")
-    assert (beta["kind"], beta["status"]) == ("token", "complete")
+    acme, beta = told(done)
+    expected = {
+        "organization": "Acme",
+        "credential": "file:secret-0",
+        "purpose": "audit",
+        "kind": "token",
+        "answer": "accepted",
+        "status": "complete",
+        "sees": "everything",
+        "tokens": 3,
+        "may": ["read", "write"],
+        "next_step": None,
+    }
+    assert {name: acme[name] for name in expected} == expected
+    expires = sandbox.world.organizations[0].auditor.expires_at
+    assert expires is not None
+    assert datetime.fromisoformat(acme["expires_at"]) == expires
+    assert acme["days_left"] == (expires - datetime.now(UTC)).days
+    assert beta["status"] == "complete"
+
+
+def test_doctor_shows_a_table_with_a_line_a_credential(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+
+    lines = credly_audit("doctor").out.splitlines()
+
+    assert lines[0] == f"Asked         {sandbox.base_url} (neither Credly's production nor its sandbox)"
+    assert lines[1] == "Fingerprints  without a key of your own"
+    assert lines[2].startswith("History       none yet; `run` begins one: ")
+    heads, acme, beta = lines[4:7]
+    at = heads.index("Answer")
+    assert [line[at:].split()[0] for line in (acme, beta)] == ["accepted", "accepted"]
+    assert "read, write" in acme
 
 
 def test_doctor_tells_why_a_credential_does_not_see_everything(
     credly_audit: Command, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    config = configure(tmp_path, sandbox)
+    configure(tmp_path, sandbox)
     acme, beta = sandbox.world.organizations
     (tmp_path / "secret-0").write_text(acme.tokens[1].token)
     beta.faults = ["status=401"]
-    assert config.exists()
 
     done = credly_audit("doctor")
 
     assert done.code == 3
-    assert "Acme: token" in done.out
-    assert "sees read-only tokens alone" in done.out
-    assert "next: 401: the credential of Beta was refused: expired, revoked, or of the other environment" in done.out
+    assert re.search("Acme +file:secret-0 +accepted +read-only tokens alone +read ", done.out)
+    assert re.search("Beta +file:secret-1 +refused +nothing +– +–", done.out)
+    assert "401: the credential of Beta was refused: expired, revoked, or of the other environment" in done.out
+    assert "make a new one in Credly (Organization Management > Developers > Authorization Tokens)" in done.out
+    assert "2 credentials of 2 did not see everything." in done.out
     assert all(token.token not in done.out + done.err for token in acme.tokens + beta.tokens)
+
+
+@pytest.mark.parametrize(
+    ("fault", "answer", "step"),
+    [
+        ("status=401", "refused", "make a new one in Credly"),
+        ("status=403", "refused", None),
+        ("forbidden-html", "refused", None),
+        ("status=404", "accepted", "`credly-audit orgs --credential file:secret-0` says whose it is."),
+        ("status=500", "not known", None),
+        ("reset", "not known", None),
+        ("html", "not known", None),
+        ("status=500@page2", "accepted", None),
+    ],
+)
+def test_doctor_tells_accepted_from_refused_and_from_what_is_not_known(
+    credly_audit: Command, tmp_path: Path, fault: str, answer: str, step: str | None
+) -> None:
+    faulty = made_up_organization("acme", now=AS_OF, tokens=60, name="Acme", faults=[fault])
+    with Sandbox(World([faulty]), now=AS_OF) as sandbox:
+        configure(tmp_path, sandbox, extra="max_retries = 0")
+        done = credly_audit("doctor", "--format", "json")
+
+    [found] = told(done)
+    assert done.code == 3
+    assert found["answer"] == answer
+    assert found["reason"]
+    if step is None:
+        assert found["next_step"] is None
+    else:
+        assert step in found["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("address", "environment", "other"),
+    [
+        ("https://api.credly.com/v1", "production", "Credly's sandbox (https://sandbox-api.credly.com/v1)"),
+        ("https://sandbox-api.credly.com/v1", "sandbox", "Credly's production (https://api.credly.com/v1)"),
+    ],
+)
+def test_doctor_names_the_other_environment_and_asks_only_the_configured_one(
+    address: str, environment: str, other: str
+) -> None:
+    refused = organization(ACME, status="failed", pages=0, reason="401: the credential of Acme was refused.")
+    collected = snapshot([], [refused])
+    collected = replace(collected, header=replace(collected.header, base_url=address))
+
+    found = diagnosed(collected, 0, "env:A", purpose="audit", now=AS_OF, due=timedelta(35))
+
+    assert environment_of(address) == environment
+    assert found.next_step is not None
+    assert found.next_step.startswith(f"If it is of {other}, set [api] base_url.")
+
+
+@pytest.mark.parametrize(
+    ("ends", "likely"),
+    [
+        (datetime(2026, 11, 1, tzinfo=UTC), "to expire on 1 November 2026: it has expired."),
+        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 January 2099: it was deleted, or has got another value."),
+        (None, "without an expiry: it was deleted, or has got another value."),
+    ],
+)
+def test_doctor_knows_from_the_history_why_a_credential_is_refused(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, ends: datetime | None, likely: str
+) -> None:
+    acme = sandbox.world.organizations[0]
+    with Sandbox(World([acme]), now=datetime(2026, 10, 1, tzinfo=UTC)) as earlier:
+        acme.auditor.expires_at = ends
+        configure(tmp_path, earlier, [acme])
+        assert credly_audit("run", "--as-of", "2026-10-01", "--format", "json", "--fail-on", "never").code == 0
+        acme.faults = ["status=401"]
+        done = credly_audit("doctor", "--format", "json")
+        text = credly_audit("doctor").out
+
+    [found] = told(done)
+    assert json.loads(done.out)["history"]["audits"] == 1
+    assert found["likely"] == f"The audit of 1 October 2026 saw it, {likely}"
+    assert found["next_step"].startswith("Make a new one in Credly")
+    assert likely in text
+    assert "History       1 audit, the last as of 1 October 2026: " in text
+
+
+def test_doctor_says_what_is_wrong_with_the_history(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = configure(tmp_path, sandbox)
+    (tmp_path / "history.sqlite").write_text("no database")
+    path.write_text(path.read_text() + '[history]\nurl = "sqlite:///history.sqlite"\n')
+
+    done = credly_audit("doctor", "--format", "json")
+
+    history = json.loads(done.out)["history"]
+    assert done.code == 3
+    assert (history["place"], history["audits"]) == ("history.sqlite", None)
+    assert "file is not a database" in history["problem"]
+    assert "file is not a database" in credly_audit("doctor").out
+
+
+def test_doctor_says_of_a_secret_that_is_missing_which_and_looks_at_the_others(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    (tmp_path / "secret-0").unlink()
+
+    done = credly_audit("doctor", "--format", "json")
+
+    acme, beta = told(done)
+    assert done.code == 3
+    assert (acme["answer"], acme["kind"], acme["sees"]) == ("not known", None, "nothing")
+    assert "file:secret-0 cannot be read (No such file or directory)" in acme["reason"]
+    assert beta["status"] == "complete"
+
+
+@pytest.mark.parametrize(("days", "due"), [(34, True), (36, False)])
+def test_doctor_says_when_to_rotate(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, days: int, due: bool
+) -> None:
+    acme = sandbox.world.organizations[0]
+    acme.auditor.expires_at = datetime.now(UTC) + timedelta(days=days, hours=1)
+    configure(tmp_path, sandbox, [acme])
+
+    [found] = told(credly_audit("doctor", "--format", "json"))
+
+    assert found["days_left"] == days
+    step = f"Rotate it before it expires: `credly-audit rotate --organization {acme.id}`."
+    assert found["next_step"] == (step if due else None)
+
+
+def test_doctor_says_that_less_power_would_do(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    acme = sandbox.world.organizations[0]
+    acme.auditor.delete_enabled = True
+    configure(tmp_path, sandbox, [acme])
+
+    done = credly_audit("doctor")
+
+    assert done.code == 0
+    assert "read, write, delete" in done.out
+    assert "A token that may write alone would see everything too" in done.out
+
+
+def test_doctor_looks_at_the_second_credential_too(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    path = configure(tmp_path, sandbox)
+    acme = sandbox.world.organizations[0]
+    (tmp_path / "second").write_text(acme.tokens[2].token)
+    (tmp_path / "second").chmod(0o600)
+    text = path.read_text().replace(
+        'token = "file:secret-0"', 'token = "file:secret-0"\nfallback_token = "file:second"'
+    )
+    path.write_text(text)
+
+    done = credly_audit("doctor", "--format", "json")
+
+    found = [(each["organization"], each["purpose"], each["credential"], each["status"]) for each in told(done)]
+    assert found == [
+        ("Acme", "audit", "file:secret-0", "complete"),
+        ("Beta", "audit", "file:secret-1", "complete"),
+        ("Acme", "fallback", "file:second", "truncated"),
+    ]
+    assert done.code == 3
+    assert "file:second (fallback)" in credly_audit("doctor").out
+
+
+def test_doctor_under_oauth(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    by_oauth(tmp_path, sandbox, sandbox.world.organizations[0])
+
+    done = credly_audit("doctor", "--format", "json")
+
+    [found] = told(done)
+    assert done.code == 0
+    assert (found["kind"], found["credential"], found["answer"]) == ("oauth", "oauth file:uid", "accepted")
+    assert (found["may"], found["expires_at"], found["days_left"]) == (None, None, None)
+    assert "scope authorization_tokens" in credly_audit("doctor").out
+
+
+def test_doctor_tells_a_refused_application(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    by_oauth(tmp_path, sandbox, sandbox.world.organizations[0], secret="MADE-UP-another-secret-000000000000")
+
+    done = credly_audit("doctor", "--format", "json")
+
+    [found] = told(done)
+    assert (done.code, found["answer"]) == (3, "refused")
+    assert "client id and secret were refused" in found["reason"]
+    assert "MADE-UP" not in done.out + done.err
+
+
+def test_doctor_names_the_fingerprint_key_and_not_its_value(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = configure(tmp_path, sandbox)
+    monkeypatch.setenv("AUDIT_KEY", "MADE-UP-key-of-the-fingerprints")
+    path.write_text(path.read_text() + '[privacy]\nfingerprint_key = "env:AUDIT_KEY"\n')
+
+    done = credly_audit("doctor", "--format", "json")
+
+    key = json.loads(done.out)["fingerprint_key"]
+    assert re.fullmatch("[0-9a-f]{16}", key)
+    assert f"Fingerprints  under the key {key}" in credly_audit("doctor").out
+    assert "MADE-UP" not in done.out
+
+
+def test_hostile_names_are_harmless_on_a_terminal(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    acme = sandbox.world.organizations[0]
+    acme.name = "A\x1b[31m\u202e\n=cmd()"
+    path = configure(tmp_path, sandbox, [acme])
+    path.write_text(re.sub("name = .*", "", path.read_text().replace("\n=cmd", "=cmd")))
+    for token in acme.tokens:
+        token.owner_name = acme.name
+
+    for done in (credly_audit("doctor"), credly_audit("orgs"), credly_audit("orgs", "--format", "csv")):
+        assert "\x1b" not in done.out + done.err
+        assert "\u202e" not in done.out + done.err
+        assert "A" in done.out
 
 
 @pytest.mark.parametrize("shape", ["toml", "csv"])
@@ -91,3 +354,154 @@ def test_orgs_refuses_a_value_in_place_of_a_reference(credly_audit: Command) -> 
     assert done.code == 2
     assert "--credential: no reference; write env:NAME" in done.err
     assert "MADE-UP" not in done.err
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "credentials.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("sample", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL))
+def test_the_samples_of_the_page_on_credentials_are_configuration(tmp_path: Path, sample: str) -> None:
+    (tmp_path / "sample.toml").write_text(sample)
+
+    load(tmp_path / "sample.toml", {}, for_collecting="organizations" in sample)
+
+
+def test_the_page_shows_the_table_of_doctor_as_it_is() -> None:
+    heads = " +".join(HEADS)
+
+    assert re.search(rf"^    {heads}$", PAGE, re.MULTILINE)
+
+
+def reads_back(folder: Path, shape: str, text: str) -> Callable[[], list[tuple[str, str | None, str | None]]]:
+    """What a configuration that holds the pasted text says."""
+    path = folder / "pasted.toml"
+    path.write_text(text if shape == "toml" else 'organizations_file = "orgs.csv"\n')
+    (folder / "orgs.csv").write_text(text)
+
+    def said() -> list[tuple[str, str | None, str | None]]:
+        return [(each.id, each.name, each.token) for each in load(path, {}).organizations]
+
+    return said
+
+
+@pytest.mark.parametrize("shape", ["toml", "csv"])
+@pytest.mark.parametrize("name", ["Acme", 'Quill & Quoin "Open" <Academy>', "a, b; c", "Löwen's #1 = [x]", "徽章"])
+def test_whatever_an_organization_is_called_what_is_pasted_is_read(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, shape: str, name: str
+) -> None:
+    acme = sandbox.world.organizations[0]
+    path = configure(tmp_path, sandbox, [acme])
+    path.write_text(path.read_text().replace('name = "Acme"', ""))
+    acme.name = name
+
+    done = credly_audit("orgs", "--format", shape)
+
+    assert reads_back(tmp_path, shape, done.out)() == [(acme.id, name, "file:secret-0")]
+
+
+def test_every_page_of_organizations_is_read_and_each_is_named_once(
+    credly_audit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = made_up_organization("first", now=AS_OF).auditor
+    many = [made_up_organization(number, now=AS_OF) for number in range(120)]
+    for each in many:
+        each.tokens.insert(0, shared)
+    with Sandbox(World(many), now=AS_OF) as sandbox:
+        monkeypatch.setenv("CREDLY_API_URL", sandbox.base_url)
+        for name in ("ONE", "TWO"):
+            monkeypatch.setenv(name, shared.token)
+        done = credly_audit("orgs", "--credential", "env:ONE", "--credential", "env:TWO")
+
+    assert done.code == 0
+    rows = tomllib.loads(done.out)["organizations"]
+    assert [row["id"] for row in rows] == [each.id for each in many]
+    assert {row["token"] for row in rows} == {"env:ONE"}
+    assert done.err.count("env:TWO sees ") == 120
+    assert "env:ONE is kept" in done.err
+
+
+def test_a_listing_without_an_end_is_given_up_on(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("credly_audit.credly.organizations.MOST_PAGES", 1)
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("orgs")
+
+    assert done.code == 3
+    assert "more than 1 pages without an end" in done.err
+
+
+def test_orgs_under_oauth_asks_the_tokens_whose_they_are_and_writes_both_references(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme = sandbox.world.organizations[0]
+    by_oauth(tmp_path, sandbox, acme)
+
+    done = credly_audit("orgs")
+
+    assert done.code == 0, done.err
+    assert tomllib.loads(done.out)["organizations"] == [
+        {"id": acme.id, "name": "Acme", "oauth": {"client_id": "file:uid", "client_secret": "file:secret"}}
+    ]
+    (tmp_path / "pasted.toml").write_text(done.out)
+    assert load(tmp_path / "pasted.toml", {}).organizations[0].oauth is not None
+    as_csv = credly_audit("orgs", "--format", "csv")
+    assert as_csv.code == 3
+    assert f"{acme.id},Acme,,," in as_csv.out
+    assert "no column for `oauth`; take --format toml for Acme" in as_csv.err
+
+
+def test_orgs_under_oauth_tells_an_application_of_another_organization(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme, beta = sandbox.world.organizations
+    by_oauth(tmp_path, sandbox, acme)
+    path = tmp_path / "credly-audit.toml"
+    path.write_text(path.read_text().replace(acme.id, beta.id))
+
+    done = credly_audit("orgs")
+
+    assert (done.code, done.out) == (3, "")
+    assert f"oauth file:uid is configured for organization {beta.id}, but sees none that can be named" in done.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("html", "the answer is no list of organizations: check [api] base_url"),
+        ("status=429", "429"),
+        ("stall", "did not answer in time"),
+        ("redirect=https://elsewhere.example/", "not followed, because a credential goes to the configured host alone"),
+    ],
+)
+def test_orgs_says_what_went_wrong_in_one_line(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, fault: str, said: str
+) -> None:
+    extra = "max_retries = 0\nmax_throttled_seconds = 0.5\n"
+    configure(tmp_path, sandbox, sandbox.world.organizations[:1], extra=extra)
+    sandbox.faults = [f"{fault}@organizations"]
+
+    done = credly_audit("orgs")
+
+    assert (done.code, done.out) == (3, "")
+    [line] = done.err.splitlines()
+    assert line.startswith("credly-audit: file:secret-0: ")
+    assert said in line
+
+
+def test_a_command_is_pasted_whole_and_shown_by_its_program_alone(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = sandbox.world.organizations[0]
+    (tmp_path / "a value").write_text(acme.auditor.token)
+    monkeypatch.setenv("CREDLY_API_URL", sandbox.base_url)
+    assert os.environ["PATH"]
+
+    done = credly_audit("orgs", "--credential", "exec:cat 'a value'")
+    sandbox.faults = ["status=401"]
+    refused = credly_audit("orgs", "--credential", "exec:cat 'a value'")
+
+    assert tomllib.loads(done.out)["organizations"][0]["token"] == "exec:cat 'a value'"
+    assert refused.err.startswith("credly-audit: exec:cat: 401")
+    assert "a value" not in refused.err

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.world import OAuthApplication
 from credly_audit.snapshot import Snapshot
+from tests.build import AS_OF
 from tests.journeys.conftest import Command, configure
 
 JSON_ONLY = ("--format", "json")
@@ -107,6 +109,18 @@ def test_a_report_on_standard_output_is_alone_there(credly_audit: Command, sandb
     done = credly_audit("run", "--as-of", AS_OF_DATE, "--output", "json=-")
 
     assert json.loads(done.out)["verdict"]["outcome"] == "pass"
+    assert "Pass: 6 tokens" in done.err
+    assert not (tmp_path / "reports").exists()
+
+
+def test_githubs_annotations_go_to_standard_output_and_the_summary_beside_it(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, "--format", "github")
+
+    assert done.out.startswith("::notice title=credly-audit::Pass: 6 tokens of 2 organizations")
     assert "Pass: 6 tokens" in done.err
     assert not (tmp_path / "reports").exists()
 
@@ -226,3 +240,27 @@ def test_every_rule_that_judges_alone_is_at_work_in_the_demo(credly_audit: Comma
     silent = {rule for rule, many in by_rule.items() if not many and rule[:3] in {"EXP", "PRM", "DOC", "COV", "OAU"}}
     assert not silent
     assert all(by_rule[rule] for rule in ("INV001", "INV002", "INV003", "INV004"))
+
+
+def test_an_application_that_is_not_asked_about_any_more_is_not_said_to_be_mended(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    acme = sandbox.world.organizations[0]
+    acme.oauth_applications = [OAuthApplication(7, "Bridge", "MADE-UP-uid", "MADE-UP-secret", "Copies results", AS_OF)]
+    acme.oauth_applications[0].creator_available = False
+    asked = "include_oauth_applications = true\n"
+
+    def outcome(day: str, extra: str) -> tuple[list[str], int]:
+        configure(tmp_path, sandbox, [acme], extra=extra)
+        credly_audit("run", "--as-of", day, *JSON_ONLY)
+        found = json.loads((tmp_path / "reports" / f"credly-audit-{day}.json").read_text())
+        changed = json.loads(credly_audit("history", "list", "--format", "json").out)["audits"][-1]
+        told = [f"{each['rule_id']} {each['status']}" for each in found["findings"] if each["rule_id"] == "OAU001"]
+        return told, changed["resolved"]
+
+    assert outcome("2026-11-20", asked) == (["OAU001 new"], 0)
+    assert outcome("2026-11-21", "") == ([], 0)
+    assert outcome("2026-11-22", asked) == (["OAU001 persisting"], 0)
+    acme.oauth_applications = []
+    assert outcome("2026-11-23", asked) == ([], 1)

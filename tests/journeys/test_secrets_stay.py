@@ -13,9 +13,10 @@ import pytest
 
 from credly_audit.resources import shipped
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import World
+from credly_audit.sandbox.world import World, made_up_organization
 from credly_audit.snapshot import Snapshot
-from tests.journeys.conftest import configure
+from tests.build import AS_OF
+from tests.journeys.conftest import SECRET, by_oauth, configure
 
 COMMAND = (sys.executable, "-m", "credly_audit")
 
@@ -129,3 +130,27 @@ def test_a_value_is_not_in_the_traceback_of_a_defect(world: World, tmp_path: Pat
     assert done.returncode == 4
     assert b"unexpected error: RuntimeError at" in done.stderr
     assert searched(values_of(world), {"stdout": done.stdout, "stderr": done.stderr}) == []
+
+
+@pytest.mark.parametrize("way", ["form", "basic"])
+@pytest.mark.parametrize("faults", [[], ["status=401@list+0x1"], ["status=401@oauth-token"]])
+def test_neither_client_secret_nor_access_token_is_anywhere(tmp_path: Path, way: str, faults: list[str]) -> None:
+    acme = made_up_organization("acme", now=AS_OF, tokens=60, name="Acme")
+    with Sandbox(World([acme]), now=AS_OF, faults=faults) as sandbox:
+        by_oauth(tmp_path, sandbox, acme)
+        path = tmp_path / "credly-audit.toml"
+        path.write_text(path.read_text().replace("[api]", f'[api]\noauth_client_authentication = "{way}"'))
+        done = subprocess.run(
+            [*COMMAND, "run", "--as-of", "2026-11-23", "--verbose", "--format", "json"],
+            cwd=tmp_path,
+            env=os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")},
+            capture_output=True,
+            check=False,
+        )
+        granted = set(sandbox.api.bearers._granted)
+    assert done.returncode == (3 if "status=401@oauth-token" in faults else 0), done.stderr
+    assert len(granted) == (0 if "status=401@oauth-token" in faults else len(faults) + 1)
+
+    places = everything(tmp_path / "reports", tmp_path / "state") | {"stdout": done.stdout, "stderr": done.stderr}
+    assert b"/oauth/token" in done.stderr
+    assert searched({SECRET, "MADE-UP-uid"} | granted, places) == []

@@ -36,7 +36,7 @@ def running(folder: Path, sandbox: Sandbox) -> Iterator[subprocess.Popen[str]]:
     environ = os.environ | {"XDG_STATE_HOME": str(folder / "state")}
     asked = len(sandbox.requests)
     with subprocess.Popen([*COMMAND, *QUIETLY], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(sandbox.requests) == asked:
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -109,7 +109,9 @@ def test_the_first_line_of_the_log_names_the_host_that_gets_the_credentials(
     done = credly_audit(*QUIETLY)
 
     first, second, *_ = done.err.splitlines()
-    assert first.endswith(f"Asking {sandbox.base_url.removeprefix('http://').removesuffix('/v1')} for 2 organizations")
+    assert first.endswith(
+        f"Going to ask {sandbox.base_url.removeprefix('http://').removesuffix('/v1')} for 2 organizations"
+    )
     assert "others may read file:secret-0" in second
 
 
@@ -149,7 +151,8 @@ def test_a_report_on_standard_output_leaves_the_json_log_whole(
     done = credly_audit("run", "--as-of", AS_OF_DATE, "--output", "json=-", "--log-format", "json")
 
     assert json.loads(done.out)["verdict"]["outcome"] == "pass"
-    assert json.loads(done.err.splitlines()[-1])["message"].startswith("Pass: 6 tokens")
+    messages = [json.loads(line)["message"] for line in done.err.splitlines()]
+    assert [message for message in messages if message.startswith("Pass: 6 tokens")]
 
 
 class Proxy:
@@ -228,7 +231,7 @@ def test_a_companys_proxy_and_authority_are_used(credly_audit: Command, encrypte
     at = encrypted.base_url.removeprefix("https://").removesuffix("/v1")
     assert done.code == 0, done.err
     assert set(proxy.connected) == {at}
-    assert f"Asking {at} through the proxy 127.0.0.1:{proxy.port} for 2 organizations" in done.err.splitlines()[0]
+    assert f"Going to ask {at} through the proxy 127.0.0.1:{proxy.port} for 2 organizations" in done.err.splitlines()[0]
     assert "MADE-UP" not in done.err + done.out
 
 

@@ -118,9 +118,9 @@ class Bench:
         """How many requests that change something have come."""
         return Counter(asked.action for asked in list(self.sandbox.requests) if asked.method == "POST")
 
-    def configure(self, *, fallback: bool = False, extra: str = "", own: str = "") -> None:
+    def configure(self, *, fallback: bool = False, timeout: float = TIMEOUT, own: str = "") -> None:
         """A file secret for every token, and a configuration that reads each organization's first one."""
-        parts = [f'[api]\nbase_url = "{self.sandbox.base_url}"\ntimeout = {TIMEOUT}\nmax_retries = 0\n{extra}']
+        parts = [f'[api]\nbase_url = "{self.sandbox.base_url}"\ntimeout = {timeout}\nmax_retries = 0\n']
         for each in self.sandbox.world.organizations:
             for number, token in enumerate(each.tokens):
                 secret = self.folder / "secrets" / f"{each.name}-{number}"

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.lifecycle.conftest import Bench
@@ -48,3 +50,11 @@ class Runs:
         out, err = process.communicate(timeout=30)
         self.bench.said += [out, err]
         return process.returncode
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until it holds."""
+    until = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < until, "it never came about"
+        time.sleep(0.01)

@@ -8,7 +8,7 @@ import pytest
 
 from credly_audit.sandbox.world import OAuthApplication, Token, made_up_token
 from tests.lifecycle.conftest import Bench, Told
-from tests.lifecycle.processes import Runs
+from tests.lifecycle.processes import Runs, eventually
 
 WHAT = "Badge sync of team CRM, crm@acme.example"
 
@@ -115,6 +115,16 @@ def test_a_value_that_did_not_come_is_found_in_the_listing(bench: Bench, fault: 
     assert bench.posts == {"create": 1}
 
 
+def test_an_earlier_token_of_the_same_description_is_not_taken_for_the_new_one(bench: Bench) -> None:
+    bench.acme.tokens.append(made_up_token("earlier", now=datetime.now(UTC), description=WHAT))
+    bench.sandbox.faults = ["lost-after@create"]
+
+    told = bench.create("--fail-on", "never")
+
+    assert (told.code, told.token["state"]) == (0, "created")
+    assert kept(bench) == made(bench)[1].token
+
+
 @pytest.mark.parametrize("fault", ["lost-after@create", "no-token-in-answer"])
 def test_a_listing_that_withholds_values_means_that_it_is_lost(bench: Bench, fault: str) -> None:
     bench.acme.masked = True
@@ -153,12 +163,11 @@ def test_two_new_tokens_of_one_description_are_both_named(bench: Bench) -> None:
     """Somebody else makes one of the same description at the same time, and the answer is lost."""
     twin = made_up_token("twin", now=datetime.now(UTC), description=WHAT)
     bench.sandbox.faults = ["lost-after@create"]
-    bench.sandbox.latency = 0.1
+    bench.sandbox.latency = 0.2
     runs = Runs(bench)
     process = runs.start("create", "--organization", bench.acme.id, "--store", "file:stores/new", "--description", WHAT,
                          "--format", "json")  # fmt: skip
-    while len(bench.sandbox.requests) < 2:
-        assert process.poll() is None
+    eventually(lambda: len(bench.sandbox.requests) == 2)
     bench.acme.tokens.append(twin)
     out, err = process.communicate(timeout=30)
     bench.said += [out, err]
@@ -244,11 +253,11 @@ def test_a_store_that_fails_leaves_the_value_in_a_file_which_later_runs_tell_of(
 
 
 def test_killed_before_the_answer_the_next_run_says_what_to_look_for(bench: Bench) -> None:
+    bench.configure(timeout=30)
     bench.sandbox.faults = ["stall-after@create"]
     runs = Runs(bench)
     process = runs.start("create", "--organization", bench.acme.id, "--store", "file:stores/new", "--description", WHAT)
-    while not made(bench):
-        assert process.poll() is None
+    eventually(lambda: bool(made(bench)))
     process.kill()
     assert runs.end(process) == -signal.SIGKILL
     bench.sandbox.faults = []

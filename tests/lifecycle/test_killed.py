@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lifecycle.conftest import Bench, MakeBench, Told, watched
-from tests.lifecycle.processes import PLANT, ROOT, Runs
+from tests.lifecycle.processes import PLANT, ROOT, Runs, eventually
 
 
 @pytest.fixture
@@ -22,14 +22,6 @@ def runs(bench: Bench) -> Iterator[Runs]:
         if process.poll() is None:
             process.kill()
         process.communicate()
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    until = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < until, "it never came about"
-        time.sleep(0.01)
 
 
 def killed(runs: Runs, *arguments: object) -> None:
@@ -120,6 +112,7 @@ def test_killed_while_the_store_is_read_back_the_next_run_finishes(runs: Runs) -
 
 def test_killed_while_the_new_value_is_proved_it_is_in_the_store_and_in_the_copy(runs: Runs) -> None:
     bench = runs.bench
+    bench.configure(timeout=30)
     bench.sandbox.faults = ["stall@list+2"]
     process = runs.rotate()
     eventually(lambda: len(bench.sandbox.requests) == 4)
@@ -231,7 +224,7 @@ def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value
     told = Told(done.returncode, done.stdout, done.stderr)
 
     assert (told.code, told.token["state"]) == (4, "emergency")
-    assert "unexpected error RuntimeError at" in told.words
+    assert "unexpected error: RuntimeError at" in told.words
     assert bench.copies == [bench.token.token]
     told = bench.rotate()
     assert (told.code, told.token["state"]) == (0, "rotated")

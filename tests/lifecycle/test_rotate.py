@@ -1,5 +1,6 @@
 """`rotate` where all is well, and every way in which Credly can fail it: one POST, and nothing is lost unsaid."""
 
+import json
 import stat
 
 import pytest
@@ -54,6 +55,7 @@ def test_the_text_says_state_place_expiry_and_gap_by_fingerprint_alone(bench: Be
     assert "the gap was" in told.out
     assert told.out.endswith("1 rotated.\n")
     assert "The old value dies at once" in told.err
+    assert f"Asking {bench.sandbox.origin.removeprefix('http://')}" in told.err.splitlines()[0]
 
 
 def test_the_stores_file_keeps_its_mode_its_end_of_line_and_the_link_to_it(bench: Bench) -> None:
@@ -269,6 +271,13 @@ def test_only_gets_are_asked_and_nothing_is_written_by_a_dry_run(bench: Bench) -
     assert [path.stat().st_mtime_ns for path in before if path != bench.folder] == [
         stamp for path, stamp in zip(before, stamps, strict=True) if path != bench.folder
     ]
+
+
+def test_a_log_of_json_has_nothing_but_json_on_standard_error(bench: Bench) -> None:
+    told = bench.rotate("--log-format", "json")
+
+    lines = [json.loads(line)["message"] for line in told.err.splitlines()]
+    assert any("The old value dies at once" in line for line in lines)
 
 
 def test_quiet_says_nothing_when_all_is_well(bench: Bench) -> None:

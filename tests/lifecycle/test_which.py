@@ -116,6 +116,19 @@ def test_after_one_that_needs_a_person_no_other_is_begun(make_bench: MakeBench) 
     assert bench.posts["rotate"] == 2
 
 
+def test_one_that_an_earlier_run_lost_does_not_stop_the_others(make_bench: MakeBench) -> None:
+    bench = make_bench(2, own="rotate = true")
+    bench.sandbox.faults = ["lost-after@rotate"]
+    assert bench.rotate().token["state"] == "lost"
+    bench.sandbox.faults = []
+
+    told = bench.run("rotate", "--yes", "--due", "365d", "--format", "json", "--emergency-dir", bench.emergency)
+
+    assert told.code == 3
+    assert [token["state"] for token in told.report["tokens"]] == ["lost", "rotated"]
+    assert bench.posts["rotate"] == 2
+
+
 def test_an_unchanged_one_does_not_stop_the_others(make_bench: MakeBench) -> None:
     bench = make_bench(3, own="rotate = true")
     bench.sandbox.faults = ["status=503@rotate+1x1"]

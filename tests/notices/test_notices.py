@@ -17,6 +17,7 @@ from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.notify import Notices, body
+from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.text import message
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token, waiver
 from tests.notices.conftest import PASSWORD, Mailbox, Receiver
@@ -179,6 +180,35 @@ def test_one_notice_that_fails_keeps_no_other_from_being_sent(receiver: Receiver
     send(violated(), environ, urls=["env:TEAM", "env:HOOK"], contacts="env:SMTP", heartbeat="env:BEAT")
 
     assert [(method, path) for method, path, *_ in receiver.asked] == [("POST", "/"), ("GET", "/beat")]
+
+
+def test_where_no_mail_gets_through_not_every_contact_is_tried(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox.refuses = True
+    ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(8)]
+    places = [organization(each, contact=f"{each[:8]}@acme.example", status="failed") for each in ids]
+
+    send(audited(snapshot([], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
+
+    assert caplog.text.count("the notice by E-Mail could not be sent") == 3
+    assert "5 more contacts were not written to, since no mail gets through" in caplog.text
+
+
+def test_a_report_that_cannot_be_made_keeps_no_notice_back(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("MADE-UP")
+
+    monkeypatch.setattr("credly_audit.renderers.xlsx.RENDERER", Renderer(".xlsx", broken))
+
+    send(violated(), {"SMTP": mailbox.url}, contacts="env:SMTP", attach=["xlsx", "json"])
+
+    [(_, mail)] = mailbox.envelopes
+    assert "What to do first" in text_of(mail)
+    assert "what is attached to a notice could not be sent (KeyError)" in caplog.text
+    assert "MADE-UP" not in caplog.text
 
 
 @pytest.mark.parametrize("audit", [passed(), half_seen()])

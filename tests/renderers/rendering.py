@@ -77,6 +77,7 @@ def judged(
     )
 
 
+@cache
 def of_all_kinds(**options: Any) -> Audit:
     """Two organizations, one not seen; findings of every severity but info, one of them waived."""
     rows = [
@@ -142,16 +143,19 @@ def comparison(audits: int = 3) -> Comparison:
     return Comparison(before, resolved, mended, trend)
 
 
+@cache
 def clean() -> Audit:
     """All seen, nothing found."""
     return judged(snapshot([token(1), token(2)]))
 
 
+@cache
 def empty() -> Audit:
     """An organization without a token."""
     return judged(snapshot([], [organization()]))
 
 
+@cache
 def with_a_broken_rule() -> Audit:
     """A clean audit, but a rule that raised."""
 
@@ -170,6 +174,7 @@ def with_a_broken_rule() -> Audit:
     )
 
 
+@cache
 def many(tokens: int) -> Audit:
     """An audit with two findings on each token."""
     rows = [token(number, **FULL, description=f"test {number}") for number in range(tokens)]

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import lxml.html
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 
@@ -19,6 +18,7 @@ from credly_audit.compared import RESOLVED, Comparison
 from credly_audit.findings import COLUMNS
 from credly_audit.past import MENDED, TREND, frame_of
 from credly_audit.presentation import Presentation
+from credly_audit.snapshot import APPLICATIONS, conform
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register, snapshot, token, waiver
 from tests.renderers.rendering import (
     DAY,
@@ -47,9 +47,18 @@ def part(of: Any, name: str) -> str:
     return words(of.get_element_by_id(name))
 
 
-def columns(of: Any) -> dict[str, list[Any]]:
+def data_of(of: Any) -> dict[str, Any]:
     blocks = of.xpath("//script[@type='application/json']")
     return {block.get("id"): json.loads(block.text) for block in blocks}
+
+
+def columns(of: Any) -> dict[str, list[Any]]:
+    """The columns as the script reads them."""
+    return {
+        name: values if isinstance(values, list) else [values["all"]] * values["many"]
+        for name, values in data_of(of).items()
+        if name != "words"
+    }
 
 
 def test_the_first_thing_said_is_the_verdict_and_then_what_was_seen() -> None:
@@ -163,8 +172,8 @@ def test_every_finding_says_what_is_wrong_why_what_to_do_by_when_and_whom_to_ask
 
 def test_the_data_hold_what_the_findings_and_tokens_say() -> None:
     audit = of_all_kinds()
-    data = columns(page(audit))
-    [said] = data["words"]
+    shown = page(audit)
+    data, said = columns(shown), data_of(shown)["words"]
 
     assert [said["severities"][weight]["tone"] for weight in data["findings.severity"]] == [
         row["severity"] for row in audit.findings.records()
@@ -284,6 +293,34 @@ def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:
     assert "Half of what was mended was mended within 31 days" in titles
 
 
+def test_oauth_applications_are_listed_where_they_were_asked_for() -> None:
+    frame = {
+        "organization_id": [ACME],
+        "application_id": ["97"],
+        "name": ["Gradebook <bridge>"],
+        "created_at": [AS_OF - 400 * DAY],
+        "creator_available": [False],
+    }
+    collected = snapshot([token(1)])
+    header = replace(collected.header, oauth_applications_asked=True)
+    asked = replace(collected, header=header)
+    said = part(page(audited(replace(asked, applications=conform(frame, APPLICATIONS)))), "applications")
+
+    assert "Gradebook <bridge> Acme (no description) 19 October 2025 (400 days ago) – no 97" in said
+    assert "No organization has an OAuth application." in part(page(audited(asked)), "applications")
+    assert not page(audited(collected)).xpath("//*[@id='applications']")
+
+
+def test_findings_of_earlier_audits_that_were_not_seen_are_counted_apart() -> None:
+    audit = of_all_kinds()
+    frame = audit.findings.frame.copy()
+    frame["status"] = frame["status"].where(frame["rule_id"] != "DOC002", "unseen")
+    said = page(replace(audit, findings=replace(audit.findings, frame=frame)))
+
+    assert "1 known, not seen now" in part(said, "summary")
+    assert said.xpath("//section[@id='findings']//option[@value='unseen']")
+
+
 def test_without_an_earlier_audit_there_is_no_word_of_changes() -> None:
     assert not page(of_all_kinds()).xpath("//*[@id='changes'] | //select[@name='status']")
 
@@ -339,4 +376,3 @@ def test_instants_of_the_data_are_whole_seconds_and_nothing_is_null() -> None:
 
     assert data["tokens.expires"] == [None, int((AS_OF + timedelta(seconds=90)).timestamp())]
     assert data["findings.first"] == [None] * len(data["findings.id"])
-    assert isinstance(pd.Timestamp(data["words"][0]["asOf"], unit="s"), pd.Timestamp)

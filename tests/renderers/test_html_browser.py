@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from credly_audit.audit import Audit
 from credly_audit.presentation import Presentation
-from tests.build import ACME, BETA
+from tests.build import ACME, BETA, audited, organization, snapshot, token
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written
-from tests.renderers.rendering import hostile_audit, many, of_all_kinds, tool
+from tests.renderers.rendering import hostile_audit, many, of_all_kinds, program, tool
 
 SAID_BY_ROWS = r"""html => {
     const table = document.createElement('table');
@@ -128,6 +128,7 @@ def test_a_link_with_a_fragment_shows_the_same_rows_to_another(opened: Open) -> 
 def test_the_script_says_of_each_row_what_the_plain_html_says(opened: Open) -> None:
     audit = of_all_kinds()
     with_script, without = (opened(audit, java_script_enabled=enabled).page for enabled in (True, False))
+    with_script.evaluate("for (const list of lists.values()) list.show()")
 
     for name in ("findings", "tokens", "organizations"):
         rows = [each.locator(f"#{name} tbody").inner_html() for each in (with_script, without)]
@@ -165,3 +166,105 @@ def test_on_a_phone_rows_are_cards_and_nothing_is_wider_than_the_screen(opened: 
     cell = page.locator("#findings tbody td").first
     assert cell.evaluate("each => getComputedStyle(each).display") == "block"
     assert cell.evaluate("each => getComputedStyle(each, '::before').content") == '"Severity"'
+
+
+def test_a_fragment_that_means_nothing_breaks_nothing(opened: Open) -> None:
+    fragments = [
+        "#",
+        "#%",
+        "#findings?constructor=1&sort=toString&page=-3",
+        "#findings?page=9e9",
+        "#organization-nobody",
+    ]
+    watched = opened(of_all_kinds(), fragments[0])
+    for fragment in fragments:
+        watched.page.evaluate("hash => { location.hash = hash }", fragment)
+        watched.page.wait_for_timeout(30)
+
+    assert watched.faults == []
+    assert watched.page.locator("#findings tbody tr").count() > 5
+
+
+def test_the_numbers_below_the_verdict_lead_to_their_rows(opened: Open) -> None:
+    audit = of_all_kinds()
+    page = opened(audit).page
+
+    page.get_by_role("link", name="break policy").click()
+    assert page.locator("#findings tbody tr").count() == audit.verdict.violations
+    page.get_by_role("link", name="1 waived").click()
+    assert page.locator("#findings tbody tr.waived").count() == page.locator("#findings tbody tr").count() == 1
+    page.get_by_role("link", name="expire within 60 days").click()
+    assert page.locator("#tokens tbody tr").count() == 2
+
+
+def test_the_part_of_an_organization_beyond_the_first_hundred_is_made_when_somebody_goes_there(opened: Open) -> None:
+    ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(103)]
+    places = [organization(each, name=f"Place {number}") for number, each in enumerate(ids)]
+    rows = [token(number, each, organization_name=f"Place {number}") for number, each in enumerate(ids)]
+    page = opened(audited(snapshot(rows, places))).page
+    assert page.locator(".part").count() == 100
+
+    page.evaluate(f"location.hash = '#organization-{ids[101]}'")
+    part = page.locator(f"[id='organization-{ids[101]}']")
+    part.get_by_text("A listed token can write, so the list was not cut.").wait_for()
+    assert part.get_by_role("heading", name="Place 101").is_visible()
+
+    part.get_by_role("link", name="Its tokens").click()
+    assert page.evaluate("location.hash") == f"#tokens?organization={ids[101]}"
+    assert shown(page, "tokens") == ["Reporting dashboard number 101 of team analytics"]
+
+
+def test_an_id_and_a_link_are_copied_by_a_click(opened: Open) -> None:
+    page = opened(of_all_kinds(), "#findings?q=placeholder", permissions=["clipboard-read", "clipboard-write"]).page
+
+    page.locator("#findings tbody .copy").click()
+    assert page.evaluate("navigator.clipboard.readText()") == token(2)["token_id"]
+    assert page.locator("#said").inner_text() == "Copied."
+    page.locator("#findings").get_by_role("button", name="Copy link").click()
+    assert page.evaluate("navigator.clipboard.readText()").endswith("report.html#findings?q=placeholder")
+
+
+def test_print_opens_what_is_folded_and_repeats_heads_and_numbers_pages(opened: Open, tmp_path: Path) -> None:
+    pdftotext = program("pdftotext", "the check of the print")
+    audit = many(60)
+    page = opened(audit).page
+    page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
+
+    assert pdftotext("-layout", str(tmp_path / "report.pdf"), str(tmp_path / "report.txt")).returncode == 0
+    sheets = (tmp_path / "report.txt").read_text().split("\f")[:-1]
+    whole = "".join(sheets)
+    assert [" ".join(sheet.split()[-3:]) for sheet in sheets[:-1]] == [
+        f"{number} / {len(sheets)}" for number in range(1, len(sheets))
+    ]
+    assert whole.count("What is wrong, and what to do") > 3
+    for finding_id in audit.findings.frame["finding_id"]:
+        assert finding_id in whole
+    assert "What to do here" in whole
+    assert "Search" not in whole
+    assert page.locator("details[open]").count() == 0
+
+
+def test_without_script_every_part_is_readable_and_the_filters_are_absent(opened: Open) -> None:
+    page = opened(many(600), java_script_enabled=False).page
+
+    assert page.locator("#findings tbody tr").count() == 1_000
+    assert not page.locator("#findings form").is_visible()
+    assert page.get_by_text("show the first 1\u202f000 findings, worst first").is_visible()
+
+
+@pytest.mark.proof
+def test_a_hundred_thousand_findings_open_in_three_seconds_and_stay_smooth(opened: Open) -> None:
+    audit = many(50_000)
+    assert len(audit.findings) >= 100_000
+    page = opened(audit).page
+
+    timing = page.evaluate("performance.getEntriesByType('navigation')[0].domComplete")
+    assert timing < 3_000
+    assert "Rows 1 to 100 of 1" in page.locator("#findings .told").inner_text()
+    for step in ("filter()", "sortBy('subject')", "turn('last')", "turn('first')"):
+        took = page.evaluate(
+            "step => { const start = performance.now(); lists.get('findings')[step[0]](step[1]);"
+            " document.body.getBoundingClientRect(); return performance.now() - start; }",
+            [step.split("(")[0], step.split("'")[1] if "'" in step else None],
+        )
+        assert took < 500

@@ -117,6 +117,13 @@ def test_a_broken_template_is_named_with_its_line_before_anything_else_happens(
     assert "\n" not in str(raised.value)
 
 
+def test_a_style_that_would_end_itself_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "report.css").write_text("body {}\n/* </STYLE> */")
+
+    with pytest.raises(UsageError, match=r"report\.css: line 2: </style would end it there"):
+        presented(ReportSettings(templates=tmp_path))
+
+
 def test_a_template_that_breaks_on_the_real_audit_alone_is_named_too(tmp_path: Path) -> None:
     audit = of_all_kinds()
     broken = with_templates(tmp_path, about="{% if tally.tokens == 6 %}\n{{ 1 / 0 }}\n{% endif %}")

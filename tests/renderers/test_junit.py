@@ -22,6 +22,8 @@ from tests.renderers.rendering import (
     with_a_broken_rule,
 )
 
+CASES = [case.name for suite in JUnitXml.fromstring(rendered("junit", hostile_audit("plain"))) for case in suite]
+
 
 def suites(audit: Audit) -> dict[str, dict[str, TestCase]]:
     return {suite.name: {case.name: case for case in suite} for suite in JUnitXml.fromstring(rendered("junit", audit))}
@@ -130,6 +132,6 @@ def test_an_organization_without_tokens_has_its_suite() -> None:
 @tried
 @given(hostile)
 def test_hostile_text_breaks_no_xml_and_adds_no_case(text: str) -> None:
-    cases = [case for suite in JUnitXml.fromstring(rendered("junit", hostile_audit(text))) for case in suite]
+    root = etree.fromstring(rendered("junit", hostile_audit(text)))
 
-    assert len(cases) == 2 * len(suites(clean())["Acme"])
+    assert len(root.findall("testsuite/testcase")) == len(CASES)

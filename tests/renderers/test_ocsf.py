@@ -23,6 +23,7 @@ from tests.renderers.rendering import (
     rendered,
     tried,
     with_a_broken_rule,
+    with_a_past,
 )
 
 
@@ -36,7 +37,7 @@ def events(audit: Audit) -> list[dict[str, Any]]:
     return json.loads(rendered("ocsf", audit))
 
 
-@pytest.mark.parametrize("make", [of_all_kinds, clean, empty, with_a_broken_rule])
+@pytest.mark.parametrize("make", [of_all_kinds, clean, empty, with_a_broken_rule, with_a_past])
 def test_every_event_is_a_valid_compliance_finding(make: Any) -> None:
     told = events(make())
 

@@ -17,6 +17,7 @@ from tests.renderers.rendering import (
     program,
     rendered,
     with_a_broken_rule,
+    with_a_past,
 )
 
 
@@ -27,7 +28,9 @@ def samples(audit: Audit) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("make", [of_all_kinds, clean, empty, with_a_broken_rule, lambda: hostile_audit('"}\n# HELP')])
+@pytest.mark.parametrize(
+    "make", [of_all_kinds, clean, empty, with_a_broken_rule, with_a_past, lambda: hostile_audit('"}\n# HELP')]
+)
 def test_promtool_finds_nothing_to_mend(make: Any) -> None:
     promtool = program("promtool", "checking metrics")
 

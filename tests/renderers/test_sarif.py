@@ -31,6 +31,7 @@ from tests.renderers.rendering import (
     tool,
     tried,
     with_a_broken_rule,
+    with_a_past,
 )
 
 PACKAGE = "@microsoft/sarif-multitool-linux"
@@ -49,7 +50,9 @@ def schema() -> Validator:
 
 
 @pytest.mark.parametrize(
-    "audit", [of_all_kinds(), clean(), empty(), with_a_broken_rule()], ids=["all", "clean", "empty", "broken"]
+    "audit",
+    [of_all_kinds(), clean(), empty(), with_a_broken_rule(), with_a_past()],
+    ids=["all", "clean", "empty", "broken", "past"],
 )
 def test_it_is_valid_against_the_oasis_schema(audit: Audit, schema: Validator) -> None:
     schema.validate(json.loads(rendered("sarif", audit)))
@@ -59,7 +62,7 @@ def test_microsofts_validator_finds_no_error_by_githubs_rules(tmp_path: Path) ->
     validator = tool(f"{PACKAGE}/Sarif.Multitool", "Microsoft's validator")
     validator.chmod(validator.stat().st_mode | stat.S_IXUSR)
     log = tmp_path / "audit.sarif"
-    log.write_bytes(rendered("sarif", of_all_kinds()))
+    log.write_bytes(rendered("sarif", with_a_past()))
     told = tmp_path / "told.sarif"
 
     kinds = ["--rule-kind", "Sarif;Ghas"]

@@ -17,9 +17,6 @@ from tests.build import ACME, AS_OF, BETA
 Row = dict[str, Any]
 Flagged = dict[tuple[int | None, int], str]
 
-ELSEWHERE = ("CHG",)
-"""Families that are restated where an audit meets the ones before it."""
-
 DAY = timedelta(days=1)
 NEXT_AUDIT = 35 * DAY
 PLACEHOLDERS = {"test", "testing", "token", "new token", "api token", "a new token for use", "default", "temp", "tmp"}
@@ -94,7 +91,20 @@ def approved(token: Row) -> bool:
     return any(could(token) <= allow for allow in matching(token))
 
 
+def seen_to_change(token: Row) -> datetime | None:
+    """When an audit first saw this fingerprint, where an earlier one saw another."""
+    before = token.get("before")
+    if not before or before["other_key"] or not before["fingerprint"] or not token["fingerprint"]:
+        return None
+    if before["fingerprint"] == token["fingerprint"]:
+        return before["rotated_at"]
+    inferred = token["expires_at"] and token["expires_at"] - 180 * DAY
+    return inferred if inferred and before["seen_at"] <= inferred <= AS_OF else AS_OF
+
+
 def rotated(token: Row) -> datetime | None:
+    if seen := seen_to_change(token):
+        return seen
     created, expires = token["created_at"], token["expires_at"]
     if created and expires and created + DAY < expires - 180 * DAY <= AS_OF:
         return expires - 180 * DAY
@@ -344,6 +354,32 @@ def oau003(application: Row) -> str | None:
     return "medium" if changed is None or AS_OF - changed > 365 * DAY else None
 
 
+def chg001(token: Row) -> str | None:
+    before = token.get("before")
+    gained = before and may(token) & before["denied"]
+    return "high" if gained and not approved(token) else None
+
+
+def chg002(token: Row) -> str | None:
+    before = token.get("before")
+    if not before or before["other_key"] or not token["fingerprint"] or token["fingerprint"] != before["fingerprint"]:
+        return None
+    now, then = token["expires_at"], before["expires_at"]
+    return "medium" if now and then and now > then else None
+
+
+def chg003(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    """Not there when its organization was last fully seen, nor at an audit since, and it can write or delete."""
+    seen = {row["organization_id"]: row.get("fully_seen_before") for row in organizations}
+
+    def judge(token: Row) -> str | None:
+        before = token.get("before")
+        strong = token["write_enabled"] or token["delete_enabled"]
+        return "info" if seen[token["organization_id"]] and strong and (not before or before["gone"]) else None
+
+    return per_token(judge)(tokens, organizations)
+
+
 RULES: dict[str, Callable[..., Flagged]] = {
     "EXP001": per_token(exp001, all_tokens=True),
     "EXP002": per_token(exp002),
@@ -380,5 +416,8 @@ RULES: dict[str, Callable[..., Flagged]] = {
     "OAU001": of_applications(oau001),
     "OAU002": of_applications(oau002),
     "OAU003": of_applications(oau003),
+    "CHG001": per_token(chg001),
+    "CHG002": per_token(chg002),
+    "CHG003": chg003,
     "WVR001": wvr001,
 }

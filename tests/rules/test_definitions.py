@@ -1,5 +1,6 @@
 """Each rule, over whole columns, flags exactly what its definition says row by row, boundaries included."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from credly_audit.past import BITS, LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
 from credly_audit.rules import catalogue
-from credly_audit.snapshot import STATUSES
+from credly_audit.snapshot import STATUSES, conform
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token
-from tests.rules.restated import ELSEWHERE, PURPOSES, REGISTER, RULES, WAIVERS
+from tests.rules.restated import PURPOSES, REGISTER, RULES, WAIVERS
 
 BOUNDARIES = [
     -400,
@@ -81,8 +83,23 @@ descriptions = st.sampled_from(
         "[redacted] of team x",
     ]
 )
+before = st.one_of(
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "fingerprint": st.sampled_from([None, "a" * 16, "b" * 16]),
+            "other_key": st.sampled_from([False, False, True]),
+            "expires_at": instants,
+            "denied": st.sets(st.sampled_from(["read", "write", "delete"])),
+            "gone": st.booleans(),
+            "rotated_at": st.sampled_from([None, AS_OF - timedelta(days=60), AS_OF - timedelta(days=200)]),
+            "seen_at": st.sampled_from([AS_OF - timedelta(days=180), AS_OF - timedelta(days=35)]),
+        }
+    ),
+)
 tokens = st.fixed_dictionaries(
     {
+        "before": before,
         "organization": st.sampled_from([ACME, BETA]),
         "fingerprint": st.sampled_from([None, "a" * 16, "b" * 16, "c" * 16, "d" * 16]),
         "description": descriptions,
@@ -107,9 +124,38 @@ applications = st.fixed_dictionaries(
 )
 statuses = st.sampled_from(STATUSES)
 DOCUMENTED = register(REGISTER)
+fully_seen = st.sampled_from([None, AS_OF - timedelta(days=31), AS_OF - timedelta(days=90)])
 
 
-@pytest.mark.parametrize("rule_id", [each for each in catalogue() if not each.startswith(ELSEWHERE)])
+def past_of(listed: list[dict[str, Any]], organizations: list[dict[str, Any]]) -> Past:
+    """The history that knew these tokens, and these organizations, as they say."""
+    known = [row for row in listed if row["before"]]
+    columns = {
+        "organization_id": [row["organization_id"] for row in known],
+        "token_id": [row["token_id"] for row in known],
+        "fingerprint_key": ["9" * 16 if row["before"]["other_key"] else None for row in known],
+        "denied": [sum(BITS[name] for name in row["before"]["denied"]) for row in known],
+        **{
+            name: [row["before"][name] for row in known]
+            for name in ("fingerprint", "expires_at", "rotated_at", "seen_at", "gone")
+        },
+    }
+    audited = [row for row in organizations if row["fully_seen_before"]]
+    return replace(
+        no_past(),
+        tokens=conform(columns, LAST_KNOWN_TOKENS),
+        organizations=conform(
+            {
+                "organization_id": [row["organization_id"] for row in audited],
+                "audited_at": [AS_OF - timedelta(days=31)] * len(audited),
+                "fully_seen_at": [row["fully_seen_before"] for row in audited],
+            },
+            SEEN_ORGANIZATIONS,
+        ),
+    )
+
+
+@pytest.mark.parametrize("rule_id", catalogue())
 def test_every_rule_is_restated(rule_id: str) -> None:
     assert rule_id in RULES
 
@@ -120,25 +166,33 @@ audits = st.fixed_dictionaries(
         "seen": st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
         "credential": st.fixed_dictionaries({ACME: instants, BETA: instants}),
         "apps": st.lists(applications, max_size=4),
+        "fully_seen": st.fixed_dictionaries({ACME: fully_seen, BETA: fully_seen}),
+        "with_history": st.booleans(),
     }
 )
 
 
-@given(seen=audits)
+@given(said=audits)
 @settings(max_examples=60, deadline=None)
-def test_the_rules_flag_what_their_definitions_say(seen: dict[str, Any]) -> None:
-    flag_what_their_definitions_say(**seen)
+def test_the_rules_flag_what_their_definitions_say(said: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**said)
 
 
 @pytest.mark.proof
-@given(seen=audits)
+@given(said=audits)
 @settings(max_examples=1_000, deadline=None)
-def test_the_rules_flag_what_their_definitions_say_a_thousand_times(seen: dict[str, Any]) -> None:
-    flag_what_their_definitions_say(**seen)
+def test_the_rules_flag_what_their_definitions_say_a_thousand_times(said: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**said)
 
 
 def flag_what_their_definitions_say(
-    rows: list[dict[str, Any]], seen: dict[str, str], credential: dict[str, Any], apps: list[dict[str, Any]]
+    *,
+    rows: list[dict[str, Any]],
+    seen: dict[str, str],
+    credential: dict[str, Any],
+    apps: list[dict[str, Any]],
+    fully_seen: dict[str, Any],
+    with_history: bool,
 ) -> None:
     made = [application(number, **row) for number, row in enumerate(apps)]
     organizations = [
@@ -147,16 +201,20 @@ def flag_what_their_definitions_say(
             status=seen[each],
             credential_expires_at=credential[each],
             applications=[one for one in made if one["organization_id"] == each],
+            fully_seen_before=fully_seen[each] if with_history else None,
         )
         for each in seen
     ]
-    listed = [token(number, **row) for number, row in enumerate(rows)]
+    listed = [
+        token(number, **row | {"before": row["before"] if with_history else None}) for number, row in enumerate(rows)
+    ]
     audit = audited(
         snapshot(listed, organizations, made),
         purposes=[{"pattern": pattern, "allow": sorted(allow)} for pattern, allow in PURPOSES],
         rules={"DOC004": {"required_patterns": {"team": "team"}}},
         register=DOCUMENTED,
         waivers=WAIVERS,
+        past=past_of(listed, organizations) if with_history else None,
     )
     found: dict[str, dict[tuple[int | None, int], str]] = {rule_id: {} for rule_id in RULES}
     for row in audit.findings.frame.itertuples():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from credly_audit.findings import finding_ids
-from tests.build import ACME, AS_OF, BETA, application, audited, snapshot, token
+from tests.build import ACME, AS_OF, BETA, application, audited, snapshot, token, waiver
 
 
 def found(*applications: dict[str, Any], **policy: Any) -> list[dict[str, Any]]:
@@ -95,3 +95,13 @@ def test_without_having_asked_nothing_is_said() -> None:
 
     assert not audit.snapshot.header.oauth_applications_asked
     assert not [each for each in audit.findings.records() if each["family"] == "OAU"]
+
+
+def test_of_what_was_not_asked_for_nothing_follows_for_a_waiver() -> None:
+    def state(applications: list[dict[str, Any]] | None) -> str:
+        audit = audited(snapshot([token(1)], applications=applications), waivers=[waiver("OAU001")])
+        return audit.decisions.waivers[0].state
+
+    assert state(None) == "unjudged"
+    assert state([]) == "unused"
+    assert state([application(creator_available=False)]) == "active"

@@ -3,6 +3,7 @@
 from typing import Any
 
 from credly_audit.audit import Audit
+from credly_audit.renderers.html.policy import said
 from credly_audit.renderers.html.words import SEVERITIES
 from credly_audit.renderers.tally import tally
 from credly_audit.rules.controls import FRAMEWORKS
@@ -32,7 +33,10 @@ def rules(audit: Audit) -> list[dict[str, Any]]:
                 "summary": rule.summary,
                 "why": rule.rationale,
                 "todo": rule.remediation,
-                "settings": audit.policy.options(rule).model_dump(mode="json"),
+                "settings": [
+                    (name.replace("_", " "), said(value))
+                    for name, value in audit.policy.options(rule).model_dump(mode="json").items()
+                ],
                 "controls": "; ".join(audit.findings.controls(rule.id)),
             }
         )

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from credly_audit.audit import Audit
+from credly_audit.audit import LIFETIME, Audit
 from credly_audit.findings import plain
 from credly_audit.renderers.briefing import remedy
-from credly_audit.renderers.html.lists import BAR, Lists, seconds
+from credly_audit.renderers.html.lists import BAR, OWNER, Lists, own, seconds
 from credly_audit.renderers.html.words import COVERAGE, ITSELF, NO_DESCRIPTION, SEVERITIES, described
 from credly_audit.renderers.text import harmless
 from credly_audit.severity import Severity
@@ -25,8 +25,7 @@ PIECE = 20_000
 def blocks(lists: Lists) -> Iterator[Markup]:
     """Every column of every list, and what they refer to."""
     audit = lists.audit
-    yield from block("words", [_words(lists)])
-    yield from block("elsewhere", [elsewhere(audit)])
+    yield _script("words", _json(_words(lists)))
     yield from _frame("findings", _findings(audit), len(audit.findings))
     yield from _frame("tokens", _tokens(lists), len(audit.tokens))
     yield from _frame("organizations", _organizations(lists), len(audit.organizations))
@@ -34,25 +33,40 @@ def blocks(lists: Lists) -> Iterator[Markup]:
 
 def _frame(name: str, columns: Iterable[tuple[str, Any]], many: int) -> Iterator[Markup]:
     for column, values in columns:
-        pieces = (values[start : start + PIECE] for start in range(0, many, PIECE))
-        yield from block(f"{name}.{column}", pieces)
+        yield from block(f"{name}.{column}", values, many)
 
 
-def block(name: str, pieces: Iterable[Any]) -> Iterator[Markup]:
-    """One column: a list, written a piece at a time."""
+def block(name: str, values: Any, many: int) -> Iterator[Markup]:
+    """One column: a list, written a piece at a time; of a column that says the same in every row, that alone."""
+    first = _values(values[:1])
+    if many > 1 and _is_constant(values):
+        yield _script(name, _json({"many": many, "all": first[0]}))
+        return
     yield Markup(f'<script type="application/json" id="{name}">[')  # noqa: S704 - the names are ours
-    comma = ""
-    for piece in pieces:
-        values = piece.tolist() if isinstance(piece, np.ndarray) else _values(piece)
-        text = msgspec.json.encode(values).replace(b"<", b"\\u003c").decode()
-        yield Markup(f"{comma}{text[1:-1] if isinstance(values, list) else text}")  # noqa: S704 - no `<` is left
-        comma = ","
+    for start in range(0, many, PIECE):
+        comma = "," if start else ""
+        yield Markup(f"{comma}{_json(_values(values[start : start + PIECE]))[1:-1]}")  # noqa: S704 - no `<` is left
     yield Markup("]</script>\n")
 
 
-def _values(piece: Any) -> Any:
-    if not isinstance(piece, pd.Series):
-        return piece
+def _script(name: str, text: str) -> Markup:
+    return Markup(f'<script type="application/json" id="{name}">{text}</script>\n')  # noqa: S704 - no `<` is in it
+
+
+def _json(value: Any) -> str:
+    """JSON that no HTML begins or ends in."""
+    return msgspec.json.encode(value).replace(b"<", b"\\u003c").decode()
+
+
+def _is_constant(values: Any) -> bool:
+    if isinstance(values, np.ndarray):
+        return bool((values == values[0]).all())
+    return bool(values.isna().all()) or (not values.isna().any() and bool((values == values.iloc[0]).all()))
+
+
+def _values(piece: Any) -> list[Any]:
+    if isinstance(piece, np.ndarray):
+        return piece.tolist()
     if str(piece.dtype).startswith("datetime64"):
         return seconds(piece)
     return [harmless(value) if isinstance(value, str) else value for value in plain(piece)]
@@ -89,9 +103,10 @@ def _words(lists: Lists) -> dict[str, Any]:
         "waivers": [lists.decisions.get(each, "") for each in frame["waiver_id"].cat.categories],
         "plans": [lists.decisions.get(each, "") for each in frame["plan_id"].cat.categories],
         "rotations": ["created", "inferred", "seen"],
-        "owner_ids": list(_codes(audit.tokens["owner_id"]).categories),
-        "owner_names": list(_codes(audit.tokens["owner_name"]).categories),
-        "owner_types": list(_codes(audit.tokens["owner_type"]).categories),
+        "lifetime": int(LIFETIME.total_seconds()),
+        "tokenOwners": _owners(lists)[1],
+        "elsewhere": elsewhere(audit),
+        "many": {"findings": len(frame), "tokens": len(audit.tokens), "organizations": len(audit.organizations)},
     }
     return {name: _harmless(value) for name, value in words.items()}
 
@@ -145,19 +160,27 @@ def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
         yield name, tokens[f"{name}_enabled"].astype("Int8").fillna(-1).to_numpy(dtype="int8")
     yield "created", tokens["created_at"]
     yield "expires", tokens["expires_at"]
-    yield "rotated", tokens["last_rotated_at"]
+    yield "rotated", tokens["last_rotated_at"].where(tokens["rotation_evidence"].eq("seen").fillna(value=False))
     yield "rotation", pd.Categorical(tokens["rotation_evidence"], ["created", "inferred", "seen"]).codes
     yield "findings", lists.standing.of_tokens
     yield "gravest", lists.standing.gravest_of_tokens
     yield "faults", tokens["date_faults"]
     yield "secrets", tokens["secrets_in_description"].fillna(0).to_numpy(dtype="int64")
     yield "asks", tokens["is_audit_credential"].to_numpy(dtype="int8")
-    for name in ("owner_id", "owner_name", "owner_type"):
-        yield name, _codes(tokens[name]).codes
+    yield "owner", _owners(lists)[0]
 
 
-def _codes(column: pd.Series) -> pd.Categorical:
-    return pd.Categorical(column.astype(object))
+def _owners(lists: Lists) -> tuple[np.ndarray, list[dict[str, str | None]]]:
+    """Of each token the position of its owner among the owners, -1 where that is the organization asked; the owners."""
+    tokens = lists.audit.tokens
+    organizations = lists.audit.organizations.take(tokens["organization_id"].cat.codes)
+    asked = zip(plain(organizations["organization_id"]), plain(organizations["name"]), strict=True)
+    places: dict[tuple[Any, ...], int] = {}
+    codes = [
+        -1 if owner == own(*organization) else places.setdefault(owner, len(places))
+        for owner, organization in zip(zip(*(plain(tokens[name]) for name in OWNER), strict=True), asked, strict=True)
+    ]
+    return np.array(codes, dtype="int64"), [dict(zip(("id", "name", "type"), owner, strict=True)) for owner in places]
 
 
 def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:

@@ -1,12 +1,13 @@
 """The waivers and plans, those first that ask for attention."""
 
+from datetime import date
 from typing import Any
 
 from credly_audit.audit import Audit
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.findings import plain
 from credly_audit.renderers.html.words import STATES, described
-from credly_audit.renderers.text import spoken, spoken_day
+from credly_audit.renderers.text import distance, spoken_day
 
 
 def decisions(audit: Audit) -> list[dict[str, Any]]:
@@ -31,12 +32,17 @@ def decisions(audit: Audit) -> list[dict[str, Any]]:
             "reason": decision.reason,
             "by": decision.owner if isinstance(decision, Plan) else decision.approved_by,
             "on": spoken_day(decision.approved_on),
-            "until": spoken(decision.ends_at, audit.as_of),
+            "until": f"{spoken_day(last_day(decision))} ({distance(decision.ends_at, audit.as_of)})",
             "findings": findings,
             "id": decision.id,
         }
         for decision, state, findings in rows
     ]
+
+
+def last_day(decision: Waiver | Plan) -> date:
+    """The last day on which it holds."""
+    return decision.until if isinstance(decision, Plan) else decision.expires
 
 
 def _called(audit: Audit, wanted: set[str]) -> dict[str, str]:

@@ -29,6 +29,8 @@ from credly_audit.severity import Severity
 BAR = 96
 """How long the longest of the small bars is."""
 
+OWNER = ("owner_id", "owner_name", "owner_type")
+
 Row = dict[str, Any]
 
 
@@ -98,9 +100,7 @@ class Lists:
                 "contact": token["contact"] or NOTHING,
                 "faults": token["date_faults"] or "",
                 "secrets": number(token["secrets_in_description"]) if token["secrets_in_description"] else "",
-                "owner": token["owner_name"] or "",
-                "owner_type": token["owner_type"] or "",
-                "owner_id": token["owner_id"] or "",
+                **_owner(token),
                 "asks": "yes" if token["is_audit_credential"] else "",
                 "fingerprint": token["fingerprint"] or NOTHING,
                 "token_id": token["token_id"],
@@ -169,6 +169,19 @@ class Lists:
         return {each.waiver.id: waived(each) for each in made.waivers} | {
             each.plan.id: planned(each) for each in made.plans
         }
+
+
+def _owner(token: Row) -> Row:
+    """Whose the token is, spelled out where that is another than the organization asked."""
+    owner = tuple(token[name] for name in OWNER)
+    if owner == own(token["organization_id"], token["organization"]):
+        return {"owner": ITSELF, "owner_type": "", "owner_id": ""}
+    return {"owner": owner[1] or NOTHING, "owner_type": owner[2] or "", "owner_id": owner[0] or ""}
+
+
+def own(organization_id: str, name: str) -> tuple[str, str, str]:
+    """What Credly says of the owner of a token that is the organization's own, by OWNER."""
+    return organization_id, name, "Organization"
 
 
 def waived(judged: JudgedWaiver) -> str:

@@ -30,11 +30,14 @@ from credly_audit.severity import Severity
 TITLE = "Credly authorization tokens"
 
 MOST_ROWS = 1_000
-"""Rows of a list that are plain HTML, for print and for a browser without script; all are data for the script."""
+"""Findings that are plain HTML, for print and for a browser without script; all are data for the script."""
+
+MOST_OTHER_ROWS = 250
+"""The same of tokens and organizations."""
 
 MOST_UNSEEN = 20
-MOST_PARTS = 200
-MOST_ACTIONS_OF_A_PART = 25
+MOST_PARTS = 100
+MOST_ACTIONS_OF_A_PART = 10
 
 
 BLANK: defaultdict[str, Any] = defaultdict(
@@ -73,16 +76,17 @@ def facts(audit: Audit) -> dict[str, Any]:
         "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
         "changes": changes(audit),
         "most_rows": MOST_ROWS,
+        "most_other_rows": MOST_OTHER_ROWS,
         "blank": defaultdict(
             str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
         ),
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
         "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
-        "organizations": list(lists.organizations(MOST_ROWS)),
+        "organizations": list(lists.organizations(MOST_OTHER_ROWS)),
         "parts": list(_parts(audit, lists)),
         "findings": list(lists.findings(MOST_ROWS)),
         "many_findings": len(audit.findings),
-        "tokens": list(lists.tokens(MOST_ROWS)),
+        "tokens": list(lists.tokens(MOST_OTHER_ROWS)),
         "decisions": decisions(audit),
         "applications_asked": audit.snapshot.header.oauth_applications_asked,
         "applications": applications(audit),

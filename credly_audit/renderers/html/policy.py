@@ -25,7 +25,7 @@ def about(audit: Audit) -> dict[str, Any]:
             ("Made by", f"credly-audit {__version__} from a snapshot of version {header.tool_version}"),
         ],
         "severities": [(SEVERITIES[severity], _due(audit, severity)) for severity in reversed(Severity)],
-        "policy": [(name.replace("_", " "), _said(value)) for name, value in settings.items()],
+        "policy": [(name.replace("_", " "), said(value)) for name, value in settings.items()],
     }
 
 
@@ -37,14 +37,15 @@ def _due(audit: Audit, severity: Severity) -> str:
     return f"{due}; the audit fails on it." if fails else f"{due}."
 
 
-def _said(value: object) -> str:
+def said(value: object) -> str:
+    """A setting for people: no brackets, no word of a programming language."""
     if value is None or value in ([], {}):
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, dict):
-        return "; ".join(f"{str(name).replace('_', ' ')}: {_said(each)}" for name, each in value.items())
+        return "; ".join(f"{str(name).replace('_', ' ')}: {said(each)}" for name, each in value.items())
     if isinstance(value, list):
         separator = ", " if all(isinstance(each, str) for each in value) else "\n"
-        return separator.join(map(_said, value))
+        return separator.join(map(said, value))
     return str(value)

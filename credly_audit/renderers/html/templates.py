@@ -32,8 +32,9 @@ class Templates:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
+        self._loader = ChoiceLoader([FileSystemLoader(each) for each in (folder, FOLDER) if each is not None])
         self._environment = ImmutableSandboxedEnvironment(
-            loader=ChoiceLoader([FileSystemLoader(each) for each in (folder, FOLDER) if each is not None]),
+            loader=self._loader,
             autoescape=True,
             undefined=StrictUndefined,
             finalize=shown,
@@ -46,7 +47,7 @@ class Templates:
     def page(self, facts: Mapping[str, Any]) -> Iterator[bytes]:
         """The page, a piece at a time; UsageError, with file and line, where a template is broken."""
         try:
-            style, script = (self._joined(names) for names in (STYLES, SCRIPTS))
+            style, script = self._joined(STYLES, "</style"), self._joined(SCRIPTS, "</script")
             policy = content_security_policy(style, script, pictures=bool(facts["logo"]))
             template = self._environment.get_template(PAGE)
             stream = template.generate(facts, style=Markup(style), script=Markup(script), policy=policy)  # noqa: S704
@@ -60,10 +61,16 @@ class Templates:
             said = f"there is no template {error.name}" if isinstance(error, TemplateNotFound) else str(error)
             raise UsageError(f"{place}: {one_line(said)}") from None
 
-    def _joined(self, names: tuple[str, ...]) -> str:
-        loader = self._environment.loader
-        assert loader is not None  # noqa: S101 - it was given above
-        return "\n".join(loader.get_source(self._environment, name)[0] for name in names)
+    def _joined(self, names: tuple[str, ...], end: str) -> str:
+        texts = []
+        for name in names:
+            text, path, _ = self._loader.get_source(self._environment, name)
+            before, found, _ = text.lower().partition(end)
+            if found:
+                line = before.count("\n") + 1
+                raise UsageError(f"{path}: line {line}: {end} would end it there; write it in two parts")
+            texts.append(text)
+        return "\n".join(texts)
 
     def _place(self, error: Exception) -> str | None:
         """The file and line of a team's own template that raised; None where it was none of theirs."""
@@ -73,10 +80,12 @@ class Templates:
         return None if frame is None else f"{frame.filename}: line {frame.lineno}"
 
 
-@cache
 def templates(folder: Path | None) -> Templates:
     """The templates of a folder, or ours, compiled once however many pages are made."""
-    return Templates(folder)
+    return _compiled(None if folder is None else folder.resolve())
+
+
+_compiled = cache(Templates)
 
 
 def shown(value: Any) -> Any:

@@ -60,6 +60,7 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
     parts = {
         "This report": [
             *((name, f"{spoken_day(instant)}, {instant:%H:%M:%S} UTC") for name, instant in instants.items()),
+            ("Compared with", _compared(report)),
             ("Credly's API", header.base_url),
             ("Organizations asked", count(len(header.organizations_asked), "organization", "organizations")),
             ("Fingerprints", f"under the key with the fingerprint {key}" if key else "plain SHA-256"),
@@ -76,6 +77,11 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
     if audit.broken:
         parts = {"Rules that are broken": list(audit.broken.items())} | parts
     return parts
+
+
+def _compared(report: Report) -> str:
+    compared = report.audit.compared
+    return f"the audit of {spoken_day(compared.since)}" if compared else "no earlier audit"
 
 
 def _due(report: Report, severity: Severity) -> str:

@@ -57,7 +57,7 @@ def add_summary(book: Book, report: Report) -> None:
     sheet.sheet_view.showGridLines = False
     sheet.sheet_view.tabSelected = True
     page = Page(sheet)
-    page.widths(2, 26, 14, 48, 60, 30)
+    page.widths(2, 26, 18, 46, 60, 30)
     blocks = (
         _verdict,
         _standing,
