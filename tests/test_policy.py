@@ -116,7 +116,7 @@ ROWS = [
 
 
 @given(base=changes, layered=overrides)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_judged_together_an_organization_has_what_its_own_policy_finds_and_explain_says_that_policy(
     base: dict[str, Any], layered: list[dict[str, Any]]
 ) -> None:
