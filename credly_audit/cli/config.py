@@ -21,7 +21,7 @@ from credly_audit.files import written_whole
 from credly_audit.register import Register
 from credly_audit.renderers.text import count, one_line
 from credly_audit.resources import PACKAGE
-from credly_audit.secrets import SecretError, Unavailable, credentials, fingerprint_key, read
+from credly_audit.secrets import SecretError, Unavailable, credentials, fingerprint_key, is_reference, read
 
 START = PACKAGE / "config" / "start.toml"
 
@@ -145,7 +145,9 @@ def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             secret = secrets[each.id]
             if isinstance(secret, Unavailable):
                 yield f"{each.file}:{each.line}: {each.called}: {secret.reason}"
+    history = settings.history.url
     others = {
+        "[history] url": (history if history is not None and is_reference(history) else None,),
         "[notify] urls": settings.notify.urls,
         "[notify] contacts": (settings.notify.contacts,),
         "[notify] heartbeat": (settings.notify.heartbeat,),

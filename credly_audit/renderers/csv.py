@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from credly_audit.audit import AUDITED_TOKENS, Audit
 from credly_audit.findings import COLUMNS
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.json import encode, rows
+from credly_audit.renderers.json import encode, rows, tokens
 from credly_audit.renderers.text import csv_field, instant
 from credly_audit.snapshot import ORGANIZATIONS
 
@@ -51,11 +51,6 @@ def findings(audit: Audit) -> Iterator[dict[str, Any]]:
     return audit.findings.records()
 
 
-def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
-    """The tokens."""
-    return rows(audit.tokens, list(AUDITED_TOKENS))
-
-
 def organizations(audit: Audit) -> Iterator[dict[str, Any]]:
     """The organizations, each with how completely it was seen."""
     return rows(audit.organizations, list(ORGANIZATIONS))
@@ -65,7 +60,7 @@ RENDERER = Renderer(
     ".csv",
     partial(render, COLUMNS, findings),
     beside={
-        "-tokens.csv": partial(render, AUDITED_TOKENS, tokens),
+        "-tokens.csv": partial(render, (*AUDITED_TOKENS, "register"), tokens),
         "-organizations.csv": partial(render, ORGANIZATIONS, organizations),
     },
 )
