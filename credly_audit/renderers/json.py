@@ -91,9 +91,12 @@ def mends(mended: pd.DataFrame) -> dict[str, Any]:
 
 
 def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
-    """The tokens, each with what the register says of it: None where it does not name the token."""
+    """The tokens; where there is a register, each with what that says of it (None: it does not name the token)."""
     register = audit.policy.register
-    entries = [] if register is None else list(rows(register.documented, list(register.documented)))
+    if register is None:
+        yield from rows(audit.tokens, list(AUDITED_TOKENS))
+        return
+    entries = list(rows(register.documented, list(register.documented)))
     places = audit.tokens["register_row"].tolist()
     for row, place in zip(rows(audit.tokens, list(AUDITED_TOKENS)), places, strict=True):
         yield row | {"register": entries[place] if place >= 0 else None}
