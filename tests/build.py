@@ -160,10 +160,9 @@ def audited(
     configured: Sequence[str] = (),
     skip_broken_rules: bool = False,
     catalogue: Mapping[str, Rule] | None = None,
-    only: Sequence[str] = (),
     **policy: Any,
 ) -> Audit:
-    """The audit of a snapshot, by these rules alone where some are named; `policy` are keys of `[policy]`."""
+    """The audit of a snapshot; `policy` are keys of `[policy]`."""
     decisions = (
         tuple(Waiver.model_validate(each) for each in waivers),
         tuple(Plan.model_validate(each) for each in plans),
@@ -172,7 +171,7 @@ def audited(
         collected,
         Policy(PolicySettings.model_validate(policy), *decisions, register, frozenset(configured)),
         Gate(fail_on, allow_partial, new_only),
-        {rule_id: rules.catalogue()[rule_id] for rule_id in only} or catalogue or rules.catalogue(),
+        catalogue or rules.catalogue(),
         as_of=as_of,
         generated_at=AS_OF + timedelta(hours=9),
         skip_broken_rules=skip_broken_rules,

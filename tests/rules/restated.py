@@ -17,9 +17,6 @@ from tests.build import ACME, AS_OF, BETA
 Row = dict[str, Any]
 Flagged = dict[tuple[int | None, int], str]
 
-ELSEWHERE = ("CHG",)
-"""Families that are restated where an audit meets the ones before it."""
-
 DAY = timedelta(days=1)
 NEXT_AUDIT = 35 * DAY
 PLACEHOLDERS = {"test", "testing", "token", "new token", "api token", "a new token for use", "default", "temp", "tmp"}
