@@ -307,7 +307,6 @@ function go() {
   if (place && (said || place.localName === "details")) place.scrollIntoView();
 }
 
-for (const list of lists.values()) (globalThis.requestIdleCallback ?? setTimeout)(() => list.fillFilters());
 addEventListener("hashchange", go);
 go();
 
