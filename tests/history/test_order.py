@@ -1,0 +1,171 @@
+"""Audits in whatever order they are recorded, again, and forgotten: the history is what its audits make of it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credly_audit.history.schema import metadata
+from credly_audit.history.store import History
+from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
+from tests.history.months import Months, resolved, standing, when
+
+LONG = {"expires_at": AS_OF + timedelta(days=900), "created_at": AS_OF}
+POLICY: dict[str, Any] = {"disable": ["EXP", "COV005", "INV", "CHG"]}
+
+
+def recorded(history: History, month: int, said: dict[str, Any]) -> None:
+    """Record one month's audit, judged without a past, so that it is the same in whatever order it comes."""
+    rows = [
+        token(number, place, description=text, write_enabled=write, fingerprint=value, **LONG)
+        for number, (place, text, write, value) in said["tokens"].items()
+        if said["statuses"][place] != "failed"
+    ]
+    organizations = [organization(each, status=status) for each, status in said["statuses"].items()]
+    collected = snapshot(rows, organizations, at=when(month))
+    history.record(audited(collected, as_of=when(month), **POLICY))
+
+
+def content(history: History) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything that it holds, by names instead of numbers, but when it was recorded."""
+    with history.database.reading() as connection:
+        tables = {
+            name: connection.execute(sa.select(table)).mappings().all() for name, table in metadata.tables.items()
+        }
+    organizations = {row["id"]: row["organization_id"] for row in tables["organizations"]}
+    tokens = {row["id"]: (organizations[row["organization"]], row["token_id"]) for row in tables["tokens"]}
+    findings = {row["id"]: row["finding_id"] for row in tables["findings"]}
+    names = {"organization": organizations, "token": tokens, "finding": findings}
+    return {
+        name: sorted(
+            repr(
+                [names.get(key, {}).get(value, value) for key, value in row.items() if key not in {"id", "recorded_at"}]
+            )
+            for row in rows
+        )
+        for name, rows in tables.items()
+    }  # type: ignore[return-value]
+
+
+places = st.sampled_from([ACME, BETA])
+said = st.fixed_dictionaries(
+    {
+        "tokens": st.dictionaries(
+            st.integers(1, 3),
+            st.tuples(
+                places,
+                st.sampled_from(["test", "Moodle of team learning"]),
+                st.booleans(),
+                st.sampled_from(["a" * 16, "b" * 16, None]),
+            ),
+            max_size=3,
+        ),
+        "statuses": st.dictionaries(
+            places, st.sampled_from(["complete", "failed", "truncated"]), min_size=2, max_size=2
+        ),
+    }
+)
+
+
+@given(months=st.lists(said, min_size=2, max_size=4), order=st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None)
+def test_the_order_of_recording_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, months: list[dict[str, Any]], order: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("order")
+    shuffled = list(enumerate(months))
+    order.shuffle(shuffled)
+    contents = []
+    for name, audits in (("straight", enumerate(months)), ("shuffled", [*shuffled, shuffled[0]])):
+        history = History.opened(f"sqlite:///{name}.sqlite", folder, {}, create=True)
+        assert history is not None
+        for month, said_then in audits:
+            recorded(history, month, said_then)
+        contents.append(content(history))
+    assert contents[0] == contents[1]
+
+
+def test_an_audit_recorded_late_takes_its_place(history: History) -> None:
+    months = Months(history)
+    bad, good = token(1, description="test", **LONG), token(1, **LONG)
+    months.audit(0, [bad], **POLICY)
+    months.audit(2, [bad], **POLICY)
+    months.audit(1, [good], **POLICY)
+
+    later = Months(history, record=False).audit(3, [bad], **POLICY)
+    assert standing(later) == {("DOC002", "01"): "persisting"}
+    assert later.compared is not None
+    assert later.compared.mended["findings"].tolist() == [1]
+    assert [each.strftime("%m-%d") for each in history.audits()["as_of"]] == ["11-23", "12-23", "01-22"]
+
+
+def test_checking_an_earlier_instant_compares_with_what_was_before_it(history: History) -> None:
+    months = Months(history)
+    bad, good = token(1, description="test", **LONG), token(1, **LONG)
+    for month, row in enumerate([bad, good, bad]):
+        months.audit(month, [row], **POLICY)
+    again = Months(history, record=False)
+
+    assert standing(again.audit(0.5, [bad], **POLICY)) == {("DOC002", "01"): "persisting"}
+    assert resolved(again.audit(1, [good], **POLICY)) == {("DOC002", "01")}
+    assert standing(again.audit(2, [bad], **POLICY)) == {("DOC002", "01"): "reopened"}
+
+
+def test_what_is_forgotten_is_gone_and_the_rest_stays(history: History) -> None:
+    months = Months(history)
+    stays, goes = token(1, description="test", **LONG), token(2, description="temp", **LONG)
+    other = token(3, BETA, description="todo", **LONG)
+    months.audit(0, [stays, goes, other], **POLICY)
+    months.audit(1, [stays, goes], **POLICY)
+    months.audit(2, [stays], **POLICY)
+    months.audit(3, [stays | {"write_enabled": True}], **POLICY)
+    assert history.purge(when(2.5)) == 2 + 1
+
+    told = repr(content(history))
+    assert "Acme" in told
+    assert all(word not in told for word in ("temp", "todo", BETA, goes["token_id"]))
+    later = Months(history, record=False).audit(4, [stays, goes], **POLICY)
+    assert standing(later)["DOC002", "01"] == "persisting"
+    assert standing(later)["DOC002", "02"] == "new"
+    [row] = [row for row in later.findings.records() if row["rule_id"] == "DOC002" and row["status"] == "persisting"]
+    assert row["first_seen_at"] == AS_OF
+    assert history.purge(None) == 1
+    assert {name: rows for name, rows in content(history).items() if rows} == {}
+
+
+def test_what_is_forgotten_leaves_the_file(tmp_path: Path) -> None:
+    history = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+    assert history is not None
+    months = Months(history)
+    months.audit(0, [token(1, description="Zanzibar connector", **LONG)], **POLICY)
+    months.audit(1, [token(2, **LONG)], **POLICY)
+    assert b"Zanzibar" in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
+    history.purge(when(0.5))
+
+    assert b"Zanzibar" not in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
+
+
+def test_keep_days_forgets_as_audits_are_recorded(history: History) -> None:
+    for month in range(4):
+        collected = snapshot([token(1, description="test", **LONG)], at=when(month))
+        history.record(audited(collected, as_of=when(month), **POLICY), keep_days=45)
+
+    assert [each.to_pydatetime() for each in history.audits()["as_of"]] == [when(2), when(3)]
+
+
+def test_an_audit_without_changes_takes_next_to_no_room(tmp_path: Path) -> None:
+    history = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+    assert history is not None
+    rows = [token(number, description="test", **LONG) for number in range(2_000)]
+    months = Months(history)
+    sizes = []
+    for month in range(4):
+        months.audit(month, rows, **POLICY)
+        sizes.append((tmp_path / "history.sqlite").stat().st_size)
+
+    assert sizes[1] / 2_000 > 250
+    assert (sizes[3] - sizes[1]) / 2 / 2_000 < 10
