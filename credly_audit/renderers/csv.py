@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 from credly_audit.audit import AUDITED_TOKENS, Audit
 from credly_audit.findings import COLUMNS
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.json import encode, rows, tokens
+from credly_audit.renderers.json import encode, rows
+from credly_audit.renderers.json import tokens as documented
 from credly_audit.renderers.text import csv_field, instant
 from credly_audit.snapshot import ORGANIZATIONS
 
@@ -49,6 +50,11 @@ def field(value: Any) -> str:
 def findings(audit: Audit) -> Iterator[dict[str, Any]]:
     """The findings, worst first."""
     return audit.findings.records()
+
+
+def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
+    """The tokens; the column `register` is empty where there is no register."""
+    return (row | {"register": row.get("register")} for row in documented(audit))
 
 
 def organizations(audit: Audit) -> Iterator[dict[str, Any]]:
