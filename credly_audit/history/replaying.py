@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from credly_audit.history import bulk
 from credly_audit.history.bulk import number
-from credly_audit.history.recording import Seen, append
+from credly_audit.history.recording import append
 from credly_audit.history.schema import (
     audits,
     coverage,
@@ -20,6 +20,7 @@ from credly_audit.history.schema import (
     token_states,
     tokens,
 )
+from credly_audit.history.seen import Seen
 from credly_audit.rules.declare import Rule
 
 STATES = {token_states: tokens, finding_states: findings}

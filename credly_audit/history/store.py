@@ -16,8 +16,8 @@ from credly_audit.files import must_be_writable
 from credly_audit.history import reading, schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Place, cannot_write
 from credly_audit.history.differing import Difference, difference
-from credly_audit.history.recording import seen_by
 from credly_audit.history.replaying import forget_before, inserted
+from credly_audit.history.seen import seen_by
 from credly_audit.past import TREND, Past, frame_of
 from credly_audit.snapshot import INSTANT
 
