@@ -20,7 +20,7 @@ from credly_audit.policy import Policy
 from credly_audit.renderers.html import render
 from credly_audit.rules import catalogue
 
-MOST_SECONDS, MOST_MEGABYTES, MOST_TO_OPEN, MOST_TO_ANSWER = 10, 60, 3, 0.5
+MOST_SECONDS, MOST_MEGABYTES, MOST_TO_OPEN, MOST_TO_ANSWER = 10, 60, 3, 1
 
 STEPS = {
     "search": "findings.form.elements.q.value = 'team 13'; findings.filter()",

@@ -116,6 +116,17 @@ class Audit:
         )
 
     @property
+    def documented(self) -> pd.DataFrame:
+        """What the register says of each token (columns of `Register.documented`, null: it does not name the token).
+
+        Without a register it has no column.
+        """
+        register = self.policy.register
+        if register is None:
+            return pd.DataFrame(index=self.tokens.index)
+        return register.documented.reindex(self.tokens["register_row"]).set_axis(self.tokens.index)
+
+    @property
     def organizations(self) -> pd.DataFrame:
         """The snapshot's organizations, in the order in which they were asked."""
         return self.snapshot.organizations

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+from pydantic import BaseModel
 
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
@@ -71,9 +72,10 @@ class Explanation:
         policy = self.policy
         return [
             *self._of_organization(),
-            *self._of_table("api", self.settings.api.model_dump(mode="json")),
+            *self._of_table("api", self.settings.api),
             *self._of_policy(policy.settings),
             *(setting for rule in catalogue().values() for setting in self._of_rule(rule, policy)),
+            *(setting for name in self._tables for setting in self._of_table(name, getattr(self.settings, name))),
         ]
 
     def _of_organization(self) -> Iterator[Setting]:
@@ -98,8 +100,14 @@ class Explanation:
         places = (("organizations", position) for position in entries)
         return next(place for place in places if self.source.line(place) == organization.line)
 
-    def _of_table(self, table: str, values: dict[str, Any]) -> Iterator[Setting]:
-        for name, value in values.items():
+    @property
+    def _tables(self) -> list[str]:
+        """The tables that say the same of every organization."""
+        others = [name for name in Settings.model_fields if name not in {"api", "policy", "defaults"}]
+        return [name for name in others if isinstance(getattr(self.settings, name), BaseModel)]
+
+    def _of_table(self, table: str, said: BaseModel) -> Iterator[Setting]:
+        for name, value in said.model_dump(mode="json").items():
             if (table, name) == ("api", "base_url") and "CREDLY_API_URL" in self.environ:
                 yield Setting("api.base_url", value, "CREDLY_API_URL in the environment")
             else:
@@ -159,6 +167,8 @@ class Explanation:
 
 def _shown(value: Any) -> Any:
     """A value as it may be shown: of a command the program alone, of a proxy's address no password."""
+    if isinstance(value, list):
+        return [_shown(each) for each in value]
     if isinstance(value, str) and value.startswith("exec:"):
         return f"{value.split()[0]} …" if len(value.split()) > 1 else value
     if isinstance(value, str) and "://" in value and "@" in value:

@@ -100,24 +100,24 @@ class Notices:
     def _tell_contacts(self, server: Secret, audit: Audit) -> None:
         """To each contact its own part; none to those who have nothing to do, nor to what is no mail address."""
         contacts = _with_something_to_do(audit)
-        unreachable = [contact for contact in contacts if not _addresses(contact)]
+        unreachable, in_vain = [], 0
+        for position, contact in enumerate(contacts):
+            with _survived("a contact's notice"):
+                part, addresses = for_contact(audit, contact), _addresses(contact)
+                if not self._tells(part):
+                    continue
+                if not addresses:
+                    unreachable.append(contact)
+                    continue
+                with self._attached(part, {}) as files:
+                    sent = self._tell(_mail_to(server, *addresses), part, files)
+                in_vain = 0 if sent else in_vain + 1
+            if in_vain == MOST_IN_VAIN and position + 1 < len(contacts):
+                log.warning("%d more contacts were not written to: no mail gets through", len(contacts) - position - 1)
+                break
         if unreachable:
             rest = f" and {len(unreachable) - 1} more" if len(unreachable) > 1 else ""
             log.warning("no notice to %s%s: the contact is no mail address", one_line(unreachable[0], 60), rest)
-        reachable = [contact for contact in contacts if _addresses(contact)]
-        in_vain = 0
-        for position, contact in enumerate(reachable):
-            if in_vain == MOST_IN_VAIN:
-                log.warning(
-                    "%d more contacts were not written to, since no mail gets through", len(reachable) - position
-                )
-                return
-            with _survived("a contact's notice"):
-                part = for_contact(audit, contact)
-                if self._tells(part):
-                    with self._attached(part, {}) as files:
-                        sent = self._tell(_mail_to(server, *_addresses(contact)), part, files)
-                    in_vain = 0 if sent else in_vain + 1
 
     @contextmanager
     def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:

@@ -60,6 +60,17 @@ class Register:
             rows[found] = named.index.to_numpy()[places[found]]
         return rows
 
+    @property
+    def documented(self) -> pd.DataFrame:
+        """All that the file says beside the token's name, as texts (null: nothing), the team's own columns last."""
+        entries = self.entries
+        words = np.array([f"+{name}" for name in PERMISSIONS], dtype=object)
+        allowed = entries[[f"{name}_approved" for name in PERMISSIONS]].to_numpy()
+        approved = ["".join(words[each]).removeprefix("+") or "none" for each in allowed]
+        review = (entries["reviewed_until"] - timedelta(days=1)).dt.strftime("%Y-%m-%d")
+        said = entries[["owner", "purpose"]].assign(permissions=approved, review_by=review)
+        return pd.concat([said.astype("string"), self.extra], axis=1)
+
     def placed(self, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
         """The entries with `organization_row` (their organization's position, -1: not there) and `listed` (bool)."""
         places = pd.Index(organizations["organization_id"].str.lower()).get_indexer(self.entries["organization_id"])

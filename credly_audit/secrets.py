@@ -1,24 +1,15 @@
 """Where a secret is kept, and how it is carried: `env:`, `file:`, `exec:`, `keyring:`; never in the open."""
 
 import hmac
-import logging
-import os
 import shlex
 import subprocess
-from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from credly_audit import programs
-from credly_audit.errors import ConfigurationError, UsageError
-
-if TYPE_CHECKING:
-    from credly_audit.config.settings import Organization, Settings
-
-log = logging.getLogger(__name__)
+from credly_audit.errors import UsageError
 
 KINDS = ("env", "file", "exec", "keyring")
 
@@ -27,8 +18,6 @@ PLACES = ("file", "exec", "keyring")
 
 PATIENCE = 30.0
 """Seconds that a program gets to hand a secret over."""
-
-AT_ONCE = 8
 
 
 class Secret:
@@ -164,94 +153,3 @@ def _from_keyring(place: str, _folder: Path, _environ: Mapping[str, str]) -> str
 
 
 SOURCES = {"env": _from_environment, "file": _from_file, "exec": _from_program, "keyring": _from_keyring}
-
-
-def fingerprint_key(settings: "Settings", folder: Path, environ: Mapping[str, str]) -> Secret | None:
-    """The key of `[privacy] fingerprint_key`; ConfigurationError where it cannot be had."""
-    reference = settings.privacy.fingerprint_key
-    if reference is None:
-        return None
-    try:
-        return read(reference, folder, environ)
-    except SecretError as error:
-        raise ConfigurationError([f"[privacy] fingerprint_key: {error}"]) from None
-
-
-def credentials(
-    organizations: "tuple[Organization, ...]", folder: Path, environ: Mapping[str, str], *, all_needed: bool = True
-) -> dict[str, Secret | ClientCredentials | Unavailable]:
-    """The credential of each organization by its id; each reference is read once, programs some at a time.
-
-    ConfigurationError naming every `env:` and `file:` secret that is missing, unless `[defaults]` made its name: that,
-    and a program that fails, makes the organization unavailable, and the others go on. So does whatever is missing
-    where not `all_needed`.
-    """
-    named = {each.id: _references(each) for each in organizations}
-    every = list(dict.fromkeys(reference for references in named.values() for reference in references))
-    outcomes = _all_read(set(every), folder, environ)
-    found: dict[str, Secret | ClientCredentials | Unavailable] = {}
-    missing: list[str] = []
-    for each in organizations:
-        failed = {name: outcomes[name] for name in named[each.id] if not isinstance(outcomes[name], Secret)}
-        had = [outcome for name in named[each.id] if isinstance(outcome := outcomes[name], Secret)]
-        if not failed:
-            found[each.id] = had[0] if each.oauth is None else ClientCredentials(*had)
-        elif not all_needed or each.from_defaults or all(name.startswith(("exec:", "keyring:")) for name in failed):
-            found[each.id] = Unavailable(f"its credential could not be had: {next(iter(failed.values()))}")
-        else:
-            key = "token" if each.oauth is None else "oauth"
-            place = f"{each.file}:{each.line}: {each.called}"
-            missing += [f"{place}: {why}; set it, or mend `{key}`" for why in failed.values()]
-    if missing:
-        raise ConfigurationError(missing)
-    _say_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
-    _warn_of_readable(every, folder)
-    return found
-
-
-def _references(organization: "Organization") -> list[str]:
-    """Those of its own credential: of the token, or of client id and secret."""
-    if organization.oauth:
-        return [organization.oauth.client_id, organization.oauth.client_secret]
-    return [organization.token] if organization.token else []
-
-
-def _all_read(references: set[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
-    def outcome(reference: str) -> Secret | SecretError:
-        try:
-            return read(reference, folder, environ)
-        except SecretError as error:
-            return error
-
-    commands = sorted(reference for reference in references if reference.startswith("exec:"))
-    outcomes = {reference: outcome(reference) for reference in references if reference not in commands}
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        waiting: dict[str, Future[Secret | SecretError]] = {each: pool.submit(outcome, each) for each in commands}
-        return outcomes | {reference: future.result() for reference, future in waiting.items()}
-    except KeyboardInterrupt:
-        pool.shutdown(wait=False, cancel_futures=True)
-        programs.end_all()
-        raise
-    finally:
-        pool.shutdown()
-
-
-def _say_failures(reasons: list[str]) -> None:
-    for reason, many in Counter(reasons).items():
-        log.warning("%s (%d organization%s)", reason, many, "" if many == 1 else "s")
-
-
-def _warn_of_readable(references: list[str], folder: Path) -> None:
-    names = [reference.partition(":")[2] for reference in dict.fromkeys(references) if reference.startswith("file:")]
-    open_to_all = [name for name in names if _others_may_read(folder / Path(name).expanduser())]
-    if open_to_all:
-        rest = f" and {len(open_to_all) - 1} more" if len(open_to_all) > 1 else ""
-        log.warning("others may read file:%s%s; `chmod 600` keeps a secret to its owner", open_to_all[0], rest)
-
-
-def _others_may_read(path: Path) -> bool:
-    try:
-        return os.name == "posix" and bool(path.stat().st_mode & 0o077)
-    except OSError:
-        return False

@@ -1,9 +1,15 @@
 """The pages made from the code are as the code is now; `make docs` writes them."""
 
+import json
 import re
+import tomllib
+from datetime import date
 
+import jsonschema
 import pytest
 
+from credly_audit.config.schema import schema
+from credly_audit.config.settings import Settings
 from credly_audit.rules import catalogue
 from tests.generated import DOCS, PAGES, generated
 
@@ -30,3 +36,21 @@ def test_every_page_that_a_page_links_to_is_there() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]*)", page.read_text()):
             assert (DOCS / target).exists(), f"{page.name}: {target}"
+
+
+EXAMPLES = [
+    (page.name, block)
+    for page in sorted(DOCS.glob("*.md"))
+    for block in re.findall(r"^```toml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+]
+
+
+@pytest.mark.parametrize(("page", "block"), EXAMPLES)
+def test_every_configuration_that_a_page_shows_is_right(page: str, block: str) -> None:
+    assert page
+    Settings.model_validate(tomllib.loads(block))
+    jsonschema.validate(json.loads(json.dumps(tomllib.loads(block), default=date.isoformat)), schema())
+
+
+def test_the_policy_s_page_shows_examples() -> None:
+    assert sum(page == "policy.md" for page, _ in EXAMPLES) > 5

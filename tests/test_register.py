@@ -1,5 +1,7 @@
 """The register: what it may look like, what is said of a bad row, and what it changes in an audit."""
 
+import io
+import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import pytest
 
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.register import Register
+from credly_audit.renderers.base import renderer
+from credly_audit.workbooks import opened
 from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
 
 FULL = {"write_enabled": True, "delete_enabled": True}
@@ -207,3 +211,27 @@ def test_an_expired_token_needs_no_entry() -> None:
     audit = audited(snapshot([token(2, expires_at=AS_OF)]), register=register([ENTRY]))
 
     assert "INV005" not in rules_of(audit)
+
+
+def test_the_reports_say_of_each_token_what_the_register_says_the_team_s_own_columns_too(tmp_path: Path) -> None:
+    rows = [ENTRY | {"Cost centre": "=CC-7"}, ENTRY | {"token_id": token(9)["token_id"], "Cost centre": ""}]
+    audit = audited(snapshot([token(1, **FULL), token(2), token(9)]), register=register(rows))
+    out = io.BytesIO()
+    renderer("json").render(audit, out)
+    told = [each["register"] for each in json.loads(out.getvalue())["tokens"]]
+    own = {
+        "owner": "ada@acme.example",
+        "purpose": "CRM sync",
+        "permissions": "read+write+delete",
+        "review_by": "2027-03-31",
+        "cost_centre": "=CC-7",
+    }
+    assert told == [own, None, own | {"cost_centre": None}]
+
+    with (tmp_path / "report.xlsx").open("wb") as file:
+        renderer("xlsx").render(audit, file)
+    with opened(tmp_path / "report.xlsx") as book:
+        titles, *lines = book["Tokens"].iter_rows(values_only=True)
+    told = [dict(zip(titles, line, strict=True)) for line in lines]
+    assert [each["Register: owner"] for each in told] == ["ada@acme.example", None, "ada@acme.example"]
+    assert told[0]["Register: cost_centre"] == "'=CC-7"

@@ -17,8 +17,9 @@ from keyring.backend import KeyringBackend
 
 from credly_audit import programs, secrets
 from credly_audit.config.settings import OAuth, Organization
+from credly_audit.credentials import credentials
 from credly_audit.errors import ConfigurationError
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, credentials, is_reference, read
+from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read
 from tests.build import ACME, BETA
 
 VALUE = "MADE-UP-value-of-a-secret-0123456789"

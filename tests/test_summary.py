@@ -4,6 +4,7 @@ import io
 import os
 import re
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from hypothesis import given
 from credly_audit.audit import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.summary import summary
-from tests.build import audited, organization, register, snapshot, token
+from tests.build import ACME, audited, organization, register, snapshot, token, waiver
 from tests.renderers.rendering import (
     FULL,
     clean,
@@ -151,3 +152,16 @@ def test_a_letter_that_the_terminal_lacks_is_no_error() -> None:
     screen.say("“名前” résumé", stream, no_color=True)
 
     assert out.getvalue().decode("latin-1") == "????" + " résumé\n"
+
+
+def test_what_nobody_audits_and_which_decisions_ask_for_attention_is_said() -> None:
+    unknown = "00000000-0000-4000-8000-0000000000ff"
+    entries = [
+        {"organization_id": each, "token_id": token(1)["token_id"], "permissions": "read"} for each in (ACME, unknown)
+    ]
+    ended = waiver("PRM001", id="W-7", expires=date(2026, 11, 22))
+    audit = audited(snapshot([token(1, **FULL)]), register=register(entries), waivers=[ended])
+
+    lines = said(audit)
+    assert any("W-7 (2026-11-22)" in line and "1 waiver is past its date" in line for line in lines)
+    assert any(unknown in line and "register" in line for line in lines)

@@ -9,13 +9,14 @@ from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.collector import Ask, collect
 from credly_audit.config.load import load
 from credly_audit.config.settings import Api, Settings
+from credly_audit.credentials import credentials, fingerprint_key
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.host import Host
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
 from credly_audit.renderers.text import count
-from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, fingerprint_key
+from credly_audit.secrets import ClientCredentials, Secret, Unavailable
 from credly_audit.snapshot import Snapshot
 
 log = logging.getLogger(__name__)

@@ -15,13 +15,14 @@ from credly_audit.config.load import load
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import Source
+from credly_audit.credentials import credentials, fingerprint_key
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.explained import DEFAULT, Explanation, Setting
 from credly_audit.files import written_whole
 from credly_audit.register import Register
 from credly_audit.renderers.text import count, one_line
 from credly_audit.resources import PACKAGE
-from credly_audit.secrets import SecretError, Unavailable, credentials, fingerprint_key, read
+from credly_audit.secrets import SecretError, Unavailable, is_reference, read
 
 START = PACKAGE / "config" / "start.toml"
 
@@ -145,7 +146,9 @@ def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             secret = secrets[each.id]
             if isinstance(secret, Unavailable):
                 yield f"{each.file}:{each.line}: {each.called}: {secret.reason}"
+    history = settings.history.url
     others = {
+        "[history] url": (history if history is not None and is_reference(history) else None,),
         "[notify] urls": settings.notify.urls,
         "[notify] contacts": (settings.notify.contacts,),
         "[notify] heartbeat": (settings.notify.heartbeat,),

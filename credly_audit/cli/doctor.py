@@ -17,12 +17,13 @@ from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.config.settings import Organization, Settings
+from credly_audit.credentials import fingerprint_key
 from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.past import no_past
 from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
-from credly_audit.secrets import fingerprint_key, shown
+from credly_audit.secrets import shown
 
 HEADS = ("Organization", "Credential", "Answer", "Sees", "May", "Expires")
 

@@ -15,6 +15,7 @@ import click
 from credly_audit.cli.options import config_option, talk_options, together
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
+from credly_audit.credentials import fingerprint_key
 from credly_audit.credly.host import Host
 from credly_audit.errors import ExitCode, Interrupted, UsageError
 from credly_audit.fingerprint import Fingerprints
@@ -27,7 +28,7 @@ from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
 from credly_audit.redaction import Redactor
 from credly_audit.renderers.text import count
-from credly_audit.secrets import fingerprint_key, is_place
+from credly_audit.secrets import is_place
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
+from credly_audit.credentials import credentials
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.organizations import Seen, organizations, owner
 from credly_audit.credly.pace import Throttled
@@ -25,7 +26,7 @@ from credly_audit.errors import ExitCode, UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.redaction import Redactor
 from credly_audit.renderers.text import csv_field, one_line
-from credly_audit.secrets import ClientCredentials, Secret, Unavailable, credentials, is_reference, read, shown
+from credly_audit.secrets import ClientCredentials, Secret, Unavailable, is_reference, read, shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from credly_audit.cli.collecting import credential_maker
 from credly_audit.config.settings import Organization, Settings
+from credly_audit.credentials import credentials
 from credly_audit.credly.auth import Credential
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.fingerprint import Fingerprints
@@ -20,7 +21,6 @@ from credly_audit.secrets import (
     Secret,
     SecretError,
     Unavailable,
-    credentials,
     is_place,
     is_reference,
     read,

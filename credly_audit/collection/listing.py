@@ -1,5 +1,6 @@
 """One organization's listing: read once, read afresh where the first reading contradicts itself, and then judged."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +15,7 @@ from credly_audit.credly.wire import FingerprintOf, Page, R, Row, read_page
 
 
 @dataclass
-class Listing(Generic[R]):
+class Listing(ABC, Generic[R]):
     """What is known of one list of an organization. `place` is its number among the lists asked for.
 
     `credential` is None where there is none to be had; `reading.trouble` says why. What it found is to be asked for
@@ -37,9 +38,9 @@ class Listing(Generic[R]):
     def __post_init__(self) -> None:
         self.reading = Reading(self.what)
 
+    @abstractmethod
     def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[R]:
         """The page in an answer's body; Unreadable where there is none."""
-        raise NotImplementedError
 
     def wanted(self) -> Wanted | None:
         """The next page to ask for; None where there is none, or none yet."""

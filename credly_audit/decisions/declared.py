@@ -3,6 +3,7 @@
 import difflib
 import hashlib
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
@@ -101,14 +102,14 @@ class Decision(BaseModel):
     approved_on: Day = Field(description="The day of the decision.")
 
     @property
+    @abstractmethod
     def by(self) -> str:
         """Whose decision it is."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def last_day(self) -> date:
         """The last day on which it holds."""
-        raise NotImplementedError
 
     @property
     def ends_at(self) -> datetime:

@@ -14,6 +14,7 @@ from credly_audit.audit import AUDITED_TOKENS, Audit
 from credly_audit.findings import COLUMNS
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import encode, rows
+from credly_audit.renderers.json import tokens as documented
 from credly_audit.renderers.text import csv_field, instant
 from credly_audit.snapshot import ORGANIZATIONS
 
@@ -52,8 +53,8 @@ def findings(audit: Audit) -> Iterator[dict[str, Any]]:
 
 
 def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
-    """The tokens."""
-    return rows(audit.tokens, list(AUDITED_TOKENS))
+    """The tokens; the column `register` is empty where there is no register."""
+    return (row | {"register": row.get("register")} for row in documented(audit))
 
 
 def organizations(audit: Audit) -> Iterator[dict[str, Any]]:
@@ -65,7 +66,7 @@ RENDERER = Renderer(
     ".csv",
     partial(render, COLUMNS, findings),
     beside={
-        "-tokens.csv": partial(render, AUDITED_TOKENS, tokens),
+        "-tokens.csv": partial(render, (*AUDITED_TOKENS, "register"), tokens),
         "-organizations.csv": partial(render, ORGANIZATIONS, organizations),
     },
 )

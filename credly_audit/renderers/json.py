@@ -30,7 +30,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
     out.writelines(encode(name) + b":" + encode(value) + b",\n" for name, value in head(audit).items())
     write_list(out, "organizations", rows(audit.organizations, list(ORGANIZATIONS)))
     out.write(b",\n")
-    write_list(out, "tokens", rows(audit.tokens, list(AUDITED_TOKENS)))
+    write_list(out, "tokens", tokens(audit))
     out.write(b",\n")
     write_list(out, "oauth_applications", rows(audit.snapshot.applications, list(APPLICATIONS)))
     out.write(b",\n")
@@ -88,6 +88,18 @@ def mends(mended: pd.DataFrame) -> dict[str, Any]:
         severity.value: None if mend is None else {"findings": mend.findings, "median_days": mend.median_days}
         for severity, mend in time_to_mend(mended).items()
     }
+
+
+def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
+    """The tokens; where there is a register, each with what that says of it (None: it does not name the token)."""
+    register = audit.policy.register
+    if register is None:
+        yield from rows(audit.tokens, list(AUDITED_TOKENS))
+        return
+    entries = list(rows(register.documented, list(register.documented)))
+    places = audit.tokens["register_row"].tolist()
+    for row, place in zip(rows(audit.tokens, list(AUDITED_TOKENS)), places, strict=True):
+        yield row | {"register": entries[place] if place >= 0 else None}
 
 
 def rows(frame: pd.DataFrame, names: list[str]) -> Iterator[dict[str, Any]]:

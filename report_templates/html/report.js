@@ -307,7 +307,8 @@ function go() {
   if (place && (said || place.localName === "details")) place.scrollIntoView();
 }
 
-for (const list of lists.values()) (globalThis.requestIdleCallback ?? setTimeout)(() => list.fillFilters());
+// Until the lists show a page each, what is off the screen is not laid out.
+document.documentElement.classList.add("paged");
 addEventListener("hashchange", go);
 go();
 

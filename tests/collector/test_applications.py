@@ -22,7 +22,8 @@ def application(number: int, **said: Any) -> OAuthApplication:
 
 
 def collected(sandbox: Sandbox, *organizations: Organization, **api: Any) -> Snapshot:
-    return gathered(sandbox, [ask(each) for each in organizations], include_oauth_applications=True, **api)
+    patience = {"include_oauth_applications": True, "timeout": 5.0} | api
+    return gathered(sandbox, [ask(each) for each in organizations], **patience)
 
 
 def test_every_page_is_read_into_a_frame_of_its_own(
@@ -141,7 +142,7 @@ def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(sandbox: Sa
     acme.faults = ["total-count=3@oauth-applications"]
 
     found = row(
-        gathered(sandbox, [ask(acme, acme.tokens[0].token)], include_oauth_applications=True),
+        gathered(sandbox, [ask(acme, acme.tokens[0].token)], include_oauth_applications=True, timeout=5.0),
         acme,
     )
 
@@ -156,7 +157,10 @@ def test_a_credential_that_cannot_be_had_or_is_refused_is_told_once(
     acme.faults = ["status=401"]
 
     snapshot = gathered(
-        sandbox, [ask(acme), without(healthy, "its credential could not be had")], include_oauth_applications=True
+        sandbox,
+        [ask(acme), without(healthy, "its credential could not be had")],
+        include_oauth_applications=True,
+        timeout=5.0,
     )
 
     assert len(re.findall("refused", row(snapshot, acme)["reason"])) == 1

@@ -19,7 +19,7 @@ SECRET = "MADE-UP-secret-of-an-application-000"
 
 def gathered(sandbox: Sandbox, *organizations: Organization, secret: str = SECRET, **said: Any) -> Snapshot:
     """What a collection by OAuth saw."""
-    patience: dict[str, Any] = {"workers": 4, "timeout": 0.4, "max_retries": 0, "max_throttled_seconds": 1.0}
+    patience: dict[str, Any] = {"workers": 4, "timeout": 5.0, "max_retries": 0, "max_throttled_seconds": 1.0}
     api = settings.Api(base_url=sandbox.base_url, **patience | said)
     endpoint = TokenEndpoint(api)
     asks = []

@@ -29,7 +29,7 @@ MakeRaw = Callable[[bytes], Raw]
 
 
 def credential(base_url: str, *, secret: str = SECRET, **api: Any) -> OAuthCredential:
-    settings = Api(base_url=base_url, **{"timeout": 0.4, "max_retries": 0} | api)
+    settings = Api(base_url=base_url, **{"timeout": 5.0, "max_retries": 0} | api)
     client = ClientCredentials(Secret(UID), Secret(secret))
     return OAuthCredential(client, TokenEndpoint(settings), Fingerprints())
 
@@ -261,7 +261,7 @@ def test_a_server_that_stalls_is_given_up_on(raw: Callable[..., Raw]) -> None:
     server = raw(lambda connection: connection.recv(1))
 
     with pytest.raises(NoAnswer, match="did not answer in time") as refused:
-        bearer(credential(server.base_url))
+        bearer(credential(server.base_url, timeout=0.3))
 
     assert refused.value.passing
 

@@ -36,10 +36,11 @@ def commands() -> list[list[str]]:
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_each_command_is_one(words: list[str]) -> None:
     name, *arguments = words
-    command = cli.get_command(click.Context(cli), name)
+    root = click.Context(cli, **cli.context_settings)
+    command = cli.get_command(root, name)
 
     assert command is not None
-    command.make_context(name, arguments)
+    command.make_context(name, arguments, parent=root)
 
 
 def test_every_file_that_is_named_is_there() -> None:

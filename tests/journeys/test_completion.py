@@ -34,11 +34,12 @@ def test_what_is_offered_is_what_the_commands_take() -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("incomplete", ["", "--", "--o"])
 def test_a_command_is_completed_as_if_it_were_loaded(name: str, incomplete: str) -> None:
-    real = cli.get_command(click.Context(cli), name)
+    root = click.Context(cli, **cli.context_settings)
+    real = cli.get_command(root, name)
     assert real is not None
 
     offered, wanted = (
-        [(each.value, each.type) for each in command.shell_complete(click.Context(command), incomplete)]
+        [(each.value, each.type) for each in command.shell_complete(click.Context(command, parent=root), incomplete)]
         for command in (stand_in(name), real)
     )
 

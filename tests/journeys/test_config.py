@@ -39,7 +39,7 @@ def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
     assert (done.code, done.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
     missing = credly_audit("config", "validate", "--secrets")
     assert missing.code == 2
-    assert "credly-audit.toml:23: Harborview University: env:CREDLY_TOKEN is not set" in missing.err
+    assert "Harborview University: env:CREDLY_TOKEN is not set" in missing.err
 
     world = World.load(shipped("sample_data"))
     with Sandbox(world, now=world.as_of) as sandbox:
@@ -241,3 +241,65 @@ def test_what_holds_for_an_organization_is_told_with_where_it_comes_from(
     assert "INV001.max_tokens     20  ([policy], line 25)" in changed
     assert "(default)" not in changed
     assert "did you mean" in credly_audit("config", "explain", "--organization", BETA[:-1] + "0").err
+
+
+NO_TOKEN = "must be a token's id (a UUID) or its fingerprint (16 hex digits), never a token's value"
+
+
+def told(err: str) -> list[str]:
+    return [line.removeprefix("credly-audit: decisions/waivers.toml:") for line in err.splitlines()]
+
+
+def test_what_the_policy_has_against_a_decision_is_told_where_the_decision_stands(
+    credly_audit: Command, tmp_path: Path
+) -> None:
+    waiver = f"""[[waivers]]
+rule = "PRM001"
+organization = "{ACME}"
+reason = "Known"
+approved_on = 2026-11-01
+approved_by = "ciso@acme.example"
+expires = 2026-12-31
+"""
+    (tmp_path / "credly-audit.toml").write_text(
+        f"""[policy]
+waivers_file = "decisions/waivers.toml"
+approvers = ["CISO@acme.example"]
+max_waiver_days = 60
+
+{waiver}
+[[organizations]]
+id = "{ACME}"
+token = "env:CREDLY_TOKEN"
+"""
+    )
+    path = tmp_path / "decisions" / "waivers.toml"
+    path.parent.mkdir()
+    path.write_text(
+        "\n".join(
+            [
+                waiver,
+                waiver.replace("PRM001", "PRM002").replace("ciso@", "me@"),
+                waiver.replace("PRM001", "PRM003").replace("2026-12-31", "2027-01-01"),
+                waiver.replace("PRM001", "PRM004").replace("2026-12-31", "2026-10-31"),
+                waiver.replace("PRM001", "PRM005").replace('reason = "Known"', 'reason = " "\ntoken = "MADE-UP-VALUE"'),
+            ]
+        )
+    )
+
+    done = credly_audit("config", "validate")
+
+    assert done.code == 2
+    assert told(done.err) == [
+        "25: waivers[4]: expires on 2026-10-31, before it was approved on 2026-11-01",
+        f"37: waivers[5].token: {NO_TOKEN}",
+        "36: waivers[5].reason: is empty; say something in words",
+    ]
+    path.write_text("\n".join(path.read_text().split("\n\n")[:3]))
+    assert told(credly_audit("config", "validate").err) == [
+        "1: waivers[1]: the same as that at credly-audit.toml:6; change that one, or give this an id",
+        "8: waivers[2].approved_by: me@acme.example is none of [policy] approvers: CISO@acme.example",
+        "15: waivers[3].expires: 61 days after it was approved; [policy] max_waiver_days allows 60",
+    ]
+    path.write_text("")
+    assert credly_audit("config", "validate").out == "credly-audit.toml is sound: 1 organization, 1 waiver.\n"

@@ -163,6 +163,16 @@ def test_a_contact_that_is_no_mail_address_is_said(
     assert "the contact is no mail address" in caplog.text
 
 
+def test_a_contact_who_is_not_to_be_told_need_not_be_a_mail_address(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    places = [organization(contact="The CRM team")]
+
+    send(audited(snapshot([token(1, description="test")], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
+
+    assert not caplog.records
+
+
 def test_a_notice_that_fails_is_said_without_its_address(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     mailbox.refuses = True
 
@@ -192,7 +202,7 @@ def test_where_no_mail_gets_through_not_every_contact_is_tried(
     send(audited(snapshot([], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert caplog.text.count("the notice by E-Mail could not be sent") == 3
-    assert "5 more contacts were not written to, since no mail gets through" in caplog.text
+    assert "5 more contacts were not written to: no mail gets through" in caplog.text
 
 
 def test_a_report_that_cannot_be_made_keeps_no_notice_back(

@@ -132,6 +132,13 @@ def test_a_template_that_breaks_on_the_real_audit_alone_is_named_too(tmp_path: P
         rendered("html", replace(audit, presentation=broken))
 
 
+def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "report.css").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(UsageError, match=r"report\.css cannot be read \(it is not UTF-8 text\)"):
+        presented(ReportSettings(templates=tmp_path))
+
+
 def test_a_folder_that_replaces_nothing_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no file in .* takes the place of one of about\.html, "):
         with_templates(tmp_path, abuot="")

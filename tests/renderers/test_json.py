@@ -20,6 +20,7 @@ from tests.renderers.rendering import (
     rendered,
     tried,
     with_a_broken_rule,
+    with_a_past,
 )
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
@@ -36,7 +37,7 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("audit", [of_all_kinds, clean, empty, with_a_broken_rule])
+@pytest.mark.parametrize("audit", [of_all_kinds, with_a_past, clean, empty, with_a_broken_rule])
 def test_a_report_is_what_its_schema_says(audit: Any) -> None:
     assert faults(audit()) == []
 

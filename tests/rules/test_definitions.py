@@ -123,6 +123,7 @@ applications = st.fixed_dictionaries(
     }
 )
 statuses = st.sampled_from(STATUSES)
+DOCUMENTED = register(REGISTER)
 fully_seen = st.sampled_from([None, AS_OF - timedelta(days=31), AS_OF - timedelta(days=90)])
 
 
@@ -159,16 +160,33 @@ def test_every_rule_is_restated(rule_id: str) -> None:
     assert rule_id in RULES
 
 
-@given(
-    rows=st.lists(tokens, max_size=14),
-    seen=st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
-    credential=st.fixed_dictionaries({ACME: instants, BETA: instants}),
-    apps=st.lists(applications, max_size=4),
-    fully_seen=st.fixed_dictionaries({ACME: fully_seen, BETA: fully_seen}),
-    with_history=st.booleans(),
+audits = st.fixed_dictionaries(
+    {
+        "rows": st.lists(tokens, max_size=30),
+        "seen": st.fixed_dictionaries({ACME: statuses, BETA: statuses}),
+        "credential": st.fixed_dictionaries({ACME: instants, BETA: instants}),
+        "apps": st.lists(applications, max_size=4),
+        "fully_seen": st.fixed_dictionaries({ACME: fully_seen, BETA: fully_seen}),
+        "with_history": st.booleans(),
+    }
 )
-@settings(max_examples=400, deadline=None)
-def test_the_rules_flag_what_their_definitions_say(
+
+
+@given(said=audits)
+@settings(max_examples=60, deadline=None)
+def test_the_rules_flag_what_their_definitions_say(said: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**said)
+
+
+@pytest.mark.proof
+@given(said=audits)
+@settings(max_examples=1_000, deadline=None)
+def test_the_rules_flag_what_their_definitions_say_a_thousand_times(said: dict[str, Any]) -> None:
+    flag_what_their_definitions_say(**said)
+
+
+def flag_what_their_definitions_say(
+    *,
     rows: list[dict[str, Any]],
     seen: dict[str, str],
     credential: dict[str, Any],
@@ -194,7 +212,7 @@ def test_the_rules_flag_what_their_definitions_say(
         snapshot(listed, organizations, made),
         purposes=[{"pattern": pattern, "allow": sorted(allow)} for pattern, allow in PURPOSES],
         rules={"DOC004": {"required_patterns": {"team": "team"}}},
-        register=register(REGISTER),
+        register=DOCUMENTED,
         waivers=WAIVERS,
         past=past_of(listed, organizations) if with_history else None,
     )

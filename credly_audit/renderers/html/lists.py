@@ -116,7 +116,6 @@ class Lists:
             counts = self.standing.of_organizations[position].tolist()
             symbol, word, _ = COVERAGE[facts["status"]]
             yield {
-                "position": position,
                 "name": facts["name"],
                 "id": facts["organization_id"],
                 "place": f"#organization-{facts['organization_id']}",

@@ -77,9 +77,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "changes": changes(audit),
         "most_rows": MOST_ROWS,
         "most_other_rows": MOST_OTHER_ROWS,
-        "blank": defaultdict(
-            str, bars=[{"tone": severity.value, "x": 0, "width": 0} for severity in reversed(Severity)]
-        ),
+        "blank": BLANK,
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
         "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
         "organizations": list(lists.organizations(MOST_OTHER_ROWS)),
@@ -151,7 +149,6 @@ def _action(audit: Audit, action: Action) -> Row:
         "severity": SEVERITIES[action.severity],
         "due": NOTHING if due is None else f"{due:%A} {spoken(due, audit.as_of)}",
         "subject": action.subject,
-        "is_token": action.token_id is not None,
         "organization": action.organization_name,
         "found": f"#findings?q={action.token_id}"
         if action.token_id

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from credly_audit.audit import Audit, Gate, judge
@@ -17,6 +18,8 @@ from credly_audit.renderers.html.templates import OURS, templates
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
+SUFFIXES = frozenset(Path(name).suffix for name in OURS)
+
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 SEEN, HIDDEN = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 
@@ -24,11 +27,23 @@ SEEN, HIDDEN = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-
 def tried(presentation: Presentation) -> None:
     """UsageError, with file and line, for a template that cannot be read or filled in."""
     folder = presentation.templates
-    if folder is not None and not any((folder / name).is_file() for name in OURS):
-        raise UsageError(f"[report] templates: no file in {folder} takes the place of one of {', '.join(OURS)}")
+    if folder is not None:
+        _must_be_templates(folder)
     for audit in (_full(), _bare()):
         for _ in templates(folder).page(facts(replace(audit, presentation=presentation))):
             pass
+
+
+def _must_be_templates(folder: Path) -> None:
+    if not any((folder / name).is_file() for name in OURS):
+        raise UsageError(f"[report] templates: no file in {folder} takes the place of one of {', '.join(OURS)}")
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in SUFFIXES and path.is_file():
+            try:
+                path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+                raise UsageError(f"[report] templates: {path} cannot be read ({why})") from None
 
 
 def _bare() -> Audit:

@@ -59,6 +59,7 @@ CALENDAR = (
 def tokens(report: Report) -> Listing:
     """Every token that was seen, in the order of the organizations."""
     counts, first = report.findings_of_tokens
+    documented = report.audit.documented
 
     def targets(start: int, stop: int) -> list[str | None]:
         return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
@@ -79,12 +80,13 @@ def tokens(report: Report) -> Listing:
             "Secrets taken out of the description": plain(part["secrets_in_description"]),
             "Owner": plain(part["owner_name"]),
             "owner_id": plain(part["owner_id"]),
+            **{f"Register: {name}": plain(documented[name].iloc[start:stop]) for name in documented},
         }
 
     return Listing(
         title=TOKENS,
         table="Tokens",
-        columns=COLUMNS,
+        columns=(*COLUMNS, *(Column(f"Register: {name}", "text", 28, printed=False) for name in documented)),
         many=len(report.audit.tokens),
         piece=piece,
         nothing="No token was seen in any organization.",

@@ -1,0 +1,150 @@
+"""Overrides: for whom they are, which of them wins, and that an organization is judged by its own policy alone."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from credly_audit.audit import Audit
+from credly_audit.config.load import load
+from credly_audit.config.settings import PolicySettings
+from credly_audit.config.source import Source
+from credly_audit.explained import Explanation
+from credly_audit.rules import catalogue
+from tests.build import ACME, BETA, audited, organization, snapshot, token
+
+FULL = {"write_enabled": True, "delete_enabled": True}
+RULES = {rule_id: catalogue()[rule_id] for rule_id in ("PRM001", "DOC002", "INV001", "PRM006")}
+
+
+def of(audit: Audit, organization_id: str) -> set[tuple[str, str, str]]:
+    """The findings on an organization: rule, what is flagged, severity."""
+    return {
+        (row["rule_id"], row["token_id"] or "", row["severity"])
+        for row in audit.findings.records()
+        if row["organization_id"] == organization_id
+    }
+
+
+@pytest.mark.parametrize(
+    ("fits", "whom"),
+    [
+        ({"ids": [ACME.upper()]}, {ACME}),
+        ({"tags": "prod"}, {ACME, BETA}),
+        ({"tags": ["SAND*", "none"]}, {BETA}),
+        ({"contact": "*@ACME.example"}, {ACME}),
+        ({"tags": "prod", "contact": "*@beta.example"}, {BETA}),
+        ({"tags": "prod", "ids": [ACME], "contact": "*@beta.example"}, set()),
+        ({"tags": "pro"}, set()),
+        ({"contact": "*"}, {ACME, BETA}),
+    ],
+)
+def test_an_override_is_for_those_that_fit_each_of_its_keys(fits: dict[str, Any], whom: set[str]) -> None:
+    organizations = [
+        organization(ACME, contact="crm@acme.example"),
+        organization(BETA, tags="prod, sandbox", contact="x@beta.example"),
+    ]
+    rows = [token(1, **FULL), token(2, BETA, **FULL)]
+    audit = audited(snapshot(rows, organizations), catalogue=RULES, overrides=[fits | {"disable": ["PRM"]}])
+
+    assert {each for each in (ACME, BETA) if not of(audit, each)} == whom
+
+
+def test_the_later_override_wins_and_what_they_disable_adds_up() -> None:
+    rows = [token(number, **FULL, description="test") for number in range(3)]
+    audit = audited(
+        snapshot(rows),
+        catalogue=RULES,
+        disable=["PRM006"],
+        severity={"DOC002": "info"},
+        rules={"INV001": {"max_tokens": 2}},
+        overrides=[
+            {
+                "tags": "prod",
+                "disable": ["PRM001"],
+                "severity": {"DOC002": "medium"},
+                "rules": {"INV001": {"max_tokens": 9}},
+            },
+            {"ids": [ACME], "severity": {"DOC002": "critical"}, "rules": {"INV001": {"max_tokens": 1}}},
+            {"ids": [BETA], "disable": ["DOC"]},
+        ],
+    )
+    assert {(rule, severity) for rule, _, severity in of(audit, ACME)} == {("DOC002", "critical"), ("INV001", "low")}
+
+
+def test_purposes_of_an_override_take_the_place_of_the_policy_s() -> None:
+    rows = [token(1, **FULL), token(2, BETA, **FULL)]
+    everything = ["read", "write", "delete"]
+    audit = audited(
+        snapshot(rows),
+        catalogue=RULES,
+        purposes=[{"pattern": "dashboard", "allow": everything}],
+        overrides=[{"ids": [BETA], "purposes": []}],
+    )
+    assert (of(audit, ACME), len(of(audit, BETA))) == (set(), 1)
+
+
+selectors = st.sampled_from(
+    [{"ids": [ACME]}, {"ids": [BETA]}, {"tags": "prod"}, {"tags": "sandbox"}, {"contact": "*@acme.example"}]
+)
+changes = st.fixed_dictionaries(
+    {},
+    optional={
+        "disable": st.lists(st.sampled_from(["PRM", "PRM001", "DOC002", "INV001"]), max_size=2),
+        "severity": st.dictionaries(st.sampled_from(list(RULES)), st.sampled_from(["info", "critical"]), max_size=2),
+        "rules": st.sampled_from(
+            [{"INV001": {"max_tokens": 0}}, {"PRM006": {"max_privileged": 1}}, {"DOC003": {"min_words": 9}}]
+        ),
+        "purposes": st.sampled_from([[], [{"pattern": "dashboard", "allow": ["read", "write", "delete"]}]]),
+    },
+)
+overrides = st.lists(st.builds(lambda one, other: one | other, selectors, changes), max_size=4)
+ORGANIZATIONS = {
+    ACME: organization(ACME, tags="prod", contact="crm@acme.example"),
+    BETA: organization(BETA, tags="prod,sandbox", contact=None),
+}
+ROWS = [
+    token(number, place, **FULL, description=text)
+    for number, (place, text) in enumerate(
+        [(ACME, "test"), (ACME, "dashboard of a team"), (BETA, "dashboard of a team"), (BETA, "test")]
+    )
+]
+
+
+@given(base=changes, layered=overrides)
+@settings(max_examples=10, deadline=None)
+def test_judged_together_an_organization_has_what_its_own_policy_finds_and_explain_says_that_policy(
+    base: dict[str, Any], layered: list[dict[str, Any]]
+) -> None:
+    policy = base | {"overrides": layered}
+    together = audited(snapshot(ROWS, list(ORGANIZATIONS.values())), catalogue=RULES, **policy)
+    for each, row in ORGANIZATIONS.items():
+        explanation = explained(policy, row)
+        alone = explanation.policy.settings.model_copy(update={"overrides": ()})
+        its = snapshot([token for token in ROWS if token["organization_id"] == each], [row])
+        assert of(together, each) == of(audited(its, catalogue=RULES, **said(alone)), each)
+        told = {setting.key: setting.value for setting in explanation.all()}
+        for rule_id, rule in RULES.items():
+            assert told[f"{rule_id}.enabled"] == explanation.policy.enabled(rule)
+            assert told[f"{rule_id}.severity"] == (explanation.policy.severity(rule) or rule.tiers or rule.severity)
+            for name, value in explanation.policy.options(rule).model_dump(mode="json").items():
+                assert told[f"{rule_id}.{name}"] == value
+
+
+def explained(policy: dict[str, Any], row: dict[str, Any]) -> Explanation:
+    """As `config explain` has it, from a file."""
+    entry = {"id": row["organization_id"], "tags": row["tags"].split(",")}
+    entry |= {} if row["contact"] is None else {"contact": row["contact"]}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "credly-audit.toml"
+        path.write_text(tomlkit.dumps({"policy": policy, "organizations": [entry]}))
+        settings = load(path, {}, for_collecting=False)
+        return Explanation(settings, Source(path), settings.organizations[0], {})
+
+
+def said(policy: PolicySettings) -> dict[str, Any]:
+    return policy.model_dump(mode="json", exclude={"overrides"}, exclude_none=True)
