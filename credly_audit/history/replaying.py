@@ -1,6 +1,6 @@
 """Audits that are recorded out of order, and audits that are to be forgotten."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,15 +40,19 @@ def inserted(connection: sa.Connection, seen: Seen, rules: Mapping[str, Rule]) -
     kept = connection.execute(
         sa.select(audits.c.id).where(audits.c.id >= first, ~again).order_by(audits.c.id)
     ).scalars()
-    others = [recorded(connection, each) for each in kept]
+    always = [rule.id for rule in rules.values() if rule.needs == "nothing"]
+    others = [recorded(connection, each, always) for each in kept]
     _rewind(connection, first)
     earlier = [each for each in others if each.as_of <= seen.as_of]
     for each in [*earlier, seen, *others[len(earlier) :]]:
         append(connection, each, rules)
 
 
-def recorded(connection: sa.Connection, audit: int) -> Seen:
-    """What an audit saw, as far as the history tells: of an organization that failed, what was new alone."""
+def recorded(connection: sa.Connection, audit: int, always: Sequence[str]) -> Seen:
+    """What an audit saw, as far as the history tells: of an organization that failed, what was new alone.
+
+    The rules `always` (ids) judge an organization that failed, too.
+    """
     row = connection.execute(sa.select(audits).where(audits.c.id == audit)).mappings().one()
     seen = bulk.read(
         connection,
@@ -60,7 +64,7 @@ def recorded(connection: sa.Connection, audit: int) -> Seen:
         {name: value for name, value in row.items() if name != "id"},
         pd.DataFrame(seen),
         _tokens(connection, audit),
-        _findings(connection, audit),
+        _findings(connection, audit, always),
     )
 
 
@@ -86,7 +90,7 @@ def _tokens(connection: sa.Connection, audit: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _findings(connection: sa.Connection, audit: int) -> pd.DataFrame:
+def _findings(connection: sa.Connection, audit: int, always: Sequence[str]) -> pd.DataFrame:
     states = finding_states
     rows = bulk.read(
         connection,
@@ -106,7 +110,7 @@ def _findings(connection: sa.Connection, audit: int) -> pd.DataFrame:
         .join(organizations, organizations.c.id == findings.c.organization)
         .join(coverage, coverage.c.organization == organizations.c.id)
         .outerjoin(tokens, tokens.c.id == findings.c.token)
-        .where(*_there(states, audit)),
+        .where(*_there(states, audit, findings.c.rule_id.in_(always))),
     )
     frame = pd.DataFrame(rows)
     silent = frame.pop("not_judged").tolist()
@@ -115,11 +119,11 @@ def _findings(connection: sa.Connection, audit: int) -> pd.DataFrame:
     return frame.assign(waived=frame["waived"].astype(bool)).reset_index(drop=True)
 
 
-def _there(states: sa.Table, audit: int) -> list[Any]:
+def _there(states: sa.Table, audit: int, also: Any = None) -> list[Any]:
     """The conditions that a state was seen by an audit: begun, not ended, of an organization that answered."""
     return [
         coverage.c.audit == audit,
-        (coverage.c.status != "failed") | (states.c.since == audit),
+        sa.or_(coverage.c.status != "failed", states.c.since == audit, sa.false() if also is None else also),
         states.c.since <= audit,
         states.c.until.is_(None) | (states.c.until > audit),
     ]

@@ -72,7 +72,7 @@ said = st.fixed_dictionaries(
 
 
 @given(months=st.lists(said, min_size=2, max_size=4), order=st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_the_order_of_recording_does_not_matter(
     tmp_path_factory: pytest.TempPathFactory, months: list[dict[str, Any]], order: Any
 ) -> None:
