@@ -258,7 +258,11 @@ def test_each_way_to_get_no_access_token_is_one_sentence_that_says_what_to_do(
 
 
 def test_a_server_that_stalls_is_given_up_on(raw: Callable[..., Raw]) -> None:
-    server = raw(lambda connection: connection.recv(1))
+    def until_the_client_goes(connection: socket) -> None:
+        while connection.recv(1 << 16):
+            pass
+
+    server = raw(until_the_client_goes)
 
     with pytest.raises(NoAnswer, match="did not answer in time") as refused:
         bearer(credential(server.base_url, timeout=0.3))

@@ -19,7 +19,11 @@ def test_a_run_against_a_stalled_server_is_stopped(sandbox: Sandbox, tmp_path: P
     configure(tmp_path, sandbox, extra="max_retries = 9")
     sandbox.faults = ["stall"]
     running = subprocess.Popen(
-        [*COMMAND, "run", "--format", "json"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "run", "--format", "json"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it may be ignored where the tests run
     )
     wait_for(lambda: bool(sandbox.requests))
 

@@ -173,7 +173,7 @@ audits = st.fixed_dictionaries(
 
 
 @given(said=audits)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_rules_flag_what_their_definitions_say(said: dict[str, Any]) -> None:
     flag_what_their_definitions_say(**said)
 
