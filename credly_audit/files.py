@@ -55,3 +55,10 @@ def must_be_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"{folder}: no file can be written there ({error.strerror}); name another folder") from None
+
+
+def file_can_be_written(path: Path, option: str) -> None:
+    """Refuse a path that is a folder, or in whose folder no file can be made."""
+    if path.is_dir():
+        raise UsageError(f"{option}: {path} is a folder; name a file in it")
+    must_be_writable(path.parent)

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from credly_audit.baseline import baseline_of, write_baseline
-from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.errors import ExitCode
+from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count
 
 

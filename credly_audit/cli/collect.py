@@ -8,8 +8,8 @@ import click
 from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option, talk_options, workers_option
-from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.errors import ExitCode
+from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count, one_line
 
 

@@ -10,7 +10,6 @@ import click
 
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
-from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.config.load import load
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
@@ -18,7 +17,7 @@ from credly_audit.config.source import Source
 from credly_audit.credentials import credentials, fingerprint_key
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.explained import DEFAULT, Explanation, Setting
-from credly_audit.files import written_whole
+from credly_audit.files import file_can_be_written, written_whole
 from credly_audit.register import Register
 from credly_audit.renderers.text import count, one_line
 from credly_audit.resources import PACKAGE

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 
 from credly_audit.audit import Audit
 from credly_audit.errors import UsageError
-from credly_audit.files import must_be_writable, written_whole
+from credly_audit.files import file_can_be_written, must_be_writable, written_whole
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
 from credly_audit.parts import parts
 from credly_audit.renderers.base import Render, renderer
@@ -168,10 +168,3 @@ def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
     yield path, chosen.render
     for suffix, render in chosen.beside.items():
         yield path.with_name(path.name.removesuffix(path.suffix) + suffix), render
-
-
-def file_can_be_written(path: Path, option: str) -> None:
-    """Refuse a path that is a folder, or in whose folder no file can be made."""
-    if path.is_dir():
-        raise UsageError(f"{option}: {path} is a folder; name a file in it")
-    must_be_writable(path.parent)

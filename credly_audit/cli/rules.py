@@ -7,9 +7,8 @@ from pathlib import Path
 import click
 
 from credly_audit.catalogue_page import as_json, page
-from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.errors import UsageError
-from credly_audit.files import written_whole
+from credly_audit.files import file_can_be_written, written_whole
 from credly_audit.rules import built_in, catalogue
 from credly_audit.rules.declare import Rule, family_name
 

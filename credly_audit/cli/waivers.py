@@ -12,7 +12,6 @@ import click
 
 from credly_audit.audit import Gate, judge
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option
-from credly_audit.cli.outputs import file_can_be_written
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -22,7 +21,7 @@ from credly_audit.decisions.importing import Import, import_rows
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.decisions.workbook import typed_rows
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.files import written_whole
+from credly_audit.files import file_can_be_written, written_whole
 from credly_audit.policy import Policy
 from credly_audit.renderers.text import count, number, one_line
 from credly_audit.rules import catalogue
