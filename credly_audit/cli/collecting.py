@@ -12,7 +12,6 @@ from credly_audit.config.settings import Api, Settings
 from credly_audit.credentials import credentials, fingerprint_key
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.host import Host
-from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
 from credly_audit.renderers.text import count
@@ -56,14 +55,18 @@ def collected(
 
 def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
     """What makes a secret into who asks; all OAuth applications get their access tokens from one place."""
-
-    @cache
-    def endpoint() -> TokenEndpoint:
-        return TokenEndpoint(api)
+    oauth = cache(lambda: _of_applications(api, fingerprints))
 
     def credential(secret: Secret | ClientCredentials) -> Credential:
         if isinstance(secret, ClientCredentials):
-            return OAuthCredential(secret, endpoint(), fingerprints)
+            return oauth()(secret)
         return TokenCredential(secret, fingerprints.of(secret.reveal()))
 
     return credential
+
+
+def _of_applications(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
+    from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint  # noqa: PLC0415 - oauthlib loads where it is used
+
+    endpoint = TokenEndpoint(api)
+    return lambda client: OAuthCredential(client, endpoint, fingerprints)

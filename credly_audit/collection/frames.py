@@ -1,16 +1,20 @@
 """Turns finished listings into the frames of a snapshot: whole columns at once, dates and descriptions included."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from credly_audit.collection.coverage import coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
-from credly_audit.redaction import Redactor
+from credly_audit.redaction import RUN, Redactor
 from credly_audit.snapshot import APPLICATIONS, INSTANT, ORGANIZATIONS, TOKENS, conform
 
 INSTANT_TEXT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)"
@@ -36,12 +40,12 @@ def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame
     rows: list[Row] = list(chain.from_iterable(found.values() for found in rows_of))
     ids = [listing.organization.id for listing in listings]
     places = np.repeat(np.arange(len(listings)), counts)
-    columns = {name: strings([getattr(row, name) for row in rows]) for name in TEXTS}
-    columns |= {name: pd.Series([getattr(row, name) for row in rows], dtype="boolean") for name in FLAGS}
+    columns = {name: strings(_each(rows, name)) for name in TEXTS}
+    columns |= {name: pd.Series(_each(rows, name), dtype="boolean") for name in FLAGS}
     columns["organization_id"] = pd.Series(pd.Categorical.from_codes(places, categories=pd.Index(ids, dtype="string")))
     columns["organization_name"] = strings([listing.name for listing in listings]).take(places).reset_index(drop=True)
-    columns["token_id"] = strings([row.id for row in rows])
-    descriptions, secrets = _redacted([row.description for row in rows], redactor)
+    columns["token_id"] = strings(_each(rows, "id"))
+    descriptions, secrets = _redacted(_each(rows, "description"), redactor)
     columns["description"] = strings(descriptions)
     columns["secrets_in_description"] = pd.Series(secrets, dtype="Int16")
     columns |= _dates(rows)
@@ -55,28 +59,33 @@ TEXTS = ("fingerprint", "owner_id", "owner_name", "owner_type")
 FLAGS = ("read_enabled", "write_enabled", "delete_enabled")
 
 
+def _each(rows: Sequence[Row], name: str) -> list[Any]:
+    return list(map(attrgetter(name), rows))
+
+
 def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
-    clean: list[str | None] = []
-    counts: list[int] = []
-    for description in descriptions:
-        text, count = (None, 0) if description is None else redactor.redacted(description)
-        clean.append(text)
-        counts.append(min(count, 32_767))
+    """The descriptions without secrets, and how many each held; Arrow finds the few where there is any to look for."""
+    clean, counts = descriptions.copy(), [0] * len(descriptions)
+    suspects = pc.indices_nonzero(pc.match_substring_regex(pa.array(descriptions, pa.large_string()), RUN.pattern))
+    for row in suspects.to_pylist():
+        clean[row], count = redactor.redacted(descriptions[row] or "")
+        counts[row] = min(count, 32_767)
     return clean, counts
 
 
 def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
     """created_at, expires_at, and date_faults: field and fault, never the content."""
     columns = {}
-    faults = pd.Series("", index=range(len(rows)), dtype="string")
+    faults: dict[int, list[str]] = defaultdict(list)
     for name, said in (("expires_at", "expires_fault"), ("created_at", "created_fault")):
-        texts = strings([getattr(row, name) for row in rows])
+        texts = strings(_each(rows, name))
         columns[name] = instants(texts)
-        known = strings([getattr(row, said) for row in rows])
-        fault = known.mask(texts.notna() & columns[name].isna(), "unreadable")
-        apart = faults.where(faults == "", faults + "; ")
-        faults = faults.where(fault.isna(), apart + f"{name} " + fault.fillna(""))
-    return columns | {"date_faults": faults.where(faults != "")}
+        fault = strings(_each(rows, said)).mask(texts.notna() & columns[name].isna(), "unreadable")
+        for row, what in fault.dropna().items():
+            faults[row].append(f"{name} {what}")
+    return columns | {
+        "date_faults": strings(["; ".join(faults[row]) if row in faults else None for row in range(len(rows))])
+    }
 
 
 def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:

@@ -1,7 +1,14 @@
 """The JSON Schema of the configuration file, for editors: made from the settings, fit for TOML, which has no null."""
 
+import ast
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
+from credly_audit.config import settings
 from credly_audit.config.settings import Settings
 from credly_audit.config.types import RULES, RULES_AND_FAMILIES, SELECTORS
 
@@ -15,7 +22,7 @@ NAMED = {
 
 def schema() -> dict[str, Any]:
     """JSON Schema, draft 2020-12."""
-    made = _tidy(Settings.model_json_schema())
+    made = _tidy(Settings.model_json_schema(schema_generator=_Described))
     words = {name: {"description": about, "type": "string", "enum": enum} for name, (about, enum) in NAMED.items()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -24,6 +31,36 @@ def schema() -> dict[str, Any]:
         "description": "The configuration of credly-audit.",
         "$defs": dict(sorted((made["$defs"] | words).items())),
     }
+
+
+class _Described(GenerateJsonSchema):
+    """Says of each key what stands under its field in the source of the settings.
+
+    pydantic itself would look that up for every class whenever a command starts, a twentieth of a second for each.
+    """
+
+    def __init__(self, *options: Any, **more: Any) -> None:
+        super().__init__(*options, **more)
+        tree = ast.parse(inspect.getsource(settings))
+        self._said = {each.name: dict(_under_fields(each)) for each in tree.body if isinstance(each, ast.ClassDef)}
+
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
+        """The schema of a table."""
+        made = super().model_schema(schema)
+        model = schema["cls"]
+        for name, said in self._said.get(model.__name__, {}).items():
+            key = model.model_fields[name].alias or name
+            if key in made["properties"]:
+                made["properties"][key]["description"] = said
+        return made
+
+
+def _under_fields(table: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(table.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            match below:
+                case ast.Expr(ast.Constant(str(said))):
+                    yield field.target.id, inspect.cleandoc(said)
 
 
 def _tidy(node: Any) -> Any:

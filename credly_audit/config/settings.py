@@ -44,7 +44,7 @@ from credly_audit.severity import Severity
 class Model(BaseModel):
     """A table of the file: unknown keys are mistakes, and what was written never shows in one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _all_severities(days: Any) -> Any:

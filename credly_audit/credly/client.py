@@ -14,7 +14,6 @@ from typing import Any, Self
 from urllib.parse import urljoin
 
 import requests
-from requests.cookies import RequestsCookieJar
 
 from credly_audit import __version__
 from credly_audit.config.settings import Api
@@ -72,38 +71,16 @@ class Line:
         self.budget = RetryBudget()
 
 
-class _Cookieless(RequestsCookieJar):
-    """A worker asks for many organizations: what Credly gives one must not travel with the next one's credential."""
-
-    def set_cookie(self, cookie: Any, *_: Any, **__: Any) -> None:
-        """Forget it."""
-
-
-class _Session(requests.Session):
-    """A session that reads nothing from the environment (no .netrc), keeps no cookie and follows no redirect."""
-
-    def __init__(self, host: Host) -> None:
-        super().__init__()
-        self.trust_env = False
-        self.cookies = _Cookieless()
-        self.headers.clear()
-        self.headers.update(HEADERS)
-        self.proxies = dict(host.proxies)
-        self.verify = host.verify
-        self.adapters.clear()
-        self.mount(f"{host.origin.scheme}://", ClockedAdapter())
-
-    def get_redirect_target(self, _resp: requests.Response) -> str | None:
-        """None: where a redirect leads is judged by the client, not followed by requests."""
-        return None
-
-
 class Client:
-    """One worker's connection to the host. Not to be shared between threads; `line` is."""
+    """One worker's connection to the host. Not to be shared between threads; `line` is.
+
+    It sends through requests' adapter and not through a session: that would keep one organization's cookies for the
+    next, look for credentials in .netrc, and follow redirects.
+    """
 
     def __init__(self, line: Line) -> None:
         self._line = line
-        self._session = _Session(line.host)
+        self._adapter = ClockedAdapter()
 
     def __enter__(self) -> Self:
         return self
@@ -111,7 +88,7 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._session.close()
+        self._adapter.close()
 
     def get(self, path: str, credential: Credential, effort: Effort | None = None) -> Answer:
         """The answer to a GET, whatever its status is in the end; `path` begins with a slash, after base_url.
@@ -141,13 +118,13 @@ class Client:
     ) -> Answer:
         """The answer to a POST of JSON, sent once and never again; the errors of `get`."""
         self._line.pace.wait_turn()
-        request = requests.Request("POST", self._line.host.base_url + path, json=content)
+        request = requests.Request("POST", self._line.host.base_url + path, HEADERS, json=content)
         return self._send(request, credential, effort or Effort())
 
     def post_form(self, path: str, who: Authenticator, form: str) -> Answer:
         """The same for a form that is encoded already."""
         self._line.pace.wait_turn()
-        url, headers = self._line.host.base_url + path, {"Content-Type": "application/x-www-form-urlencoded"}
+        url, headers = self._line.host.base_url + path, HEADERS | {"Content-Type": "application/x-www-form-urlencoded"}
         return self._send(requests.Request("POST", url, headers, data=form), who, Effort())
 
     def _admitted(self, path: str, credential: Credential, effort: Effort) -> Answer:
@@ -189,7 +166,7 @@ class Client:
         pace = self._line.pace
         while True:
             sent_at = pace.wait_turn()
-            answer = self._send(requests.Request("GET", url), credential, effort)
+            answer = self._send(requests.Request("GET", url, HEADERS), credential, effort)
             if answer.status != TOO_MANY:
                 return answer
             pace.throttled(sent_at, answer.retry_after)
@@ -215,7 +192,7 @@ class Client:
     def _attempt(self, asked: requests.Request, who: Authenticator) -> Answer | NoAnswer:
         """The answer or the trouble, returned rather than raised: the libraries' errors hold the request's headers."""
         try:
-            request = self._session.prepare_request(asked)
+            request = asked.prepare()
             who.authenticate(request.headers)
             with deadline(2 * self._line.timeout):
                 return self._received(request)
@@ -225,16 +202,10 @@ class Client:
             return no_answer(error, self._line.host, self._line.timeout)
 
     def _received(self, request: requests.PreparedRequest) -> Answer:
-        timeout = self._line.timeout
-        response = self._session.send(
-            request,
-            stream=True,
-            timeout=timeout,
-            verify=self._session.verify,
-            proxies=self._session.proxies,
-            allow_redirects=False,
-        )
-        with response:
+        host, timeout = self._line.host, self._line.timeout
+        with self._adapter.send(
+            request, stream=True, timeout=timeout, verify=host.verify, proxies=host.proxies
+        ) as response:
             return Answer(
                 response.status_code,
                 response.headers.get("Content-Type", ""),
