@@ -73,6 +73,8 @@ def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.Data
     """The flags of one rule as rows of `Findings.frame`, unsorted; `severity` overrules every tier."""
     rows = flags.rows.to_numpy()
     many = len(rows)
+    if not many:
+        return NO_FINDINGS.copy()
     if rule.subject == "token":
         token_row = rows.astype("int32")
         organization_row = tokens["organization_id"].cat.codes.to_numpy()[rows].astype("int32")

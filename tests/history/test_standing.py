@@ -17,6 +17,11 @@ LONG = {"expires_at": AS_OF + timedelta(days=170), "created_at": AS_OF}
 CLEAN = token(9, write_enabled=True, description="Issuer of the badges of team learning", **LONG)
 POLICY: dict[str, Any] = {"purposes": [{"pattern": "Issuer", "allow": ["read", "write"]}], "disable": ["EXP", "COV005"]}
 
+# What a database can do differently is tried in test_year and test_soundness; here the whole of it takes its time.
+pytestmark = pytest.mark.parametrize(
+    "url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.proof)], indirect=True
+)
+
 
 @pytest.fixture
 def months(history: History) -> Months:

@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from credly_audit.cli.main import COMMANDS
+from credly_audit.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,8 +66,6 @@ def test_help_and_version_load_nothing_heavy(arguments: list[str]) -> None:
 def test_every_command_has_help() -> None:
     assert COMMANDS
     for command in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "-m", "credly_audit", command, "--help"], capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, command
-        assert "Usage:" in done.stdout
+        done = CliRunner().invoke(cli, [command, "--help"])
+        assert done.exit_code == 0, command
+        assert "Usage:" in done.output
