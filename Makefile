@@ -14,7 +14,7 @@ test: .venv/dev  ## lint, types, direction of imports, tests
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 -m "not proof"
+	$(BIN)/pytest -q -n 3 -m "not proof"
 
 proof: .venv/dev  ## everything that takes longer
 	$(BIN)/pytest -q -n 2

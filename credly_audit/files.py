@@ -48,10 +48,10 @@ def _forget(draft: str | None) -> None:
 
 
 def must_be_writable(folder: Path) -> None:
-    """Refuse a folder in which no file can be made, before anything was asked of Credly."""
+    """Refuse a folder in which no file can be made, before anything was asked of Credly; it is not made yet."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
         raise UsageError(f"{folder}: no file can be written there ({error.strerror}); name another folder") from None

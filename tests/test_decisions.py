@@ -223,7 +223,7 @@ decisions = st.lists(
 
 
 @given(written=decisions)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_waivers_match_what_a_plain_reading_of_them_says(written: list[dict[str, Any]]) -> None:
     made = [waiver("PRM001") | said | {"id": f"W{number}"} for number, said in enumerate(written)]
     audit = audited(snapshot(TOKENS), waivers=made, catalogue=JUDGING)

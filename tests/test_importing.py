@@ -149,7 +149,7 @@ LEAD = "# ünïcode before, so that bytes and letters differ\n\n[other]\nkey = '
 
 
 @given(first=rows, second=rows)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_file_says_in_the_end_what_was_typed_last_and_keeps_the_rest(
     first: list[Typed], second: list[Typed]
 ) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option, talk_options, workers_option
 from credly_audit.errors import ExitCode
@@ -44,6 +44,7 @@ def collect(
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, os.environ)
     file_can_be_written(output, "--output")
+    begin_log(settings)
     snapshot = collected(settings, os.environ, quiet=quiet, no_color=no_color)
     snapshot.write(output)
     frame = snapshot.organizations

@@ -24,19 +24,17 @@ log = logging.getLogger(__name__)
 def configured(
     config: Path | None, organizations: tuple[str, ...], workers: int | None, environ: Mapping[str, str]
 ) -> Settings:
-    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError.
-
-    The log begins here, with the host that gets the credentials.
-    """
+    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
     settings = load(config or DEFAULT_CONFIG, environ)
     if organizations:
         settings = settings.only(organizations)
-    log.info(
-        "Going to ask %s for %s",
-        Host.of(settings.api).way,
-        count(len(settings.organizations), "organization", "organizations"),
-    )
     return settings.with_workers(workers) if workers else settings
+
+
+def begin_log(settings: Settings) -> None:
+    """With the host that gets the credentials; to be called when nothing is left that the usage could have wrong."""
+    organizations = count(len(settings.organizations), "organization", "organizations")
+    log.info("Going to ask %s for %s", Host.of(settings.api).way, organizations)
 
 
 def collected(

@@ -111,8 +111,13 @@ def outcome(arguments: list[str]) -> int:
 
 def told(error: BaseException) -> ExitCode:
     """Say on standard error what went wrong; the exit code for it."""
-    if isinstance(error, click.ClickException):
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
+        return ExitCode.USAGE
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "credly-audit"
+        _say(f"{' '.join(error.format_message().split()).rstrip('.')}: see {command} --help")
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
         _say("interrupted")

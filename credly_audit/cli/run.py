@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from credly_audit.cli.alone import alone
-from credly_audit.cli.collecting import collected, configured
+from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
@@ -100,4 +100,5 @@ def audited(
         presentation=presented(settings.report),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
+    begin_log(settings)
     return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))

@@ -49,7 +49,7 @@ def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> s
     if status == 401:
         return (
             f"the credential of {organization} was refused: expired, revoked, or of the other environment "
-            "(production, sandbox)"
+            "(production, sandbox); give it one that works"
         )
     if status == 403 and not is_json:
         # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
@@ -71,7 +71,7 @@ def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> s
         return f"Credly could not answer for {organization}: run again later"
     if status < 300:
         return f"an answer without a list came for {organization}: check [api] base_url"
-    return f"Credly refused the request for {organization}"
+    return f"Credly refused the request for {organization}: run doctor to learn more"
 
 
 def words(body: bytes) -> str | None:

@@ -24,7 +24,7 @@ MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """An organization that was not fully seen, and why."""
+    """An organization that was not fully seen; its reason says why, and what to do."""
 
     organization_id: str
     name: str
@@ -33,15 +33,10 @@ class Unseen:
     tokens: int
     """How many were seen all the same."""
     contact: str | None
-    what_to_do: str
     position: int
     """Its row in the organizations frame."""
     accepted: bool
     """Whether a waiver accepts that; it still was not seen."""
-
-
-REMEDIES = {"truncated": "COV001", "unverified": "COV002", "mismatch": "COV003", "failed": "COV004"}
-"""By coverage, the rule whose remediation says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +100,11 @@ def unseen(audit: Audit) -> list[Unseen]:
     return [
         Unseen(
             **fact,
-            what_to_do=remedy(audit, fact["status"]),
             position=position,
             accepted=fact["organization_id"] in audit.verdict.accepted,
         )
         for position, fact in zip(frame.index.tolist(), facts, strict=True)
     ]
-
-
-def remedy(audit: Audit, status: str) -> str:
-    """What to do about an organization of this coverage; nothing where it is complete."""
-    return audit.rules[REMEDIES[status]].remediation if status in REMEDIES else ""
 
 
 def decisions_in_need(audit: Audit) -> Iterator[str]:

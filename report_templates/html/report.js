@@ -248,7 +248,6 @@ const organizations = {
   text: (row) => ["name", "id", "contact", "tags", "status", "reason"].map((name) => organization(name, row)).join(" "),
   facts(row) {
     const id = organization("id", row);
-    const coverage = words.coverage[organization("status", row)];
     const claimed = organization("claimed", row);
     return {
       name: organization("name", row),
@@ -257,9 +256,8 @@ const organizations = {
       found: `#findings?organization=${id}`,
       listed: `#tokens?organization=${id}`,
       status: organization("status", row),
-      coverage: coverage.word,
+      coverage: words.coverage[organization("status", row)],
       reason: organization("reason", row) ?? "",
-      todo: coverage.todo,
       tokens: number(organization("tokens", row) ?? 0),
       claimed: claimed === null ? "–" : number(claimed),
       privileged: number(organization("privileged", row)),

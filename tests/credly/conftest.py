@@ -1,5 +1,6 @@
 """A client, and servers that say exactly what a test wants them to say."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -76,7 +77,7 @@ class Raw:
                 continue
             with closing(connection):
                 try:
-                    self.heard.append(connection.recv(65_536))
+                    self.heard.append(_request(connection))
                     self._talk(connection)
                 except OSError:
                     continue
@@ -85,6 +86,18 @@ class Raw:
         self._over.set()
         self._thread.join(3)
         self._listening.close()
+
+
+def _request(connection: socket) -> bytes:
+    """The whole of a request, in however many packets: who hangs up on what it has not read sends a reset."""
+    heard = b""
+    while part := connection.recv(65_536):
+        heard += part
+        head, found, body = heard.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if found and len(body) >= (int(length[1]) if length else 0):
+            break
+    return heard
 
 
 @pytest.fixture

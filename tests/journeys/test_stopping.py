@@ -35,7 +35,7 @@ def test_a_run_against_a_stalled_server_is_stopped(sandbox: Sandbox, tmp_path: P
     assert time.monotonic() - began < 2
     assert b"interrupted" in err
     assert b"Traceback" not in err
-    assert list((tmp_path / "reports").iterdir()) == []
+    assert not (tmp_path / "reports").exists()
 
 
 def test_a_program_that_hands_over_no_secret_is_stopped_too(sandbox: Sandbox, tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ PIECES = (
 hostile = st.lists(st.sampled_from(PIECES), min_size=1, max_size=12).map("".join)
 """Texts made of what means something somewhere."""
 
-tried = settings(deadline=None, max_examples=50)
+tried = settings(deadline=None, max_examples=30)
 """How often, for each format."""
 
 

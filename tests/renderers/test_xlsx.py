@@ -277,7 +277,7 @@ def test_an_organization_that_was_not_seen_stands_on_the_first_screen_with_its_r
     assert hidden[3] == "Beta"
     assert hidden[4].startswith("HTTP 503, five times.")
     (row,) = [row for row in listed(book_of(of_all_kinds())["Organizations"]) if row["organization_id"] == BETA]
-    assert (row["Coverage"], row["Why"]) == ("✕ failed", "HTTP 503, five times.")
+    assert (row["Coverage"], row["Why, and what to do"]) == ("✕ failed", "HTTP 503, five times.")
 
 
 def test_of_more_than_twenty_unseen_the_rest_is_counted() -> None:

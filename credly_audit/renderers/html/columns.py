@@ -13,7 +13,6 @@ from markupsafe import Markup
 
 from credly_audit.audit import LIFETIME, Audit
 from credly_audit.findings import plain
-from credly_audit.renderers.briefing import remedy
 from credly_audit.renderers.html.lists import BAR, OWNER, Lists, own, seconds
 from credly_audit.renderers.html.words import COVERAGE, ITSELF, NO_DESCRIPTION, SEVERITIES, described
 from credly_audit.renderers.text import harmless
@@ -84,10 +83,7 @@ def _words(lists: Lists) -> dict[str, Any]:
         "itself": ITSELF,
         "noDescription": NO_DESCRIPTION,
         "severities": [{"tone": severity.value, "word": SEVERITIES[severity]} for severity in Severity],
-        "coverage": {
-            status: {"word": f"{symbol} {word}", "todo": remedy(audit, status)}
-            for status, (symbol, word, _) in COVERAGE.items()
-        },
+        "coverage": {status: f"{symbol} {word}" for status, (symbol, word, _) in COVERAGE.items()},
         "rules": [
             {
                 "id": rule.id,

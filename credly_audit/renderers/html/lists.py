@@ -14,7 +14,6 @@ import pandas as pd
 from credly_audit.audit import Audit
 from credly_audit.decisions.outcome import JudgedPlan, JudgedWaiver
 from credly_audit.findings import plain
-from credly_audit.renderers.briefing import remedy
 from credly_audit.renderers.html.words import (
     COVERAGE,
     ITSELF,
@@ -124,7 +123,6 @@ class Lists:
                 "status": facts["status"],
                 "coverage": f"{symbol} {word}",
                 "reason": facts["reason"] or "",
-                "todo": remedy(self.audit, facts["status"]),
                 "tokens": number(facts["tokens"] or 0),
                 "claimed": NOTHING if facts["total_count"] is None else number(facts["total_count"]),
                 "privileged": number(int(self.standing.privileged[position])),

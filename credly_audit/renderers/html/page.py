@@ -136,7 +136,7 @@ def _unseen(each: Any) -> Row:
         "name": each.name,
         "place": f"#organization-{each.organization_id}",
         "reason": each.reason,
-        "todo": "A waiver accepts that." if each.accepted else each.what_to_do,
+        "accepted": each.accepted,
         "contact": each.contact,
         "tokens": each.tokens,
     }

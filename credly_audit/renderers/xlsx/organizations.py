@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.findings import plain
-from credly_audit.renderers.briefing import remedy
 from credly_audit.renderers.text import NOTHING
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import serial
@@ -16,7 +15,7 @@ from credly_audit.severity import Severity
 COLUMNS = (
     Column("Organization", "text", 34, narrowest=20),
     Column("Coverage", "word", narrowest=14),
-    Column("Why", "text", 50),
+    Column("Why, and what to do", "text", 50),
     Column("Tokens seen", "number"),
     Column("Tokens claimed", "number", narrowest=10),
     Column("Can write or delete", "number", narrowest=11),
@@ -24,7 +23,6 @@ COLUMNS = (
     *(Column(severity.capitalize(), "number") for severity in reversed(Severity)),
     Column("Next expiry", "date", narrowest=12),
     Column("Contact", "text", 30),
-    Column("What to do", "text", 50, printed=False),
     Column("Tags", "text", 24, printed=False),
     Column("Asked with", "word", narrowest=11, printed=False),
     Column("Its expiry", "date", narrowest=12, printed=False),
@@ -51,8 +49,7 @@ def organizations(report: Report) -> Listing:
         return {
             "Organization": plain(part["name"]),
             "Coverage": [COVERAGE_WORDS[status] for status in part["status"]],
-            "Why": plain(part["reason"]),
-            "What to do": [remedy(report.audit, status) for status in part["status"]],
+            "Why, and what to do": plain(part["reason"]),
             "Tokens seen": plain(part["tokens"]),
             "Tokens claimed": plain(part["total_count"]),
             "Can write or delete": privileged[start:stop].tolist(),

@@ -132,7 +132,7 @@ def _unseen(page: Page, report: Report) -> None:
             B=(COVERAGE_WORDS[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
-            E=(f"{each.reason} {'A waiver accepts that.' if each.accepted else each.what_to_do}", "text"),
+            E=(f"{each.reason}{' A waiver accepts that.' if each.accepted else ''}", "text"),
             F=(each.contact or NOTHING, "aside"),
         )
     if len(hidden) > MOST_UNSEEN:
