@@ -4,7 +4,7 @@ import pkgutil
 
 from credly_audit.resources import PACKAGE
 
-SHARED = frozenset({"base", "briefing", "standing", "tally", "text"})
+SHARED = frozenset({"base", "briefing", "standing", "tally", "text", "words"})
 """Modules of the renderers' package that are no format."""
 
 

@@ -212,6 +212,7 @@ const tokens = {
       owner_type: owner?.type ?? "",
       owner_id: owner?.id ?? "",
       asks: token("asks", row) ? "yes" : "",
+      register: words.register[token("register", row)] ?? words.unregistered,
       fingerprint: token("fingerprint", row) ?? "–",
       token_id: token("id", row),
     };

@@ -215,6 +215,16 @@ def test_organizations_that_the_register_alone_names_are_on_the_first_screen() -
     )
 
 
+def test_a_token_says_what_the_register_says_of_it() -> None:
+    entry = {"organization_id": ACME, "token_id": token(1)["token_id"], "owner": "lms@acme.example"}
+    entries = register([entry | {"permissions": "read", "ticket": "SEC-7"}])
+
+    said = page(audited(snapshot([token(1), token(2)]), register=entries))
+    [first, second] = said.xpath("//section[@id='tokens']//tbody/tr")
+    assert "The register owner: lms@acme.example; permissions: read; ticket: SEC-7" in words(first)
+    assert "The register does not name it" in words(second)
+
+
 def test_of_many_organizations_not_seen_twenty_are_named_and_the_place_of_the_others() -> None:
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(23)]
     hidden = [organization(each, name=f"Place {each[:8]}", status="failed") for each in ids]

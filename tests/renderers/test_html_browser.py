@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from credly_audit.audit import Audit
 from credly_audit.presentation import Presentation
-from tests.build import ACME, BETA, audited, organization, snapshot, token
+from tests.build import ACME, BETA, audited, organization, register, snapshot, token
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written
 from tests.renderers.rendering import hostile_audit, many, of_all_kinds, program, tool
 
@@ -125,8 +125,14 @@ def test_a_link_with_a_fragment_shows_the_same_rows_to_another(opened: Open) -> 
     assert page.locator("#findings").evaluate("each => Math.abs(each.getBoundingClientRect().top) < 200")
 
 
-def test_the_script_says_of_each_row_what_the_plain_html_says(opened: Open) -> None:
-    audit = of_all_kinds()
+def with_a_register() -> Audit:
+    entry = {"organization_id": ACME, "token_id": token(1)["token_id"], "permissions": "read", "ticket": "<b>SEC-7"}
+    return audited(snapshot([token(1), token(2)]), register=register([entry]))
+
+
+@pytest.mark.parametrize("audit_of", [of_all_kinds, with_a_register])
+def test_the_script_says_of_each_row_what_the_plain_html_says(opened: Open, audit_of: Callable[[], Audit]) -> None:
+    audit = audit_of()
     with_script, without = (opened(audit, java_script_enabled=enabled).page for enabled in (True, False))
     with_script.evaluate("for (const list of lists.values()) list.show()")
 

@@ -9,8 +9,9 @@ from credly_audit.audit import Audit
 from credly_audit.compared import Comparison
 from credly_audit.findings import plain
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
-from credly_audit.renderers.html.words import ITSELF, SEVERITIES, described
+from credly_audit.renderers.html.words import SEVERITIES, described
 from credly_audit.renderers.text import count, number, spoken, spoken_day
+from credly_audit.renderers.words import ITSELF
 from credly_audit.severity import Severity
 
 MOST_AUDITS = 12

@@ -13,9 +13,10 @@ from markupsafe import Markup
 
 from credly_audit.audit import LIFETIME, Audit
 from credly_audit.findings import plain
-from credly_audit.renderers.html.lists import BAR, OWNER, Lists, own, seconds
-from credly_audit.renderers.html.words import COVERAGE, ITSELF, NO_DESCRIPTION, SEVERITIES, described
+from credly_audit.renderers.html.lists import BAR, OWNER, UNREGISTERED, Lists, own, seconds
+from credly_audit.renderers.html.words import SEVERITIES, described
 from credly_audit.renderers.text import harmless
+from credly_audit.renderers.words import COVERAGE, ITSELF, NO_DESCRIPTION
 from credly_audit.severity import Severity
 
 PIECE = 20_000
@@ -83,7 +84,7 @@ def _words(lists: Lists) -> dict[str, Any]:
         "itself": ITSELF,
         "noDescription": NO_DESCRIPTION,
         "severities": [{"tone": severity.value, "word": SEVERITIES[severity]} for severity in Severity],
-        "coverage": {status: f"{symbol} {word}" for status, (symbol, word, _) in COVERAGE.items()},
+        "coverage": COVERAGE,
         "rules": [
             {
                 "id": rule.id,
@@ -94,6 +95,8 @@ def _words(lists: Lists) -> dict[str, Any]:
             }
             for rule in rules
         ],
+        "register": lists.register,
+        "unregistered": "" if audit.policy.register is None else UNREGISTERED,
         "owners": list(frame["owner"].cat.categories),
         "statuses": list(frame["status"].cat.categories),
         "waivers": [lists.decisions.get(each, "") for each in frame["waiver_id"].cat.categories],
@@ -163,6 +166,7 @@ def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
     yield "faults", tokens["date_faults"]
     yield "secrets", tokens["secrets_in_description"].fillna(0).to_numpy(dtype="int64")
     yield "asks", tokens["is_audit_credential"].to_numpy(dtype="int8")
+    yield "register", tokens["register_row"].to_numpy()
     yield "owner", _owners(lists)[0]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from credly_audit.audit import Audit
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.findings import plain
-from credly_audit.renderers.html.words import STATES, described
+from credly_audit.renderers.html.words import described
 from credly_audit.renderers.text import distance, spoken_day
+from credly_audit.renderers.words import STATES
 
 
 def decisions(audit: Audit) -> list[dict[str, Any]]:

@@ -15,18 +15,19 @@ from credly_audit.audit import Audit
 from credly_audit.decisions.outcome import JudgedPlan, JudgedWaiver
 from credly_audit.findings import plain
 from credly_audit.renderers.html.words import (
-    COVERAGE,
-    ITSELF,
     SEVERITIES,
     described,
     permission_words,
 )
 from credly_audit.renderers.standing import Standing
 from credly_audit.renderers.text import NOTHING, number, spoken, spoken_day
+from credly_audit.renderers.words import COVERAGE, ITSELF
 from credly_audit.severity import Severity
 
 BAR = 96
 """How long the longest of the small bars is."""
+
+UNREGISTERED = "does not name it"
 
 OWNER = ("owner_id", "owner_name", "owner_type")
 
@@ -101,6 +102,7 @@ class Lists:
                 "secrets": number(token["secrets_in_description"]) if token["secrets_in_description"] else "",
                 **_owner(token),
                 "asks": "yes" if token["is_audit_credential"] else "",
+                "register": self._registered(token["register_row"]),
                 "fingerprint": token["fingerprint"] or NOTHING,
                 "token_id": token["token_id"],
             }
@@ -113,7 +115,6 @@ class Lists:
         for position, values in enumerate(zip(*columns.values(), strict=True)):
             facts = dict(zip(columns, values, strict=True))
             counts = self.standing.of_organizations[position].tolist()
-            symbol, word, _ = COVERAGE[facts["status"]]
             yield {
                 "name": facts["name"],
                 "id": facts["organization_id"],
@@ -121,7 +122,7 @@ class Lists:
                 "found": f"#findings?organization={facts['organization_id']}",
                 "listed": f"#tokens?organization={facts['organization_id']}",
                 "status": facts["status"],
-                "coverage": f"{symbol} {word}",
+                "coverage": COVERAGE[facts["status"]],
                 "reason": facts["reason"] or "",
                 "tokens": number(facts["tokens"] or 0),
                 "claimed": NOTHING if facts["total_count"] is None else number(facts["total_count"]),
@@ -158,6 +159,20 @@ class Lists:
             bars.append({"tone": severity.value, "x": f"{start:.4g}", "width": f"{width:.4g}"})
             start += width
         return bars
+
+    @cached_property
+    def register(self) -> list[str]:
+        """What each entry of the register says, in a line."""
+        register = self.audit.policy.register
+        said = register.documented if register else pd.DataFrame()
+        names = [name.replace("_", " ") for name in said]
+        lines = zip(*(plain(said[name]) for name in said), strict=True)
+        return ["; ".join(f"{name}: {one}" for name, one in zip(names, line, strict=True) if one) for line in lines]
+
+    def _registered(self, row: int) -> str:
+        if self.audit.policy.register is None:
+            return ""
+        return self.register[row] if row >= 0 else UNREGISTERED
 
     @cached_property
     def decisions(self) -> dict[str, str]:

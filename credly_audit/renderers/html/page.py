@@ -21,10 +21,11 @@ from credly_audit.renderers.html.decided import decisions
 from credly_audit.renderers.html.lists import Lists, Row
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.policy import about
-from credly_audit.renderers.html.words import COVERAGE, OUTCOMES, SEVERITIES
+from credly_audit.renderers.html.words import OUTCOMES, SEVERITIES
 from credly_audit.renderers.standing import Standing
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import NOTHING, spoken, spoken_day
+from credly_audit.renderers.words import COVERAGE
 from credly_audit.severity import Severity
 
 TITLE = "Credly authorization tokens"
@@ -79,7 +80,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "most_other_rows": MOST_OTHER_ROWS,
         "blank": BLANK,
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
-        "statuses": [(status, f"{symbol} {word}") for status, (symbol, word, _) in COVERAGE.items()],
+        "statuses": list(COVERAGE.items()),
         "organizations": list(lists.organizations(MOST_OTHER_ROWS)),
         "parts": list(_parts(audit, lists)),
         "findings": list(lists.findings(MOST_ROWS)),
@@ -129,10 +130,9 @@ def guidance(presentation: Presentation) -> Markup | None:
 
 
 def _unseen(each: Any) -> Row:
-    symbol, word, _ = COVERAGE[each.status]
     return {
         "status": each.status,
-        "coverage": f"{symbol} {word}",
+        "coverage": COVERAGE[each.status],
         "name": each.name,
         "place": f"#organization-{each.organization_id}",
         "reason": each.reason,

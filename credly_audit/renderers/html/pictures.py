@@ -5,8 +5,9 @@ from typing import Any
 from credly_audit.audit import Audit
 from credly_audit.renderers.briefing import MONTHS, expiries, permissions, soon_days
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
-from credly_audit.renderers.html.words import COVERAGE, SEVERITIES
+from credly_audit.renderers.html.words import SEVERITIES
 from credly_audit.renderers.text import count, number
+from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
 from credly_audit.severity import Severity
 
 STRIP = 1_000.0
@@ -15,12 +16,10 @@ STRIP = 1_000.0
 def coverage_strip(by_status: dict[str, int]) -> list[dict[str, Any]]:
     """The organizations by how completely they were seen, as stretches of one strip; those without any are told too."""
     total, start, stretches = sum(by_status.values()) or 1, 0.0, []
-    for status, (symbol, word, means) in COVERAGE.items():
-        many = by_status[status]
+    for status, word in COVERAGE.items():
+        many, means = by_status[status], COVERAGE_MEANS[status]
         width = round(many * STRIP / total, 1)
-        stretches.append(
-            {"status": status, "symbol": symbol, "word": word, "means": means, "many": many, "x": start, "width": width}
-        )
+        stretches.append({"status": status, "word": word, "means": means, "many": many, "x": start, "width": width})
         start = round(start + width, 1)
     return stretches
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from credly_audit.renderers.text import has_words, one_line
+from credly_audit.renderers.words import NO_DESCRIPTION
 from credly_audit.severity import Severity
 
 SEVERITIES = {
@@ -13,34 +14,10 @@ SEVERITIES = {
     Severity.INFO: "· info",
 }
 
-COVERAGE = {
-    "complete": ("✓", "fully seen", "the listing is proved to be whole"),
-    "truncated": ("◐", "truncated", "Credly showed the read-only tokens alone"),
-    "unverified": ("?", "unverified", "nothing proves that the listing is whole"),
-    "mismatch": ("≠", "mismatch", "the pages contradict each other"),
-    "failed": ("✕", "failed", "the listing, or a page of it, could not be had"),
-}
-"""Symbol, word and meaning, in the order of snapshot.STATUSES."""
-
 OUTCOMES = {"pass": "✓", "violations": "✕", "incomplete": "◐"}
 
-STATES = {
-    "expired": "✕ expired",
-    "overdue": "✕ overdue",
-    "expiring": "◐ expiring",
-    "unjudged": "? not judged",
-    "unused": "○ unused",
-    "active": "✓ active",
-    "open": "✓ open",
-    "kept": "✓ kept",
-}
-"""Of waivers and plans, in the order in which they ask for attention."""
-
-NO_DESCRIPTION = "(no description)"
 MOST_LETTERS = 400
 """Of a description; the workbook and the JSON report have all of it."""
-
-ITSELF = "(the organization itself)"
 
 
 def described(description: str | None) -> str:

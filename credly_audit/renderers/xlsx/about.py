@@ -2,12 +2,12 @@
 
 from credly_audit import __version__
 from credly_audit.renderers.text import NOTHING, count, spoken_day
+from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.page import Page
 from credly_audit.renderers.xlsx.report import ABOUT, RULES, Report
 from credly_audit.renderers.xlsx.rows import MOST_LINKS
-from credly_audit.renderers.xlsx.styles import COVERAGE_WORDS, SEVERITY_WORDS
-from credly_audit.renderers.xlsx.summary import COVERAGE_MEANS
+from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.severity import Severity
 
 READING = {
@@ -68,9 +68,7 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
         ],
         "How to read it": list(READING.items()),
         "Severities": [(SEVERITY_WORDS[severity], _due(report, severity)) for severity in reversed(Severity)],
-        "Coverage": [
-            (COVERAGE_WORDS[status], f"{means[0].upper()}{means[1:]}.") for status, means in COVERAGE_MEANS.items()
-        ],
+        "Coverage": [(COVERAGE[status], f"{means[0].upper()}{means[1:]}.") for status, means in COVERAGE_MEANS.items()],
         "What was not looked at": [("", text) for text in NOT_LOOKED_AT],
         "Policy": _policy(report),
     }

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from credly_audit.renderers.text import NOTHING
+from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import serial
 from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
@@ -34,9 +35,7 @@ def actions(report: Report) -> Listing:
         return {
             "Due": serial(pd.Series([action.due_at for action in part], dtype=INSTANT)),
             "Severity": [SEVERITY_WORDS[action.severity] for action in part],
-            "Token": [
-                described(action.description) if action.token_id else "(the organization itself)" for action in part
-            ],
+            "Token": [described(action.description) if action.token_id else ITSELF for action in part],
             "Organization": [action.organization_name for action in part],
             "What to do": [action.what for action in part],
             "Why": [action.why for action in part],

@@ -76,7 +76,7 @@ def _findings(report: Report) -> tuple[np.ndarray, np.ndarray]:
     places = {key: row for row, key in enumerate(zip(frame["organization_id"], frame["application_id"], strict=True))}
     ids = report.audit.organizations["organization_id"]
     counts, first = np.zeros(len(frame), dtype=int), np.full(len(frame), -1)
-    live = report.live
+    live = report.standing.open
     for finding in live[live["rule_id"].astype("string").str.startswith("OAU").to_numpy(dtype=bool)].itertuples():
         seen = report.audit.findings.evidence[finding.rule_id]["application_id"].iloc[finding.evidence_row]
         row = places.get((ids.iloc[finding.organization_row], seen))

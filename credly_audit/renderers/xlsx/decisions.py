@@ -7,6 +7,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.findings import plain
+from credly_audit.renderers.words import STATES
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import DAY_ZERO
 from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
@@ -16,18 +17,6 @@ CHOICES = ("accept", "fix", "false positive")
 
 MOST_LISTED = 250
 """Letters that the choices of a drop-down may have together."""
-
-STATES = {
-    "expired": "✕ expired",
-    "overdue": "✕ overdue",
-    "expiring": "◐ expiring",
-    "unjudged": "? not judged",
-    "unused": "○ unused",
-    "active": "✓ active",
-    "open": "✓ open",
-    "kept": "✓ kept",
-}
-"""In the order in which they ask for attention."""
 
 COLUMNS = (
     Column("State", "word", narrowest=14),

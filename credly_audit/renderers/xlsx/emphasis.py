@@ -6,10 +6,10 @@ from openpyxl.formatting.rule import DataBar, FormatObject, Rule
 from openpyxl.styles import Font
 from openpyxl.styles.differential import DifferentialStyle
 
+from credly_audit.renderers.words import COVERAGE
 from credly_audit.renderers.xlsx.listing import Emphasis, Listing
 from credly_audit.renderers.xlsx.styles import (
     COVERAGE_COLOURS,
-    COVERAGE_WORDS,
     MUTED,
     PALE,
     SEVERITY_COLOURS,
@@ -28,9 +28,7 @@ def severities(title: str) -> list[Emphasis]:
 
 def coverage(title: str) -> list[Emphasis]:
     """Each state of coverage in its colour."""
-    return [
-        Emphasis(_word(COVERAGE_WORDS[status], colours), title, title) for status, colours in COVERAGE_COLOURS.items()
-    ]
+    return [Emphasis(_word(COVERAGE[status], colours), title, title) for status, colours in COVERAGE_COLOURS.items()]
 
 
 def struck_out(first: str, last: str, *, of: str, word: str) -> Emphasis:

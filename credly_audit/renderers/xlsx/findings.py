@@ -9,6 +9,7 @@ import pandas as pd
 from credly_audit.decisions.declared import Decision
 from credly_audit.findings import plain
 from credly_audit.renderers.text import NOTHING, count, yes_no
+from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import serial
 from credly_audit.renderers.xlsx.decisions import as_typed, validations
@@ -106,7 +107,7 @@ def _texts(record: dict[str, Any]) -> dict[str, str | None]:
     is_token = record["token_id"] is not None
     return {
         "Severity": SEVERITY_WORDS[Severity(record["severity"])],
-        "Token": described(record["description"]) if is_token else "(the organization itself)",
+        "Token": described(record["description"]) if is_token else ITSELF,
         "Go": "→",
         "Organization": record["organization_name"],
         "What is wrong": record["message"],

@@ -1,15 +1,12 @@
 """The sheet Organizations: how completely each was seen, why, and how it stands."""
 
-import numpy as np
-import pandas as pd
-
 from credly_audit.findings import plain
 from credly_audit.renderers.text import NOTHING
+from credly_audit.renderers.words import COVERAGE
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import serial
 from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
 from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, Report
-from credly_audit.renderers.xlsx.styles import COVERAGE_WORDS
 from credly_audit.severity import Severity
 
 COLUMNS = (
@@ -37,25 +34,24 @@ COLUMNS = (
 
 def organizations(report: Report) -> Listing:
     """Every organization, in the order of asking."""
-    counts, first = report.findings_of_organizations
+    standing, first = report.standing, report.gravest_of_organizations
 
     def targets(start: int, stop: int) -> list[str | None]:
         return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
 
     def piece(start: int, stop: int) -> Piece:
         part = report.audit.organizations.iloc[start:stop]
-        severities = report.severities_of_organizations[start:stop]
-        privileged, next_expiry = _of_tokens(report)
+        severities = standing.of_organizations[start:stop]
         return {
             "Organization": plain(part["name"]),
-            "Coverage": [COVERAGE_WORDS[status] for status in part["status"]],
+            "Coverage": [COVERAGE[status] for status in part["status"]],
             "Why, and what to do": plain(part["reason"]),
             "Tokens seen": plain(part["tokens"]),
             "Tokens claimed": plain(part["total_count"]),
-            "Can write or delete": privileged[start:stop].tolist(),
-            "Open findings": counts[start:stop].tolist(),
+            "Can write or delete": standing.privileged[start:stop].tolist(),
+            "Open findings": severities.sum(axis=1).tolist(),
             **{severity.capitalize(): severities[:, severity.weight].tolist() for severity in Severity},
-            "Next expiry": serial(next_expiry.iloc[start:stop]),
+            "Next expiry": serial(standing.next_expiry.iloc[start:stop]),
             "Contact": [contact or NOTHING for contact in plain(part["contact"])],
             "Tags": plain(part["tags"]),
             "Asked with": plain(part["credential_kind"]),
@@ -78,15 +74,3 @@ def organizations(report: Report) -> Listing:
         link=Link("Open findings", targets),
         emphasis=(*emphasis.coverage("Coverage"), emphasis.bars("Open findings")),
     )
-
-
-def _of_tokens(report: Report) -> tuple[np.ndarray, pd.Series]:
-    """For each organization its unexpired tokens that can write or delete, and when the next of all expires."""
-    tokens = report.audit.tokens
-    many = len(report.audit.organizations)
-    codes = tokens["organization_id"].cat.codes.to_numpy()
-    can = [tokens[f"{name}_enabled"].fillna(value=False).to_numpy(dtype=bool) for name in ("write", "delete")]
-    live = ~(tokens["expires_at"] <= pd.Timestamp(report.audit.as_of)).to_numpy()
-    ahead = tokens["expires_at"].iloc[report.expiring]
-    nearest = ahead.groupby(codes[report.expiring]).min().reindex(range(many))
-    return np.bincount(codes[(can[0] | can[1]) & live], minlength=many), nearest

@@ -8,7 +8,9 @@ import pandas as pd
 
 from credly_audit.audit import Audit
 from credly_audit.renderers.briefing import Action, actions
+from credly_audit.renderers.standing import Standing
 from credly_audit.renderers.text import has_words
+from credly_audit.renderers.words import NO_DESCRIPTION
 from credly_audit.severity import Severity
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
@@ -35,9 +37,9 @@ class Report:
         return f"'{counted(title, sheet)}'!A{row + 2}"
 
     @cached_property
-    def live(self) -> pd.DataFrame:
-        """`Findings.frame` without those waived or unseen; its index is their position among all."""
-        return self.audit.findings.frame[self.audit.findings.open]
+    def standing(self) -> Standing:
+        """How many open findings tokens and organizations have."""
+        return Standing(self.audit)
 
     @cached_property
     def actions(self) -> list[Action]:
@@ -45,21 +47,14 @@ class Report:
         return list(actions(self.audit, None))
 
     @cached_property
-    def findings_of_tokens(self) -> tuple[np.ndarray, np.ndarray]:
-        """How many open findings each token has, and where its gravest stands (-1: it has none)."""
-        return self._tally("token_row", len(self.audit.tokens))
+    def gravest_of_tokens(self) -> np.ndarray:
+        """Where each token's gravest open finding stands (-1: it has none)."""
+        return self._first("token_row", len(self.audit.tokens))
 
     @cached_property
-    def findings_of_organizations(self) -> tuple[np.ndarray, np.ndarray]:
+    def gravest_of_organizations(self) -> np.ndarray:
         """The same for each organization, its tokens' findings included."""
-        return self._tally("organization_row", len(self.audit.organizations))
-
-    @cached_property
-    def severities_of_organizations(self) -> np.ndarray:
-        """A row an organization, a column a severity, from info to critical: how many open findings."""
-        many = len(Severity)
-        cells = self.live["organization_row"].to_numpy() * many + self.live["severity"].cat.codes.to_numpy()
-        return np.bincount(cells, minlength=len(self.audit.organizations) * many).reshape(-1, many)
+        return self._first("organization_row", len(self.audit.organizations))
 
     @cached_property
     def expiring(self) -> np.ndarray:
@@ -72,17 +67,18 @@ class Report:
 
     def first_of(self, severity: Severity) -> int | None:
         """Where the first open finding of that severity stands."""
-        hit = self.live.index[(self.live["severity"] == severity).to_numpy()]
+        live = self.standing.open
+        hit = live.index[(live["severity"] == severity).to_numpy()]
         return int(hit[0]) if len(hit) else None
 
-    def _tally(self, column: str, length: int) -> tuple[np.ndarray, np.ndarray]:
-        subjects = self.live[column].to_numpy()
+    def _first(self, column: str, length: int) -> np.ndarray:
+        live = self.standing.open
+        subjects = live[column].to_numpy()
         held = subjects >= 0
-        counts = np.bincount(subjects[held], minlength=length)
         first = np.full(length, -1)
         rows, where = np.unique(subjects[held], return_index=True)
-        first[rows] = self.live.index.to_numpy()[held][where]
-        return counts, first
+        first[rows] = live.index.to_numpy()[held][where]
+        return first
 
 
 def counted(name: str, number: int) -> str:
@@ -92,7 +88,7 @@ def counted(name: str, number: int) -> str:
 
 def described(description: str | None) -> str:
     """What stands in a list for a token."""
-    return description if description and has_words(description) else "(no description)"
+    return description if description and has_words(description) else NO_DESCRIPTION
 
 
 def ticks(flags: pd.Series) -> list[str]:

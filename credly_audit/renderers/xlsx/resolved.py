@@ -2,6 +2,7 @@
 
 from credly_audit.findings import plain
 from credly_audit.renderers.text import spoken_day
+from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cells import serial
 from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
@@ -39,7 +40,7 @@ def resolved(report: Report) -> Listing:
         return {
             "Severity": [SEVERITY_WORDS[Severity(severity)] for severity in part["severity"]],
             "Token": [
-                described(description) if token_id else "(the organization itself)"
+                described(description) if token_id else ITSELF
                 for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
             ],
             "Organization": plain(part["organization_name"]),

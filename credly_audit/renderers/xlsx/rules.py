@@ -39,7 +39,7 @@ def rules(report: Report) -> Listing:
     frame = report.audit.findings.frame
     live = tally(report.audit)["by_rule"]
     waived = frame.loc[frame["waived"].to_numpy(dtype=bool) & ~report.audit.findings.unseen, "rule_id"].value_counts()
-    first = report.live.drop_duplicates("rule_id")
+    first = report.standing.open.drop_duplicates("rule_id")
     places = dict(zip(first["rule_id"], first.index.tolist(), strict=True))
 
     def targets(start: int, stop: int) -> list[str | None]:

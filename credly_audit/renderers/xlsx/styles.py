@@ -34,14 +34,6 @@ SEVERITY_COLOURS = {
 }
 """Paper and ink, from dark to light, in grey too."""
 
-COVERAGE_WORDS = {
-    "complete": "✓ fully seen",
-    "truncated": "◐ truncated",
-    "unverified": "? unverified",
-    "mismatch": "≠ mismatch",
-    "failed": "✕ failed",
-}
-
 COVERAGE_COLOURS = {
     "complete": ("DDEFE3", INK),
     "truncated": ("F0B04A", INK),

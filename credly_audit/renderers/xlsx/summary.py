@@ -15,6 +15,7 @@ from credly_audit.renderers.briefing import (
 )
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import NOTHING, count, number, one_line, spoken, spoken_day
+from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.page import Page
@@ -29,7 +30,6 @@ from credly_audit.renderers.xlsx.report import (
     described,
 )
 from credly_audit.renderers.xlsx.styles import (
-    COVERAGE_WORDS,
     SEVERITY_COLOURS,
     SEVERITY_WORDS,
     STYLES,
@@ -40,15 +40,6 @@ from credly_audit.renderers.xlsx.trend import trend
 from credly_audit.severity import Severity
 
 MOST_UNSEEN = 20
-
-COVERAGE_MEANS = {
-    "complete": "the listing is proved to be whole",
-    "truncated": "Credly showed the read-only tokens alone",
-    "unverified": "nothing proves that the listing is whole",
-    "mismatch": "the pages contradict each other",
-    "failed": "the listing, or a page of it, could not be had",
-}
-"""In the order of snapshot.STATUSES."""
 
 
 def add_summary(book: Book, report: Report) -> None:
@@ -115,7 +106,7 @@ def _standing(page: Page, report: Report) -> None:
     for status, means in COVERAGE_MEANS.items():
         hit = (statuses == status).to_numpy()
         target = report.place(ORGANIZATIONS, int(hit.argmax())) if hit.any() else None
-        said = f"{COVERAGE_WORDS[status]}: {means}"
+        said = f"{COVERAGE[status]}: {means}"
         page.line(D=(said, "line"), E=(counts["by_status"][status], "linked seen" if target else "seen", target))
     page.row = start + len(numbers)
 
@@ -129,7 +120,7 @@ def _unseen(page: Page, report: Report) -> None:
     page.line(**captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
     for each in hidden[:MOST_UNSEEN]:
         page.line(
-            B=(COVERAGE_WORDS[each.status], f"as {each.status}"),
+            B=(COVERAGE[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
             E=(f"{each.reason}{' A waiver accepts that.' if each.accepted else ''}", "text"),

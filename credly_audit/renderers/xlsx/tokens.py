@@ -58,7 +58,7 @@ CALENDAR = (
 
 def tokens(report: Report) -> Listing:
     """Every token that was seen, in the order of the organizations."""
-    counts, first = report.findings_of_tokens
+    counts, first = report.standing.of_tokens, report.gravest_of_tokens
     documented = report.audit.documented
 
     def targets(start: int, stop: int) -> list[str | None]:
