@@ -160,6 +160,8 @@ finding_states = states(
 MENDED_INDEX = Index(
     "finding_states_mended",
     finding_states.c.gone_at,
+    finding_states.c.opened_at,
+    finding_states.c.weight,
     sqlite_where=finding_states.c.gone_at.is_not(None),
     postgresql_where=finding_states.c.gone_at.is_not(None),
 )

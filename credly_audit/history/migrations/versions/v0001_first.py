@@ -83,7 +83,7 @@ def upgrade() -> None:
     op.create_index(
         "finding_states_mended",
         "finding_states",
-        ["gone_at"],
+        ["gone_at", "opened_at", "weight"],
         sqlite_where=sa.text("gone_at IS NOT NULL"),
         postgresql_where=sa.text("gone_at IS NOT NULL"),
     )
