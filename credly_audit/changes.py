@@ -178,7 +178,9 @@ class Sight:
             dtype=bool,
         )
         of_token = absent["token_id"].notna().to_numpy(dtype=bool)
-        listed = of_token & (positions((absent["organization_id"], absent["token_id"].fillna("")), self.listed) >= 0)
+        like = self.listed[1].isin(absent["token_id"]).to_numpy(dtype=bool)
+        listed_ids = tuple(ids[like] for ids in self.listed)
+        listed = of_token & (positions((absent["organization_id"], absent["token_id"].fillna("")), listed_ids) >= 0)
         needs = np.array([rules[each].needs if each in rules else "" for each in rule_ids], dtype="U12")
         proved = (
             (of_token & complete & ~listed)

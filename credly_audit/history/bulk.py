@@ -13,13 +13,16 @@ from credly_audit.history.schema import NULL_INSTANT
 
 PIECE = 50_000
 
+SHORT_NULL = -1
+"""Shorter than NULL_INSTANT by eighteen digits; no number is less than 0 here, and no instant the last of 1969."""
+
 
 def number(column: Any) -> Any:
-    """A column, or an expression, as a whole number; null becomes NULL_INSTANT."""
+    """A column, or an expression, as a whole number; null becomes NULL_INSTANT, as SHORT_NULL on its way."""
     plain = (
         sa.cast(column, sa.Integer) if isinstance(column.type, sa.Boolean) else sa.type_coerce(column, sa.BigInteger)
     )
-    return sa.func.coalesce(plain, sa.literal_column(str(NULL_INSTANT)))
+    return sa.func.coalesce(plain, sa.literal_column(str(SHORT_NULL)))
 
 
 def read(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
@@ -37,7 +40,9 @@ def _column(column: Any, text: str | None) -> Any:
     if isinstance(column.type, sa.String):
         texts = msgspec.json.decode(text or "[]", type=list[str | None])
         return pd.array(pa.array(texts, pa.large_string()), dtype="string")
-    return np.array(msgspec.json.decode(text or "[]", type=list[int]), dtype="int64")
+    numbers = np.array(msgspec.json.decode(text or "[]", type=list[int]), dtype="int64")
+    numbers[numbers == SHORT_NULL] = NULL_INSTANT
+    return numbers
 
 
 def insert(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any]) -> None:

@@ -93,22 +93,21 @@ class Sightings:
         size = int(known["id"].max(initial=0)) + 1
         ids = np.full(size, None, dtype=object)
         ids[known["id"]] = known["organization_id"].to_numpy(dtype=object)
-        rows = bulk.read(
-            connection,
-            sa.select(coverage.c.organization, coverage.c.status, number(sa.func.max(audits.c.as_of)).label("as_of"))
-            .join(audits, audits.c.id == coverage.c.audit)
-            .where(coverage.c.audit <= moment.audit)
-            .group_by(coverage.c.organization, coverage.c.status),
-        )
-        statuses = rows["status"].to_numpy(dtype=object)
-        times = []
-        for wanted in (statuses != "failed", statuses != "", statuses == "complete"):
-            last = np.full(size, NULL_INSTANT, dtype="int64")
-            np.maximum.at(last, rows["organization"][wanted.astype(bool)], rows["as_of"][wanted.astype(bool)])
-            times.append(last)
         dates = bulk.read(connection, sa.select(audits.c.id, number(audits.c.as_of).label("as_of")))
         instants = np.full(int(dates["id"].max(initial=0)) + 1, NULL_INSTANT, dtype="int64")
         instants[dates["id"]] = dates["as_of"]
+        rows = bulk.read(
+            connection,
+            sa.select(coverage.c.organization, coverage.c.status, sa.func.max(coverage.c.audit).label("audit"))
+            .where(coverage.c.audit <= moment.audit)
+            .group_by(coverage.c.organization, coverage.c.status),
+        )
+        statuses, last_at = rows["status"].to_numpy(dtype=object), instants[rows["audit"]]
+        times = []
+        for wanted in (statuses != "failed", statuses != "", statuses == "complete"):
+            last = np.full(size, NULL_INSTANT, dtype="int64")
+            np.maximum.at(last, rows["organization"][wanted.astype(bool)], last_at[wanted.astype(bool)])
+            times.append(last)
         return cls(ids, times[0], times[1], times[2], instants)
 
 
@@ -158,15 +157,30 @@ def _known(
     of_subjects: tuple[sa.Table, Sequence[Any]],
 ) -> pd.DataFrame:
     """Columns of the last known states beside those of their subjects: read apart, for a join takes thrice as long."""
-    (states, columns), (subjects, about) = of_states, of_subjects
+    states, columns = of_states
     subject = next(iter(states.c))
     query = sa.select(subject, states.c.since, *columns, *_ends(states, moment)).where(moment.latest(states))
     known = bulk.read(connection, query.order_by(subject))
-    named = bulk.read(connection, sa.select(subjects.c.id, *about).order_by(subjects.c.id))
-    rows = np.searchsorted(named.pop("id"), known[subject.name])
-    if len(rows) != len(next(iter(named.values()))):
-        named = {name: values.take(rows) for name, values in named.items()}
-    return _with_ends(known | named, seen)
+    return _with_ends(known | _named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
+
+
+def _named(
+    connection: sa.Connection,
+    moment: Moment,
+    many: int,
+    of_states: sa.Table,
+    of_subjects: tuple[sa.Table, Sequence[Any]],
+) -> dict[str, Any]:
+    """Columns of the subjects of the `many` last known states, in the order of their numbers."""
+    subjects, about = of_subjects
+    named = bulk.read(connection, sa.select(*about).order_by(subjects.c.id))
+    if len(next(iter(named.values()))) == many:
+        return named  # every subject has one
+    subject = next(iter(of_states.c))
+    with_state = sa.select(subject).where(moment.latest(of_states)).order_by(subject)
+    ids = bulk.read(connection, sa.select(subjects.c.id).order_by(subjects.c.id))["id"]
+    rows = np.searchsorted(ids, bulk.read(connection, with_state)[subject.name])
+    return {name: values.take(rows) for name, values in named.items()}
 
 
 def _ends(states: sa.Table, moment: Moment) -> list[Any]:
@@ -189,14 +203,9 @@ def _with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
 def past(connection: sa.Connection, moment: Moment) -> Past:
     """All that judging may know; usable for as long as the connection."""
     seen = Sightings.upto(connection, moment)
-    token_frame = known_tokens(connection, moment, seen)
     listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
     return Past(
-        tokens=frame_of(
-            {name: token_frame[name].to_numpy() for name in LAST_KNOWN_TOKENS if name in token_frame}
-            | {"organization_id": pd.array(seen.ids, dtype="string").take(token_frame["organization"])},
-            LAST_KNOWN_TOKENS,
-        ),
+        tokens=_last_known_tokens(connection, moment, seen),
         findings=_last_known_findings(connection, moment),
         organizations=frame_of(
             {
@@ -212,17 +221,46 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
     )
 
 
+def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
+    """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
+    states = token_states
+    named = audits.c.fingerprint_key.is_not(None)
+    keys = list(connection.execute(sa.select(audits.c.fingerprint_key).distinct().where(named)).scalars())
+    places = [(states.c.fingerprint_key == key, place * 32) for place, key in enumerate(keys, 1)]
+    ends, seen_at = _ends(states, moment)
+    state = states.c.denied + ends * 8 + (sa.case(*places, else_=0) if places else 0)
+    dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
+    columns = (states.c.fingerprint, state.label("state"), *dates)
+    query = sa.select(*columns, seen_at).where(moment.latest(states)).order_by(states.c.token)
+    known = bulk.read(connection, query)
+    about = (tokens, (tokens.c.organization, tokens.c.token_id))
+    known |= _named(connection, moment, len(known["state"]), states, about)
+    state = known["state"]
+    ended = state & 8 != 0
+    return frame_of(
+        {
+            "organization_id": pd.array(seen.ids, dtype="string").take(known["organization"]),
+            "token_id": known["token_id"],
+            "fingerprint": known["fingerprint"],
+            "fingerprint_key": pd.array([None, *keys], dtype="string").take(state // 32),
+            "expires_at": known["expires_at"],
+            "denied": state & 7,
+            "rotated_at": known["rotated_at"],
+            "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
+            "gone": state & 16 != 0,
+        },
+        LAST_KNOWN_TOKENS,
+    )
+
+
 def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     """LAST_KNOWN_FINDINGS in as few columns as they fit into: this is what judging waits for."""
     states = finding_states
     gone = sa.case((states.c.gone_at <= moment.as_of, 16), else_=0)
     state = (states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone).label("state")
-    query = (
-        sa.select(findings.c.finding_id, state, number(states.c.first_seen_at).label("first_seen_at"))
-        .join(findings, findings.c.id == states.c.finding)
-        .where(moment.latest(states))
-    )
-    known = bulk.read(connection, query)
+    query = sa.select(state, number(states.c.first_seen_at).label("first_seen_at")).where(moment.latest(states))
+    known = bulk.read(connection, query.order_by(states.c.finding))
+    known |= _named(connection, moment, len(known["state"]), states, (findings, (findings.c.finding_id,)))
     state = known.pop("state")
     return frame_of(
         known | {"weight": state & 7, "waived": state & 8 != 0, "resolved": state & 16 != 0}, LAST_KNOWN_FINDINGS
