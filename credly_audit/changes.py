@@ -19,6 +19,7 @@ from credly_audit.past import (
     no_past,
     nothing,
     positions,
+    positions_of_ids,
     with_default,
 )
 from credly_audit.policy import Policy
@@ -84,7 +85,7 @@ class Standing:
     def of(cls, finding_ids: pd.Series, past: Past | None, baseline: Baseline | None) -> "Standing":
         """That of the findings with these ids."""
         known = no_past() if past is None else past
-        return cls(past, baseline, positions(finding_ids, known.findings["finding_id"]))
+        return cls(past, baseline, positions_of_ids(finding_ids, known.findings["finding_id"]))
 
     def told(self, frame: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
         """The findings with `status` and `first_seen_at`; null where nothing was known before."""

@@ -40,7 +40,8 @@ def _column(column: Any, text: str | None) -> Any:
     if isinstance(column.type, sa.String):
         texts = msgspec.json.decode(text or "[]", type=list[str | None])
         return pd.array(pa.array(texts, pa.large_string()), dtype="string")
-    numbers = np.array(msgspec.json.decode(text or "[]", type=list[int]), dtype="int64")
+    listed = (text or "[]").strip("[]")
+    numbers = np.fromstring(listed, dtype="int64", sep=",") if listed else np.zeros(0, dtype="int64")
     numbers[numbers == SHORT_NULL] = NULL_INSTANT
     return numbers
 

@@ -79,8 +79,9 @@ class Sightings:
 
     ids: np.ndarray
     """Organization ids (object), None where a number has none."""
+    heard_in: np.ndarray
+    """The number of the last audit to which it answered at all, any but `failed`; 0: there is none."""
     heard_at: np.ndarray
-    """The last audit to which it answered at all: any but `failed`."""
     audited_at: np.ndarray
     fully_seen_at: np.ndarray
     instants: np.ndarray
@@ -102,13 +103,13 @@ class Sightings:
             .where(coverage.c.audit <= moment.audit)
             .group_by(coverage.c.organization, coverage.c.status),
         )
-        statuses, last_at = rows["status"].to_numpy(dtype=object), instants[rows["audit"]]
-        times = []
-        for wanted in (statuses != "failed", statuses != "", statuses == "complete"):
-            last = np.full(size, NULL_INSTANT, dtype="int64")
-            np.maximum.at(last, rows["organization"][wanted.astype(bool)], last_at[wanted.astype(bool)])
-            times.append(last)
-        return cls(ids, times[0], times[1], times[2], instants)
+        statuses, places = rows["status"].to_numpy(dtype=object), rows["organization"]
+        instants[0] = NULL_INSTANT
+        last_in = np.zeros((3, size), dtype="int64")
+        for last, wanted in zip(last_in, (statuses != "failed", statuses != "", statuses == "complete"), strict=True):
+            np.maximum.at(last, places[wanted.astype(bool)], rows["audit"][wanted.astype(bool)])
+        heard_at, audited_at, fully_seen_at = instants[last_in]
+        return cls(ids, last_in[0], heard_at, audited_at, fully_seen_at, instants)
 
 
 def known_tokens(
@@ -289,25 +290,23 @@ def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Se
         .outerjoin(last, last.c.token == findings.c.token)
         .where(moment.latest(states), bulk.among(connection, findings.c.finding_id, ids.tolist()))
     )
-    frame = mind_unjudged(connection, moment, _with_ends(bulk.read(connection, query), seen))
+    frame = mind_unjudged(connection, moment, seen, _with_ends(bulk.read(connection, query), seen))
     columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
     return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
 
 
-def mind_unjudged(connection: sa.Connection, moment: Moment, frame: pd.DataFrame) -> pd.DataFrame:
+def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
     """With `seen_at` of open findings whose rule the last audits did not judge: when it was last judged.
 
     `frame` has organization, rule_id, ended, began_at and seen_at.
     """
-    answered = coverage.select().where(coverage.c.audit <= moment.audit, coverage.c.status != "failed").subquery()
-    last = sa.select(sa.func.max(answered.c.audit)).group_by(answered.c.organization)
+    heard_in = seen.heard_in[frame["organization"].to_numpy()]
     rows = connection.execute(
-        sa.select(answered.c.organization, answered.c.not_judged).where(
-            sa.tuple_(answered.c.audit, answered.c.organization).in_(last.add_columns(answered.c.organization)),
-            answered.c.not_judged != "",
+        sa.select(coverage.c.audit, coverage.c.organization, coverage.c.not_judged).where(
+            coverage.c.audit.in_(np.unique(heard_in).tolist()), coverage.c.not_judged != ""
         )
     )
-    silent = {place: not_judged.split(",") for place, not_judged in rows}
+    silent = {place: ids.split(",") for audit, place, ids in rows if audit == seen.heard_in[place]}
     silent_now = [
         rule_id in silent.get(place, ())
         for place, rule_id in zip(frame["organization"].tolist(), frame["rule_id"].tolist(), strict=True)
@@ -315,15 +314,16 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, frame: pd.DataFrame
     late = np.flatnonzero(np.array(silent_now, dtype=bool) & ~frame["ended"].to_numpy())
     if not len(late):
         return frame
+    answered = coverage.select().where(coverage.c.audit <= moment.audit, coverage.c.status != "failed").subquery()
     seen_at = frame["seen_at"].to_numpy().copy()
     for position in late:
         place, rule_id, began = (frame[name].iloc[position] for name in ("organization", "rule_id", "began_at"))
-        rows = connection.execute(
+        judged = connection.execute(
             sa.select(answered.c.not_judged, number(audits.c.as_of))
             .join(audits, audits.c.id == answered.c.audit)
             .where(answered.c.organization == int(place))
         )
-        seen_at[position] = max([began, *(at for ids, at in rows if rule_id not in ids.split(","))])
+        seen_at[position] = max([began, *(at for ids, at in judged if rule_id not in ids.split(","))])
     return frame.assign(seen_at=seen_at)
 
 

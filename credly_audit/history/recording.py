@@ -48,7 +48,7 @@ def append(connection: sa.Connection, seen: Seen, rules: Mapping[str, Rule]) -> 
             "not_judged": orgs["not_judged"].tolist(),
         },
     )
-    change = _Change(connection, last, seen.as_of, orgs, places)
+    change = _Change(connection, last, sightings, seen.as_of, orgs, places)
     listed = change.tokens(seen, known_tokens(connection, last, sightings, described=True))
     change.findings(seen, known, listed, rules)
 
@@ -86,6 +86,7 @@ class _Change:
 
     connection: sa.Connection
     last: Moment
+    sightings: Sightings
     as_of: int
     orgs: pd.DataFrame
     numbers: np.ndarray
@@ -283,7 +284,7 @@ class _Change:
             bulk.update(self.connection, states, [subject, "since"], columns)
 
     def _last_seen(self, states: sa.Table, rows: pd.DataFrame) -> pd.DataFrame:
-        return mind_unjudged(self.connection, self.last, rows) if states is finding_states else rows
+        return mind_unjudged(self.connection, self.last, self.sightings, rows) if states is finding_states else rows
 
     def _asked(self, known: pd.DataFrame, *, failed: bool) -> np.ndarray:
         """Which of what is known belongs to organizations that this audit asked; those that failed may count too."""
