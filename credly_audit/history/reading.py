@@ -255,17 +255,21 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
 
 
 def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """LAST_KNOWN_FINDINGS in as few columns as they fit into: this is what judging waits for."""
+    """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
     states = finding_states
     gone = sa.case((states.c.gone_at <= moment.as_of, 16), else_=0)
-    state = (states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone).label("state")
-    query = sa.select(state, number(states.c.first_seen_at).label("first_seen_at")).where(moment.latest(states))
-    known = bulk.read(connection, query.order_by(states.c.finding))
-    known |= _named(connection, moment, len(known["state"]), states, (findings, (findings.c.finding_id,)))
-    state = known.pop("state")
-    return frame_of(
-        known | {"weight": state & 7, "waived": state & 8 != 0, "resolved": state & 16 != 0}, LAST_KNOWN_FINDINGS
-    )
+    state = states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone
+    packed = (number(states.c.first_seen_at) * 32 + state).label("packed")
+    query = sa.select(packed).where(moment.latest(states)).order_by(states.c.finding)
+    packed = bulk.read(connection, query)["packed"]
+    named = _named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
+    columns = {
+        "weight": packed & 7,
+        "waived": packed & 8 != 0,
+        "resolved": packed & 16 != 0,
+        "first_seen_at": packed >> 5,
+    }
+    return frame_of(named | columns, LAST_KNOWN_FINDINGS)
 
 
 def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
@@ -306,9 +310,9 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, fr
             coverage.c.audit.in_(np.unique(heard_in).tolist()), coverage.c.not_judged != ""
         )
     )
-    silent = {place: ids.split(",") for audit, place, ids in rows if audit == seen.heard_in[place]}
+    silent = {place: ids for audit, place, ids in rows if audit == seen.heard_in[place]}
     silent_now = [
-        rule_id in silent.get(place, ())
+        rule_id in silent.get(place, "")
         for place, rule_id in zip(frame["organization"].tolist(), frame["rule_id"].tolist(), strict=True)
     ]
     late = np.flatnonzero(np.array(silent_now, dtype=bool) & ~frame["ended"].to_numpy())

@@ -97,6 +97,7 @@ coverage = Table(
     Column("organization", Integer, primary_key=True, autoincrement=False),
     Column("status", String(12), nullable=False),
     Column("not_judged", Text, nullable=False, comment="ids of rules that said nothing, joined by commas"),
+    Index("coverage_by_organization", "organization", "status"),
     sqlite_with_rowid=False,
 )
 

@@ -11,6 +11,11 @@ from credly_audit.rules.permissions import permissions_in_words
 from credly_audit.rules.wording import day, distance, sentence, whole_days
 from credly_audit.severity import Severity
 
+GAINED = pd.array(
+    [", ".join(name for name in PERMISSIONS if sum_of_bits & BITS[name]) for sum_of_bits in range(8)], dtype="string"
+)
+"""Permissions in words, by the sum of their bits."""
+
 
 @rule(
     "CHG001",
@@ -26,12 +31,9 @@ def permission_escalated(facts: Facts, _: Options) -> Flags:
     if facts.before is None:
         return nothing_changed(facts)
     denied = facts.before["denied"].to_numpy()
-    gained = {name: facts.has(name) & (denied & BITS[name] > 0) & facts.unapproved for name in PERMISSIONS}
-    hit = facts.tokens.loc[np.logical_or.reduce(list(gained.values())), []]
-    words = pd.Series("", index=hit.index, dtype="string")
-    for name in PERMISSIONS:
-        words = words.str.cat(np.where(gained[name][hit.index], f", {name}", ""))
-    words = words.str.removeprefix(", ")
+    gained = np.add.reduce([np.where(facts.has(name), denied & BITS[name], 0) for name in PERMISSIONS])
+    hit = facts.tokens.loc[(gained > 0) & facts.unapproved, []]
+    words = pd.Series(GAINED.take(gained[hit.index]), index=hit.index)
     return flag(
         hit,
         sentence("Has gained a permission since an earlier audit: {gained}.", gained=words),

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("not_judged", sa.Text, nullable=False, comment="ids of rules that said nothing, joined by commas"),
         sqlite_with_rowid=False,
     )
+    op.create_index("coverage_by_organization", "coverage", ["organization", "status"])
     op.create_table(
         "tokens",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
