@@ -142,8 +142,10 @@ def positions_of_ids(wanted: pd.Series, known: pd.Series) -> np.ndarray:
 
 def _numbers(ids: pd.Series) -> np.ndarray:
     digits = texts(ids)
+    if not len(digits):
+        return np.zeros(0, dtype="uint64")
     ends = np.frombuffer(digits.buffers()[1], dtype="int64")[digits.offset :][: len(digits) + 1]
-    letters = digits.buffers()[2][ends[0] : ends[-1]].to_pybytes() if len(digits) else b""
+    letters = digits.buffers()[2][ends[0] : ends[-1]].to_pybytes()
     return np.frombuffer(bytes.fromhex(letters.decode()), dtype=">u8").astype("uint64")
 
 

@@ -225,25 +225,24 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
 def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
     """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
     states = token_states
-    named = audits.c.fingerprint_key.is_not(None)
-    keys = list(connection.execute(sa.select(audits.c.fingerprint_key).distinct().where(named)).scalars())
-    places = [(states.c.fingerprint_key == key, place * 32) for place, key in enumerate(keys, 1)]
     ends, seen_at = _ends(states, moment)
-    state = states.c.denied + ends * 8 + (sa.case(*places, else_=0) if places else 0)
+    state = states.c.denied + ends * 8
+    keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
     dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
-    columns = (states.c.fingerprint, state.label("state"), *dates)
+    columns = (sa.type_coerce(keyed, sa.String).label("fingerprint"), state.label("state"), *dates)
     query = sa.select(*columns, seen_at).where(moment.latest(states)).order_by(states.c.token)
     known = bulk.read(connection, query)
     about = (tokens, (tokens.c.organization, tokens.c.token_id))
     known |= _named(connection, moment, len(known["state"]), states, about)
     state = known["state"]
     ended = state & 8 != 0
+    fingerprint, key = _parted(known["fingerprint"])
     return frame_of(
         {
             "organization_id": pd.array(seen.ids, dtype="string").take(known["organization"]),
             "token_id": known["token_id"],
-            "fingerprint": known["fingerprint"],
-            "fingerprint_key": pd.array([None, *keys], dtype="string").take(state // 32),
+            "fingerprint": fingerprint,
+            "fingerprint_key": key,
             "expires_at": known["expires_at"],
             "denied": state & 7,
             "rotated_at": known["rotated_at"],
@@ -252,6 +251,15 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
         },
         LAST_KNOWN_TOKENS,
     )
+
+
+def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
+    """Fingerprints and the names of their keys (null: no key), from `fingerprint` or `fingerprint:key`."""
+    texts = pd.Series(keyed)
+    if not texts.str.contains(":", regex=False).any():
+        return keyed, pd.array([None] * len(texts), dtype="string")
+    parts = texts.str.partition(":")
+    return parts[0], parts[2].where(parts[2] != "")
 
 
 def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:

@@ -165,6 +165,16 @@ def test_a_fingerprint_compares_under_its_key_alone(months: Months) -> None:
     assert [audit.tokens["last_rotated_at"].tolist() for audit in (rotated, later)] == [[when(2)], [when(2)]]
 
 
+def test_a_fingerprint_keeps_its_key_when_the_audit_that_saw_it_is_forgotten(months: Months, history: History) -> None:
+    row = token(1, fingerprint="a" * 16, **LONG)
+    months.audit(0, [row], key="1" * 16, **POLICY)
+    months.audit(1, [row | {"fingerprint": None}], **POLICY)
+    history.purge(when(0.5))
+
+    other = months.audit(2, [row | {"fingerprint": "b" * 16}], **POLICY)
+    assert other.tokens["rotation_evidence"].tolist() == ["created"]
+
+
 def test_an_inferred_date_between_two_audits_is_the_better_one(months: Months) -> None:
     row = token(1, **LONG)
     between = when(0.5)
