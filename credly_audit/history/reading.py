@@ -21,16 +21,6 @@ from credly_audit.history.schema import (
     token_states,
     tokens,
 )
-from credly_audit.past import (
-    ABOUT,
-    LAST_KNOWN_FINDINGS,
-    LAST_KNOWN_TOKENS,
-    MENDED,
-    SEEN_ORGANIZATIONS,
-    TREND,
-    Past,
-    frame_of,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +150,12 @@ def _known(
     """Columns of the last known states beside those of their subjects: read apart, for a join takes thrice as long."""
     states, columns = of_states
     subject = next(iter(states.c))
-    query = sa.select(subject, states.c.since, *columns, *_ends(states, moment)).where(moment.latest(states))
+    query = sa.select(subject, states.c.since, *columns, *ends_of(states, moment)).where(moment.latest(states))
     known = bulk.read(connection, query.order_by(subject))
-    return _with_ends(known | _named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
+    return with_ends(known | named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
 
 
-def _named(
+def named(
     connection: sa.Connection,
     moment: Moment,
     many: int,
@@ -174,24 +164,24 @@ def _named(
 ) -> dict[str, Any]:
     """Columns of the subjects of the `many` last known states, in the order of their numbers."""
     subjects, about = of_subjects
-    named = bulk.read(connection, sa.select(*about).order_by(subjects.c.id))
-    if len(next(iter(named.values()))) == many:
-        return named  # every subject has one
+    found = bulk.read(connection, sa.select(*about).order_by(subjects.c.id))
+    if len(next(iter(found.values()))) == many:
+        return found  # every subject has one
     subject = next(iter(of_states.c))
     with_state = sa.select(subject).where(moment.latest(of_states)).order_by(subject)
     ids = bulk.read(connection, sa.select(subjects.c.id).order_by(subjects.c.id))["id"]
     rows = np.searchsorted(ids, bulk.read(connection, with_state)[subject.name])
-    return {name: values.take(rows) for name, values in named.items()}
+    return {name: values.take(rows) for name, values in found.items()}
 
 
-def _ends(states: sa.Table, moment: Moment) -> list[Any]:
+def ends_of(states: sa.Table, moment: Moment) -> list[Any]:
     """1: it has ended; 2: it is gone; and when it was last seen, where it has ended."""
     ended = sa.case((states.c.until <= moment.audit, 1), else_=0)
     gone = sa.case((states.c.gone_at <= moment.as_of, 2), else_=0)
     return [(ended + gone).label("ends"), number(states.c.seen_at).label("seen_at")]
 
 
-def _with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
+def with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
     """With ended, gone, began_at and seen_at: an open state was last seen when its organization last answered."""
     ends = columns.pop("ends")
     ended = ends % 2 == 1
@@ -199,112 +189,6 @@ def _with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
     lasting = np.maximum(began, seen.heard_at[columns["organization"]])
     seen_at = np.where(ended, columns["seen_at"], lasting)
     return pd.DataFrame(columns | {"ended": ended, "gone": ends >= 2, "began_at": began, "seen_at": seen_at})  # noqa: PLR2004 - as asked for above
-
-
-def past(connection: sa.Connection, moment: Moment) -> Past:
-    """All that judging may know; usable for as long as the connection."""
-    seen = Sightings.upto(connection, moment)
-    listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
-    return Past(
-        tokens=_last_known_tokens(connection, moment, seen),
-        findings=_last_known_findings(connection, moment),
-        organizations=frame_of(
-            {
-                "organization_id": seen.ids[listed],
-                "audited_at": seen.audited_at[listed],
-                "fully_seen_at": seen.fully_seen_at[listed],
-            },
-            SEEN_ORGANIZATIONS,
-        ),
-        mended=mended(connection, moment),
-        audits=_trend(connection, moment),
-        about=lambda ids: about(connection, moment, seen, ids),
-    )
-
-
-def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
-    """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
-    states = token_states
-    ends, seen_at = _ends(states, moment)
-    state = states.c.denied + ends * 8
-    keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
-    dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
-    columns = (sa.type_coerce(keyed, sa.String).label("fingerprint"), state.label("state"), *dates)
-    query = sa.select(*columns, seen_at).where(moment.latest(states)).order_by(states.c.token)
-    known = bulk.read(connection, query)
-    about = (tokens, (tokens.c.organization, tokens.c.token_id))
-    known |= _named(connection, moment, len(known["state"]), states, about)
-    state = known["state"]
-    ended = state & 8 != 0
-    fingerprint, key = _parted(known["fingerprint"])
-    return frame_of(
-        {
-            "organization_id": pd.array(seen.ids, dtype="string").take(known["organization"]),
-            "token_id": known["token_id"],
-            "fingerprint": fingerprint,
-            "fingerprint_key": key,
-            "expires_at": known["expires_at"],
-            "denied": state & 7,
-            "rotated_at": known["rotated_at"],
-            "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
-            "gone": state & 16 != 0,
-        },
-        LAST_KNOWN_TOKENS,
-    )
-
-
-def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
-    """Fingerprints and the names of their keys (null: no key), from `fingerprint` or `fingerprint:key`."""
-    texts = pd.Series(keyed)
-    if not texts.str.contains(":", regex=False).any():
-        return keyed, pd.array([None] * len(texts), dtype="string")
-    parts = texts.str.partition(":")
-    return parts[0], parts[2].where(parts[2] != "")
-
-
-def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
-    states = finding_states
-    gone = sa.case((states.c.gone_at <= moment.as_of, 16), else_=0)
-    state = states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone
-    packed = (number(states.c.first_seen_at) * 32 + state).label("packed")
-    query = sa.select(packed).where(moment.latest(states)).order_by(states.c.finding)
-    packed = bulk.read(connection, query)["packed"]
-    named = _named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
-    columns = {
-        "weight": packed & 7,
-        "waived": packed & 8 != 0,
-        "resolved": packed & 16 != 0,
-        "first_seen_at": packed >> 5,
-    }
-    return frame_of(named | columns, LAST_KNOWN_FINDINGS)
-
-
-def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
-    """ABOUT for some of the findings' ids."""
-    states, of_token = finding_states, token_states
-    last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
-    query = (
-        sa.select(
-            findings.c.finding_id,
-            findings.c.rule_id,
-            findings.c.organization,
-            tokens.c.token_id,
-            tokens.c.description,
-            last.c.fingerprint,
-            states.c.weight,
-            states.c.since,
-            *(number(states.c[name]).label(name) for name in ("due_at", "first_seen_at", "opened_at")),
-            *_ends(states, moment),
-        )
-        .join(findings, findings.c.id == states.c.finding)
-        .outerjoin(tokens, tokens.c.id == findings.c.token)
-        .outerjoin(last, last.c.token == findings.c.token)
-        .where(moment.latest(states), bulk.among(connection, findings.c.finding_id, ids.tolist()))
-    )
-    frame = mind_unjudged(connection, moment, seen, _with_ends(bulk.read(connection, query), seen))
-    columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
-    return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
 
 
 def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
@@ -337,25 +221,3 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, fr
         )
         seen_at[position] = max([began, *(at for ids, at in judged if rule_id not in ids.split(","))])
     return frame.assign(seen_at=seen_at)
-
-
-def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """How many findings of a severity that appeared at one audit were gone at another (MENDED)."""
-    states = finding_states
-    query = (
-        sa.select(
-            states.c.weight,
-            number(states.c.opened_at).label("opened_at"),
-            number(states.c.gone_at).label("resolved_at"),
-            sa.func.count().label("findings"),
-        )
-        .where(states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
-        .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
-    )
-    return frame_of(bulk.read(connection, query), MENDED)
-
-
-def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    query = sa.select(*(audits.c[name] for name in TREND)).where(audits.c.id <= moment.audit).order_by(audits.c.id)
-    rows = pd.DataFrame(connection.execute(query).all(), columns=list(TREND))
-    return frame_of({name: rows[name] for name in TREND}, TREND)

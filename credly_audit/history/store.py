@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from credly_audit.audit import Audit
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files import must_be_writable
-from credly_audit.history import reading, schema
+from credly_audit.history import remembering, schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Place, cannot_write
 from credly_audit.history.differing import Difference, difference
+from credly_audit.history.reading import Moment
 from credly_audit.history.replaying import forget_before, inserted
 from credly_audit.history.seen import seen_by
 from credly_audit.past import TREND, Past, frame_of
@@ -54,7 +55,7 @@ class History:
     def past(self, as_of: datetime) -> Iterator[Past]:
         """The audits before an instant, for as long as the block lasts."""
         with self.database.told(HistoryLost, "cannot be read"), self.database.reading() as connection:
-            yield reading.past(connection, reading.Moment.before(connection, as_of))
+            yield remembering.past(connection, Moment.before(connection, as_of))
 
     def record(self, audit: Audit, *, keep_days: int = 0) -> None:
         """Add an audit; forget those that lie more than keep_days (0: none) before it. CannotWrite: nothing is done."""
@@ -76,7 +77,7 @@ class History:
     def mended(self) -> pd.DataFrame:
         """How long things took to mend: MENDED over all audits."""
         with self._read() as connection:
-            return reading.mended(connection, reading.Moment.before(connection, None))
+            return remembering.mended(connection, Moment.before(connection, None))
 
     def difference(self, earlier: int, later: int) -> Difference:
         """What changed between two audits, by their ids."""
