@@ -54,7 +54,8 @@ def collect(
     began = datetime.now(UTC)
     collection = _Collection(asks, api, fingerprints, stop)
     collection.run(observer)
-    listings = collection.listings
+    listings, redactor = collection.listings, collection.redactor
+    tokens = tokens_frame(listings, redactor)
     return Snapshot(
         Header(
             collected_at=began,
@@ -63,10 +64,12 @@ def collect(
             fingerprint_key=fingerprints.key_fingerprint,
             organizations_asked=tuple(ask.organization.id for ask in asks),
             oauth_applications_asked=api.include_oauth_applications,
+            value_lengths=tuple(sorted(redactor.lengths)),
+            other_fingerprints=tuple(sorted(redactor.fingerprints.difference(tokens["fingerprint"].dropna()))),
         ),
-        tokens_frame(listings, collection.redactor),
-        organizations_frame(listings, collection.redactor),
-        applications_frame(listings, collection.redactor),
+        tokens,
+        organizations_frame(listings, redactor),
+        applications_frame(listings, redactor),
     )
 
 

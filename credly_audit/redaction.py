@@ -21,15 +21,15 @@ class Redactor:
 
     def __init__(self, fingerprint_of: Callable[[str], str | None], traces: Iterable[Trace] = ()) -> None:
         self._fingerprint_of = fingerprint_of
-        self._fingerprints: set[str] = set()
-        self._lengths: set[int] = set()
+        self.fingerprints: set[str] = set()
+        self.lengths: set[int] = set()
         for trace in traces:
             self.know(trace)
 
     def know(self, trace: Trace) -> None:
         """Remember a value."""
-        self._fingerprints.add(trace.fingerprint)
-        self._lengths.add(trace.length)
+        self.fingerprints.add(trace.fingerprint)
+        self.lengths.add(trace.length)
 
     def redacted(self, text: str) -> tuple[str, int]:
         """The text with each secret replaced by `[redacted]`, and how many there were."""
@@ -55,7 +55,7 @@ class Redactor:
     def _holds_a_value(self, run: str) -> bool:
         """Whether any part of the run is a known value."""
         return any(
-            self._fingerprint_of(run[start : start + length]) in self._fingerprints
-            for length in sorted(self._lengths)
+            self._fingerprint_of(run[start : start + length]) in self.fingerprints
+            for length in sorted(self.lengths)
             for start in range(len(run) - length + 1)
         )

@@ -21,10 +21,10 @@ from credly_audit.errors import UsageError
 from credly_audit.files import written_whole
 
 FORMAT = "credly-audit-snapshot"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
-READABLE = (1, 2)
-"""1: without OAuth applications."""
+READABLE = (1, 2, 3)
+"""1: without OAuth applications; 2: without the lengths of values. From 3 on, unknown keys and columns are ignored."""
 
 INSTANT = "datetime64[us, UTC]"
 
@@ -102,6 +102,14 @@ def no_applications() -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What a snapshot of less than the whole configuration is called."""
+
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a snapshot says of itself. Instants are aware and in UTC."""
 
@@ -113,6 +121,12 @@ class Header:
     organizations_asked: tuple[str, ...]
     oauth_applications_asked: bool = False
     """Whether the OAuth applications of these organizations were asked for, too."""
+    value_lengths: tuple[int, ...] = ()
+    """The different lengths of the secret values that the collection knew, in ascending order."""
+    other_fingerprints: tuple[str, ...] = ()
+    """The fingerprints of known values that no token in the snapshot has, such as a client secret's, sorted."""
+    part: Part | None = None
+    """None: the snapshot is of everything that the configuration names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +173,7 @@ class Snapshot:
                 if head["format_version"] not in READABLE:
                     raise UsageError(
                         f"{path}: a snapshot of format {head['format_version']}; this version reads "
-                        f"{' and '.join(map(str, READABLE))}: "
+                        f"{READABLE[0]} to {READABLE[-1]}: "
                         "use the version of credly-audit that wrote it, or collect again"
                     )
                 frames = {
@@ -167,14 +181,7 @@ class Snapshot:
                     for name, dtypes in FRAMES.items()
                     if name != "applications" or head["format_version"] > 1
                 }
-            header = Header(
-                collected_at=datetime.fromisoformat(head["collected_at"]).astimezone(UTC),
-                tool_version=head["tool_version"],
-                base_url=head["base_url"],
-                fingerprint_key=head["fingerprint_key"],
-                organizations_asked=tuple(head["organizations_asked"]),
-                oauth_applications_asked=bool(head.get("oauth_applications_asked", False)),
-            )
+            header = _header(head)
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, pa.ArrowException) as error:
@@ -182,6 +189,22 @@ class Snapshot:
                 f"{path}: not a snapshot of credly-audit, or damaged ({type(error).__name__}); collect again"
             ) from None
         return cls(header, **frames)
+
+
+def _header(head: dict[str, Any]) -> Header:
+    """Return the header that the JSON object of a snapshot describes; keys of later versions are ignored."""
+    part = head.get("part")
+    return Header(
+        collected_at=datetime.fromisoformat(head["collected_at"]).astimezone(UTC),
+        tool_version=head["tool_version"],
+        base_url=head["base_url"],
+        fingerprint_key=head["fingerprint_key"],
+        organizations_asked=tuple(head["organizations_asked"]),
+        oauth_applications_asked=bool(head.get("oauth_applications_asked", False)),
+        value_lengths=tuple(sorted(map(int, head.get("value_lengths", ())))),
+        other_fingerprints=tuple(sorted(map(str, head.get("other_fingerprints", ())))),
+        part=None if part is None else Part(str(part["kind"]), str(part["name"])),
+    )
 
 
 def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
@@ -208,6 +231,9 @@ def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
             base_url=", ".join(dict.fromkeys(header.base_url for header in headers)),
             organizations_asked=tuple(seen),
             oauth_applications_asked=all(header.oauth_applications_asked for header in headers),
+            value_lengths=tuple(sorted({length for header in headers for length in header.value_lengths})),
+            other_fingerprints=tuple(sorted({each for header in headers for each in header.other_fingerprints})),
+            part=first.header.part if len({header.part for header in headers}) == 1 else None,
         ),
         *(
             conform(pd.concat([getattr(snapshot, name) for snapshot in snapshots.values()], ignore_index=True), dtypes)

@@ -1,7 +1,10 @@
 """A snapshot is one file, read back as it was, and refused in one line where it is not one."""
 
+import io
 import json
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.errors import UsageError
-from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Snapshot, conform, merged
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Part, Snapshot, conform, merged
 from tests.build import ACME, AS_OF, BETA, application, organization, snapshot, token
 
 texts = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))
@@ -64,6 +67,67 @@ def test_a_file_from_before_there_were_applications_is_read_as_one_that_did_not_
     assert {name: str(dtype) for name, dtype in read.applications.dtypes.items()} == APPLICATIONS
 
 
+def rewritten(path: Path, change: Callable[[dict[str, object]], None], **members: bytes) -> Path:
+    """The file with another header, and other members in place of its own."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    head = json.loads(content["header.json"])
+    change(head)
+    content |= {"header.json": json.dumps(head).encode()} | {f"{name}.parquet": each for name, each in members.items()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, each in content.items():
+            archive.writestr(name, each)
+    return path
+
+
+def test_what_the_collection_knew_of_values_and_which_part_it_is_are_kept(tmp_path: Path) -> None:
+    collected = snapshot([token(1)])
+    header = replace(
+        collected.header, value_lengths=(22, 43), other_fingerprints=("0" * 16,), part=Part("subset", "one of two")
+    )
+    replace(collected, header=header).write(tmp_path / "it.snapshot")
+
+    assert Snapshot.read(tmp_path / "it.snapshot").header == header
+
+
+def test_a_file_of_format_2_knows_no_lengths_and_is_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "old.snapshot"
+    snapshot([token(1)]).write(path)
+
+    def make_older(head: dict[str, object]) -> None:
+        head["format_version"] = 2
+        for name in ("value_lengths", "other_fingerprints", "part"):
+            del head[name]
+
+    read = Snapshot.read(rewritten(path, make_older))
+
+    assert len(read.tokens) == 1
+    assert (read.header.value_lengths, read.header.other_fingerprints, read.header.part) == ((), (), None)
+
+
+def test_keys_and_columns_of_a_later_version_are_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "later.snapshot"
+    written = snapshot([token(1)])
+    written.write(path)
+    frame = io.BytesIO()
+    written.tokens.assign(a_later_column="x").to_parquet(frame)
+
+    read = Snapshot.read(rewritten(path, lambda head: head.update(a_later_key=[1]), tokens=frame.getvalue()))
+
+    assert read.header == written.header
+    assert list(read.tokens) == list(TOKENS)
+
+
+def test_snapshots_together_know_the_values_of_each() -> None:
+    acme, beta = snapshot([token(1)]), snapshot([token(2, BETA)])
+    acme = replace(acme, header=replace(acme.header, value_lengths=(22, 32)))
+    beta = replace(beta, header=replace(beta.header, value_lengths=(22, 43), other_fingerprints=("0" * 16,)))
+
+    header = merged({"a": acme, "b": beta}).header
+
+    assert (header.value_lengths, header.other_fingerprints) == ((22, 32, 43), ("0" * 16,))
+
+
 def test_snapshots_together_asked_for_applications_only_where_each_of_them_did() -> None:
     acme = snapshot([token(1)], applications=[application(1)])
     beta = snapshot([token(2, BETA)], applications=[application(2, BETA)])
@@ -112,7 +176,7 @@ def scrambled_frame(path: Path) -> None:
         (damaged, "not a snapshot of credly-audit, or damaged"),
         (foreign_zip, "not a snapshot of credly-audit, or damaged"),
         (scrambled_frame, "not a snapshot of credly-audit, or damaged"),
-        (another_version, "a snapshot of format 99; this version reads 1 and 2"),
+        (another_version, "a snapshot of format 99; this version reads 1 to 3"),
         (lambda path: path.write_text("hello"), "not a snapshot of credly-audit, or damaged"),
         (lambda path: path.write_bytes(b""), "not a snapshot of credly-audit, or damaged"),
         (lambda _path: None, "cannot be read (No such file or directory)"),
