@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from credly_audit.baseline import baseline_of, write_baseline
+from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count
@@ -24,5 +25,5 @@ def baseline(report: Path, output: Path) -> ExitCode:
     found = baseline_of(report)
     file_can_be_written(output, "--output")
     write_baseline(found, output)
-    click.echo(f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}")
+    print_lines(f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}")
     return ExitCode.OK

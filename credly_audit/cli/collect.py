@@ -8,6 +8,7 @@ import click
 from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option, talk_options, workers_option
+from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count, one_line
@@ -52,8 +53,8 @@ def collect(
     if quiet and hidden.empty:
         return ExitCode.OK
     tokens = count(len(snapshot.tokens), "token", "tokens")
-    click.echo(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
+    print_lines(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
     for row in hidden.itertuples():
-        click.echo(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
-    click.echo(f"Wrote {output}")
+        print_lines(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
+    print_lines(f"Wrote {output}")
     return ExitCode.OK if hidden.empty else ExitCode.INCOMPLETE

@@ -10,6 +10,7 @@ import click
 
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
+from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.config.load import load
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
@@ -41,7 +42,7 @@ def init(path: Path, *, overwrite: bool) -> None:
     file_can_be_written(path, "FILE")
     with written_whole(path) as file:
         file.write(START.read_bytes())
-    click.echo(f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`")
+    print_lines(f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`")
 
 
 @config.command()
@@ -70,7 +71,7 @@ def validate(config: Path | None, *, secrets: bool) -> None:
         mistakes += list(missing(settings, os.environ))
     if mistakes or settings is None:
         raise ConfigurationError(mistakes)
-    click.echo(f"{path} is sound: {contents(settings, entries)}.")
+    print_lines(f"{path} is sound: {contents(settings, entries)}.")
 
 
 @config.command("schema")
@@ -84,12 +85,12 @@ def print_schema(output: Path | None) -> None:
     """The JSON Schema of the file, with which editors complete keys and mark mistakes."""
     text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
     if output is None:
-        click.echo(text, nl=False)
+        print_document(text)
         return
     file_can_be_written(output, "--output")
     with written_whole(output) as file:
         file.write(text.encode())
-    click.echo(f"Wrote {output}")
+    print_lines(f"Wrote {output}")
 
 
 @config.command()
@@ -109,7 +110,10 @@ def explain(config: Path | None, organization_id: str | None, shape: str, *, cha
     organization = None if organization_id is None else named(settings, organization_id)
     explanation = Explanation(settings, Source(path), organization, os.environ)
     told = [each for each in explanation.all() if not (changed and each.origin == DEFAULT)]
-    click.echo(as_json(explanation, told) if shape == "json" else as_text(explanation, told))
+    if shape == "json":
+        print_json(as_json(explanation, told))
+    else:
+        print_lines(*as_text(explanation, told))
 
 
 def loaded(path: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
@@ -195,7 +199,7 @@ def as_json(explanation: Explanation, told: list[Setting]) -> str:
     )
 
 
-def as_text(explanation: Explanation, told: list[Setting]) -> str:
+def as_text(explanation: Explanation, told: list[Setting]) -> list[str]:
     """A line a setting: key, value, where it comes from."""
     organization = explanation.organization
     whom = "an organization without overrides" if organization is None else one_line(organization.called, 60)
@@ -206,4 +210,4 @@ def as_text(explanation: Explanation, told: list[Setting]) -> str:
         line = f", line {each.line}" if each.line else ""
         value = "not set" if each.value is None else one_line(json.dumps(each.value, ensure_ascii=False), 80)
         lines.append(f"{each.key:{width}}  {value}  ({each.origin}{line})")
-    return "\n".join(lines)
+    return lines

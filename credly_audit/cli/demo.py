@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from credly_audit.cli.run import audited
+from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.resources import shipped
 from credly_audit.sandbox.server import Sandbox
@@ -47,8 +48,8 @@ def demo(output_dir: Path) -> ExitCode:
             environ=environ,
             together=True,
         )
-    click.echo(f"\nLook at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
-    click.echo(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
+    print_lines("", f"Look at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
+    print_lines(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
     return ExitCode.OK
 
 

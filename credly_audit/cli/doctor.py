@@ -16,6 +16,7 @@ from credly_audit.cli.collecting import collected, configured
 from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
+from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.credentials import fingerprint_key
 from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
@@ -62,9 +63,9 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     }
     if shape == "json":
         told = about | {"history": asdict(history), "credentials": [asdict(each) for each in found]}
-        click.echo(json.dumps(told, default=instant, indent=1, ensure_ascii=False))
+        print_json(json.dumps(told, default=instant, indent=1, ensure_ascii=False))
     else:
-        click.echo("\n".join([*as_text(about, history), "", *table(found, now), *next_steps(found)]))
+        print_lines(*as_text(about, history), "", *table(found, now), *next_steps(found))
     well = all(each.status == "complete" for each in found) and history.problem is None
     return ExitCode.OK if well else ExitCode.INCOMPLETE
 
@@ -171,7 +172,9 @@ def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
     troubled = [each for each in found if each.status != "complete"]
     for each in troubled + [each for each in found if each.status == "complete" and each.next_step]:
         words = [each.reason if each.status != "complete" else "", each.likely or "", each.next_step or ""]
-        yield f"\n{one_line(each.organization, 60)}, {one_line(each.credential, 60)}:"
+        yield ""
+        yield f"{one_line(each.organization, 60)}, {one_line(each.credential, 60)}:"
         yield f"  {one_line(' '.join(filter(None, words)), 1_000)}"
     if troubled:
-        yield f"\n{count(len(troubled), 'credential', 'credentials')} of {len(found)} did not see everything."
+        yield ""
+        yield f"{count(len(troubled), 'credential', 'credentials')} of {len(found)} did not see everything."

@@ -12,6 +12,7 @@ import pandas as pd
 from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option, together
+from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.compared import time_to_mend
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -41,9 +42,9 @@ def list_audits(config: Path | None, shape: str) -> ExitCode:
     kept = opened(config)[0]
     audits = kept.audits()
     if shape == "json":
-        click.echo(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}))
+        print_json(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}).decode())
         return ExitCode.OK
-    click.echo(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
+    print_lines(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
     heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived")
     table = [
         (
@@ -57,7 +58,7 @@ def list_audits(config: Path | None, shape: str) -> ExitCode:
         )
         for _, each in audits.iterrows()
     ]
-    click.echo("\n".join(in_columns(heads, table)))
+    print_lines(*in_columns(heads, table))
     return ExitCode.OK
 
 
@@ -89,14 +90,14 @@ def diff(config: Path | None, shape: str, earlier: str | None, later: str | None
             part: {name: list(rows(frame, list(frame))) for name, frame in theirs.items()}
             for part, theirs in frames.items()
         }
-        click.echo(encode({"from": a["as_of"], "to": b["as_of"]} | listed))
+        print_json(encode({"from": a["as_of"], "to": b["as_of"]} | listed).decode())
         return ExitCode.OK
-    click.echo(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
+    print_lines(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
     for part, theirs in frames.items():
         for name, frame in theirs.items():
-            click.echo(f"\n{part.capitalize()} {name}: {len(frame)}")
+            print_lines("", f"{part.capitalize()} {name}: {len(frame)}")
             for line in described(frame):
-                click.echo(f"  {line}")
+                print_lines(f"  {line}")
     return ExitCode.OK
 
 
@@ -107,7 +108,7 @@ def trend(config: Path | None, shape: str) -> ExitCode:
     kept = opened(config)[0]
     audits, mended = kept.audits(), kept.mended()
     if shape == "json":
-        click.echo(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}))
+        print_json(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}).decode())
         return ExitCode.OK
     severities = [severity.value for severity in reversed(Severity)]
     names = [*severities, "new", "reopened", "resolved", "unseen", "waived"]
@@ -116,11 +117,11 @@ def trend(config: Path | None, shape: str) -> ExitCode:
         for _, each in audits.iterrows()
     ]
     heads = ("As of (UTC)", "Open", *(name.capitalize() for name in names))
-    click.echo("\n".join(in_columns(heads, table)) if table else "The history has no audit.")
+    print_lines(*(in_columns(heads, table) if table else ["The history has no audit."]))
     for severity, mend in time_to_mend(mended).items():
         if mend is not None:
             days = f"{mend.median_days:g} days"
-            click.echo(
+            print_lines(
                 f"Mending {severity.value}: {days} in the median of {count(mend.findings, 'finding', 'findings')}."
             )
     return ExitCode.OK
@@ -149,7 +150,10 @@ def purge(
             )
         before = datetime.now(UTC) - timedelta(days=days)
     many = kept.purge(before)
-    click.echo(encode({"forgotten": many}) if shape == "json" else f"Forgot {count(many, 'audit', 'audits')}.")
+    if shape == "json":
+        print_json(encode({"forgotten": many}).decode())
+    else:
+        print_lines(f"Forgot {count(many, 'audit', 'audits')}.")
     return ExitCode.OK
 
 

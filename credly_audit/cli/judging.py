@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import click
-
 from credly_audit.audit import Audit, Gate, Places, judge
 from credly_audit.cli import screen
 from credly_audit.cli.earlier import Earlier
@@ -111,9 +109,10 @@ class Judging:
     def _say(self, audit: Audit, written: Sequence[Path]) -> None:
         stream = sys.stderr if self.outputs.to_standard_output else sys.stdout
         if self.outputs.to_standard_output and is_json():
-            log.info(click.unstyle(summary(audit, written)))
+            log.info("\n".join(map(screen.plain, summary(audit, written))))
             return
-        screen.say(summary(audit, written, screen.size(stream)), stream, no_color=self.color is False)
+        lines = summary(audit, written, screen.size(stream))
+        screen.print_lines(*lines, stream=stream, no_color=self.color is False)
 
 
 def full_second(instant: datetime) -> datetime:

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from credly_audit.cli.options import config_option, talk_options, together
+from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
 from credly_audit.credentials import fingerprint_key
@@ -137,9 +139,9 @@ class Order:
         code = exit_code_of(result.outcomes)
         now = datetime.now(UTC)
         if self.shape == "json":
-            _say(report.as_json(result, code, began, now))
+            _say(partial(print_json, report.as_json(result, code, began, now)))
         elif not (self.quiet and code is ExitCode.OK and not result.left_behind):
-            _say(report.as_text(result, now))
+            _say(partial(print_lines, *report.as_text(result, now)))
         if result.interrupted:
             raise Interrupted("interrupted: what was begun is finished, the rest was not begun")
         return code
@@ -147,10 +149,10 @@ class Order:
     def _agreed(self, plan: Plan) -> bool:
         announced = report.announced(plan, datetime.now(UTC))
         if self.yes:
-            for line in announced.splitlines():
-                log.info(line)
+            for line in announced:
+                log.info("%s", line)
             return True
-        click.echo(announced, err=True)
+        print_lines(*announced, err=True)
         return click.confirm("Go on?", err=True)
 
     def _then(self) -> Then | None:
@@ -170,10 +172,10 @@ class Order:
         return then
 
 
-def _say(text: str) -> None:
+def _say(write: Callable[..., None]) -> None:
     """On standard output; where nobody takes it there, on standard error: it may be all that is known of a token."""
     try:
-        click.echo(text)
+        write()
     except OSError:
-        click.echo(text, err=True)
+        write(err=True)
         raise

@@ -18,7 +18,8 @@ from click.shell_completion import CompletionItem
 from credly_audit import __version__
 from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
-from credly_audit.errors import AuditError, ExitCode, without_values
+from credly_audit.cli.screen import print_lines
+from credly_audit.errors import AuditError, ConfigurationError, ExitCode, without_values
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +127,7 @@ def told(error: BaseException) -> ExitCode:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes into this at exit
         return ExitCode.UNEXPECTED
     if isinstance(error, AuditError):
-        for line in str(error).splitlines():
+        for line in error.mistakes if isinstance(error, ConfigurationError) else [str(error)]:
             _say(line)
         return error.exit_code
     _say(f"unexpected error: {without_values(error)}; please report it")
@@ -137,7 +138,7 @@ def _say(line: str) -> None:
     if is_json():
         log.error(line)
     else:
-        click.echo(f"credly-audit: {line}", err=True)
+        print_lines(f"credly-audit: {line}", err=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

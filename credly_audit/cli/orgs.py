@@ -15,6 +15,7 @@ import tomlkit
 from credly_audit.cli.collecting import credential_maker
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
+from credly_audit.cli.screen import print_document, print_lines
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credentials import credentials
@@ -71,7 +72,7 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
         for one in seen:
             first = found.setdefault(one.id, (one, each))[1]
             if first is not each:
-                click.echo(f"credly-audit: {each.called} sees {_called(one)} too; {first.called} is kept", err=True)
+                print_lines(f"credly-audit: {each.called} sees {_called(one)} too; {first.called} is kept", err=True)
         troubles += _mismatch(each, seen)
     rows = list(found.values())
     if shape == "csv":
@@ -80,9 +81,9 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
             for one, each in rows
             if isinstance(each.written, OAuth)
         ]
-    click.echo(as_csv(rows) if shape == "csv" else as_toml(rows), nl=False)
+    print_document(as_csv(rows) if shape == "csv" else as_toml(rows))
     for trouble in troubles:
-        click.echo(f"credly-audit: {one_line(trouble, 500)}", err=True)
+        print_lines(f"credly-audit: {trouble}", err=True)
     return ExitCode.INCOMPLETE if troubles else ExitCode.OK
 
 

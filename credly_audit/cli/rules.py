@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from credly_audit.catalogue_page import as_json, page
+from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.errors import UsageError
 from credly_audit.files import file_can_be_written, written_whole
 from credly_audit.rules import built_in, catalogue
@@ -23,14 +24,14 @@ def rules() -> None:
 def list_rules(shape: str) -> None:
     """Every rule: id, name, severity and what it flags; as JSON, everything that its declaration says."""
     if shape == "json":
-        click.echo(as_json(catalogue().values()))
+        print_json(as_json(catalogue().values()))
         return
     family = ""
     for rule in catalogue().values():
         if rule.family != family:
-            click.echo(f"{'' if not family else chr(10)}{rule.family}  {family_name(rule.family)}")
+            print_lines(*([""] if family else []), f"{rule.family}  {family_name(rule.family)}")
             family = rule.family
-        click.echo(f"  {rule.id}  {rule.name:<26} {rule.severity:<9} {rule.summary}")
+        print_lines(f"  {rule.id}  {rule.name:<26} {rule.severity:<9} {rule.summary}")
 
 
 @rules.command()
@@ -42,7 +43,7 @@ def show(rule_id: str) -> None:
         near = difflib.get_close_matches(rule_id.upper(), catalogue(), 1)
         hint = f"did you mean {near[0]}?" if near else "`credly-audit rules list` names them all"
         raise UsageError(f"{rule_id}: no rule of that id; {hint}")
-    click.echo(described(found))
+    print_lines(*described(found))
 
 
 @rules.command()
@@ -59,15 +60,15 @@ def docs(output: Path | None, *, only_built_in: bool) -> None:
     ours = {rule.id for rule in built_in()}
     text = page(rule for rule in known if not only_built_in or rule.id in ours)
     if output is None:
-        click.echo(text, nl=False)
+        print_document(text)
         return
     file_can_be_written(output, "--output")
     with written_whole(output) as file:
         file.write(text.encode())
-    click.echo(f"Wrote {output}")
+    print_lines(f"Wrote {output}")
 
 
-def described(rule: Rule) -> str:
+def described(rule: Rule) -> list[str]:
     """The rule's page as text."""
     parts = [
         f"{rule.id} {rule.name}",
@@ -80,4 +81,4 @@ def described(rule: Rule) -> str:
     if rule.controls:
         controls = "; ".join(f"{name} {', '.join(ids)}" for name, ids in rule.controls.items())
         parts.append(f"Supports evidence for: {controls}")
-    return "\n".join(textwrap.fill(part, 100, subsequent_indent="  ") for part in parts)
+    return [line for part in parts for line in textwrap.wrap(part, 100, subsequent_indent="  ")]

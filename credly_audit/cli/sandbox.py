@@ -7,6 +7,7 @@ from threading import Event
 
 import click
 
+from credly_audit.cli.screen import print_lines
 from credly_audit.errors import UsageError
 from credly_audit.resources import shipped
 from credly_audit.sandbox.faults import explained
@@ -60,13 +61,13 @@ def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]
         signal.signal(number, lambda *_: stopped.set())
     with Sandbox(world, port=port, now=_instant(now, world.as_of), faults=faults) as api:
         tokens = sum(len(organization.tokens) for organization in world.organizations)
-        click.echo(f"Serving {len(world.organizations)} organizations with {tokens} tokens at {api.base_url}")
-        click.echo(f"They, and the made-up values to ask with, are in {folder / 'organizations'}")
+        print_lines(f"Serving {len(world.organizations)} organizations with {tokens} tokens at {api.base_url}")
+        print_lines(f"They, and the made-up values to ask with, are in {folder / 'organizations'}")
         if (folder / "credly-audit.toml").is_file():
             as_of = f" --as-of {world.as_of:%Y-%m-%dT%H:%M:%SZ}" if world.as_of else ""
             command = f"CREDLY_API_URL={api.base_url} credly-audit run -c {folder / 'credly-audit.toml'}{as_of}"
-            click.echo(f"To audit them: {command}")
-        click.echo("Ctrl-C ends it.")
+            print_lines(f"To audit them: {command}")
+        print_lines("Ctrl-C ends it.")
         stopped.wait()
 
 

@@ -1,10 +1,30 @@
-"""The terminal a command speaks to: how large it is, whether it wants colours, which letters it can show."""
+"""The terminal a command speaks to: how large it is, whether it wants colours, and the one way to write to it.
+
+What is written comes from anywhere: names and descriptions of Credly, file names, keys of a configuration. No control
+character of theirs reaches the terminal, whichever command writes it: colours are told apart from the text.
+"""
 
 import os
 import shutil
+import sys
+from dataclasses import dataclass
 from typing import TextIO
 
 import click
+
+from credly_audit.renderers.text import harmless, inert_json, inert_line
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a line in one style."""
+
+    text: str
+    color: str | None = None
+    bold: bool = False
+
+
+Line = str | tuple[Span, ...]
 
 
 def size(stream: TextIO) -> os.terminal_size:
@@ -21,8 +41,37 @@ def in_color(stream: TextIO, *, no_color: bool) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def say(text: str, stream: TextIO, *, no_color: bool) -> None:
-    """Print a text; a letter that the stream's encoding lacks becomes `?`."""
+def plain(line: Line) -> str:
+    """Return the text of a line, without styles, fit for a terminal."""
+    return inert_line(line) if isinstance(line, str) else "".join(inert_line(span.text) for span in line)
+
+
+def print_lines(*lines: Line, stream: TextIO | None = None, err: bool = False, no_color: bool = False) -> None:
+    """Print lines for a person, each on one line whatever is in it, on standard output, standard error or a stream."""
+    stream = stream or (sys.stderr if err else sys.stdout)
+    colored = in_color(stream, no_color=no_color)
+    _write("".join(f"{_styled(line) if colored else plain(line)}\n" for line in lines), stream, colored=colored)
+
+
+def print_document(text: str) -> None:
+    """Print a text of several lines for a file or a program (TOML, CSV, Markdown) on standard output."""
+    _write(harmless(text), sys.stdout, colored=False)
+
+
+def print_json(text: str, *, err: bool = False) -> None:
+    """Print JSON; what a terminal would obey is escaped in it, so that programs read the same values."""
+    _write(f"{inert_json(text)}\n", sys.stderr if err else sys.stdout, colored=False)
+
+
+def _styled(line: Line) -> str:
+    spans = (Span(line),) if isinstance(line, str) else line
+    return "".join(
+        click.style(plain(each.text), fg=each.color, bold=each.bold or None, reset=bool(each.color or each.bold))
+        for each in spans
+    )
+
+
+def _write(text: str, stream: TextIO, *, colored: bool) -> None:
+    """A letter that the stream's encoding lacks becomes `?`."""
     encoding = stream.encoding or "utf-8"
-    shown = text.encode(encoding, "replace").decode(encoding)
-    click.echo(shown, file=stream, color=in_color(stream, no_color=no_color))
+    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False, file=stream, color=colored)

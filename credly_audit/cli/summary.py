@@ -5,9 +5,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import click
-
 from credly_audit.audit import Audit
+from credly_audit.cli.screen import Line, Span
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import count, number, one_line, spoken, spoken_day
@@ -39,25 +38,26 @@ PAGE = os.terminal_size((0, 0))
 """No screen to fit: lines as long as they are."""
 
 
-def summary(audit: Audit, written: Sequence[Path], screen: os.terminal_size = PAGE) -> str:
+def summary(audit: Audit, written: Sequence[Path], screen: os.terminal_size = PAGE) -> list[Line]:
     """A few lines, styled, the first of which says it all; they fit the screen, where there is one."""
     above = [*_verdict(audit, screen.columns), *_not_seen(audit, screen.columns)]
     below = [_cut(line, screen.columns) for line in _reports(written)]
     room = (screen.lines - len(above) - len(below) - 4) // LINES_AN_ACTION if screen.lines else MOST_ACTIONS
-    return "\n".join([*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), screen.columns), *below])
+    return [*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), screen.columns), *below]
 
 
-def _verdict(audit: Audit, columns: int) -> Iterator[str]:
+def _verdict(audit: Audit, columns: int) -> Iterator[Line]:
     for line in textwrap.wrap(headline(audit), columns) if columns else [headline(audit)]:
-        yield click.style(line, fg=OUTCOMES[audit.verdict.outcome], bold=True)
+        yield (Span(line, OUTCOMES[audit.verdict.outcome], bold=True),)
     counts = tally(audit)
     weights = [
-        click.style(f"{number(many)} {severity}", fg=SEVERITIES[Severity(severity)])
+        Span(f"{number(many)} {severity}", SEVERITIES[Severity(severity)])
         for severity, many in reversed(counts["by_severity"].items())
         if many
     ]
     waived = f"; {number(counts['waived'])} waived" if counts["waived"] else ""
-    yield f"Findings: {', '.join(weights) or 'none'}{waived}."
+    listed = [each for weight in weights for each in (Span(", "), weight)][1:] or [Span("none")]
+    yield (Span("Findings: "), *listed, Span(f"{waived}."))
     for line in since_then(audit):
         yield _cut(line, columns)
 
@@ -73,18 +73,18 @@ def since_then(audit: Audit) -> Iterator[str]:
         yield f"{count(hidden, 'finding', 'findings')} of earlier audits could not be looked for this time (unseen)."
 
 
-def _not_seen(audit: Audit, columns: int) -> Iterator[str]:
+def _not_seen(audit: Audit, columns: int) -> Iterator[Line]:
     """The first organizations not fully seen, and where the rest are; the rules that could not judge."""
     hidden = unseen(audit)
     if len(hidden) > MOST_EXPLAINED and columns:
         most = max(columns * LINES_OF_NAMES // MOST_UNSEEN - len(" (unverified), "), SHORTEST_NAME)
         names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_UNSEEN])
         for line in textwrap.wrap(f"Not fully seen: {names}", columns, subsequent_indent="  "):
-            yield click.style(line, fg="yellow")
+            yield (Span(line, "yellow"),)
     else:
         for each in hidden[:MOST_UNSEEN]:
             line = f"  not fully seen: {one_line(each.name, 60)}: {each.status}: {one_line(each.reason, 500)}"
-            yield click.style(_cut(line, columns), fg="yellow")
+            yield (Span(_cut(line, columns), "yellow"),)
     if len(hidden) > MOST_UNSEEN:
         yield f"  … and {number(len(hidden) - MOST_UNSEEN)} more, in the reports"
     for line in decisions_in_need(audit):
@@ -94,21 +94,21 @@ def _not_seen(audit: Audit, columns: int) -> Iterator[str]:
         more = ", …" if len(audit.unaudited) > MOST_UNSEEN else ""
         yield _cut(f"  in the register, but not asked: {names}{more}", columns)
     for rule, said in audit.broken.items():
-        yield click.style(_cut(f"  broken rule: {rule}: {one_line(said)}", columns), fg="red")
+        yield (Span(_cut(f"  broken rule: {rule}: {one_line(said)}", columns), "red"),)
 
 
-def _first(audit: Audit, most: int, columns: int) -> Iterator[str]:
+def _first(audit: Audit, most: int, columns: int) -> Iterator[Line]:
     """What to do first: each in two lines."""
     asked = list(actions(audit, None))
     if not asked:
         return
-    yield click.style("What to do first:", bold=True)
+    yield (Span("What to do first:", bold=True),)
     for action in asked[:most]:
         due = f"by {spoken(action.due_at, audit.as_of)}: " if action.due_at else ""
         contact = f" Contact: {one_line(action.contact, 60)}" if action.contact else ""
         line = _cut(f"  {action.severity:<9}{due}{one_line(action.subject, 160)}", columns)
         weight = len("  ") + len(action.severity)
-        yield click.style(line[:weight], fg=SEVERITIES[action.severity], bold=True) + line[weight:]
+        yield (Span(line[:weight], SEVERITIES[action.severity], bold=True), Span(line[weight:]))
         yield _cut(f"           {one_line(action.what, 300)}{contact}", columns)
     if len(asked) > most:
         yield f"  … and {number(len(asked) - most)} more, in the reports"

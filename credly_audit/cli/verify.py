@@ -4,9 +4,10 @@ from pathlib import Path
 
 import click
 
+from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.manifest import STANDARD_OUTPUT, differences, read_manifest
-from credly_audit.renderers.text import count, one_line
+from credly_audit.renderers.text import count
 
 
 @click.command()
@@ -20,7 +21,7 @@ def verify(manifest: Path) -> ExitCode:
     told = read_manifest(manifest)
     found = list(differences(told, manifest.parent))
     for difference in found:
-        click.echo(one_line(difference, 1_000))
+        print_lines(difference)
     if found:
         return ExitCode.VIOLATIONS
     spoken = sum(each.path == STANDARD_OUTPUT for each in told.files)
@@ -28,7 +29,7 @@ def verify(manifest: Path) -> ExitCode:
     unchecked = (
         f"; {count(spoken, 'report', 'reports')} went to standard output and cannot be checked" if spoken else ""
     )
-    click.echo(
+    print_lines(
         f"{files} as written on {told.generated_at:%Y-%m-%d %H:%M} UTC, and so "
         f"{count(copies, 'copy', 'copies')} of the policy's files{unchecked}."
     )

@@ -12,6 +12,7 @@ import click
 
 from credly_audit.audit import Gate, judge
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option
+from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -132,10 +133,10 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
         with written_whole(target) as file:
             file.write(after.encode())
     for refusal in done.refused:
-        click.echo(f"credly-audit: {one_line(refusal, 500)}", err=True)
-    click.echo(said(done, target, dry_run=dry_run))
+        print_lines(f"credly-audit: {refusal}", err=True)
+    print_lines(said(done, target, dry_run=dry_run))
     if after != before and not is_read(target, settings):
-        click.echo(f"No audit reads {target} yet: set [policy] waivers_file to it.")
+        print_lines(f"No audit reads {target} yet: set [policy] waivers_file to it.")
     return ExitCode.VIOLATIONS if done.refused else ExitCode.OK
 
 
@@ -176,15 +177,15 @@ def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:
 def tell(found: list[Judged], shape: str, nothing: str = "No waiver and no plan.") -> None:
     """Print them, a line each or as one JSON object."""
     if shape == "json":
-        click.echo(json.dumps({"decisions": [as_json(each) for each in found]}, indent=1, ensure_ascii=False))
+        print_json(json.dumps({"decisions": [as_json(each) for each in found]}, indent=1, ensure_ascii=False))
         return
     for each in found:
-        click.echo(as_text(each))
+        print_lines(*as_text(each))
     if not found:
-        click.echo(nothing)
+        print_lines(nothing)
 
 
-def as_text(each: Judged) -> str:
+def as_text(each: Judged) -> tuple[str, ...]:
     """`expired: waiver W-7 (PRM001 of Acme …)`, then its reason."""
     decision = each.decision
     state = (ASKS | ALL)[each.state]
@@ -193,9 +194,9 @@ def as_text(each: Judged) -> str:
     covers = "" if each.findings is None else f", {count(each.findings, 'finding', 'findings')}"
     ends = "holds until" if each.kind == "waiver" else "promised by"
     return (
-        f"{each.kind} {one_line(decision.id, 60)}: {state}; {ends} {decision.last_day}{covers}\n"
-        f"  {about}\n"
-        f"  {one_line(decision.by, 60)}, {decision.approved_on}: {one_line(decision.reason)}"
+        f"{each.kind} {one_line(decision.id, 60)}: {state}; {ends} {decision.last_day}{covers}",
+        f"  {about}",
+        f"  {one_line(decision.by, 60)}, {decision.approved_on}: {one_line(decision.reason)}",
     )
 
 

@@ -23,9 +23,9 @@ PARTS = 2_000
 """Characters of a message at most."""
 
 
-def announced(plan: Plan, now: datetime) -> str:
+def announced(plan: Plan, now: datetime) -> list[str]:
     """What will happen, for a person to agree to."""
-    return "\n".join(line for candidate in plan.ahead for line in _announced(candidate, now))
+    return [line for candidate in plan.ahead for line in _announced(candidate, now)]
 
 
 def _announced(candidate: Candidate, now: datetime) -> Iterator[str]:
@@ -46,12 +46,12 @@ def _announced(candidate: Candidate, now: datetime) -> Iterator[str]:
     yield f"  The old value dies at once: whoever uses it stands still until the new one is in {task.store.name}."
 
 
-def as_text(result: Result, now: datetime) -> str:
+def as_text(result: Result, now: datetime) -> list[str]:
     """A paragraph a token, what earlier runs left, and one line that sums it up."""
     lines = [line for outcome in result.outcomes for line in _told(outcome, now)]
     lines += [f"not due    {one_line(said)}" for said in result.not_due]
     lines += [_told_of(copy) for copy in result.left_behind]
-    return "\n".join([*lines, summed_up(result)])
+    return [*lines, summed_up(result)]
 
 
 def summed_up(result: Result) -> str:

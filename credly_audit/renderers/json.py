@@ -17,6 +17,7 @@ from credly_audit.findings import plain
 from credly_audit.past import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.tally import tally
+from credly_audit.renderers.text import inert_json
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
 
 SCHEMA_VERSION = "1.0"
@@ -121,8 +122,9 @@ def write_list(out: BinaryIO, name: str, items: Iterable[dict[str, Any]]) -> Non
 
 
 def encode(value: Any) -> bytes:
-    """JSON; instants as ISO 8601 in UTC."""
-    return msgspec.json.encode(value, enc_hook=_instant)
+    """JSON; instants as ISO 8601 in UTC; what a terminal would obey is escaped."""
+    encoded = msgspec.json.encode(value, enc_hook=_instant)
+    return encoded if encoded.isascii() and b"\x7f" not in encoded else inert_json(encoded.decode()).encode()
 
 
 def _instant(value: Any) -> Any:

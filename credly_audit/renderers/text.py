@@ -34,6 +34,16 @@ def harmless(text: str) -> str:
     return CONTROL.sub("·", text)
 
 
+def inert_line(text: str) -> str:
+    """Return the text without anything that a terminal obeys or that begins another line."""
+    return harmless(text).replace("\n", "·").replace("\t", " ")
+
+
+def inert_json(text: str) -> str:
+    """Return JSON in which the characters that `harmless` replaces are escaped: it holds the same values."""
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 def one_line(text: str, most: int = 200) -> str:
     """The text on one line, harmless on a terminal, cut to `most` characters."""
     line = " ".join(harmless(text).split())
