@@ -19,10 +19,15 @@ COMMANDS_HEAD = """# The command line
 
 Made from the commands' own help texts (`make docs`); do not edit it by hand.
 
-Every option can be an environment variable: `CREDLY_AUDIT_`, the command, `_`, the option, in capitals and with `_` for
-`-`, as `CREDLY_AUDIT_RUN_FAIL_ON=medium`. Exit codes: 0 policy holds and every organization was fully seen; 1 policy is
-violated; 2 wrong usage or configuration; 3 the audit is incomplete; 4 an unexpected error; 130 interrupted. Where a
-command has its own, its text says so.
+Every option can be set by an environment variable: `CREDLY_AUDIT_`, the words of the command and the option, in
+capitals, joined by `_` and with `_` for `-`: `CREDLY_AUDIT_RUN_AS_OF=2026-11-23`,
+`CREDLY_AUDIT_HISTORY_LIST_FORMAT=json`. An option on the command line takes precedence. A flag takes `1` or `0`. A
+repeatable option takes several values, separated by white space; a value that contains white space stands in single or
+double quotes, and a backslash has no special meaning:
+`CREDLY_AUDIT_RUN_OUTPUT='html=audit.html "json=my reports/audit.json"'`.
+
+Exit codes: 0 policy holds and every organization was fully seen; 1 policy is violated; 2 wrong usage or configuration;
+3 the audit is incomplete; 4 an unexpected error; 130 interrupted. Where a command has its own, its text says so.
 """
 
 BEGIN, END = "<!-- keys: made by `make docs` -->\n", "<!-- end of keys -->"

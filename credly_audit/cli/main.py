@@ -19,6 +19,7 @@ from credly_audit import __version__
 from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.cli.screen import print_lines
+from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, without_values
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,7 @@ class Commands(click.Group):
         if not gc.isenabled():
             gc.freeze()
             gc.enable()
-        for option in command.params:
-            if isinstance(option, click.Option):  # click's own name is the parameter's: FORMATS for --format
-                written = max(option.opts, key=len).lstrip("-")
-                option.envvar = f"CREDLY_AUDIT_{cmd_name}_{written}".upper().replace("-", "_")
+        ctx.default_map = {cmd_name: defaults_of(command, (cmd_name,), os.environ)}
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
@@ -103,7 +101,7 @@ def outcome(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     end_log()
     try:
-        code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False, auto_envvar_prefix="CREDLY_AUDIT")
+        code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every way to fail has its line and its code
         return told(error)
@@ -118,7 +116,9 @@ def told(error: BaseException) -> ExitCode:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "credly-audit"
-        _say(f"{' '.join(error.format_message().split()).rstrip('.')}: see {command} --help")
+        of_variable = told_of_variable(error) if isinstance(error, click.BadParameter) else None
+        what = of_variable or error.format_message()
+        _say(f"{' '.join(what.split()).rstrip('.')}: see {command} --help")
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
         _say("interrupted")
