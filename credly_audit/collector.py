@@ -64,7 +64,7 @@ def collect(
             fingerprint_key=fingerprints.key_fingerprint,
             organizations_asked=tuple(ask.organization.id for ask in asks),
             oauth_applications_asked=api.include_oauth_applications,
-            value_lengths=tuple(sorted(redactor.lengths)),
+            value_lengths=redactor.lengths,
             other_fingerprints=tuple(sorted(redactor.fingerprints.difference(tokens["fingerprint"].dropna()))),
         ),
         tokens,
@@ -97,7 +97,7 @@ class _Collection:
         ]
         credentials = (listing.credential for listing in self.listings)
         traces = (trace for credential in credentials if credential for trace in credential.traces)
-        self.redactor = Redactor(self.fingerprints.of, traces)
+        self.redactor = Redactor(self.fingerprints.digest, traces)
         lists = sorted((each for listing in self.listings for each in listing.lists), key=lambda each: each.place)
         self.schedule = Schedule(lists, self.api.workers, self.news.put)
 

@@ -3,6 +3,9 @@
 import hashlib
 import hmac
 import re
+import zlib
+from dataclasses import dataclass, field
+from typing import Self
 
 from credly_audit.secrets import Secret
 
@@ -12,21 +15,42 @@ MASKED = re.compile(r"[*•]|(.)\1{5}", re.DOTALL)
 """What no value holds: a mask's character, or one character six times running."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What may be remembered of a secret value: enough to know it again, not enough to use it."""
+
+    fingerprint: str
+    length: int
+    checksum: int | None = field(default=None, repr=False, compare=False)
+    """Adler-32, by which most of a text is told from the value at once; kept in memory only."""
+
+    @classmethod
+    def of(cls, value: str, fingerprint: str) -> Self:
+        """Return the trace of a value whose fingerprint is known."""
+        return cls(fingerprint, len(value), zlib.adler32(value.encode("utf-8", "surrogatepass")))
+
+
 class Fingerprints:
     """Fingerprints of one run: SHA-256, or HMAC-SHA-256 where there is a key; they compare under one key only."""
 
     def __init__(self, key: Secret | None = None) -> None:
         self._keyed = hmac.new(key.reveal().encode(), digestmod="sha256") if key else hashlib.sha256()
-        self.key_fingerprint = self._digest("credly-audit fingerprint key") if key else None
+        self.key_fingerprint = self.digest("credly-audit fingerprint key") if key else None
         """Names the key without telling it; None: there is none."""
 
     def of(self, value: str | None) -> str | None:
         """The first 16 hex digits; None for a value that is withheld, masked or too short to be one."""
         if value is None or len(value) < SHORTEST or MASKED.search(value):
             return None
-        return self._digest(value)
+        return self.digest(value)
 
-    def _digest(self, text: str) -> str:
+    def trace(self, value: str) -> Trace | None:
+        """Return the trace of a value; None where it has no fingerprint."""
+        fingerprint = self.of(value)
+        return None if fingerprint is None else Trace.of(value, fingerprint)
+
+    def digest(self, text: str) -> str:
+        """Return the first 16 hex digits of any text."""
         digest = self._keyed.copy()
         digest.update(text.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()[:16]

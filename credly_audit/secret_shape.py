@@ -10,6 +10,7 @@ call gibberish.
 """
 
 import re
+from itertools import pairwise, product
 
 SHORTEST, LONGEST = 20, 64
 
@@ -23,6 +24,13 @@ FOLLOWERS = {
 }
 """Each letter, and those that often follow it: the 280 commonest pairs in names and summaries of packages."""
 
+COMMON_PAIRS = frozenset(
+    pair
+    for letter, followers in FOLLOWERS.items()
+    for follower in followers
+    for pair in product(letter + letter.upper(), follower + follower.upper())
+)
+
 WRITTEN, COMMON, RARE, SCRAP, LETTER_DIGIT, DIGITS = -5.0, -5.0, 4.0, 6.0, 2.0, -1.0
 """What a character that is surely written, and each kind of pair, weighs; fitted by logistic regression, rounded."""
 
@@ -35,32 +43,48 @@ WORD = 3
 WORDS_ALONE = re.compile(r"[a-z_-]+|[A-Z_-]+|[0-9_-]+")
 DIGEST = re.compile(r"[0-9a-f]{12,}|[0-9A-F]{12,}")
 HEX = re.compile(r"[0-9a-f]{6,}|[0-9A-F]{6,}")
-APART = re.compile(r"[-_]+")
+SEGMENT = re.compile(r"[^-_]+")
 LINE = re.compile(r"[-_]{2,}")
 PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
 def looks_random(run: str) -> bool:
-    """Whether a run of A-Z, a-z, 0-9, _ and - has the shape of a random value, as a whole or in one of its parts."""
-    if not SHORTEST <= len(run) <= LONGEST or WORDS_ALONE.fullmatch(run):
+    """Whether a run of A-Z, a-z, 0-9, _ and - has the shape of a random value, as a whole or in parts joined to it."""
+    if WORDS_ALONE.fullmatch(run):
         return False
-    return _weight(run) > THRESHOLD * len(run) or any(
-        SHORTEST <= len(part) < len(run) and _weight(part) > THRESHOLD * len(part) for part in APART.split(run)
-    )
+    segments = [segment.span() for segment in SEGMENT.finditer(run)]
+    weights = [_weight(run[start:end]) for start, end in segments]
+    if SHORTEST <= len(run) <= LONGEST:
+        lines = sum(map(len, LINE.findall(run)))
+        if sum(weights) + WRITTEN * lines > THRESHOLD * len(run):
+            return True
+    return _has_random_parts(segments, weights)
 
 
-def _weight(run: str) -> float:
-    """The sum of the evidence; the larger, the more it looks like chance."""
-    rest = DIGEST.sub("0", run)
-    written = len(run) - len(rest) + sum(map(len, LINE.findall(rest)))
-    weight = 0.0
-    for segment in APART.split(rest):
-        pieces: list[str] = PIECE.findall(segment)
-        if len(pieces) <= 1 or HEX.fullmatch(segment) or (len(pieces) <= WORD and _of_one_case(segment)):
-            written += len(segment)
-        else:
-            weight += sum(map(_within, pieces)) + sum(map(_between, pieces, pieces[1:]))
-    return weight + WRITTEN * written
+def _has_random_parts(segments: list[tuple[int, int]], weights: list[float]) -> bool:
+    """Whether some consecutive segments are together as long as a value, and random; the first is no written one."""
+    for position, (first, ends) in enumerate(segments):
+        if weights[position] <= WRITTEN * (ends - first):
+            continue
+        weight, before = 0.0, first
+        for (start, end), more in zip(segments[position:], weights[position:], strict=True):
+            if end - first > LONGEST:
+                break
+            weight += more + (WRITTEN * (start - before) if start - before > 1 else 0)
+            before = end
+            if end - first >= SHORTEST and weight > THRESHOLD * (end - first):
+                return True
+    return False
+
+
+def _weight(segment: str) -> float:
+    """The sum of the evidence in letters and digits; the larger, the more it looks like chance."""
+    rest = DIGEST.sub("0", segment)
+    written = len(segment) - len(rest)
+    pieces: list[str] = PIECE.findall(rest)
+    if len(pieces) <= 1 or HEX.fullmatch(rest) or (len(pieces) <= WORD and _of_one_case(rest)):
+        return WRITTEN * (written + len(rest))
+    return sum(map(_within, pieces)) + sum(map(_between, pieces, pieces[1:])) + WRITTEN * written
 
 
 def _of_one_case(segment: str) -> bool:
@@ -71,7 +95,8 @@ def _within(piece: str) -> float:
     """A word, an acronym or a number."""
     if piece[0].isdigit():
         return DIGITS * (len(piece) - 1)
-    return sum(map(_letters, piece, piece[1:]))
+    common = sum(pair in COMMON_PAIRS for pair in pairwise(piece))
+    return COMMON * common + RARE * (len(piece) - 1 - common)
 
 
 def _between(piece: str, following: str) -> float:
@@ -80,8 +105,4 @@ def _between(piece: str, following: str) -> float:
         return LETTER_DIGIT
     if piece[-1].islower():
         return SCRAP if len(piece) < WORD or len(following) < WORD else 0.0
-    return _letters(piece[-1], following[0])
-
-
-def _letters(one: str, next_one: str) -> float:
-    return COMMON if next_one.lower() in FOLLOWERS[one.lower()] else RARE
+    return COMMON if (piece[-1], following[0]) in COMMON_PAIRS else RARE

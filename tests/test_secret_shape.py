@@ -8,8 +8,7 @@ from itertools import product
 
 import pytest
 
-from credly_audit.credly.auth import Trace
-from credly_audit.fingerprint import Fingerprints
+from credly_audit.fingerprint import Fingerprints, Trace
 from credly_audit.redaction import REDACTED, Redactor
 from credly_audit.secret_shape import LONGEST, SHORTEST, looks_random
 

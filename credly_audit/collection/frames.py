@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from credly_audit.collection.coverage import coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
-from credly_audit.redaction import RUN, Redactor
+from credly_audit.redaction import Redactor
 from credly_audit.snapshot import APPLICATIONS, INSTANT, ORGANIZATIONS, TOKENS, conform
 
 INSTANT_TEXT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)"
@@ -64,13 +63,9 @@ def _each(rows: Sequence[Row], name: str) -> list[Any]:
 
 
 def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
-    """The descriptions without secrets, and how many each held; Arrow finds the few where there is any to look for."""
-    clean, counts = descriptions.copy(), [0] * len(descriptions)
-    suspects = pc.indices_nonzero(pc.match_substring_regex(pa.array(descriptions, pa.large_string()), RUN.pattern))
-    for row in suspects.to_pylist():
-        clean[row], count = redactor.redacted(descriptions[row] or "")
-        counts[row] = min(count, 32_767)
-    return clean, counts
+    """The descriptions without secrets, and how many each held."""
+    clean, counts = redactor.column(descriptions)
+    return clean, [min(count, 32_767) for count in counts]
 
 
 def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:

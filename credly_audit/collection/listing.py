@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Generic
 from credly_audit.collection.reading import Reading, Wanted
 from credly_audit.config.settings import Organization
 from credly_audit.credly.applications import Application, read_applications
-from credly_audit.credly.auth import Credential, Trace
+from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Effort
 from credly_audit.credly.wire import FingerprintOf, Page, R, Row, read_page
+from credly_audit.fingerprint import Trace
 
 
 @dataclass

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from credly_audit.credly.auth import Trace
 from credly_audit.credly.wire import (
     ABSENT,
     Fields,
@@ -20,6 +19,7 @@ from credly_audit.credly.wire import (
     date_text,
     page_of,
 )
+from credly_audit.fingerprint import Trace
 
 
 class _WireApplication(msgspec.Struct, gc=False):
@@ -70,7 +70,7 @@ def _application(
         return None
     fingerprint = fingerprint_of(wire.secret) if isinstance(wire.secret, str) else None
     if fingerprint:
-        traced(Trace(fingerprint, len(wire.secret)))
+        traced(Trace.of(wire.secret, fingerprint))
     return Application(
         identifier,
         fields.text(wire.name, "name"),

@@ -3,16 +3,10 @@
 from base64 import b64encode
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
+from credly_audit.fingerprint import Trace
 from credly_audit.secrets import Secret
-
-
-class Trace(NamedTuple):
-    """What may be remembered of a secret value: enough to know it again, not enough to use it."""
-
-    fingerprint: str
-    length: int
 
 
 class Authenticator(Protocol):
@@ -52,7 +46,7 @@ class TokenCredential:
     @property
     def traces(self) -> tuple[Trace, ...]:
         """The token's own trace; none where its value is too short to have a fingerprint."""
-        return () if self.fingerprint is None else (Trace(self.fingerprint, len(self.secret.reveal())),)
+        return () if self.fingerprint is None else (Trace.of(self.secret.reveal(), self.fingerprint),)
 
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
         """HTTP Basic: the token is the user name, the password is blank ([DOC] authorization tokens)."""

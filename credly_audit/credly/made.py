@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from credly_audit.credly.auth import Trace
 from credly_audit.credly.wire import Row, Unreadable, read_page
+from credly_audit.fingerprint import Trace
 from credly_audit.secrets import Secret
 
 FingerprintOf = Callable[[str], str | None]

@@ -17,11 +17,10 @@ from oauthlib.oauth2.rfc6749.tokens import OAuth2Token
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.answers import Answer, short, words
-from credly_audit.credly.auth import Trace
 from credly_audit.credly.client import REDIRECTS, TOO_MANY, WORTH_ANOTHER_TRY, Client, Line
 from credly_audit.credly.host import Origin
 from credly_audit.credly.trouble import NoAnswer
-from credly_audit.fingerprint import Fingerprints
+from credly_audit.fingerprint import Fingerprints, Trace
 from credly_audit.redaction import REDACTED, Redactor
 from credly_audit.secrets import ClientCredentials, Secret
 
@@ -120,8 +119,8 @@ class OAuthCredential:
     def __init__(self, client: ClientCredentials, endpoint: TokenEndpoint, fingerprints: Fingerprints) -> None:
         self._client = client
         self._endpoint = endpoint
-        fingerprint = fingerprints.of(client.client_secret.reveal())
-        self.traces = () if fingerprint is None else (Trace(fingerprint, len(client.client_secret.reveal())),)
+        trace = fingerprints.trace(client.client_secret.reveal())
+        self.traces: tuple[Trace, ...] = () if trace is None else (trace,)
         self._redactor = Redactor(fingerprints.of, self.traces)
         self._lock = Lock()
         self._access_token: Secret | None = None

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from credly_audit.credly.auth import Trace
+from credly_audit.fingerprint import Trace
 
 ABSENT = msgspec.UNSET
 
@@ -220,7 +220,7 @@ def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Ca
     value = fields.text(wire.token, "token")
     fingerprint = fingerprint_of(value) if value else None
     if value and fingerprint:
-        traced(Trace(fingerprint, len(value)))
+        traced(Trace.of(value, fingerprint))
     created_at, created_fault = date_text(wire.created_at)
     expires_at, expires_fault = date_text(wire.expires_at)
     owner_id = fields.text(owner.id, "owner.id")
