@@ -11,7 +11,7 @@ from threading import Event
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip, deflate",
+    "Cache-Control": "no-cache",
     "User-Agent": f"credly-audit/{__version__}",
 }
 
@@ -141,12 +142,13 @@ class Client:
             answer = self._let_through(url, credential, effort)
             if answer.status not in REDIRECTS or answer.location is None:
                 return answer
-            url = self._within_origin(url, answer.location)
+            url = self._redirected(url, answer.location)
         raise NoAnswer(
             f"{self._line.host.origin} sent the request round in circles: check [api] base_url", passing=False
         )
 
-    def _within_origin(self, url: str, location: str) -> str:
+    def _redirected(self, url: str, location: str) -> str:
+        """Return where a redirect leads; NoAnswer where that is another origin or another organization."""
         try:
             target = urljoin(url, location)
             origin = Origin.of(target)
@@ -157,6 +159,12 @@ class Client:
             raise NoAnswer(
                 f"{self._line.host.origin} sent the request on to {_printable(elsewhere)}: not followed, because a "
                 "credential goes to the configured host alone; check [api] base_url",
+                passing=False,
+            )
+        if _from_organization_on(target) != _from_organization_on(url):
+            raise NoAnswer(
+                f"{self._line.host.origin} sent the request on to another organization or list: not followed; check "
+                "the organization's id, whose credential it is, and [api] base_url",
                 passing=False,
             )
         return target
@@ -234,6 +242,15 @@ def _wait_before(tries: int, answer: Answer | None) -> float:
     if answer is not None and answer.retry_after is not None:
         return min(answer.retry_after, LONGEST_PAUSE)
     return random.uniform(0, min(30.0, 0.5 * 2**tries))  # noqa: S311 - spreads load, hides nothing
+
+
+def _from_organization_on(url: str) -> list[str]:
+    """Return the parts of the path from `organizations` on, by which the API knows what is asked of whom.
+
+    Dots that lead elsewhere count as parts of their own, so that no two paths are equal that are not one place.
+    """
+    parts = [part.lower() for part in unquote(urlsplit(url).path).split("/") if part]
+    return parts[parts.index("organizations") :] if "organizations" in parts else []
 
 
 def _printable(text: str) -> str:

@@ -1,10 +1,12 @@
 """Which organizations a credential sees: normally one, its owner ([CLI] clients read `GET /organizations` so)."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
@@ -53,9 +55,10 @@ def organizations(client: Client, credential: Credential, redact: Redact) -> lis
 
 
 def owner(client: Client, credential: Credential, organization_id: str, redact: Redact) -> list[Seen]:
-    """The organization as its own tokens name it: under OAuth Credly does not open the listing of organizations.
+    """Return whose tokens are listed: under OAuth Credly does not open the listing of organizations.
 
-    Nothing where the credential does not see it; NoAnswer where it cannot be told.
+    That is the organization, by the name that its own tokens give it; others, where every token names another owner;
+    nothing where the credential does not see it. NoAnswer where it cannot be told.
     """
     answer = client.get(f"/organizations/{organization_id}/authorization_tokens?page=1", credential)
     if answer.status == 404:
@@ -66,7 +69,9 @@ def owner(client: Client, credential: Credential, organization_id: str, redact: 
         rows = read_page(answer.body, lambda _: None, lambda _: None).rows
     except Unreadable as error:
         raise NoAnswer(f"the answer is no list of tokens: {error}", passing=False) from None
-    return [Seen(organization_id, next((row.owner_name for row in rows if row.owner_id == organization_id), None))]
+    owners = {(row.owner_id or organization_id).lower(): row.owner_name for row in rows} or {organization_id: None}
+    seen = [organization_id] if organization_id in owners else sorted(filter(re.compile(UUID_SHAPE).match, owners))
+    return [Seen(each, owners[each]) for each in seen]
 
 
 def _rows(body: bytes) -> list[Seen]:

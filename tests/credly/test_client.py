@@ -46,6 +46,16 @@ def test_it_says_who_asks_and_what_it_accepts(
     assert asked.accept == "application/json"
 
 
+def test_no_cache_on_the_way_may_answer_with_an_old_page(
+    raw: Server, client_of: MakeClient, credential: TokenCredential
+) -> None:
+    server = raw(answer("200 OK"))
+
+    client_of(server.base_url).get("/a", credential)
+
+    assert b"\r\nCache-Control: no-cache\r\n" in server.heard[0]
+
+
 def test_it_keeps_its_connection(
     sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str
 ) -> None:
@@ -321,3 +331,52 @@ def test_the_log_tells_method_path_status_and_time_and_no_more(
     assert ours[0].endswith(" ms")
     assert acme.auditor.token not in caplog.text
     assert "Basic" not in caplog.text
+
+
+ORGANIZATION = "88cf96b7-e4ca-4a17-b938-a72bf2b9c273"
+ANOTHER = "99cf96b7-e4ca-4a17-b938-a72bf2b9c273"
+TOKENS = f"/organizations/{ORGANIZATION}/authorization_tokens"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"/v1/organizations/{ANOTHER}/authorization_tokens?page=1",
+        f"../{ANOTHER}/authorization_tokens",
+        f"/v1/organizations/{ORGANIZATION}/%2e%2e/{ANOTHER}/authorization_tokens",
+        f"/v1/organizations/{ORGANIZATION}%2f..%2f{ANOTHER}/authorization_tokens",
+        f"/v1/organizations/{ANOTHER}/organizations/{ORGANIZATION}/authorization_tokens",
+        f"/v1/organizations/{ORGANIZATION};{ANOTHER}/authorization_tokens",
+        f"/v1/organizations/{ORGANIZATION}/oauth_applications",
+        "/v1/authorization_tokens",
+        "/login",
+        "/",
+    ],
+)
+def test_a_redirect_to_another_organization_or_list_is_not_followed(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, location: str
+) -> None:
+    server = raw(answer("307 Temporary Redirect", b"", f"Location: {location}"))
+
+    with pytest.raises(NoAnswer, match="another organization or list: not followed"):
+        client_of(server.base_url, max_retries=3).get(f"{TOKENS}?page=1", credential)
+
+    assert len(server.heard) == 1
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        f"/api/v1{TOKENS}?page=1",
+        f"/v1{TOKENS}/?page=1",
+        f"/v1/organizations/{ORGANIZATION.upper()}/authorization_tokens?page=1",
+        "?page=1",
+    ],
+)
+def test_a_redirect_to_the_same_organization_and_list_is_followed(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, location: str
+) -> None:
+    places = iter([answer("307 Temporary Redirect", b"", f"Location: {location}"), answer("200 OK", b"[1]")])
+    server = raw(lambda connection: connection.sendall(next(places)))
+
+    assert client_of(server.base_url).get(f"{TOKENS}?page=1", credential).body == b"[1]"

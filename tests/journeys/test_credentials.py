@@ -466,6 +466,34 @@ def test_orgs_under_oauth_tells_an_application_of_another_organization(
     assert f"oauth file:uid is configured for organization {beta.id}, but sees none that can be named" in done.err
 
 
+def test_orgs_under_oauth_tells_whose_tokens_are_listed_in_place_of_the_organization_s(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme, beta = sandbox.world.organizations
+    by_oauth(tmp_path, sandbox, acme)
+    acme.faults = [f"listing-of={beta.id}"]
+
+    done = credly_audit("orgs")
+
+    assert done.code == 3
+    assert f"oauth file:uid is configured for organization {acme.id}, but sees Beta ({beta.id})" in done.err
+    assert [each["id"] for each in tomllib.loads(done.out)["organizations"]] == [beta.id]
+
+
+def test_doctor_tells_whose_tokens_are_listed_in_place_of_the_organization_s(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme, beta = sandbox.world.organizations
+    configure(tmp_path, sandbox, [acme])
+    acme.faults = [f"listing-of={beta.id}"]
+
+    done = credly_audit("doctor", "--format", "json")
+
+    [found] = told(done)
+    assert (done.code, found["status"], found["sees"]) == (3, "mismatch", "an inconsistent list")
+    assert f"belong to organization {beta.id}, none to this organization" in found["reason"]
+
+
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
