@@ -155,7 +155,7 @@ class _Collection:
         except (NoAnswer, Unreadable) as error:
             self.schedule.failed(listing, wanted, str(error), effort)
         else:
-            self.schedule.took(listing, wanted, page, effort)
+            self.schedule.take(listing, wanted, page, effort)
 
     def _page(self, client: Client, listing: Listing[Any], wanted: Wanted, effort: Effort) -> Page[Any]:
         assert listing.credential is not None  # noqa: S101 - without one it was finished at once

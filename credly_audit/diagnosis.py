@@ -26,7 +26,7 @@ SEES = {
     "complete": "everything",
     "truncated": "read-only tokens alone",
     "unverified": "a list not proved whole",
-    "mismatch": "a list at odds with itself",
+    "mismatch": "an inconsistent list",
     "failed": "a part, or nothing",
 }
 

@@ -4,9 +4,11 @@ Credly cuts the listing to the read-only tokens where the caller's own token can
 in the answer says so ([DOC] authorization tokens).
 """
 
+import re
 from typing import NamedTuple
 
 from credly_audit.collection.listing import Applications, Tokens
+from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.wire import Row
 
 FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
@@ -51,18 +53,13 @@ def _of_applications(listing: Applications) -> Coverage | None:
             f"Credly's list of its OAuth applications cannot be trusted: {faults[0]}: ask Credly's support about it; "
             f"{NO_APPLICATIONS}.",
         )
-    if contradictions := reading.contradictions():
-        return Coverage(
-            "mismatch",
-            "Credly's list of its OAuth applications contradicted itself in two readings: "
-            f"{'; '.join(contradictions)}: run the audit again at a quieter time.",
-        )
+    if listing.doubts:
+        return Coverage("mismatch", _inconsistent("list of its OAuth applications", listing.doubts))
     return None
 
 
 def _of_tokens(listing: Tokens) -> Coverage:
     reading = listing.reading
-    rows = listing.rows.values()
     if reading.trouble:
         return Coverage("failed", _sentence(reading.trouble))
     if faults := reading.faults():
@@ -70,33 +67,51 @@ def _of_tokens(listing: Tokens) -> Coverage:
         return Coverage(
             "failed", _sentence(f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it")
         )
-    proof = next((row for row in rows if row.write_enabled or row.delete_enabled), None)
+    return _of_rows(listing)
+
+
+def _of_rows(listing: Tokens) -> Coverage:
+    """Return what the rows prove, where all of them were read; only the organization's own rows prove anything."""
     own = listing.own_rows
-    if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in own):
+    proof = next((row for row in own if row.write_enabled or row.delete_enabled), None)
+    caller = [row for row in listing.audit_credential_rows if listing.owns(row)]
+    if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in caller):
         return Coverage(
             "truncated",
             "The credential can neither write nor delete, so Credly shows it the read-only tokens alone: "
             f"{FULLER_SIGHT}.",
         )
-    if contradictions := reading.contradictions():
-        return Coverage(
-            "mismatch",
-            _sentence(
-                f"Credly's list contradicted itself in two readings: {'; '.join(contradictions)}: run the audit again "
-                "at a quieter time"
-            ),
-        )
+    if listing.rows and not own:
+        return Coverage("mismatch", _foreign(listing))
+    if listing.doubts:
+        return Coverage("mismatch", _inconsistent("list", listing.doubts))
     if proof is None:
-        return Coverage("unverified", _not_proved(listing, own))
+        return Coverage("unverified", _not_proved(listing, caller))
     return Coverage("complete", _proved(listing, proof))
+
+
+def _inconsistent(what: str, doubts: list[str]) -> str:
+    return f"Credly's {what} was inconsistent in two readings: {'; '.join(doubts)}: run the audit again off-peak."
+
+
+def _foreign(listing: Tokens) -> str:
+    """Say whose tokens were listed, as far as that is an id: any other text of theirs could be anything."""
+    owners = {(row.owner_id or "").lower() for row in listing.rows.values()}
+    known = sorted(owner for owner in owners if re.fullmatch(UUID_SHAPE, owner))
+    whose = f"organization {known[0]}" if len(owners) == len(known) == 1 else "other owners"
+    return (
+        f"All {len(listing.rows):,} listed tokens belong to {whose}, none to this organization: check its id and whose "
+        "credential it is; `credly-audit orgs` shows what the credential sees."
+    )
 
 
 def _proved(listing: Tokens, proof: Row) -> str:
     can = "write" if proof.write_enabled else "delete"
-    claimed = listing.reading.total_count()
-    counted = "" if claimed is None else " Every token that it claims was read."
-    afresh = " The first reading contradicted itself; the second did not." if listing.earlier else ""
-    return f"A listed token can {can}, so Credly did not cut the list to the read-only ones.{counted}{afresh}"
+    how = (
+        "Every token that it claims was read." if listing.reading.has_totals else "Two readings showed the same tokens."
+    )
+    afresh = " An earlier reading was inconsistent." if listing.strikes else ""
+    return f"A listed token can {can}, so Credly did not cut the list to the read-only ones. {how}{afresh}"
 
 
 def _not_proved(listing: Tokens, own: list[Row]) -> str:

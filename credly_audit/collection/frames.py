@@ -87,7 +87,7 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
     """A row an organization: what was seen of it, what that cost, who asked."""
     judged = [coverage(listing) for listing in listings]
     credentials = [listing.credential for listing in listings]
-    own_expiry = [next((row.expires_at for row in listing.own_rows), None) for listing in listings]
+    own_expiry = [next((row.expires_at for row in listing.audit_credential_rows), None) for listing in listings]
     columns = {
         "organization_id": [listing.organization.id for listing in listings],
         "name": [listing.name for listing in listings],

@@ -1,4 +1,4 @@
-"""One organization's listing: read once, read afresh where the first reading contradicts itself, and then judged."""
+"""One organization's list: read until a reading is confirmed, or until it has contradicted itself twice."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -14,13 +14,16 @@ from credly_audit.credly.client import Effort
 from credly_audit.credly.wire import FingerprintOf, Page, R, Row, read_page
 from credly_audit.fingerprint import Trace
 
+MOST_STRIKES = 2
+"""Readings that may contradict themselves or each other, until the list counts as inconsistent."""
+
 
 @dataclass
 class Listing(ABC, Generic[R]):
     """What is known of one list of an organization. `place` is its number among the lists asked for.
 
-    `credential` is None where there is none to be had; `reading.trouble` says why. What it found is to be asked for
-    once it is finished.
+    `credential` is None where it could not be read; `reading.trouble` says why. What was found is to be used once the
+    listing is finished.
     """
 
     path: ClassVar[str]
@@ -31,52 +34,65 @@ class Listing(ABC, Generic[R]):
     place: int
     organization: Organization
     credential: Credential | None
-    reading: Reading[R] = field(init=False)
-    earlier: Reading[R] | None = None
-    """The first reading, where it contradicted itself and a second was made."""
+    readings: list[Reading[R]] = field(init=False)
+    """Every pass over the pages, the latest last."""
+    doubts: list[str] = field(init=False, default_factory=list)
+    """What speaks against the latest reading; empty where it proved itself, or another pass showed the same."""
+    strikes: int = field(init=False, default=0)
     effort: Effort = field(default_factory=Effort)
 
     def __post_init__(self) -> None:
-        self.reading = Reading(self.what)
+        self.readings = [Reading(self.what)]
 
     @abstractmethod
     def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[R]:
-        """The page in an answer's body; Unreadable where there is none."""
+        """Return the page in an answer's body; Unreadable where there is none."""
+
+    @property
+    def reading(self) -> Reading[R]:
+        """The pass that counts: the latest."""
+        return self.readings[-1]
 
     def wanted(self) -> Wanted | None:
-        """The next page to ask for; None where there is none, or none yet."""
+        """Return the next page to ask for; None where there is none, or none yet."""
         return self.reading.wanted()
 
-    def took(self, wanted: Wanted, page: Page[R]) -> None:
-        """A page has come."""
-        self.reading.took(wanted, page)
-        self._start_afresh_where_needed()
+    def take(self, wanted: Wanted, page: Page[R]) -> None:
+        """Take in a page that has arrived, and begin another reading where this one ends in doubt."""
+        self.reading.take(wanted, page)
+        if self.reading.finished and not self.reading.trouble and not self.reading.faults():
+            self._confirm_or_read_again()
 
     def fail(self, wanted: Wanted, sentence: str) -> None:
-        """A page could not be had."""
+        """Note that a page could not be read."""
         self.reading.fail(wanted, sentence)
 
     @property
     def finished(self) -> bool:
-        """Whether all was read that will be."""
+        """Whether everything was read that will be."""
         return self.reading.finished
 
     @cached_property
     def rows(self) -> dict[str, R]:
-        """Every row that was seen, once, by id.
+        """Every row once, by id: those of the latest reading where it is confirmed, else what any reading saw."""
+        counted = self.readings if self.reading.trouble or self.doubts else [self.reading]
+        return {identifier: row for reading in counted for identifier, row in reading.rows().items()}
 
-        A second reading that is whole and without contradiction stands alone; else what either saw is kept.
-        """
-        latest = self.reading.rows()
-        if self.earlier is None or not (self.reading.trouble or self.reading.contradictions()):
-            return latest
-        return self.earlier.rows() | latest
+    def _confirm_or_read_again(self) -> None:
+        """Accept a reading that proves itself by its totals, or that shows what the sound one before it showed."""
+        reading, before = self.reading, self._sound_reading_before()
+        self.doubts = reading.contradictions()
+        is_confirmed = not self.doubts and reading.has_totals
+        if not self.doubts and not is_confirmed and before is not None:
+            is_confirmed = reading.shows_same_as(before)
+            self.doubts = [] if is_confirmed else [f"its pages held other {self.what}s when they were read again"]
+        self.strikes += bool(self.doubts)
+        if not is_confirmed and self.strikes < MOST_STRIKES:
+            self.readings.append(Reading(self.what))
 
-    def _start_afresh_where_needed(self) -> None:
-        reading = self.reading
-        is_whole = reading.finished and not reading.trouble and not reading.faults()
-        if is_whole and self.earlier is None and reading.contradictions():
-            self.earlier, self.reading = reading, Reading(self.what)
+    def _sound_reading_before(self) -> Reading[R] | None:
+        before = self.readings[-2] if len(self.readings) > 1 else None
+        return before if before and not before.contradictions() else None
 
 
 @dataclass
@@ -87,7 +103,7 @@ class Applications(Listing[Application]):
     what = "OAuth application"
 
     def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Application]:
-        """The page in an answer's body; Unreadable where there is none."""
+        """Return the page in an answer's body; Unreadable where there is none."""
         return read_applications(body, fingerprint_of, traced)
 
 
@@ -101,7 +117,7 @@ class Tokens(Listing[Row]):
     applications: Applications | None = None
 
     def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Row]:
-        """The page in an answer's body; Unreadable where there is none."""
+        """Return the page in an answer's body; Unreadable where there is none."""
         return read_page(body, fingerprint_of, traced)
 
     @property
@@ -111,14 +127,22 @@ class Tokens(Listing[Row]):
 
     @property
     def name(self) -> str:
-        """How the organization is called: in the configuration, else by Credly, else its id."""
+        """What the organization is called: in the configuration, else by Credly, else its id."""
         if self.organization.name:
             return self.organization.name
-        names = (row.owner_name for row in self.rows.values() if row.owner_id == self.organization.id)
-        return next((name for name in names if name), self.organization.id)
+        return next((row.owner_name for row in self.own_rows if row.owner_name), self.organization.id)
+
+    def owns(self, row: Row) -> bool:
+        """Return whether the row is the organization's own; one that names no owner is."""
+        return row.owner_id is None or row.owner_id.lower() == self.organization.id.lower()
+
+    @cached_property
+    def own_rows(self) -> list[Row]:
+        """The rows that are the organization's own."""
+        return [row for row in self.rows.values() if self.owns(row)]
 
     @property
-    def own_rows(self) -> list[Row]:
-        """The rows of the credential that asked; none where it is not listed, or its value is withheld."""
+    def audit_credential_rows(self) -> list[Row]:
+        """The rows of the credential that was used; none where it is not listed, or its value is withheld."""
         fingerprint = self.credential.fingerprint if self.credential else None
         return [row for row in self.rows.values() if fingerprint and row.fingerprint == fingerprint]

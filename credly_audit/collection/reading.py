@@ -1,15 +1,19 @@
-"""One pass over the pages of an organization: which page to ask for next, and what the pages contradict each other in.
+"""One pass over the pages of a list: which page to ask for next, and what speaks against having read every row once.
 
-No thread and no request here: pages are told to it in whichever order they come.
+No thread and no request here: pages are handed in, in whichever order they arrive.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic
 
 from credly_audit.credly.wire import Page, R
 
 MOST_PAGES = 10_000
-"""Half a million tokens: more pages than that are a server's mistake."""
+"""Half a million tokens: a list with more pages is a server's mistake."""
+
+PAGE_SIZE = 50
+"""Rows of a page: 'At most 50 results are returned at a time' ([DOC] workforce)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +26,27 @@ class Wanted:
 
 @dataclass(slots=True)
 class Reading(Generic[R]):
-    """The pages read so far; `what` is a row of them, `trouble` says why it ended early.
-
-    `_last` is the last page's number, None where pages are read until one is empty or brings no new id.
-    """
+    """The pages read so far; `what` is a row of them, `trouble` says why it ended early."""
 
     what: str
     pages: dict[int, Page[R]] = field(default_factory=dict)
     again: Page[R] | None = None
     trouble: str | None = None
+    has_totals: bool = True
+    """Whether page 1 says how many rows there are in all. Without that one pass proves nothing, and its pages are read
+    one after the other: two such passes show the same only where no row moved from page to page."""
     _next: int = 1
-    _last: int | None = 1
+    _last: int | None = None
+    """The highest page that the API claims; None where totals are missing and pages are read until one is empty."""
+    _size: int = 0
+    """Rows of a full page, as far as that is known."""
     _open: int = 0
     _ended: bool = False
     _asked_again: bool = False
     _ids: set[str] = field(default_factory=set)
 
     def wanted(self) -> Wanted | None:
-        """The next page to ask for, which counts as asked then; None where there is none, or none yet."""
+        """Return the next page to ask for, which counts as asked then; None where there is none, or none yet."""
         wanted = self._peek()
         if wanted is not None:
             self._open += 1
@@ -50,16 +57,16 @@ class Reading(Generic[R]):
         return wanted
 
     def remaining(self) -> int:
-        """How many pages could be asked for now or later, as far as it is known."""
+        """Return how many pages could be asked for now or later, as far as that is known."""
         if self.trouble:
             return 0
-        if self._ended or self._last is None or self._next > self._last:
+        if self._last is None or self._ended or self._next > self._last:
             return int(self._peek() is not None)
         return self._last - self._next + 1
 
     @property
     def open(self) -> int:
-        """How many pages were asked for and have not come."""
+        """How many pages were asked for and have not arrived."""
         return self._open
 
     @property
@@ -67,89 +74,127 @@ class Reading(Generic[R]):
         """Whether nothing is open and nothing more is wanted."""
         return self._open == 0 and self._peek() is None
 
-    def took(self, wanted: Wanted, page: Page[R]) -> None:
-        """A page has come."""
+    def take(self, wanted: Wanted, page: Page[R]) -> None:
+        """Take in a page that has arrived."""
         self._open -= 1
         if wanted.again:
             self.again = page
             return
-        brought = {row.id for row in page.rows}
-        is_new = not brought <= self._ids
-        self._ids |= brought
-        if wanted.number == 1:
-            self._last = self._pages_claimed(page)
-        if page.length == 0:
-            self._ended = True
-        elif self._last is None and not is_new:
-            # A server that knows no page numbers answers page 1 for ever: that is its end, not a contradiction.
-            self._ended = True
-            if brought:
-                return
         self.pages[wanted.number] = page
+        ids = {row.id for row in page.rows}
+        # Empty, or shown before: asking on would have no end where a server claims pages without end.
+        self._ended = self._ended or ids <= self._ids
+        self._ids |= ids
+        self._heed_claims(wanted.number, page)
         if wanted.number > MOST_PAGES and not self._ended:
             self.end(f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right")
 
     def fail(self, wanted: Wanted, sentence: str) -> None:
-        """A page could not be had: nothing more is asked for, what is open may still come."""
+        """Note that a page could not be read: nothing more is asked for, what is open may still arrive."""
         self._open -= 1
         page = "page 1, read again: " if wanted.again else f"page {wanted.number}: " if wanted.number > 1 else ""
         self.end(page + sentence)
 
     def end(self, sentence: str) -> None:
-        """Nothing more is to be had; the first reason counts."""
+        """Ask for nothing more; the first reason counts."""
         self.trouble = self.trouble or sentence
 
     def rows(self) -> dict[str, R]:
-        """Every row once, by id, in the order of the pages; what page 1 showed the second time is later word."""
-        pages = [page for _, page in sorted(self.pages.items())] + ([self.again] if self.again else [])
-        return {row.id: row for page in pages for row in page.rows}
+        """Return every row once, by id, in the order of the pages; page 1 read again is the later word."""
+        return {row.id: row for _, page in self._arrived() for row in page.rows}
 
     def faults(self) -> list[str]:
-        """Rows of the wrong type, with their page."""
+        """Return the rows with a field of the wrong type, with their page."""
         return [f"page {number}, {fault}" for number, page in sorted(self.pages.items()) for fault in page.faults]
 
     def total_count(self) -> int | None:
-        """What the API claims, by its latest word."""
-        pages = [page for _, page in sorted(self.pages.items())] + ([self.again] if self.again else [])
-        return next((page.total_count for page in reversed(pages) if page.total_count is not None), None)
+        """Return the latest claim of how many rows there are."""
+        claims = (page.total_count for _, page in reversed(list(self._arrived())))
+        return next((claim for claim in claims if claim is not None), None)
+
+    def shows_same_as(self, other: "Reading[R]") -> bool:
+        """Return whether both passes showed the same ids on the same pages."""
+        return self.pages.keys() == other.pages.keys() and all(
+            _ids_of(page) == _ids_of(other.pages[number]) for number, page in self.pages.items()
+        )
 
     def contradictions(self) -> list[str]:
-        """What speaks against having seen every row once; empty where nothing does."""
-        pages = [page for _, page in sorted(self.pages.items())]
-        if not pages:
-            return []
-        claims = sorted({page.total_count for page in [*pages, self.again] if page and page.total_count is not None})
-        lasts = {page.total_pages for page in [*pages, self.again] if page and page.total_pages is not None}
-        shown = [row.id for page in pages for row in page.rows]
-        found = []
-        if self.again and {row.id for row in self.again.rows} != {row.id for row in pages[0].rows}:
-            found.append(f"page 1 held other {self.what}s when it was read again at the end")
-        if len(claims) > 1:
-            found.append(f"its pages claim {claims[0]:,} and {claims[-1]:,} {self.what}s in all")
-        if len(lasts) > 1:
-            found.append("its pages disagree on how many pages there are")
-        if short := self._short_page():
-            found.append(f"page {short} is short though more pages follow")
-        if len(shown) != len(set(shown)):
-            found.append(f"{_a(self.what)} is listed twice")
-        if len(claims) == 1 and claims[0] != len(set(shown)):
-            found.append(f"{len(set(shown)):,} {self.what}s were listed of {claims[0]:,} claimed")
-        return found
+        """Return what speaks against having read every row exactly once; empty where nothing does.
 
-    def _short_page(self) -> int | None:
-        """The first page before the last that has fewer rows than a page holds."""
-        full = max(max(page.per or 0, page.length) for page in self.pages.values())
-        last = self._last or max(number for number, page in self.pages.items() if page.length or number == 1)
-        numbered = sorted(self.pages.items())
-        return next((number for number, page in numbered if number < last and page.length < full), None)
+        Every number that the metadata of any page claims has to agree with the rows and with the other pages.
+        """
+        kinds = (self._shift(), self._wrong_page(), self._disagreement(), self._unread_page(), self._wrong_rows())
+        return [found for kind in kinds for found in kind]
 
-    def _pages_claimed(self, first: Page[R]) -> int | None:
-        """The last page's number by page 1; None where its metadata has no totals."""
-        if first.total_pages is None or first.total_count is None:
-            return None
-        if first.total_pages > MOST_PAGES:
-            self.end(f"page 1 claims {first.total_pages:,} pages, more than {MOST_PAGES:,}: that cannot be right")
-        return max(1, first.total_pages)
+    def _shift(self) -> Iterator[str]:
+        if self.again and _ids_of(self.again) != _ids_of(self.pages[1]):
+            yield f"page 1 held other {self.what}s when it was read again at the end"
+
+    def _wrong_page(self) -> Iterator[str]:
+        """Find the first page that says that it is another, and the first that miscounts its own rows."""
+        pages = list(self._arrived())
+        for number, page in pages:
+            if page.current_page not in {None, number}:
+                yield f"page {number} says that it is page {page.current_page:,}"
+                break
+        for number, page in pages:
+            if page.count not in {None, page.length}:
+                yield f"page {number} claims to hold {page.count:,} {self.what}s and holds {page.length:,}"
+                break
+
+    def _disagreement(self) -> Iterator[str]:
+        """Find numbers that are the same on all pages of a list that nobody changes."""
+        pages = [page for _, page in self._arrived()]
+        totals = sorted({page.total_count for page in pages if page.total_count is not None})
+        if totals and any(page.total_count is None for page in pages):
+            yield f"not all of its pages say how many {self.what}s there are"
+        if len(totals) > 1:
+            yield f"its pages claim {totals[0]:,} and {totals[-1]:,} {self.what}s in all"
+        if len({page.total_pages for page in pages if page.total_pages is not None}) > 1:
+            yield "its pages disagree on how many pages there are"
+        if len({page.per for page in pages if page.per is not None}) > 1:
+            yield f"its pages disagree on how many {self.what}s a page holds"
+
+    def _unread_page(self) -> Iterator[str]:
+        """Find claims of pages that hold nothing, and pages that are short though others follow."""
+        filled = max((number for number, page in self.pages.items() if page.length), default=1)
+        claims = [max(1, page.total_pages) for page in self.pages.values() if page.total_pages is not None]
+        claimed = max(claims, default=filled)
+        followed = sorted(number for number in self.pages if number < max(filled, claimed))
+        if short := next((number for number in followed if self.pages[number].length < self._size), None):
+            yield f"page {short} is short though more pages follow"
+        if claimed != filled:
+            yield f"the last page with {self.what}s is page {filled:,}, not page {claimed:,} as claimed"
+        if self.pages[filled].has_next:
+            yield f"page {filled} links to a next page, which holds no further {self.what}"
+        if self.pages[1].has_previous:
+            yield "page 1 links to a page before it"
+
+    def _wrong_rows(self) -> Iterator[str]:
+        total, distinct = self.total_count(), len(self._ids)
+        if sum(len(page.rows) for page in self.pages.values()) != distinct:
+            yield f"{_a(self.what)} is listed twice"
+        if total not in {None, distinct}:
+            yield f"{distinct:,} of {total:,} claimed {self.what}s were listed"
+
+    def _arrived(self) -> Iterator[tuple[int, Page[R]]]:
+        """Every page with its number, page 1 once more where it was read again."""
+        yield from sorted(self.pages.items())
+        if self.again:
+            yield 1, self.again
+
+    def _heed_claims(self, number: int, page: Page[R]) -> None:
+        """Note the highest page that this one claims: by its number of pages, of rows, or a link to the next."""
+        if number == 1:
+            self.has_totals = page.total_count is not None
+            self._last = None if page.total_pages is None or page.total_count is None else 1
+        if (page.total_pages or 0) > MOST_PAGES:
+            self.end(f"page {number} claims {page.total_pages:,} pages, more than {MOST_PAGES:,}: that cannot be right")
+        self._size = max(self._size, page.per or 0, page.length)
+        if self._last is not None:
+            implied = -(-(page.total_count or 0) // self._size) if self._size else 1
+            linked = number + 1 if page.has_next else 1
+            self._last = min(max(self._last, page.total_pages or 1, implied, linked), MOST_PAGES + 1)
 
     def _peek(self) -> Wanted | None:
         if self.trouble:
@@ -160,12 +205,20 @@ class Reading(Generic[R]):
             return None
         if not self._ended and (self._last is None or self._next <= self._last):
             return Wanted(self._next) if self._last is not None or self._open == 0 else None
-        if self._open or self._asked_again or not self._has_more_than_one_page():
+        if self._open or self._asked_again or not self._is_page_1_full():
             return None
-        return Wanted(1, again=True)
+        # Without totals a second pass reads page 1 again, and all others.
+        return Wanted(1, again=True) if self.has_totals else None
 
-    def _has_more_than_one_page(self) -> bool:
-        return (self._last or sum(1 for page in self.pages.values() if page.length)) > 1
+    def _is_page_1_full(self) -> bool:
+        first = self.pages[1]
+        return first.length >= min(first.per or PAGE_SIZE, PAGE_SIZE) or any(
+            page.length for number, page in self.pages.items() if number > 1
+        )
+
+
+def _ids_of(page: Page[R]) -> set[str]:
+    return {row.id for row in page.rows}
 
 
 def _a(noun: str) -> str:

@@ -45,11 +45,11 @@ class Schedule:
                 self._changed.wait()
             return None
 
-    def took(self, listing: Listing[Any], wanted: Wanted, page: Page[Any], effort: Effort) -> None:
-        """A page has come."""
+    def take(self, listing: Listing[Any], wanted: Wanted, page: Page[Any], effort: Effort) -> None:
+        """Take in a page that has arrived."""
         with self._changed:
             if self._still_counts(listing, effort):
-                listing.took(wanted, page)
+                listing.take(wanted, page)
                 self._look_again(listing)
 
     def failed(self, listing: Listing[Any], wanted: Wanted, sentence: str, effort: Effort) -> None:

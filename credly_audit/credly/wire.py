@@ -45,9 +45,13 @@ class _WireRow(msgspec.Struct, gc=False):
 
 
 class _Metadata(msgspec.Struct):
+    count: Any = None
+    current_page: Any = None
     total_count: Any = None
     total_pages: Any = None
     per: Any = None
+    previous_page_url: Any = None
+    next_page_url: Any = None
 
 
 class WirePage(msgspec.Struct):
@@ -93,16 +97,21 @@ R = TypeVar("R", bound=Listed)
 
 
 class Page(msgspec.Struct, Generic[R]):
-    """One page of a listing; totals are None where the metadata lacks them or has something else in their place."""
+    """One page of a listing, and what its metadata claims; a claim that is missing or no number is None."""
 
     rows: list[R]
-    total_count: int | None
-    total_pages: int | None
-    per: int | None
     faults: list[str]
     """Rows with a field of the wrong type, as `row 7: write_enabled is neither true, false nor null`."""
     length: int
     """How many rows the page had, those without an id included."""
+    count: int | None
+    current_page: int | None
+    total_count: int | None
+    total_pages: int | None
+    per: int | None
+    has_previous: bool
+    has_next: bool
+    """Whether it links to another page; the link itself is never kept, so that nothing can follow it."""
 
 
 class Unreadable(Exception):  # noqa: N818 - named as it is told
@@ -133,11 +142,15 @@ def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields
             rows.append(row)
     return Page(
         rows,
-        _count(metadata.total_count),
-        _count(metadata.total_pages),
-        _count(metadata.per),
         faults,
         len(wire.data),
+        _number(metadata.count),
+        _number(metadata.current_page),
+        _number(metadata.total_count),
+        _number(metadata.total_pages),
+        _number(metadata.per),
+        bool(metadata.previous_page_url),
+        bool(metadata.next_page_url),
     )
 
 
@@ -216,14 +229,13 @@ def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Ca
         if wire.id is None or wire.id == "":
             fields.fault("it has no id")
         return None
-    owner = fields.owner(wire.owner)
+    owner_id, owner = _owner(wire, fields)
     value = fields.text(wire.token, "token")
     fingerprint = fingerprint_of(value) if value else None
     if value and fingerprint:
         traced(Trace.of(value, fingerprint))
     created_at, created_fault = date_text(wire.created_at)
     expires_at, expires_fault = date_text(wire.expires_at)
-    owner_id = fields.text(owner.id, "owner.id")
     return Row(
         identifier,
         fingerprint,
@@ -235,10 +247,19 @@ def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Ca
         expires_at,
         created_fault,
         expires_fault,
-        _once(fields.text(wire.owner_id, "owner_id") or owner_id),
+        _once(owner_id),
         _once(fields.text(owner.name, "owner.name")),
         _once(fields.text(owner.type, "owner.type")),
     )
+
+
+def _owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
+    """Return the id and the description of the owner; the documentation has the id in both places."""
+    owner = fields.owner(wire.owner)
+    ids = [text for text in (fields.text(wire.owner_id, "owner_id"), fields.text(owner.id, "owner.id")) if text]
+    if len({text.lower() for text in ids}) > 1:
+        fields.fault("owner_id and owner.id name two owners")
+    return (ids[0] if ids else None), owner
 
 
 def _once(text: str | None) -> str | None:
@@ -255,8 +276,19 @@ def date_text(value: object) -> tuple[str | None, str | None]:
     return (clean(value), None) if isinstance(value, str) else (None, "unreadable")
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63 else None
+HIGHEST_NUMBER = (1 << 63) - 1
+"""The highest number that a snapshot holds; a claim beyond it is as wrong as this one."""
+
+
+def _number(value: object) -> int | None:
+    """Return the number that a field of the metadata claims, also where it is a text; None where it claims none."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal():
+        value = float(value) if len(value) > 18 else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        return None
+    if value >= HIGHEST_NUMBER:
+        return HIGHEST_NUMBER
+    return int(value) if value == int(value) else None
 
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")

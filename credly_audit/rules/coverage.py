@@ -56,10 +56,11 @@ def visibility_unverified(facts: Facts, _: Options) -> Flags:
     "COV003",
     "count-mismatch",
     Severity.HIGH,
-    summary="The tokens collected are not as many as Credly says there are.",
-    rationale="Pages that contradict each other may have hidden tokens from the audit.",
-    remediation="Run the audit again at a quieter time; if it stays, ask Credly's support why the list contradicts "
-    "itself.",
+    summary="Credly's list of tokens is inconsistent, or is that of another organization.",
+    rationale="Pages or counts that contradict each other may have hidden tokens from the audit; tokens that all "
+    "belong to another organization say nothing about this one.",
+    remediation="Run the audit again off-peak; if it stays, ask Credly's support why the list is inconsistent. Where "
+    "the tokens belong to another organization, check the configured id and whose credential it is.",
     controls=REVIEW,
     subject="organization",
     needs="nothing",

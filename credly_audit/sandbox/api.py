@@ -173,6 +173,8 @@ class Api:
         return Answer(200, {"data": organization_row(organization, self.origin), "metadata": {}})
 
     def _list(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Answer:
+        if "listing-of" in faults:
+            organization = self.world.organization(faults["listing-of"]) or organization
         if organization.shape == "legacy":
             faults = {"legacy": "", **faults}
         if organization.masked:

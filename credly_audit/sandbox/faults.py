@@ -18,6 +18,8 @@ ACTIONS = ("list", "create", "rotate", "organizations", "organization", "oauth-a
 
 NUMBER = r"\d+(\.\d+)?"
 WHOLE = r"\d+"
+CLAIM = r'[a-z_]+:(-?(0|[1-9]\d*)(\.\d+)?|true|false|null|"[^"\\]*")'
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ KINDS = {
         Kind("data-missing", "there is no `data`", where=("list",)),
         Kind("metadata-null", "`metadata` is null", where=("list",)),
         Kind("metadata-empty", "`metadata` is {}", where=("list",)),
+        Kind(
+            "metadata-only", "`metadata` has only these fields", "FIELD[,FIELD]", r"[a-z_]+(,[a-z_]+)*", None, ("list",)
+        ),
+        Kind("claim", "a field of `metadata` says that, in JSON", "FIELD:JSON", CLAIM, None, ("list",)),
+        Kind("listing-of", "the tokens of that organization are listed", "ID", UUID, None, ("list",)),
         Kind("page-repeats", "every page is page 1 again", where=("list",)),
         Kind("total-pages", "`total_pages` claims that many", "N", WHOLE, None, ("list",)),
         Kind("total-count", "`total_count` claims that many", "N", WHOLE, None, ("list",)),
@@ -81,7 +88,6 @@ KINDS = {
     )
 }
 
-UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 SCOPE = rf"{UUID}|{'|'.join(ACTIONS)}|get|post|page\d+"
 GRAMMAR = re.compile(rf"([^=@+]+?)(?:=(.*?))?((?:@(?:{SCOPE}))*)(?:\+(\d+))?(?:x(\d+))?", re.DOTALL)
 

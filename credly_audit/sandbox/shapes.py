@@ -117,11 +117,7 @@ def spoilt_page(answer: dict[str, Any], faults: Faults) -> dict[str, Any]:
     if "short-page" in faults and metadata["current_page"] < metadata["total_pages"]:
         answer["data"] = rows[:-1]
         metadata["count"] -= 1
-    for fault, key in (("total-pages", "total_pages"), ("total-count", "total_count")):
-        if fault in faults:
-            metadata[key] = int(faults[fault])
-    if "foreign-next-page-url" in faults:
-        metadata["next_page_url"] = metadata["previous_page_url"] = "https://elsewhere.example/v1/tokens?page=2"
+    _spoil_metadata(metadata, faults)
     if "metadata-null" in faults:
         answer["metadata"] = None
     if "metadata-empty" in faults or "legacy" in faults:
@@ -131,6 +127,23 @@ def spoilt_page(answer: dict[str, Any], faults: Faults) -> dict[str, Any]:
     if "data-missing" in faults:
         del answer["data"]
     return answer
+
+
+def _spoil_metadata(metadata: dict[str, Any], faults: Faults) -> None:
+    """Falsify what the page says of itself and of the list."""
+    for fault, key in (("total-pages", "total_pages"), ("total-count", "total_count")):
+        if fault in faults:
+            metadata[key] = int(faults[fault])
+    if "foreign-next-page-url" in faults:
+        for key in ("previous_page_url", "next_page_url"):
+            metadata[key] = metadata[key] and "https://elsewhere.example/v1/tokens?page=2"
+    if "claim" in faults:
+        key, _, claim = faults["claim"].partition(":")
+        metadata[key] = json.loads(claim)
+    if "metadata-only" in faults:
+        kept = set(faults["metadata-only"].split(","))
+        for key in metadata.keys() - kept:
+            del metadata[key]
 
 
 def organization_row(organization: Organization, site: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def gathered(
 ) -> Snapshot:
     """What a collection over these organizations saw."""
     base_url = sandbox if isinstance(sandbox, str) else sandbox.base_url
-    patience = {"workers": 4, "timeout": 0.4, "max_retries": 0, "max_throttled_seconds": 1.0} | api
+    patience = {"workers": 4, "timeout": 5.0, "max_retries": 0, "max_throttled_seconds": 1.0} | api
     return collect(
         asks, settings.Api(base_url=base_url, **patience), FINGERPRINTS, observer=observer or Lines(), stop=stop
     )

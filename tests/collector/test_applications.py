@@ -109,7 +109,7 @@ def test_an_organization_whose_applications_were_not_seen_is_not_complete(
     assert row(snapshot, healthy)["status"] == "complete"
 
 
-def test_a_list_of_applications_that_contradicts_itself_is_read_afresh_and_then_a_mismatch(
+def test_a_list_of_applications_that_contradicts_itself_is_read_again_and_then_a_mismatch(
     sandbox: Sandbox, acme: Organization
 ) -> None:
     acme.oauth_applications = [application(1)]
@@ -119,9 +119,19 @@ def test_a_list_of_applications_that_contradicts_itself_is_read_afresh_and_then_
 
     assert found["status"] == "mismatch"
     assert (
-        "its OAuth applications contradicted itself in two readings: 1 OAuth applications were listed of 3"
-        in (found["reason"])
+        "list of its OAuth applications was inconsistent in two readings: 1 of 3 claimed OAuth applications were listed"
+        in found["reason"]
     )
+
+
+def test_applications_without_totals_are_read_twice(sandbox: Sandbox, acme: Organization) -> None:
+    acme.oauth_applications = [application(number) for number in range(51)]
+    acme.faults = ["metadata-empty@oauth-applications"]
+
+    snapshot = collected(sandbox, acme)
+
+    assert (row(snapshot, acme)["status"], len(snapshot.applications)) == ("complete", 51)
+    assert sandbox.counts["oauth-applications"] == 6
 
 
 def test_an_application_of_the_wrong_type_is_no_clean_one(sandbox: Sandbox, acme: Organization) -> None:
@@ -148,7 +158,7 @@ def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(sandbox: Sa
 
     assert found["status"] == "truncated"
     assert "read-only tokens alone" in found["reason"]
-    assert "contradicted itself" in found["reason"]
+    assert "was inconsistent" in found["reason"]
 
 
 def test_a_credential_that_cannot_be_had_or_is_refused_is_told_once(

@@ -6,7 +6,7 @@ import pytest
 
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Answer, page
-from credly_audit.sandbox.world import Organization, made_up_token
+from credly_audit.sandbox.world import Organization, Token, made_up_token
 from tests.collector.conftest import NOW
 from tests.collector.gather import ask, gathered, ids, row
 
@@ -87,7 +87,7 @@ def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbo
     snapshot = gathered(sandbox, [ask(acme)])
 
     found = row(snapshot, acme)
-    assert (found["status"], found["tokens"], found["requests"]) == ("unverified", 122, 5)
+    assert (found["status"], found["tokens"], found["requests"]) == ("unverified", 122, 8)
     assert found["total_count"] is None or str(found["total_count"]) == "<NA>"
     assert snapshot.tokens["write_enabled"].isna().all()
     assert set(snapshot.tokens["date_faults"]) == {"expires_at absent"}
@@ -103,10 +103,14 @@ def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: Organization) ->
 
 
 CONTRADICTIONS = {
-    "total-count=130": "122 tokens were listed of 130 claimed",
+    "total-count=130": "122 of 130 claimed tokens were listed",
     "short-page": "page 1 is short though more pages follow",
     "page-repeats": "a token is listed twice",
-    "total-pages=5": "page 3 is short though more pages follow",
+    "total-pages=5": "page 3 is short though more pages follow; the last page with tokens is page 3, not page 5",
+    "total-pages=2": "the last page with tokens is page 3, not page 2 as claimed",
+    "claim=count:51": "page 1 claims to hold 51 tokens and holds 50",
+    "claim=current_page:1": "page 2 says that it is page 1",
+    'claim=next_page_url:"https://elsewhere.example/"': "page 3 links to a next page, which holds no further token",
     "shifting": "page 1 held other tokens when it was read again at the end",
     "shifting=added": "claim",
 }
@@ -122,7 +126,139 @@ def test_a_list_that_contradicts_itself_twice_is_a_mismatch(sandbox: Sandbox, ac
     assert found["status"] == "mismatch"
     assert CONTRADICTIONS[fault] in found["reason"]
     assert "two readings" in found["reason"]
-    assert "run the audit again" in found["reason"]
+    assert "run the audit again off-peak" in found["reason"]
+
+
+WITHOUT_TOTALS = ["metadata-empty", "metadata-null", "metadata-only=per", "metadata-only=total_pages,per"]
+
+
+@pytest.mark.parametrize("metadata", WITHOUT_TOTALS)
+@pytest.mark.parametrize(("tokens", "page"), [(51, 1), (120, 1), (120, 2), (101, 2)])
+def test_without_totals_a_token_that_moves_to_a_page_that_was_read_is_not_lost(
+    sandbox: Sandbox, acme: Organization, metadata: str, tokens: int, page: int
+) -> None:
+    acme.tokens.append(acme.tokens.pop(0))  # the auditor's own is none of those that are removed
+    del acme.tokens[: len(acme.tokens) - tokens]
+    acme.faults = [metadata, f"shifting@list@page{page}x1"]
+
+    snapshot = gathered(sandbox, [ask(acme)])
+
+    assert ids(snapshot, acme) == [token.id for token in acme.tokens]
+    assert row(snapshot, acme)["status"] == "complete"
+    assert "Two readings showed the same tokens. An earlier reading was inconsistent." in row(snapshot, acme)["reason"]
+
+
+@pytest.mark.parametrize("metadata", WITHOUT_TOTALS)
+@pytest.mark.parametrize("fault", ["shifting", "page-repeats"])
+def test_without_totals_what_is_never_the_same_twice_is_a_mismatch(
+    sandbox: Sandbox, acme: Organization, metadata: str, fault: str
+) -> None:
+    acme.tokens.append(acme.tokens.pop(0))
+    acme.faults = [metadata, fault]
+
+    assert seen(sandbox, acme)["status"] == "mismatch"
+
+
+@pytest.mark.parametrize("total_pages", [1, 2, 4])
+def test_a_number_of_pages_alone_counts(sandbox: Sandbox, acme: Organization, total_pages: int) -> None:
+    acme.faults = ["metadata-only=total_pages", f"total-pages={total_pages}"]
+
+    snapshot = gathered(sandbox, [ask(acme)])
+
+    assert row(snapshot, acme)["status"] == "mismatch"
+    assert f"not page {total_pages} as claimed" in row(snapshot, acme)["reason"]
+    assert len(ids(snapshot, acme)) == 122
+
+
+def foreign(token: Token, healthy: Organization) -> Token:
+    token.owner_id, token.owner_name = healthy.id, healthy.name
+    return token
+
+
+def test_the_list_of_another_organization_is_a_mismatch_that_names_it(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    acme.faults = [f"listing-of={healthy.id}"]
+
+    found = seen(sandbox, acme)
+
+    assert (found["status"], found["tokens"]) == ("mismatch", 60)
+    assert f"All 60 listed tokens belong to organization {healthy.id}, none to this organization" in found["reason"]
+    assert "`credly-audit orgs` shows what the credential sees" in found["reason"]
+
+
+def test_an_owner_that_is_no_id_is_not_repeated_in_a_reason(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    for token in acme.tokens:
+        token.owner_id = f"\x1b[31m{healthy.tokens[0].token}"
+
+    found = seen(sandbox, acme)
+
+    assert found["status"] == "mismatch"
+    assert "belong to other owners" in found["reason"]
+    assert "MADE-UP" not in found["reason"]
+
+
+def test_rows_of_others_prove_nothing_about_truncation(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    only_read(acme)
+    foreign(acme.tokens[3], healthy).write_enabled = True
+    caller = foreign(acme.tokens[4], healthy)
+
+    assert seen(sandbox, acme, caller.token)["status"] == "unverified"
+    assert seen(sandbox, acme, acme.tokens[0].token)["status"] == "truncated"
+
+
+def test_a_list_with_tokens_of_others_too_stays_complete_by_its_own(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    foreign(acme.tokens[3], healthy)
+
+    assert seen(sandbox, acme)["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    "owner",
+    [
+        {"without": ("owner_id", "owner")},
+        {"raw": {"owner_id": None, "owner": None}},
+        {"raw": {"owner_id": "", "owner": {}}},
+        {"raw": {"owner_id": None, "owner": {"id": None, "name": "Acme"}}},
+    ],
+)
+def test_a_token_that_names_no_owner_is_the_organization_s_own(
+    sandbox: Sandbox, acme: Organization, owner: dict[str, Any]
+) -> None:
+    for token in acme.tokens:
+        token.raw, token.without = owner.get("raw", {}), owner.get("without", ())
+
+    snapshot = gathered(sandbox, [ask(acme)])
+
+    assert row(snapshot, acme)["status"] == "complete"
+    assert snapshot.tokens["owner_id"].isna().all()
+
+
+def test_ids_are_the_same_in_either_case(sandbox: Sandbox, acme: Organization) -> None:
+    for token in acme.tokens:
+        token.owner_id = acme.id.upper()
+
+    found = row(gathered(sandbox, [ask(acme, name=None)]), acme)
+
+    assert (found["status"], found["name"]) == ("complete", "Acme")
+
+
+def test_a_redirect_to_another_organization_is_not_followed(
+    sandbox: Sandbox, acme: Organization, healthy: Organization
+) -> None:
+    acme.faults = [f"redirect=/v1/organizations/{healthy.id}/authorization_tokens?page=1"]
+
+    found = seen(sandbox, acme)
+
+    assert (found["status"], found["tokens"]) == ("failed", 0)
+    assert "sent the request on to another organization or list: not followed" in found["reason"]
+    assert {asked.organization_id for asked in sandbox.requests} == {acme.id}
 
 
 @pytest.mark.parametrize("how", ["removed", "added"])
@@ -134,7 +270,7 @@ def test_a_list_that_shifts_once_is_healed_by_the_second_reading(
     snapshot = gathered(sandbox, [ask(acme)], workers=1)
 
     assert row(snapshot, acme)["status"] == "complete"
-    assert "first reading contradicted itself" in row(snapshot, acme)["reason"]
+    assert "An earlier reading was inconsistent" in row(snapshot, acme)["reason"]
     assert ids(snapshot, acme) == [token.id for token in acme.tokens]
 
 
@@ -149,7 +285,7 @@ def test_a_mismatch_keeps_what_either_reading_saw(sandbox: Sandbox, acme: Organi
     assert len(ids(snapshot, acme)) == len(set(ids(snapshot, acme)))
 
 
-def test_page_1_is_read_again_at_the_end_where_there_are_more(
+def test_page_1_is_read_again_at_the_end_where_it_was_full(
     sandbox: Sandbox, acme: Organization, healthy: Organization
 ) -> None:
     healthy.tokens = healthy.tokens[:50]
@@ -159,7 +295,7 @@ def test_page_1_is_read_again_at_the_end_where_there_are_more(
     pages = [asked.query["page"] for asked in sandbox.requests if asked.organization_id == acme.id]
     assert sorted(pages[1:-1]) == ["2", "3"]
     assert (pages[0], pages[-1]) == ("1", "1")
-    assert row(snapshot, healthy)["requests"] == 1
+    assert row(snapshot, healthy)["requests"] == 2
 
 
 def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: Organization) -> None:

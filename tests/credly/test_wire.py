@@ -118,11 +118,52 @@ def test_what_is_no_page_says_what_it_is(body: bytes) -> None:
     assert NO_PAGES[body] in str(raised.value)
 
 
-@pytest.mark.parametrize("said", ["1", -1, 1.5, True, None, 1 << 63, 10**30, [], {}])
-def test_a_total_that_is_no_number_is_no_total(said: object) -> None:
-    page = parsed({"data": [TOKEN], "metadata": METADATA | {"total_pages": said, "total_count": said}})
+NUMBERS = ("count", "current_page", "total_count", "total_pages", "per")
 
-    assert (page.total_pages, page.total_count) == (None, None)
+
+@pytest.mark.parametrize("said", ["", "x", "-1", "1.5", "\u0661", -1, 1.5, True, False, None, [], {}, ["1"]])
+def test_what_is_no_number_is_no_claim(said: object) -> None:
+    page = parsed({"data": [TOKEN], "metadata": dict.fromkeys(NUMBERS, said)})
+
+    assert [getattr(page, name) for name in NUMBERS] == [None] * len(NUMBERS)
+
+
+@pytest.mark.parametrize(
+    ("said", "claimed"),
+    [(0, 0), ("7", 7), (7.0, 7), (1 << 63, (1 << 63) - 1), (10**30, (1 << 63) - 1), ("9" * 5_000, (1 << 63) - 1)],
+)
+def test_a_number_in_any_form_is_a_claim(said: object, claimed: int) -> None:
+    page = parsed({"data": [TOKEN], "metadata": dict.fromkeys(NUMBERS, said)})
+
+    assert [getattr(page, name) for name in NUMBERS] == [claimed] * len(NUMBERS)
+
+
+@pytest.mark.parametrize(("said", "is_link"), [("https://x/?page=2", True), (None, False), ("", False), (True, True)])
+def test_of_a_link_it_is_known_only_whether_there_is_one(said: object, is_link: bool) -> None:
+    page = parsed({"data": [TOKEN], "metadata": {"next_page_url": said, "previous_page_url": said}})
+
+    assert (page.has_next, page.has_previous) == (is_link, is_link)
+    assert "https://x/?page=2" not in repr(page)
+
+
+@pytest.mark.parametrize(
+    ("owner_id", "nested", "read", "is_fault"),
+    [
+        ("a", "a", "a", False),
+        ("a", "A", "a", False),
+        ("a", None, "a", False),
+        (None, "b", "b", False),
+        ("", "", None, False),
+        ("a", "b", "a", True),
+    ],
+)
+def test_the_owner_s_id_is_read_from_either_place(
+    owner_id: str | None, nested: str | None, read: str | None, is_fault: bool
+) -> None:
+    page = parsed({"data": [TOKEN | {"owner_id": owner_id, "owner": {"id": nested}}], "metadata": METADATA})
+
+    assert page.rows[0].owner_id == read
+    assert page.faults == (["row 1: owner_id and owner.id name two owners"] if is_fault else [])
 
 
 @pytest.mark.parametrize("metadata", [None, {}, [], "x", 5, True])
@@ -146,7 +187,7 @@ ANYTHING = st.recursive(
 
 @given(
     data=ANYTHING | st.lists(ANYTHING | st.dictionaries(st.sampled_from(sorted(TOKEN)), ANYTHING), max_size=4),
-    metadata=ANYTHING | st.dictionaries(st.sampled_from(["total_count", "total_pages", "per"]), ANYTHING),
+    metadata=ANYTHING | st.dictionaries(st.sampled_from([*NUMBERS, "next_page_url"]), ANYTHING),
 )
 def test_no_content_breaks_it(data: object, metadata: object) -> None:
     try:

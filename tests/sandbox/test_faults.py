@@ -169,6 +169,9 @@ def test_data_and_metadata_of_other_kinds(sandbox: Sandbox, caller: Caller, acme
     assert answer("metadata-empty")["metadata"] == {}
     assert answer("total-pages=1000000000")["metadata"]["total_pages"] == 10**9
     assert answer("total-count=7")["metadata"]["total_count"] == 7
+    assert answer("claim=current_page:9")["metadata"]["current_page"] == 9
+    assert answer('claim=per:"50"')["metadata"]["per"] == "50"
+    assert answer("metadata-only=total_pages,per")["metadata"] == {"total_pages": 3, "per": 50}
     assert answer("foreign-next-page-url")["metadata"]["next_page_url"].startswith("https://elsewhere.example/")
     assert len(answer("short-page")["data"]) == 49
 
@@ -177,6 +180,14 @@ def test_only_pages_before_the_last_are_short(sandbox: Sandbox, caller: Caller, 
     sandbox.faults = ["short-page"]
 
     assert [len(caller.tokens(acme, number).json()["data"]) for number in (1, 2, 3)] == [49, 49, 22]
+
+
+def test_the_listing_of_another_organization(
+    sandbox: Sandbox, caller: Caller, acme: Organization, other: Organization
+) -> None:
+    sandbox.faults = [f"listing-of={other.id}@{acme.id}"]
+
+    assert {row["owner_id"] for row in caller.tokens(acme).json()["data"]} == {other.id}
 
 
 def test_a_page_that_repeats(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
