@@ -10,6 +10,7 @@ from pathlib import Path
 from credly_audit import programs
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
+from credly_audit.places import BadPath, local_path
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, read
 
 log = logging.getLogger(__name__)
@@ -96,14 +97,14 @@ def _say_failures(reasons: list[str]) -> None:
 
 def _warn_of_readable(references: list[str], folder: Path) -> None:
     names = [reference.partition(":")[2] for reference in dict.fromkeys(references) if reference.startswith("file:")]
-    open_to_all = [name for name in names if _others_may_read(folder / Path(name).expanduser())]
+    open_to_all = [name for name in names if _others_may_read(name, folder)]
     if open_to_all:
         rest = f" and {len(open_to_all) - 1} more" if len(open_to_all) > 1 else ""
         log.warning("others may read file:%s%s; `chmod 600` keeps a secret to its owner", open_to_all[0], rest)
 
 
-def _others_may_read(path: Path) -> bool:
+def _others_may_read(name: str, folder: Path) -> bool:
     try:
-        return os.name == "posix" and bool(path.stat().st_mode & 0o077)
-    except OSError:
+        return os.name == "posix" and bool(local_path(name.strip(), folder).stat().st_mode & 0o077)
+    except (OSError, BadPath):
         return False

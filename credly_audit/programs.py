@@ -4,6 +4,7 @@ Each program leads a process group of its own, so that those it started end with
 """
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
+
+from credly_audit.places import local_path
 
 _running: set["subprocess.Popen[bytes]"] = set()
 
@@ -22,6 +25,15 @@ class Done:
     status: int
     seconds: float
     output: bytes
+
+
+def words_of(command: str) -> list[str]:
+    """Split a command into words, `~` at the beginning of its program replaced. ValueError where quotes do not match.
+
+    BadPath where the program's path can be none.
+    """
+    program, *arguments = shlex.split(command)
+    return [str(local_path(program)) if program.startswith("~") else program, *arguments]
 
 
 def run(

@@ -1,7 +1,6 @@
 """Where a secret is kept, and how it is carried: `env:`, `file:`, `exec:`, `keyring:`; never in the open."""
 
 import hmac
-import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import NoReturn
 
 from credly_audit import programs
 from credly_audit.errors import UsageError
+from credly_audit.places import BadPath, local_path
 
 KINDS = ("env", "file", "exec", "keyring")
 
@@ -111,9 +111,10 @@ def _from_environment(name: str, _folder: Path, environ: Mapping[str, str]) -> s
 
 
 def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> str:
-    path = folder / Path(name).expanduser()
     try:
-        return path.read_text(encoding="utf-8")
+        return local_path(name, folder).read_text(encoding="utf-8")
+    except BadPath as error:
+        raise SecretError(f"file:{error}") from None
     except UnicodeDecodeError:
         raise SecretError(f"file:{name} is not text in UTF-8") from None
     except OSError as error:
@@ -123,8 +124,10 @@ def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> str:
 def _from_program(command: str, folder: Path, environ: Mapping[str, str]) -> str:
     """What the program prints. It gets no shell and no input; what it says on standard error is not shown."""
     try:
-        words = shlex.split(command)
+        words = programs.words_of(command)
         done = programs.run(words, folder, environ, patience=PATIENCE)
+    except BadPath as error:
+        raise SecretError(f"exec:{error}") from None
     except ValueError:
         raise SecretError("exec: the command's quotes do not match") from None
     except subprocess.TimeoutExpired:

@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from credly_audit.errors import UsageError
-from credly_audit.places import state_folder
+from credly_audit.places import NoStateFolder, state_folder
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,12 @@ def alone(config: Path) -> Iterator[None]:
     The lock ends with its process, however that ends. Where none can be held, that is said and the run goes on.
     """
     name = hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:32]
-    folder = state_folder() / "locks"
+    try:
+        folder = state_folder() / "locks"
+    except NoStateFolder as error:
+        log.warning("no lock can be held, so two runs could meet: %s", error)
+        yield
+        return
     lock = FileLock(folder / f"run-{name}.lock", timeout=0, mode=0o600)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

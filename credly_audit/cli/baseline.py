@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from credly_audit.baseline import baseline_of, write_baseline
+from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.files import file_can_be_written
@@ -12,10 +13,8 @@ from credly_audit.renderers.text import count
 
 
 @click.command()
-@click.argument("report", type=click.Path(dir_okay=False, path_type=Path), metavar="REPORT.json")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
-)
+@click.argument("report", type=FILE, metavar="REPORT.json")
+@click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
 def baseline(report: Path, output: Path) -> ExitCode:
     """Write the ids and severities of a JSON report's findings, and nothing else: it is safe to commit.
 

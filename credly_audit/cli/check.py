@@ -10,7 +10,14 @@ import click
 from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, config_option, judging_options, organization_option, talk_options
+from credly_audit.cli.options import (
+    DEFAULT_CONFIG,
+    FILE,
+    config_option,
+    judging_options,
+    organization_option,
+    talk_options,
+)
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
@@ -23,9 +30,7 @@ from credly_audit.snapshot import Snapshot, merged
 
 
 @click.command()
-@click.argument(
-    "snapshots", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="SNAPSHOT..."
-)
+@click.argument("snapshots", nargs=-1, required=True, type=FILE, metavar="SNAPSHOT...")
 @config_option
 @judging_options
 @organization_option

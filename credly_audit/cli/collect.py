@@ -7,7 +7,7 @@ import click
 
 from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import config_option, organization_option, talk_options, workers_option
+from credly_audit.cli.options import FILE, config_option, organization_option, talk_options, workers_option
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.files import file_can_be_written
@@ -20,7 +20,7 @@ from credly_audit.renderers.text import count, one_line
     "-o",
     "--output",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="SNAPSHOT",
     help="The file to write; an earlier one is replaced.",
 )

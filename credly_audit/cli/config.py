@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, config_option
+from credly_audit.cli.options import DEFAULT_CONFIG, FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.config.load import load
 from credly_audit.config.schema import schema
@@ -33,7 +33,7 @@ def config() -> None:
 
 
 @config.command()
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default=DEFAULT_CONFIG, metavar="[FILE]")
+@click.argument("path", type=FILE, default=DEFAULT_CONFIG, metavar="[FILE]")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def init(path: Path, *, overwrite: bool) -> None:
     """Write a commented configuration to start from, by default credly-audit.toml."""
@@ -78,7 +78,7 @@ def validate(config: Path | None, *, secrets: bool) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The file to write; without it, standard output.",
 )
 def print_schema(output: Path | None) -> None:
@@ -127,11 +127,9 @@ def loaded(path: Path, environ: Mapping[str, str]) -> tuple[Settings | None, lis
 def register_named(path: Path) -> Path | None:
     """The register that a file names, whatever else is wrong in it."""
     try:
-        policy = Source(path).raw.get("policy")
+        return Source(path).named_file("policy", "register")
     except ConfigurationError:
         return None
-    name = policy.get("register") if isinstance(policy, dict) else None
-    return path.parent / Path(name).expanduser() if isinstance(name, str) else None
 
 
 def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:

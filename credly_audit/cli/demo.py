@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from credly_audit.cli.options import FOLDER
 from credly_audit.cli.run import audited
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
@@ -24,7 +25,7 @@ MEANINGS = {
 @click.command()
 @click.option(
     "--output-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FOLDER,
     default=Path("credly-audit-demo"),
     show_default=True,
     help="Where the reports go.",

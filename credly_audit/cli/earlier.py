@@ -12,6 +12,7 @@ from credly_audit.baseline import read_baseline
 from credly_audit.config.settings import Settings
 from credly_audit.errors import UsageError
 from credly_audit.past import Baseline, Past, no_past
+from credly_audit.places import NoStateFolder
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History
@@ -50,7 +51,12 @@ class Earlier:
             return cls(known, new_only=new_only)
         from credly_audit.history.store import History, must_be_possible  # noqa: PLC0415 - loads SQLAlchemy
 
-        history = History.opened(settings.history.url, settings.folder, environ, create=False)
+        try:
+            history = History.opened(settings.history.url, settings.folder, environ, create=False)
+        except NoStateFolder as error:
+            if record:
+                raise UsageError(f"{error}, set [history] url, or go without by --no-history") from None
+            history = None
         if history is None and record:
             must_be_possible(settings.history.url, settings.folder, environ)
         elif history is None and new_only and known is None:

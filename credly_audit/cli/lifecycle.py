@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from credly_audit.cli.options import config_option, talk_options, together
+from credly_audit.cli.options import FOLDER, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
@@ -69,7 +69,7 @@ lifecycle_options = together(
     ),
     click.option(
         "--emergency-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         help="Where a value goes that the store did not take; by default the user's state directory.",
     ),
     click.option("--dry-run", is_flag=True, help="Ask nothing but GETs, write nothing."),
@@ -119,7 +119,7 @@ class Order:
         maker = TaskMaker(settings, wanted, fingerprints, os.environ)
         tasks = maker.tasks()
         then = self._then()
-        emergency = emergency_folder(self.emergency_dir, os.environ)
+        emergency = emergency_folder(self.emergency_dir, os.environ, dry_run=self.dry_run)
         if not self.dry_run:
             must_hold_copies(emergency)
         campaign = Campaign(

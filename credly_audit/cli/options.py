@@ -1,6 +1,7 @@
 """Options that several commands share, and what they are read into."""
 
 import difflib
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from credly_audit.errors import UsageError
 from credly_audit.formats import formats
+from credly_audit.places import BadPath, local_path
 from credly_audit.severity import Severity
 
 DEFAULT_CONFIG = Path("credly-audit.toml")
@@ -35,6 +37,22 @@ class Instant(click.ParamType[datetime]):
             self.fail(f"{value!r} is no date or timestamp; write 2026-11-23 or 2026-11-23T09:30:00Z", param, ctx)
 
 
+class LocalPath(click.Path):
+    """A path as a person writes it everywhere: `~` is the home directory, also where no shell has replaced it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path without `~`."""
+        try:
+            path = local_path(os.fspath(value))
+        except BadPath as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(path, param, ctx)
+
+
+FILE = LocalPath(dir_okay=False, path_type=Path)
+FOLDER = LocalPath(file_okay=False, path_type=Path)
+
+
 class Output(click.ParamType[tuple[str, str]]):
     """FORMAT=PATH; PATH `-` is standard output."""
 
@@ -47,7 +65,10 @@ class Output(click.ParamType[tuple[str, str]]):
         name, equals, path = value.partition("=")
         if name not in formats() or not equals or not path:
             self.fail(f"{value!r} is not FORMAT=PATH with a FORMAT of {', '.join(formats())}", param, ctx)
-        return name, path
+        try:
+            return name, path if path == "-" else str(local_path(path))
+        except BadPath as error:
+            self.fail(str(error), param, ctx)
 
 
 def together(*options: Command) -> Command:
@@ -64,7 +85,7 @@ def together(*options: Command) -> Command:
 config_option = click.option(
     "-c",
     "--config",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help=f"The configuration file; by default {DEFAULT_CONFIG} in the working directory.",
 )
 
@@ -101,7 +122,7 @@ judging_options = together(
     ),
     click.option(
         "--output-dir",
-        type=click.Path(file_okay=False, path_type=Path),
+        type=FOLDER,
         default=Path("reports"),
         show_default=True,
         help="Where --format writes.",
@@ -137,7 +158,7 @@ judging_options = together(
     ),
     click.option(
         "--baseline",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FILE,
         metavar="FILE",
         help="What --new-only compares with where there is no history; `credly-audit baseline` writes it.",
     ),

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from credly_audit.catalogue_page import as_json, page
+from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.errors import UsageError
 from credly_audit.files import file_can_be_written, written_whole
@@ -50,7 +51,7 @@ def show(rule_id: str) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     help="The file to write, such as docs/rules.md; without it, standard output.",
 )
 @click.option("--built-in", "only_built_in", is_flag=True, help="Leave the rules of other packages out.")

@@ -7,6 +7,7 @@ from threading import Event
 
 import click
 
+from credly_audit.cli.options import LocalPath
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import UsageError
 from credly_audit.resources import shipped
@@ -42,7 +43,7 @@ def sandbox() -> None:
 @sandbox.command(help=SERVE)
 @click.option(
     "--data",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=LocalPath(exists=True, file_okay=False, path_type=Path),
     help="A folder made like sample_data, which is the default.",
 )
 @click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen.")

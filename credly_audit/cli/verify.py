@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.manifest import STANDARD_OUTPUT, differences, read_manifest
@@ -11,7 +12,7 @@ from credly_audit.renderers.text import count
 
 
 @click.command()
-@click.argument("manifest", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("manifest", type=FILE)
 def verify(manifest: Path) -> ExitCode:
     """Compare every file of an audit with the SHA-256 in its manifest.
 

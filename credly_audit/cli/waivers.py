@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from credly_audit.audit import Gate, judge
-from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option
+from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
@@ -71,7 +71,7 @@ def list_waivers(config: Path | None, as_of: datetime | None, shape: str) -> Non
 
 
 @waivers.command()
-@click.argument("snapshots", nargs=-1, type=click.Path(dir_okay=False, path_type=Path), metavar="[SNAPSHOT]...")
+@click.argument("snapshots", nargs=-1, type=FILE, metavar="[SNAPSHOT]...")
 @config_option
 @as_of_option
 @shape_option
@@ -97,12 +97,10 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
 
 
 @waivers.command("import")
-@click.argument(
-    "workbooks", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path), metavar="WORKBOOK..."
-)
+@click.argument("workbooks", nargs=-1, required=True, type=FILE, metavar="WORKBOOK...")
 @click.option(
     "--into",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="The TOML file that keeps the decisions; made where it is not there. Default: [policy] waivers_file.",
 )

@@ -25,7 +25,7 @@ def decisions_of(
     source: Source, settings: Settings | None, *, file_needed: bool = True
 ) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
     """All waivers and plans; the mistakes in them are noted in `source`, those of their own file in any case."""
-    path = _own_file(source)
+    path = source.named_file("policy", "waivers_file")
     theirs: list[Placed] = []
     if path is not None and path.is_file():
         theirs = _from_file(source, path)
@@ -34,13 +34,6 @@ def decisions_of(
     if settings is None:
         return (), ()
     return _sound([*_placed(source, settings), *theirs], source, settings.policy)
-
-
-def _own_file(source: Source) -> Path | None:
-    """What `[policy] waivers_file` names, whether or not the rest of the configuration is sound."""
-    policy = source.raw.get("policy")
-    name = policy.get("waivers_file") if isinstance(policy, dict) else None
-    return source.path.parent / Path(name).expanduser() if isinstance(name, str) else None
 
 
 def read_decisions(path: Path, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:

@@ -74,10 +74,9 @@ def _written_here(source: Source, settings: Settings | None) -> Iterator[Organiz
 
 def _from_file(source: Source) -> Iterator[Organization]:
     """The rows of organizations_file; mistakes are noted with the file's name and the row's line."""
-    name = source.raw.get("organizations_file")
-    if not isinstance(name, str):
+    path = source.named_file("organizations_file")
+    if path is None:
         return
-    path = source.path.parent / name
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True, restkey="too many cells")

@@ -7,6 +7,7 @@ from typing import Any
 from credly_audit.config.lines import lines, nearest
 from credly_audit.config.mistakes import Location
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.places import BadPath, local_path
 
 
 class Source:
@@ -33,6 +34,16 @@ class Source:
     def line(self, location: Location) -> int | None:
         """The line where a key stands."""
         return nearest(self._lines, location)
+
+    def named_file(self, *keys: str) -> Path | None:
+        """The file that a key names, whatever else is wrong here; None where it names none that can be."""
+        value: Any = self.raw
+        for key in keys:
+            value = value.get(key) if isinstance(value, dict) else None
+        try:
+            return local_path(value, self.path.parent) if isinstance(value, str) else None
+        except BadPath:
+            return None  # the settings say so
 
     def mistake(self, location: Location, sentence: str) -> None:
         """Note what is wrong, with its place."""

@@ -17,6 +17,7 @@ from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from credly_audit.formats import formats
+from credly_audit.places import local_path
 from credly_audit.rules import catalogue
 from credly_audit.secrets import is_place, is_reference
 from credly_audit.severity import Severity
@@ -84,7 +85,7 @@ def _read_back(text: str) -> str:
     return text
 
 
-def _history_url(text: str) -> str:
+def _history_url(text: str, info: ValidationInfo) -> str:
     if is_reference(text):
         return text
     parts = urlsplit(text)
@@ -95,11 +96,13 @@ def _history_url(text: str) -> str:
             "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
             "(and change the password: it has stood in a file)"
         )
+    if parts.scheme == "sqlite" and len(parts.path) > 1:
+        _beside(parts.path[1:], info)
     return text
 
 
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    return Path((info.context or {}).get("folder", ".")) / path.expanduser()
+def _beside(path: Any, info: ValidationInfo) -> Any:
+    return local_path(path, Path((info.context or {}).get("folder", "."))) if isinstance(path, str) else path
 
 
 def _pattern(text: str) -> str:
@@ -149,7 +152,7 @@ Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|ke
 Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
-LocalPath = Annotated[Path, AfterValidator(_beside)]
+LocalPath = Annotated[Path, BeforeValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 RuleId = Annotated[str, _one_of(RULES, "rule"), _word(RULES)]
 RuleOrFamily = Annotated[str, _one_of(RULES_AND_FAMILIES, "rule or family"), _word(RULES_AND_FAMILIES)]

@@ -12,6 +12,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from credly_audit.config.settings import Api
 from credly_audit.errors import UsageError
+from credly_audit.places import BadPath, local_path
 
 PORTS = {"http": 80, "https": 443}
 
@@ -116,7 +117,11 @@ def _ca_bundle(configured: Path | str | None) -> str | bool:
     }
     for named, place in places.items():
         if place:
-            if not Path(place).exists():
-                raise UsageError(f"{named}: there is no file {place}; name the CA bundle that is to be trusted")
-            return str(place)
+            try:
+                path = local_path(str(place))
+            except BadPath as error:
+                raise UsageError(f"{named}: {error}") from None
+            if not path.exists():
+                raise UsageError(f"{named}: there is no file {path}; name the CA bundle that is to be trusted")
+            return str(path)
     return True

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.history.schema import HEAD
-from credly_audit.places import state_folder
+from credly_audit.places import BadPath, local_path, state_folder
 from credly_audit.secrets import is_reference, read
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,7 @@ class Place:
         UsageError where it is none, or of a kind that cannot hold a history. A relative path begins at `folder`.
         """
         if url is None:
-            path = state_folder() / FILE
-            return cls(URL.create("sqlite", database=str(path)), str(path))
+            return cls._in_file(str(state_folder() / FILE), folder)
         known = url if is_reference(url) else None
         try:
             parsed = make_url(read(url, folder, environ).reveal() if known else url)
@@ -62,15 +61,21 @@ class Place:
                 "sqlite:////var/lib/audit/history.sqlite or postgresql://user:password@host/database"
             ) from None
         if parsed.get_backend_name() == "sqlite":
-            path = Path(parsed.database or "")
-            if parsed.database in {None, "", ":memory:"} or str(path).startswith("file:"):
+            if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
                 raise UsageError("[history] url: names no file; write sqlite:///PATH")
-            path = folder / path.expanduser()
-            return cls(URL.create("sqlite", database=str(path)), str(path))
+            return cls._in_file(str(parsed.database), folder)
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
             return cls(parsed, f"at {known or parsed.host or 'the local PostgreSQL'}")
         raise UsageError(f"[history] url: {parsed.get_backend_name()} cannot hold it; SQLite and PostgreSQL can")
+
+    @classmethod
+    def _in_file(cls, name: str, folder: Path) -> "Place":
+        try:
+            path = local_path(name, folder)
+        except BadPath as error:
+            raise UsageError(f"[history] url: {error}") from None
+        return cls(URL.create("sqlite", database=str(path)), str(path))
 
     @property
     def file(self) -> Path | None:

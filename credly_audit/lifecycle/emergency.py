@@ -23,7 +23,7 @@ from typing import Any
 from credly_audit.errors import UsageError
 from credly_audit.files import must_be_writable, written_whole
 from credly_audit.lifecycle.states import Action
-from credly_audit.places import state_folder
+from credly_audit.places import NoStateFolder, state_folder
 from credly_audit.secrets import Secret
 
 ROOM = 4096
@@ -91,17 +91,28 @@ class EmergencyCopy:
             self.discard()
 
 
-def emergency_folder(named: Path | None, environ: Any) -> Path:
-    """Where emergency copies go; UsageError where it cannot be written in, or where CI has to name a place.
+NOWHERE = Path("/nonexistent/credly-audit")
+"""A folder that is not there; by custom nobody makes it."""
 
-    A CI runner's own state directory is gone with the runner.
+
+def emergency_folder(named: Path | None, environ: Any, *, dry_run: bool) -> Path:
+    """Where emergency copies go; UsageError where CI has to name a place, or where nothing says which one that is.
+
+    A CI runner's own state directory is gone with the runner. A dry run that has none goes on: nothing was left there.
     """
     if named is None and environ.get("CI", "").lower() not in {"", "0", "false"}:
         raise UsageError(
             "--emergency-dir: this is a CI run (CI is set), whose own folders do not stay: name a folder that does, "
             "for a new value that the store does not take"
         )
-    return named if named is not None else state_folder() / "emergency"
+    if named is not None:
+        return named
+    try:
+        return state_folder() / "emergency"
+    except NoStateFolder as error:
+        if dry_run:
+            return NOWHERE
+        raise UsageError(f"{error}, which locks and emergency copies need") from None
 
 
 def must_hold_copies(folder: Path) -> None:

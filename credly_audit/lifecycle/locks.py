@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from credly_audit.errors import UsageError
-from credly_audit.places import state_folder
+from credly_audit.places import NoStateFolder, state_folder
 from credly_audit.secrets import Secret
 
 
@@ -32,11 +32,13 @@ def holding(names: Iterable[str]) -> Iterator[None]:
 
 def is_held(name: str) -> bool:
     """Whether a run that goes on right now has it."""
-    if not _file(state_folder() / "locks", name).exists():
-        return False
     try:
+        if not _file(state_folder() / "locks", name).exists():
+            return False
         with _held(name):
             return False
+    except NoStateFolder:
+        return False
     except Taken:
         return True
 

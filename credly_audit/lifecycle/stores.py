@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shlex
 import shutil
 import stat
 import subprocess
@@ -15,6 +14,7 @@ from typing import Protocol
 from credly_audit import programs
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.files import written_whole
+from credly_audit.places import BadPath, local_path
 from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read
 
 PATIENCE = 60.0
@@ -58,7 +58,10 @@ def store_of(reference: str, folder: Path, environ: Mapping[str, str]) -> Store:
             f"--store {kind}: write file:PATH, exec:COMMAND (the value on its standard input) or keyring:SERVICE/USER"
         )
     if kind == "file":
-        return FileStore(folder / Path(place.strip()).expanduser())
+        try:
+            return FileStore(local_path(place.strip(), folder))
+        except BadPath as error:
+            raise UsageError(f"file:{error}") from None
     if kind == "keyring":
         return KeyringStore(place.strip())
     return CommandStore.of(place, folder, environ)
@@ -136,7 +139,9 @@ class CommandStore:
     def of(cls, command: str, folder: Path, environ: Mapping[str, str]) -> "CommandStore":
         """UsageError where the quotes do not match."""
         try:
-            return cls(tuple(shlex.split(command)), folder, environ)
+            return cls(tuple(programs.words_of(command)), folder, environ)
+        except BadPath as error:
+            raise UsageError(f"exec:{error}") from None
         except ValueError:
             raise UsageError("exec: the command's quotes do not match; mend them") from None
 
