@@ -1,6 +1,6 @@
 """What is asked of Credly about one organization's tokens: does this value work, what is listed, and the one POST."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -21,7 +21,7 @@ from credly_audit.redaction import Redactor
 from credly_audit.secrets import Secret
 
 REFUSALS = range(400, 500)
-"""What was asked with a POST is not under way any more, except where it took too long (408)."""
+"""Credly did not do what was asked with a POST, except where it took too long (408)."""
 
 
 class Verdict(Enum):
@@ -55,8 +55,29 @@ class Posted:
     said: str
     """Why it is not known to be done; empty where the answer says that it is."""
     made: Made
-    answered: bool
-    """Whether Credly answered in a way that says that nothing is under way any more."""
+    refused: bool
+    """Whether Credly answered that it will not do it: nothing is under way, and nothing was changed."""
+
+
+class Shown(Enum):
+    """What the listing that a second credential sees shows as a token's value."""
+
+    NEW = auto()
+    """Another value than the old one."""
+    OLD = auto()
+    NOTHING = auto()
+    """The value is withheld, or there is nothing to look with."""
+    SILENT = auto()
+    """Credly did not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The value that the listing shows for a token, or why there is none."""
+
+    shown: Shown
+    why_not: str = ""
+    value: Secret | None = field(default=None, repr=False)
 
 
 class Asker:
@@ -70,11 +91,11 @@ class Asker:
 
     def probe(self, credential: Credential) -> Seen:
         """Whether the credential opens the listing; page 1 of it."""
-        return self._page(credential, 1, Redactor(self._fingerprints.of, credential.traces))
+        return self._page(credential, 1, Redactor(self._fingerprints.digest, credential.traces))
 
     def listed(self, credential: Credential) -> Seen:
         """The whole listing as that credential sees it."""
-        redactor = Redactor(self._fingerprints.of, credential.traces)
+        redactor = Redactor(self._fingerprints.digest, credential.traces)
         rows: dict[str, Row] = {}
         values: dict[str, Secret] = {}
         for number in range(1, MOST_PAGES):
@@ -87,11 +108,25 @@ class Asker:
             values |= page.values
         return Seen(Verdict.WORKS, "", rows, values)
 
-    def is_value(self, value: Secret) -> bool:
-        """Whether it is a token's value: by its shape, or, where that is doubtful, because it works."""
-        if self._fingerprints.of(value.reveal()):
-            return True
-        return self.probe(TokenCredential(value, None)).verdict is Verdict.WORKS
+    def probe_value(self, value: Secret) -> Seen:
+        """Whether the value opens the listing."""
+        return self.probe(TokenCredential(value, self._fingerprints.of(value.reveal())))
+
+    def find_value(self, credential: Credential | None, token_ids: Collection[str], old: Secret | None) -> Found:
+        """What the listing that a second credential sees shows for a token, known by its ids, in place of `old`."""
+        if credential is None:
+            return Found(Shown.NOTHING, "no fallback_token is configured to look for the new one with")
+        if not token_ids:
+            return Found(Shown.NOTHING, "the token's id is not known, by which the new one could be looked for")
+        seen = self.listed(credential)
+        if seen.verdict is not Verdict.WORKS:
+            shown = Shown.SILENT if seen.verdict is Verdict.SILENT else Shown.NOTHING
+            return Found(shown, f"fallback_token could not look for the new one: {seen.said}")
+        values = [seen.values[each] for each in token_ids if each in seen.values]
+        if not values:
+            return Found(Shown.NOTHING, "the listing that fallback_token sees withholds the new one")
+        new = next((value for value in values if value != old), None)
+        return Found(Shown.OLD, "the listing shows the old one still") if new is None else Found(Shown.NEW, "", new)
 
     def rotate(self, credential: Credential, description: str | None) -> Posted:
         """Once, whatever comes back."""
@@ -119,17 +154,18 @@ class Asker:
     def _post(
         self, path: str, action: Literal["rotate", "create"], credential: Credential, description: str | None
     ) -> Posted:
-        redactor = Redactor(self._fingerprints.of, credential.traces)
+        redactor = Redactor(self._fingerprints.digest, credential.traces)
         content = {} if description is None else {"description": description}
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Posted(_without_advice(str(trouble)), Made(None, None), answered=False)
+            return Posted(_without_advice(str(trouble)), Made(None), refused=False)
+        refused = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            return Posted(self._refusal(action, answer, redactor), Made(None), refused=refused)
         made = read_made(answer.body, self._fingerprints.of, redactor.know)
-        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and (made.row or made.value):
-            return Posted("", made, answered=True)
-        over = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
-        return Posted(self._refusal(action, answer, redactor), Made(None, None), answered=over)
+        said = "" if made.row or made.value or made.others else self._refusal(action, answer, redactor)
+        return Posted(said, made, refused=False)
 
     def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
         said = words(answer.body)

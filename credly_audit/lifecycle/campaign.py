@@ -23,7 +23,7 @@ from credly_audit.lifecycle.locks import holding, is_held
 from credly_audit.lifecycle.preparing import Candidate, Plan, Preparation
 from credly_audit.lifecycle.rotation import Rotator, not_reserved
 from credly_audit.lifecycle.states import Outcome, State
-from credly_audit.lifecycle.tasks import Patience, Task, Then
+from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
 from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
@@ -115,20 +115,19 @@ class Campaign:
     def _done(self, candidate: Candidate, hold: Callable[[str], None]) -> Outcome:
         """A token's outcome, whatever happens: a defect of ours must not lose one either."""
         task, copy = candidate.task, candidate.copy
-        if not candidate.resumes:
+        in_doubt = copy is not None
+        if copy is None:
             try:
                 copy = reserve(self.emergency, _undertaking(candidate))
             except (CannotWrite, OSError) as error:
                 return not_reserved(task, error)
-        assert copy is not None  # noqa: S101 - reserved, or left by an earlier run
+        attempt = Attempt(task, candidate.asker, copy, candidate.seen, in_doubt)
         keeper = Keeper(self.fingerprints, self.patience, self.then, hold)
         try:
             if task.action == "create":
-                return Creator(keeper, self.patience).create(task, candidate.asker, copy, _known(candidate))
+                return Creator(keeper, self.patience).create(attempt)
             rotator = Rotator(keeper, self.patience)
-            if candidate.resumes:
-                return rotator.resume(task, candidate.asker, copy)
-            return rotator.rotate(task, candidate.asker, copy, candidate.row)
+            return rotator.resume(attempt) if candidate.resumes else rotator.rotate(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the person must be told where the value is
             return _cut_short(task, copy, error)
 
@@ -151,10 +150,6 @@ class Campaign:
                 signal.signal(number, handler)
 
 
-def _known(candidate: Candidate) -> frozenset[str]:
-    return frozenset(candidate.seen.rows) if candidate.seen else frozenset()
-
-
 def _undertaking(candidate: Candidate) -> Undertaking:
     task, row = candidate.task, candidate.row
     return Undertaking(
@@ -166,7 +161,7 @@ def _undertaking(candidate: Candidate) -> Undertaking:
         row.id if row and task.action == "rotate" else None,
         task.description,
         datetime.now(UTC).isoformat(timespec="seconds"),
-        tuple(sorted(_known(candidate))) if task.action == "create" else (),
+        tuple(sorted(candidate.seen.rows)) if candidate.seen and task.action == "create" else (),
     )
 
 

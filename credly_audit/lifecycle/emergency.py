@@ -15,13 +15,14 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
 from typing import Any
 
 from credly_audit.errors import UsageError
 from credly_audit.files import must_be_writable, written_whole
+from credly_audit.lifecycle.asking import instant
 from credly_audit.lifecycle.states import Action
 from credly_audit.places import NoStateFolder, state_folder
 from credly_audit.secrets import Secret
@@ -46,6 +47,12 @@ class Undertaking:
     started_at: str
     known_ids: tuple[str, ...] = ()
     """For create: the tokens that were there before."""
+
+    @property
+    def age(self) -> timedelta:
+        """For how long it has been under way; none where its beginning cannot be read."""
+        began = instant(self.started_at)
+        return timedelta() if began is None else datetime.now(UTC) - began
 
 
 @dataclass(frozen=True, slots=True)

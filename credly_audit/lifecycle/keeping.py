@@ -12,12 +12,13 @@ from time import monotonic, sleep
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.errors import UsageError
 from credly_audit.fingerprint import Fingerprints
-from credly_audit.lifecycle.asking import Asker, Seen, Verdict, instant
+from credly_audit.lifecycle.asking import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy
 from credly_audit.lifecycle.locks import lock_name
 from credly_audit.lifecycle.states import OldValue, Outcome, State
 from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
+from credly_audit.secret_shape import looks_random
 from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
@@ -34,18 +35,38 @@ class Keeper:
         self._then = then
         self._hold = hold
 
-    def keep(self, attempt: Attempt, value: Secret, base: Outcome) -> Outcome:
-        """The rest of the order."""
-        task, asker, copy, began = attempt.task, attempt.asker, attempt.copy, attempt.began
+    def deliver(self, attempt: Attempt, value: Secret, base: Outcome, *, doubted: bool = False) -> Outcome | None:
+        """Bring the value to its store and prove it; None where Credly refuses it: the store is as it was before.
+
+        A value that is `doubted`, or has not the shape of one, is proved before it is stored: it may be words. So is
+        the value of a new token, since no integration is waiting for it.
+        """
+        task = attempt.task
         base = replace(base, fingerprint=self._fingerprints.of(value.reveal()), stored_in=task.store.name)
+        doubted = doubted or not looks_random(value.reveal())
+        proof = self._prove(attempt, value) if doubted or task.action == "create" else None
+        if proof is None or proof.verdict is not Verdict.REFUSED:
+            return self._deliver(attempt, value, base, proof, doubted=doubted)
+        return None
+
+    def _deliver(
+        self, attempt: Attempt, value: Secret, base: Outcome, proof: Seen | None, *, doubted: bool
+    ) -> Outcome | None:
+        """The rest of the order, for a value that is not known to be refused."""
+        task, copy = attempt.task, attempt.copy
         is_safe = _copied(copy, value)
         with suppress(UsageError):  # the new value is a credential too; nobody else can know it yet
             self._hold(lock_name(value))
+        if proof and proof.verdict is Verdict.SILENT and (doubted or _is_in_use(task)):
+            return _not_stored(base, copy, proof)
         if trouble := self._stored(task, value) or self.unreadable(task, value):
-            return _emergency(base, copy, trouble) if is_safe or _copied(copy, value) else _gone(base, trouble)
-        gap = None if task.action == "create" else monotonic() - began
-        seen = self._proved(asker, value)
-        row = seen.row_of(base.fingerprint) or (seen.rows.get(base.token_id) if base.token_id else None)
+            return _emergency(base, copy, trouble) if is_safe or _copied(copy, value) else _gone(attempt, base, trouble)
+        gap = None if task.action == "create" else monotonic() - attempt.began
+        proof = proof or self._prove(attempt, value)
+        if proof.verdict is Verdict.REFUSED:
+            attempt.unrestored = self._restore(task)
+            return None
+        row = proof.row_of(base.fingerprint) or (proof.rows.get(base.token_id) if base.token_id else None)
         base = replace(
             base,
             token_id=row.id if row else base.token_id,
@@ -53,10 +74,10 @@ class Keeper:
             expires_at=(instant(row.expires_at) if row else None) or base.expires_at,
             gap_seconds=gap,
         )
-        if seen.verdict is not Verdict.WORKS:
-            return self._unproved(attempt, base, seen)
-        outcome = _discarded(copy, self._finished(task, asker, base))
-        return self._followed_up(outcome, began)
+        if proof.verdict is Verdict.SILENT:
+            return _unproved(base, copy, proof)
+        outcome = _discarded(copy, self._finished(task, attempt.asker, base))
+        return self._followed_up(outcome, attempt.began)
 
     def _stored(self, task: Task, value: Secret) -> str | None:
         """Why the store did not take it after all; None: it did."""
@@ -83,55 +104,20 @@ class Keeper:
                 sleep(min(1.0, self._patience.pause))
         return None
 
-    def _proved(self, asker: Asker, value: Secret) -> Seen:
-        """What Credly says to the new value; a refusal is asked about again, as it may not be known everywhere yet."""
+    def _restore(self, task: Task) -> str | None:
+        """Why the store, which took a value that is refused, did not take the old one again; None: it did."""
+        return None if task.value is None else self._stored(task, task.value) or self.unreadable(task, task.value)
+
+    def _prove(self, attempt: Attempt, value: Secret) -> Seen:
+        """What Credly says to the value; a refusal is asked about again, as it may not be known everywhere yet."""
         credential = TokenCredential(value, self._fingerprints.of(value.reveal()))
-        seen = asker.listed(credential)
+        seen = attempt.asker.listed(credential)
         for _ in range(1, self._patience.tries):
             if seen.verdict is Verdict.WORKS:
                 break
             sleep(self._patience.pause)
-            seen = asker.listed(credential)
+            seen = attempt.asker.listed(credential)
         return seen
-
-    def _unproved(self, attempt: Attempt, base: Outcome, seen: Seen) -> Outcome:
-        """The value is stored, and does not work as far as can be seen."""
-        task, asker, copy = attempt.task, attempt.asker, attempt.copy
-        base = replace(base, emergency_file=copy.file)
-        stays = f"its copy stays in {copy.file}"
-        if seen.verdict is Verdict.SILENT:
-            return replace(
-                base,
-                state=State.UNKNOWN,
-                message=f"the new value is stored, but nobody says whether it works: {seen.said}",
-                next_step=f"find out with `credly-audit doctor`; {stays} until then",
-            )
-        old = Verdict.REFUSED if task.action == "create" else asker.probe(task.credential).verdict
-        if old is Verdict.WORKS and task.value is not None:
-            restored = self._stored(task, task.value)
-            message = "the value that Credly gave does not work, and the old one still does"
-            if restored is None:
-                return _discarded(copy, replace(base, state=State.UNCHANGED, message=f"{message}: it is stored again"))
-            return replace(
-                base,
-                state=State.UNCHANGED,
-                message=f"{message}, but it could not be stored again: {restored}",
-                next_step=f"put the old value back into {task.store.name}",
-                must_act=True,
-            )
-        if old is Verdict.SILENT:
-            return replace(
-                base,
-                state=State.UNKNOWN,
-                message="the value that Credly gave is refused, and nobody says whether the old one still works",
-                next_step=f"find out with `credly-audit doctor`; {stays} until then",
-            )
-        return replace(
-            base,
-            state=State.LOST,
-            message=f"the value that Credly gave does not work: {seen.said}",
-            next_step=f"make a token in Credly's web page (Developers > Authorization Tokens); {stays}",
-        )
 
     def _finished(self, task: Task, asker: Asker, base: Outcome) -> Outcome:
         if task.action == "create":
@@ -195,6 +181,37 @@ def _discarded(copy: EmergencyCopy, outcome: Outcome) -> Outcome:
     return replace(outcome, emergency_file=None)
 
 
+def _is_in_use(task: Task) -> bool:
+    """Whether something is stored where the value of a new token goes."""
+    return any(now_in(place.read) is not None for place in task.readers())
+
+
+def _not_stored(base: Outcome, copy: EmergencyCopy, proof: Seen) -> Outcome:
+    """What may be the new value is kept, and the store still has what it had."""
+    again = "run the same command again when Credly can be reached, which tries it first"
+    by_hand = f"if it works, put it into the store; then remove {copy.file} and its .json"
+    return replace(
+        base,
+        state=State.UNKNOWN,
+        message=f"the value in Credly's answer could not be verified, so it was not stored: {proof.said}; it is in "
+        f"{copy.file}",
+        next_step=by_hand if base.action == "create" else again,
+        emergency_file=copy.file,
+        stored_in=None,
+    )
+
+
+def _unproved(base: Outcome, copy: EmergencyCopy, proof: Seen) -> Outcome:
+    """The value is stored, and nobody says whether it works."""
+    return replace(
+        base,
+        state=State.UNKNOWN,
+        message=f"the new value is stored, but nobody says whether it works: {proof.said}",
+        next_step=f"find out with `credly-audit doctor`; its copy stays in {copy.file} until then",
+        emergency_file=copy.file,
+    )
+
+
 def _emergency(base: Outcome, copy: EmergencyCopy, trouble: str) -> Outcome:
     again = "" if base.action == "create" else "; once the store works, the same command finishes it, too"
     return replace(
@@ -207,12 +224,17 @@ def _emergency(base: Outcome, copy: EmergencyCopy, trouble: str) -> Outcome:
     )
 
 
-def _gone(base: Outcome, trouble: str) -> Outcome:
+def _gone(attempt: Attempt, base: Outcome, trouble: str) -> Outcome:
     """Neither store nor copy could be written, and the value may be shown nowhere."""
-    return replace(
-        base,
-        state=State.LOST,
-        message=f"{trouble}, and the emergency copy could not be written either",
-        next_step="make a token in Credly's web page (Developers > Authorization Tokens)",
-        stored_in=None,
-    )
+    task = attempt.task
+    message = f"{trouble}, and the emergency copy could not be written either"
+    base = replace(base, state=State.LOST, message=message, stored_in=None)
+    found = attempt.asker.find_value(task.fallback, [base.token_id] if base.token_id else [], task.value)
+    if found.shown is Shown.NEW and task.action == "rotate":
+        return replace(
+            base,
+            state=State.UNKNOWN,
+            message=f"{message}; the listing that fallback_token sees shows the value",
+            next_step="mend store and disk, and run the same command again, which looks for the value there",
+        )
+    return replace(base, next_step="make a token in Credly's web page (Developers > Authorization Tokens)")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from credly_audit.credly.wire import Row
 from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.lifecycle.asking import Asker, Seen, Verdict, instant
+from credly_audit.lifecycle.asking import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
 from credly_audit.lifecycle.keeping import Keeper
 from credly_audit.lifecycle.states import Outcome, State
@@ -17,6 +17,9 @@ from credly_audit.lifecycle.tasks import Task
 from credly_audit.redaction import RUN
 
 log = logging.getLogger(__name__)
+
+LONGEST_LAG = timedelta(days=1)
+"""For so long an old value may answer from a cache or a replica; what answers later is in force."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +30,9 @@ class Candidate:
     asker: Asker
     seen: Seen | None = None
     copy: EmergencyCopy | None = None
-    """What an earlier run of this credential left."""
+    """What an earlier run of this credential left, as long as it is not known that its request came to nothing."""
+    resumes: bool = False
+    """Whether an earlier run's rotation is to be finished instead of a new one begun."""
     outcome: Outcome | None = None
 
     @property
@@ -39,11 +44,6 @@ class Candidate:
     def expires_at(self) -> datetime | None:
         """When the token expires, as far as the listing says."""
         return instant(self.row.expires_at) if self.row else None
-
-    @property
-    def resumes(self) -> bool:
-        """Whether an earlier run's rotation is to be finished instead of a new one begun."""
-        return self.copy is not None and self.seen is not None and self.seen.verdict is Verdict.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,10 @@ class Preparation:
     def _look_at(self, candidate: Candidate) -> None:
         task = candidate.task
         seen = candidate.seen = candidate.asker.listed(task.credential)
+        candidate.resumes = candidate.copy is not None and seen.verdict is Verdict.REFUSED
         if seen.verdict is Verdict.WORKS:
             self._tidy(candidate)
+            self._find_out(candidate)
         elif seen.verdict is Verdict.SILENT and candidate.copy is not None:
             candidate.outcome = replace(
                 task.outcome(
@@ -120,16 +122,36 @@ class Preparation:
             )
 
     def _tidy(self, candidate: Candidate) -> None:
-        """The credential works: what a run left that never got a new value, or got this very one, is settled."""
-        for copy in () if self.dry_run else left_behind(self.emergency):
-            value = copy.value
-            if copy.undertaking.action == "rotate" and (
-                (value is not None and value == candidate.task.value)
-                or (value is None and copy.undertaking.credential == candidate.task.lock)
-            ):
-                copy.settle()
-                called = candidate.task.organization.called
-                log.info("%s: what an earlier rotation left is settled and was removed", called)
+        """The credential works: what a run left that got this very value is settled."""
+        for copy in left_behind(self.emergency):
+            if copy.undertaking.action == "rotate" and copy.value is not None and copy.value == candidate.task.value:
+                self._settle(candidate, copy)
+
+    def _find_out(self, candidate: Candidate) -> None:
+        """The old value of an earlier rotation still answers, perhaps from a cache: what became of that rotation.
+
+        It is finished where the value that it kept works, or where the second credential sees a new one. It came to
+        nothing where that credential sees the old one, or where the old one still answers a day later.
+        """
+        copy, asker, task = candidate.copy, candidate.asker, candidate.task
+        if copy is None:
+            return
+        kept, was = copy.value, copy.undertaking
+        if kept is not None and asker.probe_value(kept).verdict is Verdict.WORKS:
+            candidate.resumes = True
+            return
+        token_id = candidate.row.id if candidate.row else was.token_id
+        found = asker.find_value(task.fallback, [token_id] if token_id else [], task.value)
+        candidate.resumes = found.shown is Shown.NEW
+        if found.shown is Shown.OLD or (found.shown is Shown.NOTHING and was.age > LONGEST_LAG):
+            self._settle(candidate, copy)
+            candidate.copy = None
+
+    def _settle(self, candidate: Candidate, copy: EmergencyCopy) -> None:
+        if not self.dry_run:
+            copy.settle()
+            called = candidate.task.organization.called
+            log.info("%s: what an earlier rotation left is settled and was removed", called)
 
     def _is_due(self, candidate: Candidate) -> bool:
         """Whether it is to be done now; an outcome is set where that cannot be said."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 
 from credly_audit.config.settings import Organization
 from credly_audit.credly.auth import Credential
-from credly_audit.lifecycle.asking import Asker
+from credly_audit.lifecycle.asking import Asker, Seen
 from credly_audit.lifecycle.emergency import EmergencyCopy
 from credly_audit.lifecycle.states import Action, Outcome, State
 from credly_audit.lifecycle.stores import Reader, Store
@@ -54,15 +55,25 @@ class Task:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Attempt:
     """One task from its POST on."""
 
     task: Task
     asker: Asker
     copy: EmergencyCopy
-    began: float
-    """When the old value died at the earliest (`time.monotonic`)."""
+    before: Seen | None = None
+    """The listing as it was before the POST."""
+    in_doubt: bool = False
+    """Whether an earlier run's request for this token may have been done, too."""
+    began: float = field(default_factory=monotonic)
+    """When the old value died at the earliest."""
+    unrestored: str | None = None
+    """Why the store could not be given back its old value, where a refused one was in it."""
+
+    def is_new(self, value: Secret) -> bool:
+        """Whether a value is neither the old one nor one that was listed before."""
+        return value != self.task.value and (self.before is None or value not in self.before.values.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class Told:
         return f"{self.token['message']} {self.token['next_step'] or ''}"
 
 
-@dataclass
+@dataclass(repr=False)
 class Bench:
     """A folder with credentials, stores and a configuration; and the sandbox that they belong to."""
 

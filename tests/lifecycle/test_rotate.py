@@ -18,6 +18,13 @@ DONE_NOT_TOLD = [
 ]
 """The old value is dead, and the new one did not come."""
 
+REFUSED = [
+    "forbidden-html@rotate",
+    "empty-401@rotate",
+    *(f"status={status}@rotate" for status in (400, 401, 403, 404, 409, 422, 429)),
+]
+"""Nothing was done, and Credly says so."""
+
 NOT_DONE = [
     "lost-before@rotate",
     "reset@rotate",
@@ -25,11 +32,9 @@ NOT_DONE = [
     "redirect=http://127.0.0.1:9/elsewhere@rotate",
     "redirect=/v1/organizations@rotate",
     "html@rotate",
-    "forbidden-html@rotate",
-    "empty-401@rotate",
-    *(f"status={status}@rotate" for status in (400, 401, 403, 404, 408, 409, 422, 429, 500, 502, 503, 504)),
+    *(f"status={status}@rotate" for status in (408, 500, 502, 503, 504)),
 ]
-"""Nothing was done, whatever was answered."""
+"""Nothing was done, and no answer says so: that the old value still answers could be the work of a cache."""
 
 
 def test_a_rotation_leaves_the_new_value_in_the_store_and_the_old_one_dead(bench: Bench) -> None:
@@ -81,8 +86,14 @@ def test_a_new_description_is_given_and_the_old_one_kept_otherwise(bench: Bench)
     assert bench.token.description == "Badge sync of team sales, sales@acme.example"
 
 
-@pytest.mark.parametrize("fault", NOT_DONE)
-def test_where_nothing_was_done_the_old_value_still_works_and_is_said_to(bench: Bench, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "fallback"), [*((fault, False) for fault in REFUSED), *((fault, True) for fault in NOT_DONE)]
+)
+def test_where_nothing_was_done_the_old_value_still_works_and_is_said_to(
+    make_bench: MakeBench, fault: str, *, fallback: bool
+) -> None:
+    """Credly refused, or the second credential sees the old value in force."""
+    bench = make_bench(fallback=fallback)
     old = bench.token.token
     bench.sandbox.faults = [fault]
 
@@ -92,6 +103,26 @@ def test_where_nothing_was_done_the_old_value_still_works_and_is_said_to(bench: 
     assert "the old value still works" in told.words
     assert bench.posts["rotate"] == 1
     assert bench.token.token == old == bench.store.read_text()
+    assert list(bench.emergency.iterdir()) == []
+
+
+@pytest.mark.parametrize("fault", NOT_DONE)
+def test_where_no_answer_says_that_nothing_was_done_nobody_is_told_so(bench: Bench, fault: str) -> None:
+    """Without a second credential the old value's answer is no proof; the same command rotates it all the same."""
+    old = bench.token.token
+    bench.sandbox.faults = [fault]
+
+    told = bench.rotate()
+
+    assert (told.code, told.token["state"], told.token["old_value"]) == (3, "unknown", "unknown")
+    assert "run the same command again" in told.words
+    assert bench.token.token == old == bench.store.read_text()
+    [journal] = bench.emergency.glob("*.json")
+    assert str(journal) in told.words
+
+    bench.sandbox.faults = []
+    assert bench.rotate().token["state"] == "rotated"
+    assert bench.posts["rotate"] == 2
     assert list(bench.emergency.iterdir()) == []
 
 
@@ -202,7 +233,7 @@ def test_where_nobody_answers_after_the_post_it_is_unknown_until_the_same_comman
 
 
 def test_a_new_value_that_is_refused_while_the_old_one_works_is_replaced_by_the_old_one(bench: Bench) -> None:
-    """The server says that it rotated, and did not: looks with the new value are refused, the old one works."""
+    """Looks with the new value are refused, and the old one works: not done, or not known everywhere yet."""
     old = bench.token.token
 
     def undone() -> None:
@@ -214,9 +245,15 @@ def test_a_new_value_that_is_refused_while_the_old_one_works_is_replaced_by_the_
     bench.token.then = undone
     told = bench.rotate()
 
-    assert (told.code, told.token["state"]) == (1, "unchanged")
-    assert "it is stored again" in told.words
+    assert (told.code, told.token["state"]) == (3, "unknown")
+    assert "the value that Credly gave does not work; the old value still answers" in told.words
     assert bench.store.read_text() == old
+    assert bench.copies == [bench.token.token]
+
+    told = bench.rotate()
+    assert (told.code, told.token["state"], told.token["old_value"]) == (3, "rotated", "alive")
+    assert bench.store.read_text() == bench.token.token
+    assert bench.posts["rotate"] == 1
 
 
 def test_an_old_value_that_stays_alive_needs_a_person(bench: Bench) -> None:

@@ -131,7 +131,7 @@ def test_one_that_an_earlier_run_lost_does_not_stop_the_others(make_bench: MakeB
 
 def test_an_unchanged_one_does_not_stop_the_others(make_bench: MakeBench) -> None:
     bench = make_bench(3, own="rotate = true")
-    bench.sandbox.faults = ["status=503@rotate+1x1"]
+    bench.sandbox.faults = ["status=422@rotate+1x1"]
 
     told = bench.run("rotate", "--yes", "--due", "365d", "--format", "json", "--emergency-dir", bench.emergency)
 
