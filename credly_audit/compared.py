@@ -42,19 +42,26 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
-    """How long it took to mend some findings: how many they are, and the median of their days."""
+class RemediationTime:
+    """How long it took to remediate some findings: how many they are, and the median of their days."""
 
     findings: int
     median_days: float
 
+    @property
+    def days(self) -> str:
+        """The median as every report shows it: `45.2 days`."""
+        return f"{self.median_days:,g} {'day' if self.median_days == 1 else 'days'}"
 
-def time_to_mend(mended: pd.DataFrame) -> dict[Severity, Mend | None]:
-    """By severity, worst first, over a frame with the columns MENDED; None where none was mended."""
+
+def remediation_time(mended: pd.DataFrame) -> RemediationTime | None:
+    """Return the median over a frame with the columns MENDED, in days to one decimal; None where it is empty."""
     days = (mended["resolved_at"] - mended["opened_at"]) / pd.Timedelta(days=1)
-    found: dict[Severity, Mend | None] = {}
-    for severity in reversed(Severity):
-        chosen = (mended["weight"] == severity.weight).to_numpy(dtype=bool)
-        lasted = np.repeat(days.to_numpy()[chosen], mended["findings"].to_numpy()[chosen])
-        found[severity] = Mend(len(lasted), round(float(np.median(lasted)), 1)) if len(lasted) else None
-    return found
+    lasted = np.repeat(days.to_numpy(dtype="float64"), mended["findings"].to_numpy())
+    return RemediationTime(len(lasted), round(float(np.median(lasted)), 1)) if len(lasted) else None
+
+
+def remediation_times(mended: pd.DataFrame) -> dict[Severity, RemediationTime | None]:
+    """Return the median by severity, most severe first, over a frame with the columns MENDED."""
+    weights = mended["weight"].to_numpy()
+    return {severity: remediation_time(mended[weights == severity.weight]) for severity in reversed(Severity)}

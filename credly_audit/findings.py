@@ -136,6 +136,11 @@ class Findings:
         """Which count: those neither waived nor unseen (bool)."""
         return ~self.frame["waived"].to_numpy(dtype=bool) & ~self.unseen
 
+    @property
+    def actionable(self) -> np.ndarray:
+        """Mark the open findings that ask for an action: all above `info` (bool)."""
+        return self.open & (self.frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+
     def where(self, mask: Any) -> "Findings":
         """The findings of a boolean mask over `frame`, in the same order."""
         frame = self.frame[mask].reset_index(drop=True)

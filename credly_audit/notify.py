@@ -186,11 +186,9 @@ def _survived(what: str) -> Iterator[None]:
 
 def _with_something_to_do(audit: Audit) -> list[str]:
     """The contacts of organizations with a finding that asks for an action, or that were not seen, unless waived."""
-    frame = audit.findings.frame
-    asks = ~frame["waived"].to_numpy(dtype=bool) & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
     unseen_ids = set(audit.verdict.not_seen) - set(audit.verdict.accepted)
     theirs = audit.organizations["organization_id"].isin(unseen_ids).to_numpy(dtype=bool, copy=True)
-    theirs[frame["organization_row"].to_numpy()[asks]] = True
+    theirs[audit.findings.frame["organization_row"].to_numpy()[audit.findings.actionable]] = True
     return [str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna().unique()]
 
 

@@ -13,7 +13,7 @@ from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.compared import time_to_mend
+from credly_audit.compared import remediation_times
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
@@ -118,12 +118,10 @@ def trend(config: Path | None, shape: str) -> ExitCode:
     ]
     heads = ("As of (UTC)", "Open", *(name.capitalize() for name in names))
     print_lines(*(in_columns(heads, table) if table else ["The history has no audit."]))
-    for severity, mend in time_to_mend(mended).items():
+    for severity, mend in remediation_times(mended).items():
         if mend is not None:
-            days = f"{mend.median_days:g} days"
-            print_lines(
-                f"Mending {severity.value}: {days} in the median of {count(mend.findings, 'finding', 'findings')}."
-            )
+            findings = count(mend.findings, "resolved finding", "resolved findings")
+            print_lines(f"Median time to remediate {severity.value}: {mend.days} ({findings}).")
     return ExitCode.OK
 
 

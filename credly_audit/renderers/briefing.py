@@ -130,7 +130,7 @@ def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[s
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
     frame = audit.findings.frame
-    asks = audit.findings.open & (frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
+    asks = audit.findings.actionable
     live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks]))
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]

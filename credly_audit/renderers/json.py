@@ -12,7 +12,7 @@ import pandas as pd
 
 from credly_audit import __version__
 from credly_audit.audit import AUDITED_TOKENS, Audit
-from credly_audit.compared import RESOLVED, Comparison, time_to_mend
+from credly_audit.compared import RESOLVED, Comparison, remediation_times
 from credly_audit.findings import plain
 from credly_audit.past import TREND
 from credly_audit.renderers.base import Renderer
@@ -87,7 +87,7 @@ def mends(mended: pd.DataFrame) -> dict[str, Any]:
     """By severity how many findings were mended, and the median of their days; null where none was."""
     return {
         severity.value: None if mend is None else {"findings": mend.findings, "median_days": mend.median_days}
-        for severity, mend in time_to_mend(mended).items()
+        for severity, mend in remediation_times(mended).items()
     }
 
 

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from credly_audit.audit import Audit
-from credly_audit.compared import time_to_mend
+from credly_audit.compared import remediation_times
 from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import LIFETIME, Organization, Token, World, made_up_organization, made_up_token
@@ -229,7 +229,7 @@ class Count:
             known = self.findings[row["finding_id"]]
             assert (row["first_seen_at"], row["resolved_at"]) == (known["first"], when(month))
             assert row["days_open"] == (when(month) - known["opened"]).days
-        for severity, mend in time_to_mend(audit.compared.mended).items():
+        for severity, mend in remediation_times(audit.compared.mended).items():
             days = [took / timedelta(days=1) for weighs, took in self.mended if weighs == severity]
             assert (mend and (mend.findings, mend.median_days)) == ((len(days), median(days)) if days else None)
 

@@ -21,7 +21,6 @@ from credly_audit.decisions.workbook import typed_rows
 from credly_audit.renderers.text import harmless
 from credly_audit.renderers.xlsx import render, rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.trend import median_days
 from credly_audit.severity import Severity
 from credly_audit.snapshot import INSTANT
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver
@@ -237,16 +236,6 @@ def test_the_summary_says_what_changed_and_how_long_mending_takes(book: Workbook
 
     assert "Since the audit of 23 October 2026 2 findings were resolved; 1 new, 1 came back, 3 stayed." in said
     assert "31 days" in said
-
-
-def test_half_of_the_findings_are_mended_within_the_median() -> None:
-    start = pd.Timestamp(AS_OF)
-    days, counts = [1, 10, 100], [2, 2, 1]
-    mended = pd.DataFrame({"opened_at": [start] * 3, "findings": counts}).astype({"opened_at": INSTANT})
-    mended["resolved_at"] = mended["opened_at"] + pd.to_timedelta(days, unit="D")
-
-    assert median_days(mended) == 10
-    assert median_days(mended[:1]) == 1
 
 
 def test_nothing_to_show_is_said_and_no_table_is_empty() -> None:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from credly_audit.audit import Audit
-from credly_audit.compared import Comparison
+from credly_audit.compared import Comparison, remediation_time, remediation_times
 from credly_audit.findings import plain
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
 from credly_audit.renderers.html.words import SEVERITIES, described
@@ -84,27 +83,14 @@ def trend_chart(compared: Comparison) -> Chart | str:
 
 
 def mending_chart(compared: Comparison) -> Chart | str:
-    """How long half of the mended findings of each severity took at most."""
+    """Draw the median time to remediate by severity."""
     mended = compared.mended
-    if not mended["findings"].sum():
-        return "Nothing was mended yet, so there is no time to mend."
-    days = (mended["resolved_at"] - mended["opened_at"]).dt.total_seconds().to_numpy() / 86_400
-    times = mended["findings"].to_numpy()
-    weights = mended["weight"].to_numpy()
-    data = []
-    for severity in reversed(Severity):
-        hit = weights == severity.weight
-        if times[hit].sum():
-            half = round(_median(days[hit], times[hit]))
-            data.append(
-                Datum(SEVERITIES[severity], half, severity.value, count(int(times[hit].sum()), "finding", "findings"))
-            )
-    title = f"Half of what was mended was mended within {count(round(_median(days, times)), 'day', 'days')}"
-    return lying(title, "Days to mend (median)", data)
-
-
-def _median(values: np.ndarray, times: np.ndarray) -> float:
-    """The median of values that stand for several each."""
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(times[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
+    overall = remediation_time(mended)
+    if overall is None:
+        return "No finding has been resolved yet, so there is no time to remediate."
+    data = [
+        Datum(SEVERITIES[severity], time.median_days, severity.value, count(time.findings, "finding", "findings"))
+        for severity, time in remediation_times(mended).items()
+        if time is not None
+    ]
+    return lying(f"Median time to remediate: {overall.days}", "Days to remediate (median)", data)

@@ -1,9 +1,8 @@
 """Is it getting better: open findings from audit to audit, and how long it takes to mend one."""
 
-import numpy as np
 import pandas as pd
 
-from credly_audit.compared import Comparison
+from credly_audit.compared import Comparison, remediation_times
 from credly_audit.renderers.text import count, number, spoken_day
 from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell
 from credly_audit.renderers.xlsx.page import Page
@@ -59,22 +58,13 @@ def _audits(page: Page, audits: pd.DataFrame) -> None:
 
 
 def _times_to_mend(page: Page, mended: pd.DataFrame) -> None:
-    """Over all audits: how many findings of each severity are gone, and the days that half of them took at most."""
+    """Write, over all audits, how many findings of each severity were resolved, and the median of their days."""
     if mended.empty:
         return
     page.row += 1
-    page.line(**captions("Severity", "Mended so far", "Half of them within"))
-    for severity in reversed(Severity):
-        of_it = mended[(mended["weight"] == severity.weight).to_numpy()]
-        if len(of_it):
-            many = int(of_it["findings"].sum())
-            within = count(median_days(of_it), "day", "days")
-            page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(many, "whole"), D=(within, "line"))
-
-
-def median_days(mended: pd.DataFrame) -> int:
-    """The days within which half of the findings (rows of past.MENDED) were mended."""
-    days = (mended["resolved_at"] - mended["opened_at"]).dt.days.to_numpy()
-    order = np.argsort(days, kind="stable")
-    reached = np.cumsum(mended["findings"].to_numpy()[order])
-    return int(days[order][np.searchsorted(reached, reached[-1] / 2)])
+    page.line(**captions("Severity", "Resolved", "Median time"))
+    for severity, time in remediation_times(mended).items():
+        if time is not None:
+            page.line(
+                B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line")
+            )
