@@ -20,7 +20,7 @@ from credly_audit.presentation import PLAIN, Presentation
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT, TOKENS, Snapshot
+from credly_audit.snapshot import INSTANT, TOKENS, Part, Snapshot
 
 LIFETIME = timedelta(days=180)
 """How long Credly lets a value live, from its making or its rotation ([DOC] authorization tokens)."""
@@ -63,7 +63,7 @@ class Verdict:
 class Places:
     """Where a report that points at files points: an organization's file and line, else line 1 of the snapshot.
 
-    Paths are relative to the working directory, as the tool was given them.
+    Paths are relative to the checkout that holds the file, else absolute.
     """
 
     organizations: Mapping[str, tuple[str, int]] = field(default_factory=dict)
@@ -125,6 +125,11 @@ class Audit:
         if register is None:
             return pd.DataFrame(index=self.tokens.index)
         return register.documented.reindex(self.tokens["register_row"]).set_axis(self.tokens.index)
+
+    @property
+    def part(self) -> Part | None:
+        """The part of the configuration or of the audit that this is; None: the complete audit."""
+        return self.snapshot.header.part
 
     @property
     def organizations(self) -> pd.DataFrame:

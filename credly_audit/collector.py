@@ -27,7 +27,7 @@ from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import Observer
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Unavailable
-from credly_audit.snapshot import Header, Snapshot
+from credly_audit.snapshot import Header, Part, Snapshot
 
 INTERRUPTED = "interrupted: nothing was written"
 
@@ -44,12 +44,19 @@ class Ask:
 
 
 def collect(
-    asks: Sequence[Ask], api: Api, fingerprints: Fingerprints, *, observer: Observer, stop: Event | None = None
+    asks: Sequence[Ask],
+    api: Api,
+    fingerprints: Fingerprints,
+    *,
+    observer: Observer,
+    stop: Event | None = None,
+    part: Part | None = None,
 ) -> Snapshot:
     """Read the listing of every organization, and that of its OAuth applications where `api` says so.
 
     UsageError, before anything is asked, for an address or proxy that credentials must not be sent to; Interrupted,
-    within two seconds, where `stop` is set or Ctrl-C comes. What one organization does wrong is in its own row.
+    within two seconds, where `stop` is set or Ctrl-C comes. What one organization does wrong is in its own row. `part`
+    names what is collected where it is not everything that is configured.
     """
     began = datetime.now(UTC)
     collection = _Collection(asks, api, fingerprints, stop)
@@ -66,6 +73,7 @@ def collect(
             oauth_applications_asked=api.include_oauth_applications,
             value_lengths=redactor.lengths,
             other_fingerprints=tuple(sorted(redactor.fingerprints.difference(tokens["fingerprint"].dropna()))),
+            part=part,
         ),
         tokens,
         organizations_frame(listings, redactor),

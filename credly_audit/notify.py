@@ -26,7 +26,6 @@ from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.text import message, one_line, spoken, spoken_day
 from credly_audit.secrets import Secret, SecretError, read
-from credly_audit.severity import Severity
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,5 @@
 """Parts of an audit for those whom it concerns: a part names no other's organization or token."""
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,23 +7,23 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from credly_audit import snapshot
 from credly_audit.audit import Audit, Places, decided
 from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.findings import Findings
 from credly_audit.policy import Policy, applies
 from credly_audit.register import Register
-from credly_audit.snapshot import Snapshot
 
 WAYS = ("organization", "contact", "owner", "tag")
 
-NOBODY = "nobody"
-"""Whose organizations have no contact, no owner or no tag."""
+NOBODY = ""
+"""The label of organizations without a contact, an owner or a tag; no person or tag is called so."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """`label` is whom it is for, as it was written; `name` is fit for a file's name, and its own."""
+    """`label` is whom it is for, as it was written (NOBODY: no one); `name` is fit for a file's name, and its own."""
 
     label: str
     name: str
@@ -46,12 +45,14 @@ def parts(audit: Audit, by: str) -> Iterator[Part]:
     for label in dict.fromkeys(each for group in groups for each in group):
         chosen = np.array([label in group for group in groups])
         title = organizations.loc[chosen, "name"].iloc[0] if by == "organization" else label
-        yield Part(label, _file_name(by, title, label), _part(audit, chosen))
+        name = _file_name(by, title, label)
+        yield Part(label, name, _part(audit, chosen, snapshot.Part(by, name)))
 
 
 def for_contact(audit: Audit, contact: str) -> Audit:
-    """The part of the organizations that have this contact."""
-    return _part(audit, audit.organizations["contact"].eq(contact).fillna(value=False).to_numpy(dtype=bool))
+    """Return the part of the organizations that have this contact."""
+    chosen = audit.organizations["contact"].eq(contact).fillna(value=False).to_numpy(dtype=bool)
+    return _part(audit, chosen, snapshot.Part("contact", _file_name("contact", contact, contact)))
 
 
 def _by_owner(audit: Audit) -> Iterator[Part]:
@@ -68,17 +69,21 @@ def _by_owner(audit: Audit) -> Iterator[Part]:
         chosen = contacts == label
         chosen[rows[tokens]] = True
         chosen[audit.findings.frame["organization_row"].to_numpy()[findings]] = True
-        theirs = _part(audit, chosen, (tokens, findings, contacts == label))
-        yield Part(label, _file_name("owner", label, label), theirs)
+        name = _file_name("owner", label, label)
+        theirs = _part(audit, chosen, snapshot.Part("owner", name), (tokens, findings, contacts == label))
+        yield Part(label, name, theirs)
 
 
 def _file_name(by: str, title: str, label: str) -> str:
-    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60]
-    return f"by-{by}-{words or 'other'}-{hashlib.sha256(label.encode()).hexdigest()[:6]}"
+    words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or ("other" if label else "nobody")
+    return f"by-{by}-{words}-{snapshot.short_digest(label)}"
 
 
 def _part(
-    audit: Audit, organizations: np.ndarray, of_them: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    audit: Audit,
+    organizations: np.ndarray,
+    part: snapshot.Part,
+    of_them: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> Audit:
     """The audit of some organizations (a mask).
 
@@ -102,8 +107,8 @@ def _part(
     for name in ("owner", "waiver_id", "plan_id"):
         chosen[name] = chosen[name].cat.remove_unused_categories()
     theirs = audit.organizations[organizations].reset_index(drop=True)
-    header = replace(audit.snapshot.header, organizations_asked=tuple(ids))
-    snapshot = Snapshot(
+    header = replace(audit.snapshot.header, organizations_asked=tuple(ids), part=part)
+    collected = snapshot.Snapshot(
         header,
         audit.snapshot.tokens[tokens].reset_index(drop=True),
         theirs,
@@ -113,7 +118,7 @@ def _part(
     violates = audit.violates[findings]
     return replace(
         audit,
-        snapshot=snapshot,
+        snapshot=collected,
         policy=policy,
         tokens=own,
         findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules, audit.findings.elsewhere),

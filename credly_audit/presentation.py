@@ -16,12 +16,16 @@ SVG = "{http://www.w3.org/2000/svg}svg"
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """`logo` is a `data:` address, `guidance` Markdown; `templates` a folder whose files take the place of ours."""
+    """`logo` is a `data:` address, `guidance` Markdown; `templates` a folder whose files take the place of ours.
+
+    With `sarif_without_waived`, SARIF leaves out waived findings, which GitHub would show as open alerts.
+    """
 
     title: str | None = None
     logo: str | None = None
     guidance: str | None = None
     templates: Path | None = None
+    sarif_without_waived: bool = False
 
     @classmethod
     def read(

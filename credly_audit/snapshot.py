@@ -4,6 +4,7 @@ A snapshot file is a zip of `header.json` and a Parquet file for each frame. It 
 only fingerprints.
 """
 
+import hashlib
 import io
 import json
 import zipfile
@@ -103,10 +104,24 @@ def no_applications() -> pd.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a snapshot of less than the whole configuration is called."""
+    """Names a part of a configuration or of an audit, so that it never passes for the whole.
+
+    `kind` is `subset` (chosen with --organization) or what the audit was split by; `name` is fit for a file's name and
+    an identifier, and differs for other organizations.
+    """
 
     kind: str
     name: str
+
+    @classmethod
+    def of_organizations(cls, organization_ids: Collection[str]) -> "Part":
+        """Return the name of a subset: the same for the same organizations, in whatever order."""
+        return cls("subset", f"subset-{short_digest(','.join(sorted(organization_ids)))}")
+
+
+def short_digest(text: str) -> str:
+    """Return six hex digits that tell texts apart in names that people read."""
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +169,14 @@ class Snapshot:
                 archive.writestr(zipfile.ZipInfo(f"{name}.parquet"), table.getvalue())
 
     def only(self, organizations: Collection[str]) -> "Snapshot":
-        """The part of it that holds these organizations."""
+        """Return the part that holds these organizations, named as a part."""
         wanted = list(organizations)
         frames = (
             conform((frame := getattr(self, name))[frame["organization_id"].isin(wanted)], dtypes)
             for name, dtypes in FRAMES.items()
         )
-        return Snapshot(replace(self.header, organizations_asked=tuple(wanted)), *frames)
+        header = replace(self.header, organizations_asked=tuple(wanted), part=Part.of_organizations(wanted))
+        return Snapshot(header, *frames)
 
     @classmethod
     def read(cls, path: Path) -> "Snapshot":
@@ -233,7 +249,7 @@ def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
             oauth_applications_asked=all(header.oauth_applications_asked for header in headers),
             value_lengths=tuple(sorted({length for header in headers for length in header.value_lengths})),
             other_fingerprints=tuple(sorted({each for header in headers for each in header.other_fingerprints})),
-            part=first.header.part if len({header.part for header in headers}) == 1 else None,
+            part=Part.of_organizations(seen) if any(header.part for header in headers) else None,
         ),
         *(
             conform(pd.concat([getattr(snapshot, name) for snapshot in snapshots.values()], ignore_index=True), dtypes)

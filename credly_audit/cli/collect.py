@@ -46,7 +46,7 @@ def collect(
     settings = configured(config, organizations, workers, os.environ)
     file_can_be_written(output, "--output")
     begin_log(settings)
-    snapshot = collected(settings, os.environ, quiet=quiet, no_color=no_color)
+    snapshot = collected(settings, os.environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
     snapshot.write(output)
     frame = snapshot.organizations
     hidden = frame[frame["status"] != "complete"]

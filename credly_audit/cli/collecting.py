@@ -16,7 +16,7 @@ from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
 from credly_audit.renderers.text import count
 from credly_audit.secrets import ClientCredentials, Secret, Unavailable
-from credly_audit.snapshot import Snapshot
+from credly_audit.snapshot import Part, Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,18 @@ def begin_log(settings: Settings) -> None:
 
 
 def collected(
-    settings: Settings, environ: Mapping[str, str], *, quiet: bool, no_color: bool, all_needed: bool = True
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    quiet: bool,
+    no_color: bool,
+    all_needed: bool = True,
+    subset: bool = False,
 ) -> Snapshot:
-    """Ask Credly; ConfigurationError, before the first request, where a credential is missing and all are needed."""
+    """Collect the tokens of the configured organizations; a `subset` of them is named as a part in the snapshot.
+
+    ConfigurationError, before the first request, where a credential is missing and all are needed.
+    """
     fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, environ))
     secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
@@ -48,7 +57,8 @@ def collected(
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))
         for organization in settings.organizations
     ]
-    return collect(asks, settings.api, fingerprints, observer=observer(quiet=quiet, no_color=no_color))
+    part = Part.of_organizations([ask.organization.id for ask in asks]) if subset else None
+    return collect(asks, settings.api, fingerprints, part=part, observer=observer(quiet=quiet, no_color=no_color))
 
 
 def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:

@@ -88,7 +88,7 @@ class Judging:
             self.earlier.keep(audit)
         finally:
             if self.notices is not None:
-                self.notices.send(audit, written.reports, beats=not self.outputs.subset)
+                self.notices.send(audit, written.reports, beats=audit.part is None)
         return audit.verdict.exit_code
 
     def _judged(self, snapshot: Snapshot, as_of: datetime, generated_at: datetime, past: Past | None) -> Audit:

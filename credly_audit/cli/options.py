@@ -162,6 +162,11 @@ judging_options = together(
         metavar="FILE",
         help="What --new-only compares with where there is no history; `credly-audit baseline` writes it.",
     ),
+    click.option(
+        "--sarif-without-waived",
+        is_flag=True,
+        help="Leave waived findings out of SARIF: GitHub shows suppressed results as open alerts.",
+    ),
     click.option("--no-history", is_flag=True, help="Neither read nor write the history of audits."),
     click.option(
         "--skip-broken-rules", is_flag=True, help="Go on without a rule that raises; the audit is incomplete."

@@ -37,7 +37,6 @@ class Outputs:
     elsewhere: tuple[tuple[str, str], ...]
     folder: Path
     overwrite: bool
-    subset: bool
     with_snapshot: bool
     manifest: Sources | None = None
     split_by: str | None = None
@@ -50,7 +49,6 @@ class Outputs:
         folder: Path,
         *,
         overwrite: bool,
-        subset: bool,
         with_snapshot: bool,
         manifest: Sources | None = None,
         split_by: str | None = None,
@@ -72,7 +70,7 @@ class Outputs:
             must_be_writable(folder)
         if split_by and not chosen:
             raise UsageError("--split-by: there is nothing to split; name a --format that goes to --output-dir")
-        return cls(chosen, outputs, folder, overwrite, subset, with_snapshot and bool(chosen), manifest, split_by)
+        return cls(chosen, outputs, folder, overwrite, with_snapshot and bool(chosen), manifest, split_by)
 
     @property
     def to_standard_output(self) -> bool:
@@ -88,11 +86,11 @@ class Outputs:
             written.paths.append(self.folder / f"{stem}.snapshot")
             audit.snapshot.write(written.paths[-1])
         for name in self.formats:
-            written.reports[name] = self._path(name, stem)
+            written.reports[name] = self._path(name, stem, audit)
             _write(audit, name, written.reports[name], written.paths)
         for part in parts(audit, self.split_by) if self.split_by else ():
             for name in self.formats:
-                _write(part.audit, name, self._path(name, stem, f"-{part.name}"), written.paths)
+                _write(part.audit, name, self._path(name, stem, part.audit), written.paths)
         for name, place in self.elsewhere:
             if place == STANDARD_OUTPUT:
                 told.append(_tell(audit, renderer(name).render))
@@ -105,29 +103,30 @@ class Outputs:
             written.paths.append(path)
         return written
 
-    def _path(self, name: str, stem: str, part: str = "") -> Path:
-        chosen = renderer(name)
-        return self.folder / f"{stem if chosen.dated else self._undated}{part}{chosen.suffix}"
-
-    @property
-    def _undated(self) -> str:
-        return f"credly-audit{'-subset' if self.subset else ''}"
+    def _path(self, name: str, stem: str, audit: Audit) -> Path:
+        """Return where a report goes. Only the complete audit's may have a name without a date, which others poll."""
+        chosen, part = renderer(name), audit.part
+        if part is None:
+            base = stem if chosen.dated else "credly-audit"
+        else:
+            base = stem if part.kind == "subset" else f"{stem}-{part.name}"
+        return self.folder / f"{base}{chosen.suffix}"
 
     def _stem(self, audit: Audit) -> str:
         """The name that no earlier audit's file has, unless those may be replaced."""
-        stem = f"credly-audit-{audit.as_of:%Y-%m-%d}{'-subset' if self.subset else ''}"
-        if self.overwrite or not self._taken(stem):
+        stem = f"credly-audit-{audit.as_of:%Y-%m-%d}{'' if audit.part is None else '-subset'}"
+        if self.overwrite or not self._taken(stem, audit):
             return stem
         stem = f"{stem}-{audit.generated_at:%H%M%S}"
         later = [stem, *(f"{stem}-{number}" for number in range(2, 1_000))]
-        return next(name for name in later if not self._taken(name))
+        return next(name for name in later if not self._taken(name, audit))
 
-    def _taken(self, stem: str) -> bool:
+    def _taken(self, stem: str, audit: Audit) -> bool:
         paths = [
             path
             for name in self.formats
-            if renderer(name).dated
-            for path, _ in _with_those_beside(name, self._path(name, stem))
+            if renderer(name).dated or audit.part
+            for path, _ in _with_those_beside(name, self._path(name, stem, audit))
         ]
         kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
         return any(path.exists() for path in [*paths, *kept])

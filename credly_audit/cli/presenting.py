@@ -1,12 +1,17 @@
 """What a team adds to the reports, read and tried before anything is asked of Credly."""
 
+from dataclasses import replace
+
 from credly_audit.config.settings import ReportSettings
 from credly_audit.presentation import Presentation
 
 
-def presented(settings: ReportSettings) -> Presentation:
+def presented(settings: ReportSettings, *, sarif_without_waived: bool = False) -> Presentation:
     """What `[report]` says; a UsageError where a file cannot serve, or a template of one's own is broken."""
-    presentation = Presentation.read(settings.title, settings.logo, settings.guidance, settings.templates)
+    presentation = replace(
+        Presentation.read(settings.title, settings.logo, settings.guidance, settings.templates),
+        sarif_without_waived=sarif_without_waived,
+    )
     if presentation.templates is not None:
         from credly_audit.renderers.html.trial import tried  # noqa: PLC0415 - few have templates of their own
 

@@ -57,6 +57,7 @@ def audited(
     organizations: tuple[str, ...] = (),
     workers: int | None = None,
     new_only: bool = False,
+    sarif_without_waived: bool = False,
     baseline: Path | None = None,
     no_history: bool = False,
     no_notify: bool = False,
@@ -83,11 +84,10 @@ def audited(
             output_dir,
             split_by=split_by,
             overwrite=overwrite,
-            subset=bool(organizations),
             with_snapshot=True,
             manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
         ),
-        places(settings),
+        places(settings, environ),
         Earlier.asked(
             settings, environ, baseline=baseline, no_history=no_history, record=not no_history, new_only=new_only
         ),
@@ -97,8 +97,8 @@ def audited(
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
         no_color=no_color,
-        presentation=presented(settings.report),
+        presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     begin_log(settings)
-    return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color))
+    return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color, subset=bool(organizations)))

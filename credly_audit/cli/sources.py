@@ -1,11 +1,14 @@
 """What an audit is judged from, as files: copied for the manifest, pointed at by the formats that point."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from credly_audit.audit import Places
 from credly_audit.config.settings import Settings
 from credly_audit.manifest import PolicyRole, Sources
+
+WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+"""Environment variables in which GitHub Actions and GitLab CI name the folder of the checkout."""
 
 
 def sources(config: Path | None, settings: Settings, snapshots: Sequence[Path] = ()) -> Sources:
@@ -26,7 +29,21 @@ def policy_files(config: Path | None, settings: Settings) -> Iterator[tuple[Poli
         yield "register", settings.policy.register_file
 
 
-def places(settings: Settings, snapshots: Sequence[Path] = ()) -> Places:
+def places(settings: Settings, environ: Mapping[str, str], snapshots: Sequence[Path] = ()) -> Places:
     """Where each organization is configured; for the others the first snapshot."""
-    lines = {each.id: (str(each.file), each.line or 1) for each in settings.organizations if each.file is not None}
-    return Places(lines, str(snapshots[0])) if snapshots else Places(lines)
+    files = {each.file: path_in_repository(each.file, environ) for each in settings.organizations if each.file}
+    lines = {each.id: (files[each.file], each.line or 1) for each in settings.organizations if each.file}
+    return Places(lines, path_in_repository(snapshots[0], environ)) if snapshots else Places(lines)
+
+
+def path_in_repository(path: Path, environ: Mapping[str, str]) -> str:
+    """Return a file's path as code hosts know it: relative to the checkout that holds it, with `/` between its parts.
+
+    The checkout is what GitHub or GitLab name, else the closest folder with `.git`, else the working directory. The
+    path is absolute where none of them holds the file.
+    """
+    file = path.resolve()
+    named = [Path(environ[name]).resolve() for name in WORKSPACES if environ.get(name)]
+    cloned = [folder for folder in file.parents if (folder / ".git").exists()]
+    root = next((each for each in [*named, *cloned[:1], Path.cwd()] if file.is_relative_to(each)), None)
+    return file.as_posix() if root is None else file.relative_to(root).as_posix()

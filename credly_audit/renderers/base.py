@@ -28,6 +28,11 @@ class Renderer:
     speaks: bool = False
 
 
+def identity(audit: Audit) -> str:
+    """Return the name by which other programs tell this audit's results from those of its parts."""
+    return "credly-audit" if audit.part is None else f"credly-audit/{audit.part.name}"
+
+
 def renderer(name: str) -> Renderer:
     """The renderer of a format of `names.formats()`."""
     found: Renderer = importlib.import_module(f"credly_audit.renderers.{name}").RENDERER

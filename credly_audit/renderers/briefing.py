@@ -72,7 +72,12 @@ class Month:
 
 
 def headline(audit: Audit) -> str:
-    """The verdict as one sentence, beginning with its word."""
+    """Return the verdict as a sentence that begins with its word; a part of an audit is named in a second one."""
+    said = _verdict(audit)
+    return said if audit.part is None else f"{said} This is only a part of the audit: {audit.part.name}."
+
+
+def _verdict(audit: Audit) -> str:
     verdict = audit.verdict
     accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
     organizations = count(len(audit.organizations), "organization", "organizations")

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from credly_audit import __version__
 from credly_audit.audit import Audit
-from credly_audit.renderers.base import Renderer
+from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
 from credly_audit.renderers.text import instant, markdown, one_line, spoken, subject
@@ -22,7 +22,7 @@ MOST_UNSEEN = 100
 
 def render(audit: Audit, out: BinaryIO) -> None:
     """One object with the list of findings."""
-    head = {"name": "credly-audit", "type": "credly-audit", "version": __version__, "description": headline(audit)}
+    head = {"name": identity(audit), "type": "credly-audit", "version": __version__, "description": headline(audit)}
     out.write(b"{")
     out.writelines(encode(name) + b":" + encode(value) + b",\n" for name, value in head.items())
     write_list(out, "findings", findings(audit))
@@ -98,7 +98,7 @@ def incomplete(audit: Audit) -> dict[str, Any]:
         "description": "\n\n".join([markdown(headline(audit)), f"As of {instant(audit.as_of)}.", "\n".join(lines)]),
         "mitigation": "Mend what each reason names and run the audit again.",
         "impact": "Of what was not seen nothing is known: findings that are missing here are not mended.",
-        "unique_id_from_tool": "credly-audit-incomplete",
+        "unique_id_from_tool": f"{identity(audit)}-incomplete",
         "active": audit.verdict.outcome == "incomplete",
         "risk_accepted": audit.verdict.outcome != "incomplete",
         "verified": True,

@@ -42,7 +42,8 @@ def lines(audit: Audit) -> Iterator[str]:
     yield f"PRODID:-//credly-audit//credly-audit {__version__}//EN"
     yield "CALSCALE:GREGORIAN"
     yield "METHOD:PUBLISH"
-    yield "X-WR-CALNAME:Credly authorization tokens"
+    part = "" if audit.part is None else f" ({audit.part.name})"
+    yield f"X-WR-CALNAME:{calendar(f'Credly authorization tokens{part}')}"
     yield f"X-WR-CALDESC:{calendar(headline(audit))}"
     if audit.verdict.not_seen:
         yield from incomplete(audit)
@@ -79,7 +80,8 @@ def incomplete(audit: Audit) -> Iterator[str]:
     names = "".join(f"\n{one_line(each.name, 60)}: {each.status}" for each in hidden[:MOST_UNSEEN])
     more = f"\n… and {len(hidden) - MOST_UNSEEN} more" if len(hidden) > MOST_UNSEEN else ""
     many = count(len(hidden), "organization", "organizations")
-    yield from entry(audit, "incomplete", audit.as_of, f"credly-audit: incomplete, {many} not fully seen")
+    uid = "incomplete" if audit.part is None else f"incomplete-{audit.part.name}"
+    yield from entry(audit, uid, audit.as_of, f"credly-audit: incomplete, {many} not fully seen")
     yield f"DESCRIPTION:{calendar(f'{headline(audit)} Tokens of these may be missing in this calendar:{names}{more}')}"
     yield "END:VEVENT"
 

@@ -45,6 +45,7 @@ def head(audit: Audit) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "credly-audit", "version": __version__},
+        "part": audit.part,
         "as_of": audit.as_of,
         "collected_at": audit.snapshot.header.collected_at,
         "generated_at": audit.generated_at,

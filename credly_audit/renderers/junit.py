@@ -4,6 +4,7 @@ The cases are the same from run to run, so a build server can tell since when on
 counts one of its findings; what was not seen is an error or skipped, never a pass.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -13,9 +14,11 @@ import numpy as np
 from lxml import etree
 
 from credly_audit.audit import COVERAGE_RULES, Audit
-from credly_audit.renderers.base import Renderer
+from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline
 from credly_audit.renderers.text import count, harmless, instant, one_line, subject
+
+NAMED = ("organization_id", "name")
 
 MOST_LISTED = 100
 """How many findings a case spells out; a build server keeps every word of them for every build."""
@@ -55,7 +58,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
     """One document, written an organization at a time."""
     with etree.xmlfile(out, encoding="utf-8") as file:
         file.write_declaration()
-        with file.element("testsuites", {"name": f"credly-audit: {harmless(headline(audit))}"}):
+        with file.element("testsuites", {"name": f"{identity(audit)}: {harmless(headline(audit))}"}):
             for suite in suites(audit):
                 file.write(suite, pretty_print=True)
 
@@ -65,6 +68,7 @@ def suites(audit: Audit) -> Iterator[etree._Element]:
     found = by_organization(audit)
     row, rules = next(found, (-1, {}))
     organizations = audit.organizations[["organization_id", "name", "status", "reason", "seconds"]]
+    titles = Counter(one_line(name, 80) or each for each, name in zip(*map(organizations.get, NAMED), strict=True))
     for position, (organization_id, name, status, reason, seconds) in enumerate(
         organizations.itertuples(index=False, name=None)
     ):
@@ -72,15 +76,17 @@ def suites(audit: Audit) -> Iterator[etree._Element]:
         if row == position:
             here = rules
             row, rules = next(found, (-1, {}))
-        class_name = f"credly-audit.{one_line(name, 80).replace('.', ' ')} ({organization_id[:8]})"
+        called = one_line(name, 80) or organization_id
+        class_name = f"{identity(audit)}.{called.replace('.', ' ')} ({organization_id})"
         gap = None if status == "complete" else f"{status}: {one_line(reason)}"
         allowed = audit.gate.allow_partial or organization_id in audit.verdict.accepted
         cases = [coverage_case(class_name, status, gap, allowed=allowed)]
         cases += [rule_case(audit, class_name, rule_id, here.get(rule_id), gap) for rule_id in judged(audit)]
-        yield suite_of(audit, one_line(name, 80), cases, seconds, organization_id)
+        title = called if titles[called] == 1 else f"{called} ({organization_id})"
+        yield suite_of(audit, title, cases, seconds, organization_id)
     if audit.broken:
-        cases = [broken_case(rule, said) for rule, said in audit.broken.items()]
-        yield suite_of(audit, "credly-audit", cases, 0.0, "credly-audit")
+        cases = [broken_case(f"{identity(audit)}.rules", rule, said) for rule, said in audit.broken.items()]
+        yield suite_of(audit, identity(audit), cases, 0.0, identity(audit))
 
 
 def by_organization(audit: Audit) -> Iterator[tuple[int, dict[str, Found]]]:
@@ -128,9 +134,9 @@ def rule_case(audit: Audit, class_name: str, rule_id: str, found: Found | None, 
     return case
 
 
-def broken_case(rule_id: str, said: str) -> etree._Element:
+def broken_case(class_name: str, rule_id: str, said: str) -> etree._Element:
     """A rule that raised: nothing is known of what it would have found."""
-    case = _case("credly-audit.rules", rule_id)
+    case = _case(class_name, rule_id)
     _add(case, "error", f"the rule is broken: {one_line(said)}", kind="broken-rule")
     return case
 

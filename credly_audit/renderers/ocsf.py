@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 from credly_audit import __version__
 from credly_audit.audit import Audit
-from credly_audit.renderers.base import Renderer
+from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode
 from credly_audit.renderers.text import harmless, one_line, subject
@@ -67,8 +67,9 @@ def whole(audit: Audit) -> dict[str, Any]:
             "status": status[1],
             "status_detail": headline(audit),
         },
-        "finding_info": {"uid": "credly-audit", "title": headline(audit), "created_time": milliseconds(audit.as_of)},
+        "finding_info": {"uid": identity(audit), "title": headline(audit), "created_time": milliseconds(audit.as_of)},
         "unmapped": {
+            "part": None if audit.part is None else audit.part.name,
             "outcome": audit.verdict.outcome,
             "exit_code": int(audit.verdict.exit_code),
             "violations": audit.verdict.violations,
@@ -153,6 +154,7 @@ def event(audit: Audit, activity: tuple[int, str], status: tuple[int, str], seve
             "version": VERSION,
             "product": {"name": "credly-audit", "vendor_name": "credly-audit", "version": __version__},
             "logged_time": milliseconds(audit.generated_at),
+            "uid": f"{identity(audit)}/{audit.as_of:%Y-%m-%dT%H:%M:%SZ}",
             "original_time": encode(audit.snapshot.header.collected_at).decode().strip('"'),
         },
     }

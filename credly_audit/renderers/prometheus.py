@@ -20,14 +20,17 @@ OUTCOMES = ("pass", "violations", "incomplete")
 WINDOWS = (7, 30, 60, 90)
 """Days ahead within which expiries are counted; each window holds the narrower ones."""
 
-Sample = tuple[Mapping[str, str], float]
+Sample = tuple[dict[str, str], float]
 
 
 def render(audit: Audit, out: BinaryIO) -> None:
-    """The text format, version 0.0.4."""
+    """Write the text format, version 0.0.4; the series of a part of an audit carry its name as the label `part`."""
+    part = {} if audit.part is None else {"part": audit.part.name}
     for name, about, samples in metrics(audit):
         out.write(f"# HELP credly_audit_{name} {about}\n# TYPE credly_audit_{name} gauge\n".encode())
-        out.writelines(f"credly_audit_{name}{_labels(labels)} {value:.15g}\n".encode() for labels, value in samples)
+        out.writelines(
+            f"credly_audit_{name}{_labels(labels | part)} {value:.15g}\n".encode() for labels, value in samples
+        )
 
 
 def metrics(audit: Audit) -> Iterator[tuple[str, str, list[Sample]]]:

@@ -13,7 +13,8 @@ from urllib.parse import quote
 from credly_audit import __version__
 from credly_audit.audit import Audit, Places
 from credly_audit.decisions.declared import Waiver
-from credly_audit.renderers.base import Renderer
+from credly_audit.findings import Findings
+from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
 from credly_audit.renderers.text import count, instant, number, one_line, sarif, spoken_day, subject
@@ -54,7 +55,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
     run = {
         "tool": {"driver": driver(audit)},
         "invocations": [invocation(audit)],
-        "automationDetails": {"id": f"credly-audit/{audit.as_of:%Y-%m-%d}"},
+        "automationDetails": {"id": f"{identity(audit)}/{audit.as_of:%Y-%m-%d}"},
         "columnKind": "unicodeCodePoints",
         "properties": {"verdict": audit.verdict.outcome, "headline": headline(audit)},
     }
@@ -121,8 +122,9 @@ def _notifications(audit: Audit) -> Iterator[dict[str, Any]]:
         yield _notification(NOT_AUDITED, "warning", f"The register names {organization_id}, which is not configured.")
     for rule, said in audit.broken.items():
         yield _notification(NOT_JUDGED, "error", f"Rule {rule} is broken: {one_line(said)}")
-    if len(audit.findings) > MOST_RESULTS:
-        text = f"Of {count(len(audit.findings), 'finding', 'findings')} the {number(MOST_RESULTS)} worst are here."
+    shown = len(_shown(audit))
+    if shown > MOST_RESULTS:
+        text = f"Of {count(shown, 'finding', 'findings')} the {number(MOST_RESULTS)} worst are here."
         yield _notification(CUT, "warning", f"{text} The other formats hold all.")
 
 
@@ -134,7 +136,7 @@ def results(audit: Audit, places: dict[str, dict[str, Any]]) -> Iterator[dict[st
     """The findings, worst first; `places` has the location of each organization."""
     rules = {rule_id: index for index, rule_id in enumerate(audit.rules)}
     waivers = {each.waiver.id: each.waiver for each in audit.decisions.waivers}
-    for finding in islice(audit.findings.records(), MOST_RESULTS):
+    for finding in islice(_shown(audit).records(), MOST_RESULTS):
         result = {
             "ruleId": finding["rule_id"],
             "ruleIndex": rules[finding["rule_id"]],
@@ -155,6 +157,13 @@ def results(audit: Audit, places: dict[str, dict[str, Any]]) -> Iterator[dict[st
         if finding["status"] is not None:
             result["baselineState"] = BASELINE[finding["status"]]
         yield result
+
+
+def _shown(audit: Audit) -> Findings:
+    """Return the findings to report: all, or those that no waiver covers where the others are to be left out."""
+    if not audit.presentation.sarif_without_waived:
+        return audit.findings
+    return audit.findings.where(~audit.findings.frame["waived"].to_numpy(dtype=bool))
 
 
 KEPT = (

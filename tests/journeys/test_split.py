@@ -37,6 +37,36 @@ def three() -> Iterator[Sandbox]:
         yield served
 
 
+@pytest.mark.parametrize("way", ["contact", "owner"])
+def test_a_contact_called_nobody_is_somebody(way: str, credly_audit: Command, three: Sandbox, tmp_path: Path) -> None:
+    path = configure(tmp_path, three)
+    named = path.read_text().replace(f'name = "{NAMES[0]}"\n', f'name = "{NAMES[0]}"\ncontact = "nobody"\n')
+    path.write_text(named)
+
+    credly_audit(*RUN, way, "--format", "json")
+
+    reports = [json.loads(each.read_text()) for each in (tmp_path / "reports").glob(f"*-by-{way}-nobody-*.json")]
+    assert sorted([row["name"] for row in report["organizations"]] for report in reports) == [
+        [NAMES[0]],
+        [NAMES[1], NAMES[2]],
+    ]
+
+
+def test_a_subset_replaces_no_report_that_others_poll(credly_audit: Command, three: Sandbox, tmp_path: Path) -> None:
+    configured(tmp_path, three)
+    chosen = ("--organization", three.world.organizations[0].id, "--format", "prometheus", "--format", "ics")
+    credly_audit(*RUN[:-1], "--format", "prometheus", "--format", "ics")
+    credly_audit(*RUN[:-1], *chosen)
+    credly_audit("collect", "-o", "part.snapshot", "--organization", three.world.organizations[0].id)
+    credly_audit("check", "part.snapshot", "--output-dir", "checked", "--no-history", "--fail-on", "never", *chosen[2:])
+
+    for folder, whole in (("reports", True), ("checked", False)):
+        for suffix in ("prom", "ics"):
+            names = [path.name for path in (tmp_path / folder).glob(f"*.{suffix}")]
+            assert (f"credly-audit.{suffix}" in names) == whole
+            assert any("-subset" in name for name in names)
+
+
 def configured(folder: Path, sandbox: Sandbox) -> None:
     path = configure(folder, sandbox)
     text = path.read_text()

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -10,10 +12,12 @@ from junitparser import JUnitXml
 from credly_audit.audit import Audit, Gate
 from credly_audit.formats import formats
 from credly_audit.parts import parts
+from credly_audit.past import MENDED, frame_of
 from credly_audit.presentation import Presentation
 from credly_audit.renderers.briefing import actions
-from tests.build import ACME, BETA, application, audited, organization, snapshot, token
-from tests.renderers.rendering import FULL, comparison, files, of_all_kinds, rendered, with_a_past
+from credly_audit.severity import Severity
+from tests.build import ACME, AS_OF, BETA, application, audited, organization, snapshot, token
+from tests.renderers.rendering import FULL, comparison, files, judged, of_all_kinds, rendered, with_a_past
 from tests.renderers.test_xlsx import book_of, texts
 
 
@@ -44,6 +48,54 @@ def test_each_oauth_application_is_an_action_of_its_own() -> None:
 
     assert [action.why.split(" (")[0] for action in asked] == ["OAuth application App 1", "OAuth application App 2"]
     assert {action.findings for action in asked} == {1}
+
+
+def with_times(days: dict[str, list[float]]) -> Audit:
+    """An audit whose history resolved findings of these severities after so many days."""
+    rows = [(severity, open_for) for severity, many in days.items() for open_for in many]
+    opened = [AS_OF - timedelta(days=open_for) for _, open_for in rows]
+    columns = {
+        "weight": [Severity(severity).weight for severity, _ in rows],
+        "opened_at": opened,
+        "resolved_at": [AS_OF] * len(rows),
+        "findings": [1] * len(rows),
+    }
+    audit = with_a_past(of_all_kinds())
+    assert audit.compared is not None
+    return replace(audit, compared=replace(audit.compared, mended=frame_of(columns, MENDED)))
+
+
+def test_the_time_to_remediate_is_the_same_in_every_report() -> None:
+    audit = with_times({"high": [29.8, 60.6], "low": [1]})
+
+    assert json.loads(rendered("json", audit))["compared"]["time_to_mend"]["high"]["median_days"] == 45.2
+    assert "45.2 days" in texts(book_of(audit)["Summary"])
+    assert "1 day" in texts(book_of(audit)["Summary"])
+    assert '<td class="count">45.2</td>' in rendered("html", audit).decode()
+
+
+@pytest.mark.parametrize("name", [name for name in formats() if name != "csv"])
+def test_a_part_never_passes_for_the_complete_audit(name: str) -> None:
+    audit = of_all_kinds()
+    acme, _ = parts(audit, "organization")
+    subset = judged(audit.snapshot.only([ACME]))
+
+    for part in (acme.audit, subset):
+        assert part.part is not None
+        written = rendered(name, part)
+        told = " ".join(texts(book_of(part)["Summary"])) if name == "xlsx" else written.decode().replace("\r\n ", "")
+        assert part.part.name in told
+
+
+def test_two_parts_and_the_whole_have_no_series_in_common() -> None:
+    audit = of_all_kinds()
+    audits = [audit, *(part.audit for way in ("organization", "contact", "owner") for part in parts(audit, way))]
+    series = [
+        {line.rpartition(" ")[0] for line in rendered("prometheus", each).decode().splitlines() if line[0] != "#"}
+        for each in audits
+    ]
+
+    assert all(one.isdisjoint(other) for one, other in combinations(series, 2))
 
 
 @pytest.fixture

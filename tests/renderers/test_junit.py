@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from lxml import etree
@@ -45,7 +46,7 @@ def test_each_organization_is_a_suite_and_each_rule_a_case() -> None:
         f"{each} {audit.rules[each].name}" for each in audit.findings.evidence if each not in COVERAGE_RULES
     ]
     assert {outcome(case) for case in cases.values()} == {("pass", "")}
-    assert {case.classname for case in cases.values()} == {"credly-audit.Acme (88cf96b7)"}
+    assert {case.classname for case in cases.values()} == {f"credly-audit.Acme ({ACME})"}
 
 
 def test_what_the_gate_counts_fails_and_the_rest_does_not() -> None:
@@ -115,7 +116,20 @@ def test_two_organizations_of_one_name_are_told_apart() -> None:
     collected = snapshot([token(1)], [organization(), organization(BETA, name="Acme")])
     names = {case.classname for suite in JUnitXml.fromstring(rendered("junit", judged(collected))) for case in suite}
 
-    assert names == {f"credly-audit.Acme ({each[:8]})" for each in (ACME, BETA)}
+    assert names == {f"credly-audit.Acme ({each})" for each in (ACME, BETA)}
+
+
+@pytest.mark.parametrize("name", ["Acme", " ", "A" * 200])
+def test_every_case_has_a_name_of_its_own_for_gitlab(name: str) -> None:
+    """GitLab tells cases apart by suite, class and case name."""
+    twin = f"{ACME[:8]}-0000-4000-8000-000000000000"
+    collected = snapshot([], [organization(each, name=name) for each in (ACME, twin)])
+    read = JUnitXml.fromstring(rendered("junit", judged(collected)))
+    cases = [(case.classname, case.name) for suite in read for case in suite]
+
+    assert len(set(cases)) == len(cases)
+    assert len({suite.name for suite in read}) == 2
+    assert all(suite.name.strip() for suite in read)
 
 
 def test_a_case_does_not_list_thousands() -> None:

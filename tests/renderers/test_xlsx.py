@@ -9,7 +9,6 @@ from typing import Any
 from zipfile import ZipFile
 
 import openpyxl
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from openpyxl.utils.escape import unescape
@@ -22,7 +21,6 @@ from credly_audit.renderers.text import harmless
 from credly_audit.renderers.xlsx import render, rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver
 from tests.renderers.rendering import (
     FULL,

@@ -65,6 +65,4 @@ def _times_to_mend(page: Page, mended: pd.DataFrame) -> None:
     page.line(**captions("Severity", "Resolved", "Median time"))
     for severity, time in remediation_times(mended).items():
         if time is not None:
-            page.line(
-                B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line")
-            )
+            page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line"))
