@@ -103,6 +103,8 @@ class Audit:
     compared: Comparison | None = None
     """None: there is no earlier audit to compare with, or no history."""
     presentation: Presentation = PLAIN
+    limitations: tuple[str, ...] = ()
+    """What a reader must know of this audit beside its coverage, a sentence each: where a secret value was redacted."""
 
     @property
     def unaudited(self) -> list[str]:

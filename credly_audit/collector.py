@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.collection.coverage import coverage
-from credly_audit.collection.frames import applications_frame, organizations_frame, tokens_frame
+from credly_audit.collection.coverage import Coverage, coverage
+from credly_audit.collection.frames import applications_frame, names, organizations_frame, tokens_frame
 from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.reading import Wanted
 from credly_audit.collection.schedule import Schedule
@@ -141,7 +141,12 @@ class _Collection:
                 raise each
             listing = waiting.pop(each.place)
             if all(other.place not in waiting for other in listing.lists):
-                observer.finished(listing.name, *coverage(listing), tokens=len(listing.rows))
+                [name] = names([listing], self.redactor)
+                observer.finished(name or "", *self._coverage(listing), tokens=len(listing.rows))
+
+    def _coverage(self, listing: Tokens) -> Coverage:
+        status, reason = coverage(listing)
+        return Coverage(status, self.redactor.without_values(reason))
 
     def _work(self) -> None:
         """A worker's life: draw a page, ask for it, tell what came."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from credly_audit import programs
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
+from credly_audit.fingerprint import Fingerprints
 from credly_audit.places import BadPath, local_path
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, read
 
@@ -28,6 +29,11 @@ def fingerprint_key(settings: Settings, folder: Path, environ: Mapping[str, str]
         return read(reference, folder, environ)
     except SecretError as error:
         raise ConfigurationError([f"[privacy] fingerprint_key: {error}"]) from None
+
+
+def fingerprints_of(settings: Settings, environ: Mapping[str, str]) -> Fingerprints:
+    """Return the fingerprints under the configured key, or under none; ConfigurationError where it cannot be read."""
+    return Fingerprints(fingerprint_key(settings, settings.folder, environ))
 
 
 def credentials(

@@ -41,6 +41,11 @@ class KnownValues:
         elif known is not None:
             known.add(trace.checksum)
 
+    def add_all(self, fingerprints: Iterable[str], lengths: Iterable[int]) -> None:
+        """Remember values of which it is not known which has which length."""
+        self.fingerprints.update(fingerprints)
+        self._checksums |= dict.fromkeys(lengths)
+
     @property
     def lengths(self) -> tuple[int, ...]:
         """The different lengths of the values, in ascending order."""

@@ -5,23 +5,28 @@ keep it, or its own SHA-256, where those who write the reports cannot.
 """
 
 import base64
+import codecs
 import hashlib
 import importlib.metadata
+import io
 import os
 import platform
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import msgspec
+from msgspec import structs
 
 from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.errors import UsageError
 from credly_audit.files import written_whole
+from credly_audit.redaction import REDACTED, Redactor
 
 FORMAT: Final = "credly-audit-manifest"
 FORMAT_VERSION = 1
@@ -43,7 +48,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
 
 
-class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """A file of the policy as it was when it judged; `path` is as it was given."""
 
     role: PolicyRole
@@ -51,10 +56,55 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
     encoding: Literal["utf-8", "base64"]
     content: str
+    redactions: int = 0
+    """How many secrets were replaced in the copy, or are in a file of which there is no copy for that reason."""
+    content_sha256: str | None = None
+    """Of the copy, where it is not the file as it was; null for no copy."""
 
     def decoded(self) -> bytes:
-        """The file's bytes; ValueError where they cannot be had."""
+        """The copy's bytes; ValueError where they cannot be had."""
         return self.content.encode() if self.encoding == "utf-8" else base64.b64decode(self.content, validate=True)
+
+    def redacted(self, redactor: Redactor) -> Self:
+        """Return the copy without secret values; what is not text and holds one is left out."""
+        if self.encoding == "base64":
+            many = secrets_in(base64.b64decode(self.content), redactor)
+            return structs.replace(self, content="", redactions=many) if many else self
+        masked, passwords = ADDRESS.subn(f"://{REDACTED}@", self.content)
+        text, many = redactor.redacted(masked if self.role == "configuration" else self.content)
+        many += passwords if self.role == "configuration" else 0
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return structs.replace(self, content=text, redactions=many, content_sha256=digest) if many else self
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the copy is what was written; ValueError where it cannot be read."""
+        if self.redactions and self.content_sha256 is None:
+            return not self.content
+        return hashlib.sha256(self.decoded()).hexdigest() == (self.content_sha256 or self.sha256)
+
+
+ADDRESS = re.compile(r"://[^\s\"'<>@]*(?:@[^\s\"'<>@]*)*@")
+"""User and password of an address."""
+
+CELL = re.compile(r"<t(?:\s[^>]*)?>([^<]*)</t>")
+"""A text in a workbook."""
+
+
+def secrets_in(content: bytes, redactor: Redactor) -> int:
+    """How many secrets a file holds that is a workbook, or a text in another encoding than UTF-8."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return redactor.redacted(content.decode("utf-16" if content[:2] in BYTE_ORDER_MARKS else "latin-1", "replace"))[
+            1
+        ]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        parts = [archive.read(name).decode("utf-8", "replace") for name in archive.namelist()]
+    values = redactor.column(parts, by_shape=False)[1]
+    shaped = redactor.column([text for part in parts for text in CELL.findall(part)])[1]
+    return max(sum(values), sum(shaped))
+
+
+BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +140,10 @@ class Sources:
     def taken(cls, policy: Iterable[tuple[PolicyRole, Path]], snapshots: Sequence[Path] = ()) -> "Sources":
         """Read the policy's files; UsageError for one that cannot be read."""
         return cls(tuple(copy_of(role, path) for role, path in policy), tuple(snapshots))
+
+    def redacted(self, redactor: Redactor) -> Self:
+        """Return the same without secret values in the copies."""
+        return replace(self, policy=tuple(copy.redacted(redactor) for copy in self.policy))
 
 
 def copy_of(role: PolicyRole, path: Path) -> Copy:
@@ -173,7 +227,7 @@ def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
             yield from _difference(each, folder / each.path)
     for copy in manifest.policy:
         try:
-            sound = hashlib.sha256(copy.decoded()).hexdigest() == copy.sha256
+            sound = copy.is_sound
         except ValueError:
             sound = False
         if not sound:

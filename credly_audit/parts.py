@@ -126,6 +126,7 @@ def _part(
         verdict=decided(theirs, int(violates.sum()), audit.gate, tuple(decisions.accepted), broken=bool(audit.broken)),
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
+        limitations=(),
         compared=_compared_of(audit.compared, audit.organizations[with_applications]),
     )
 

@@ -18,6 +18,12 @@ from credly_audit.secret_shape import looks_random
 
 REDACTED = "[redacted]"
 
+LOOKS_LIKE_A_VALUE = (
+    "what looks like a token's value: remove it, and rotate that token if it is one (an address with such an id can be "
+    "left out)"
+)
+"""What is wrong with a text of a person that would come into reports."""
+
 RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}")
 """The alphabet of Credly's values (base64url); what is shorter has no fingerprint."""
 
@@ -45,8 +51,10 @@ class Redactor:
     """
 
     def __init__(self, digest: Callable[[str], str | None], traces: Iterable[Trace] = ()) -> None:
+        self.digest = digest
         self._known = KnownValues(digest, traces)
         self.know = self._known.add
+        self.know_all = self._known.add_all
 
     @property
     def fingerprints(self) -> set[str]:

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.snapshot import conform
 from credly_audit.workbooks import opened
@@ -40,6 +41,7 @@ class Register:
         rows = list(_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _csv(path))
         reading = _Reading(path)
         entries = [entry for number, row in rows if (entry := reading.entry(number, row)) is not None]
+        reading.mistakes += _shaped_like_values(path, entries)
         if reading.mistakes:
             raise ConfigurationError(reading.mistakes)
         own = dict.fromkeys(name for _, row in rows for name in row if name not in COLUMNS)
@@ -121,6 +123,14 @@ class _Reading:
             if (len(self.mistakes) == before)
             else None
         )
+
+
+def _shaped_like_values(path: Path, entries: list[dict[str, Any]]) -> Iterator[str]:
+    """A sentence for each owner and purpose that could be a token's value; it is not shown."""
+    for entry in entries:
+        for name in ("owner", "purpose"):
+            if entry[name] and looks_like_a_value(entry[name]):
+                yield f"{path}: row {entry['row']}: {name} holds {LOOKS_LIKE_A_VALUE}"
 
 
 def _organization(value: Any) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """`check`: judge stored snapshots again, offline and without any credential."""
 
 import difflib
+import logging
 import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -23,10 +25,17 @@ from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
-from credly_audit.errors import ExitCode, UsageError
+from credly_audit.credentials import fingerprints_of
+from credly_audit.errors import ConfigurationError, ExitCode, UsageError
+from credly_audit.fingerprint import Fingerprints
 from credly_audit.notify import Notices
+from credly_audit.own_texts import redact_snapshot, redactor_of
 from credly_audit.policy import Policy
 from credly_audit.snapshot import Snapshot, merged
+
+log = logging.getLogger(__name__)
+
+BY_SHAPE = "what the configuration, the register and the decisions say was searched for the shape of values only"
 
 
 @click.command()
@@ -74,8 +83,12 @@ def check(
     settings = load(path, os.environ, for_collecting=False) if path else Settings()
     policy = Policy.of(settings)
     snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
+    fingerprints = known_fingerprints(snapshot, settings, os.environ)
+    if len(snapshots) > 1 or not snapshot.header.value_lengths:
+        snapshot = redact_snapshot(snapshot, redactor_of(snapshot, fingerprints))
     snapshot = only(snapshot, organizations)
     judging = Judging.asked(
+        settings,
         policy,
         Outputs.asked(
             formats,
@@ -97,7 +110,22 @@ def check(
         presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
         notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
-    return judging.conclude(snapshot)
+    return judging.conclude(snapshot, fingerprints)
+
+
+def known_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
+    """Return fingerprints under the snapshot's key; None, and a warning, where that key is not at hand."""
+    if snapshot.header.fingerprint_key is None:
+        return Fingerprints()
+    try:
+        fingerprints = fingerprints_of(settings, environ)
+    except ConfigurationError as error:
+        log.warning("%s; %s", error, BY_SHAPE)
+        return None
+    if fingerprints.key_fingerprint != snapshot.header.fingerprint_key:
+        log.warning("[privacy] fingerprint_key is not the key of the snapshot; %s", BY_SHAPE)
+        return None
+    return fingerprints
 
 
 def only(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:

@@ -9,6 +9,7 @@ from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FILE, config_option, organization_option, talk_options, workers_option
 from credly_audit.cli.screen import print_lines
+from credly_audit.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
 from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count, one_line
@@ -46,7 +47,14 @@ def collect(
     settings = configured(config, organizations, workers, os.environ)
     file_can_be_written(output, "--output")
     begin_log(settings)
-    snapshot = collected(settings, os.environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
+    snapshot = collected(
+        settings,
+        fingerprints_of(settings, os.environ),
+        os.environ,
+        quiet=quiet,
+        no_color=no_color,
+        subset=bool(organizations),
+    )
     snapshot.write(output)
     frame = snapshot.organizations
     hidden = frame[frame["status"] != "complete"]

@@ -9,7 +9,7 @@ from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.collector import Ask, collect
 from credly_audit.config.load import load
 from credly_audit.config.settings import Api, Settings
-from credly_audit.credentials import credentials, fingerprint_key
+from credly_audit.credentials import credentials
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.host import Host
 from credly_audit.fingerprint import Fingerprints
@@ -39,6 +39,7 @@ def begin_log(settings: Settings) -> None:
 
 def collected(
     settings: Settings,
+    fingerprints: Fingerprints,
     environ: Mapping[str, str],
     *,
     quiet: bool,
@@ -50,7 +51,6 @@ def collected(
 
     ConfigurationError, before the first request, where a credential is missing and all are needed.
     """
-    fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, environ))
     secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
     asks = [

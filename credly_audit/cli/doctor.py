@@ -18,7 +18,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.settings import Organization, Settings
-from credly_audit.credentials import fingerprint_key
+from credly_audit.credentials import fingerprints_of
 from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.fingerprint import Fingerprints
@@ -52,8 +52,9 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
     now = datetime.now(UTC)
-    key = Fingerprints(fingerprint_key(settings, settings.folder, os.environ)).key_fingerprint
-    found = list(diagnoses(settings, os.environ, now))
+    fingerprints = fingerprints_of(settings, os.environ)
+    key = fingerprints.key_fingerprint
+    found = list(diagnoses(settings, fingerprints, os.environ, now))
     history, tokens = kept(settings, os.environ, now, needed=any(each.answer == "refused" for each in found))
     found = [remembered(each, tokens, key, now) for each in found]
     about: dict[str, Any] = {
@@ -70,14 +71,16 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     return ExitCode.OK if well else ExitCode.INCOMPLETE
 
 
-def diagnoses(settings: Settings, environ: Mapping[str, str], now: datetime) -> Iterator[Diagnosis]:
+def diagnoses(
+    settings: Settings, fingerprints: Fingerprints, environ: Mapping[str, str], now: datetime
+) -> Iterator[Diagnosis]:
     """Of every organization's own credential, then of every fallback_token."""
     due = timedelta(days=settings.policy.audit_every_days + 4)
     rounds: dict[Purpose, Settings] = {"audit": settings, "fallback": _with_fallbacks(settings)}
     for purpose, part in rounds.items():
         if not part.organizations:
             continue
-        snapshot = collected(part, environ, quiet=True, no_color=True, all_needed=False)
+        snapshot = collected(part, fingerprints, environ, quiet=True, no_color=True, all_needed=False)
         for row, organization in enumerate(part.organizations):
             yield diagnosed(snapshot, row, _reference(organization), purpose=purpose, now=now, due=due)
 

@@ -14,8 +14,11 @@ from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.summary import summary
+from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, HistoryLost
+from credly_audit.fingerprint import Fingerprints
 from credly_audit.notify import Notices
+from credly_audit.own_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.past import Past
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN, Presentation
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 class Judging:
     """How a snapshot is to be judged and reported; made, and so checked, before anything is asked of Credly."""
 
+    settings: Settings
     policy: Policy
     gate: Gate
     as_of: datetime | None
@@ -44,6 +48,7 @@ class Judging:
     @classmethod
     def asked(
         cls,
+        settings: Settings,
         policy: Policy,
         outputs: Outputs,
         places: Places,
@@ -63,23 +68,48 @@ class Judging:
         gate = Gate(selectors, allow_partial, earlier.new_only)
         color = False if no_color else None
         return cls(
-            policy, gate, as_of, outputs, places, earlier, skip_broken_rules, quiet, color, notices, presentation
+            settings,
+            policy,
+            gate,
+            as_of,
+            outputs,
+            places,
+            earlier,
+            skip_broken_rules,
+            quiet,
+            color,
+            notices,
+            presentation,
         )
 
-    def conclude(self, snapshot: Snapshot, *, now: datetime | None = None) -> ExitCode:
+    def conclude(
+        self, snapshot: Snapshot, fingerprints: Fingerprints | None, *, now: datetime | None = None
+    ) -> ExitCode:
         """Judge, write every report, print the summary, record, tell whom it concerns; the exit code of the verdict.
 
+        `fingerprints` are under the snapshot's key; without that, what the team wrote is searched by shape only.
         A history that is lost after the collection costs the comparison, not the reports: it is raised at the end.
         """
         generated_at = now or datetime.now(UTC).replace(microsecond=0)
         as_of = self.as_of or max(generated_at, full_second(snapshot.header.collected_at))
+        redactor = redactor_of(snapshot, fingerprints)
+        own = redact_own_texts(self.policy, self.presentation, self.settings, redactor)
+        for sentence in own.found:
+            log.warning(sentence)
         lost = None
         try:
             with self.earlier.past(as_of) as past:
-                audit = self._judged(snapshot, as_of, generated_at, past)
+                audit = self._judged(snapshot, own.policy, as_of, generated_at, past and redact_past(past, redactor))
         except HistoryLost as error:
-            lost, audit = error, self._judged(snapshot, as_of, generated_at, None)
-        written = self.outputs.write(audit)
+            lost, audit = error, self._judged(snapshot, own.policy, as_of, generated_at, None)
+        settings = redact_settings(own.policy.settings, redactor)
+        audit = replace(
+            audit,
+            policy=replace(own.policy, settings=settings),
+            presentation=own.presentation,
+            limitations=own.found,
+        )
+        written = self.outputs.write(audit, redactor)
         if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
             self._say(audit, written.paths)
         try:
@@ -91,10 +121,12 @@ class Judging:
                 self.notices.send(audit, written.reports, beats=audit.part is None)
         return audit.verdict.exit_code
 
-    def _judged(self, snapshot: Snapshot, as_of: datetime, generated_at: datetime, past: Past | None) -> Audit:
-        audit = judge(
+    def _judged(
+        self, snapshot: Snapshot, policy: Policy, as_of: datetime, generated_at: datetime, past: Past | None
+    ) -> Audit:
+        return judge(
             snapshot,
-            self.policy,
+            policy,
             self.gate,
             catalogue(),
             as_of=as_of,
@@ -104,7 +136,6 @@ class Judging:
             past=past,
             baseline=self.earlier.baseline,
         )
-        return replace(audit, presentation=self.presentation)
 
     def _say(self, audit: Audit, written: Sequence[Path]) -> None:
         stream = sys.stderr if self.outputs.to_standard_output else sys.stdout

@@ -17,10 +17,9 @@ from credly_audit.cli.options import FOLDER, config_option, talk_options, togeth
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
-from credly_audit.credentials import fingerprint_key
+from credly_audit.credentials import fingerprints_of
 from credly_audit.credly.host import Host
 from credly_audit.errors import ExitCode, Interrupted, UsageError
-from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle import report
 from credly_audit.lifecycle.campaign import Campaign
 from credly_audit.lifecycle.emergency import emergency_folder, must_hold_copies
@@ -28,7 +27,7 @@ from credly_audit.lifecycle.preparing import Plan
 from credly_audit.lifecycle.states import Outcome, exit_code_of
 from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
-from credly_audit.redaction import Redactor
+from credly_audit.redaction import looks_like_a_value
 from credly_audit.renderers.text import count
 from credly_audit.secrets import is_place
 
@@ -113,8 +112,8 @@ class Order:
         began = datetime.now(UTC)
         many = count(len(settings.organizations), "organization", "organizations")
         log.info("Asking %s for %s", Host.of(settings.api).way, many)
-        fingerprints = Fingerprints(fingerprint_key(settings, settings.folder, os.environ))
-        if wanted.description and Redactor(fingerprints.of).redacted(wanted.description)[1]:
+        fingerprints = fingerprints_of(settings, os.environ)
+        if wanted.description and looks_like_a_value(wanted.description):
             raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")
         maker = TaskMaker(settings, wanted, fingerprints, os.environ)
         tasks = maker.tasks()

@@ -13,6 +13,7 @@ from credly_audit.errors import UsageError
 from credly_audit.files import file_can_be_written, must_be_writable, written_whole
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
 from credly_audit.parts import parts
+from credly_audit.redaction import Redactor
 from credly_audit.renderers.base import Render, renderer
 
 DEFAULT_FORMATS = ("html", "xlsx", "json")
@@ -77,8 +78,8 @@ class Outputs:
         """Whether a report goes to standard output, so that nothing else may."""
         return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
 
-    def write(self, audit: Audit) -> Written:
-        """Write every report, each whole or not at all."""
+    def write(self, audit: Audit, redactor: Redactor) -> Written:
+        """Write every report, each whole or not at all; the redactor is for what the manifest copies."""
         written = Written()
         told = []
         stem = self._stem(audit)
@@ -99,7 +100,7 @@ class Outputs:
             _write(audit, name, Path(place), written.paths)
         if self.manifest is not None:
             path = self.folder / f"{stem}{SUFFIX}"
-            write_manifest(path, audit, self.manifest, written.paths, told)
+            write_manifest(path, audit, self.manifest.redacted(redactor), written.paths, told)
             written.paths.append(path)
         return written
 

@@ -24,6 +24,7 @@ from credly_audit.cli.options import (
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
+from credly_audit.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
 from credly_audit.notify import Notices
 from credly_audit.policy import Policy
@@ -77,6 +78,7 @@ def audited(
     if not together:
         click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG))
     judging = Judging.asked(
+        settings,
         Policy.of(settings),
         Outputs.asked(
             formats,
@@ -101,4 +103,6 @@ def audited(
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     begin_log(settings)
-    return judging.conclude(collected(settings, environ, quiet=quiet, no_color=no_color, subset=bool(organizations)))
+    fingerprints = fingerprints_of(settings, environ)
+    snapshot = collected(settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
+    return judging.conclude(snapshot, fingerprints)

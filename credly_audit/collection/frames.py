@@ -39,11 +39,12 @@ def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame
     rows: list[Row] = list(chain.from_iterable(found.values() for found in rows_of))
     ids = [listing.organization.id for listing in listings]
     places = np.repeat(np.arange(len(listings)), counts)
-    columns = {name: strings(_each(rows, name)) for name in TEXTS}
+    columns = {name: strings(redactor.column(_each(rows, name))[0]) for name in TEXTS}
+    columns["fingerprint"] = strings(_each(rows, "fingerprint"))
     columns |= {name: pd.Series(_each(rows, name), dtype="boolean") for name in FLAGS}
     columns["organization_id"] = pd.Series(pd.Categorical.from_codes(places, categories=pd.Index(ids, dtype="string")))
-    columns["organization_name"] = strings([listing.name for listing in listings]).take(places).reset_index(drop=True)
-    columns["token_id"] = strings(_each(rows, "id"))
+    columns["organization_name"] = strings(names(listings, redactor)).take(places).reset_index(drop=True)
+    columns["token_id"] = strings(_identifiers(_each(rows, "id"), redactor))
     descriptions, secrets = _redacted(_each(rows, "description"), redactor)
     columns["description"] = strings(descriptions)
     columns["secrets_in_description"] = pd.Series(secrets, dtype="Int16")
@@ -54,12 +55,27 @@ def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame
     return conform(columns, TOKENS)
 
 
-TEXTS = ("fingerprint", "owner_id", "owner_name", "owner_type")
+TEXTS = ("owner_id", "owner_name", "owner_type")
 FLAGS = ("read_enabled", "write_enabled", "delete_enabled")
 
 
 def _each(rows: Sequence[Row], name: str) -> list[Any]:
     return list(map(attrgetter(name), rows))
+
+
+def names(listings: Sequence[Tokens], redactor: Redactor) -> list[str | None]:
+    """How each organization is called; the words are the team's, else Credly's."""
+    return redactor.column([listing.name for listing in listings])[0]
+
+
+def _identifiers(ids: list[str], redactor: Redactor) -> list[str]:
+    """The ids; one that holds a known value is replaced by another that is as different from all others."""
+    clean, counts = redactor.column(ids, by_shape=False)
+    if not any(counts):
+        return ids
+    return [
+        f"{said}-{redactor.digest(each)}" if many else each for each, said, many in zip(ids, clean, counts, strict=True)
+    ]
 
 
 def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
@@ -90,9 +106,9 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
     own_expiry = [next((row.expires_at for row in listing.audit_credential_rows), None) for listing in listings]
     columns = {
         "organization_id": [listing.organization.id for listing in listings],
-        "name": [listing.name for listing in listings],
+        "name": names(listings, redactor),
         "status": [each.status for each in judged],
-        "reason": [redactor.without_values(each.reason) for each in judged],
+        "reason": redactor.column([each.reason for each in judged], by_shape=False)[0],
         "tokens": [len(listing.rows) for listing in listings],
         "total_count": [listing.reading.total_count() for listing in listings],
         "pages": [len(listing.reading.pages) for listing in listings],
@@ -102,8 +118,8 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
         "credential_kind": [credential and credential.kind for credential in credentials],
         "credential_fingerprint": [credential and credential.fingerprint for credential in credentials],
         "credential_expires_at": instants(pd.Series(own_expiry, dtype="string")),
-        "contact": [listing.organization.contact for listing in listings],
-        "tags": [",".join(listing.organization.tags) for listing in listings],
+        "contact": redactor.column([listing.organization.contact for listing in listings], by_shape=False)[0],
+        "tags": redactor.column([",".join(listing.organization.tags) for listing in listings], by_shape=False)[0],
     }
     return conform(columns, ORGANIZATIONS)
 
@@ -119,8 +135,8 @@ def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Dat
     descriptions, secrets = _redacted([each.description for _, each in rows], redactor)
     columns = {
         "organization_id": [organization_id for organization_id, _ in rows],
-        "application_id": [each.id for _, each in rows],
-        "name": [each.name and redactor.words(each.name) for _, each in rows],
+        "application_id": _identifiers([each.id for _, each in rows], redactor),
+        "name": redactor.column([each.name for _, each in rows])[0],
         "description": descriptions,
         "secrets_in_description": secrets,
         "created_at": instants(strings([each.created_at for _, each in rows])),

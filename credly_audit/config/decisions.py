@@ -23,8 +23,8 @@ class DecisionsFile(Model):
 
 def decisions_of(
     source: Source, settings: Settings | None, *, file_needed: bool = True
-) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
-    """All waivers and plans; the mistakes in them are noted in `source`, those of their own file in any case."""
+) -> tuple[tuple[Waiver, ...], tuple[Plan, ...], dict[str, str]]:
+    """All waivers and plans, and where each stands; mistakes are noted in `source`, those of their own file anyway."""
     path = source.named_file("policy", "waivers_file")
     theirs: list[Placed] = []
     if path is not None and path.is_file():
@@ -32,8 +32,10 @@ def decisions_of(
     elif path is not None and file_needed:
         source.mistake(("policy", "waivers_file"), f"policy.waivers_file: there is no file {path}")
     if settings is None:
-        return (), ()
-    return _sound([*_placed(source, settings), *theirs], source, settings.policy)
+        return (), (), {}
+    placed = [*_placed(source, settings), *theirs]
+    waivers, plans = _sound(placed, source, settings.policy)
+    return waivers, plans, {decision.id: _place(of, name, position) for decision, of, name, position in placed}
 
 
 def read_decisions(path: Path, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
@@ -87,7 +89,7 @@ def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]
     seen: dict[str, str] = {}
     approvers = {approver.casefold() for approver in policy.approvers}
     for decision, source, name, position in placed:
-        place = f"{source.path}:{source.line((name, position))}"
+        place = _place(source, name, position)
         called = f"{name}[{position + 1}]"
         if isinstance(decision, Waiver):
             found += [(place, f"{called}.{fault}") for fault in waiver_faults(decision, approvers, policy)]
@@ -97,6 +99,10 @@ def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]
             )
         seen.setdefault(decision.id, place)
     return found
+
+
+def _place(source: Source, name: str, position: int) -> str:
+    return f"{source.path}:{source.line((name, position))}"
 
 
 def waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -> list[str]:

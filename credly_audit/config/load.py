@@ -41,7 +41,7 @@ def load(
                 source.mistake(location, sentence)
     organizations = [*_written_here(source, settings), *_from_file(source)]
     _judge_together(source, organizations, for_collecting=for_collecting)
-    waivers, plans = decisions_of(source, settings, file_needed=waivers_file_needed)
+    waivers, plans, places = decisions_of(source, settings, file_needed=waivers_file_needed)
     if settings is None or source.mistakes:
         raise ConfigurationError(source.mistakes)
     filled = tuple(_with_defaults(each, settings.defaults) for each in organizations)
@@ -52,6 +52,7 @@ def load(
             "configured": frozenset(each.id for each in organizations),
             "waivers": waivers,
             "plans": plans,
+            "decision_places": places,
         }
     )
 

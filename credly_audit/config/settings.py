@@ -1,7 +1,7 @@
 """The settings, as the configuration file names them; the documentation of the file is made from what stands here."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -321,6 +321,9 @@ class Settings(Model):
     report: ReportSettings = ReportSettings()
     configured: NotWritten[frozenset[str]] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
+
+    decision_places: NotWritten[Mapping[str, str]] = {}
+    """Where each waiver and plan stands, by its id."""
 
     file: NotWritten[Path] = Path("credly-audit.toml")
     """Where it was read; relative paths begin at its folder."""

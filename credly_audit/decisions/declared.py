@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules import catalogue
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
@@ -38,6 +39,8 @@ def _day_of(value: Any) -> date | None:
 def _some_words(text: str) -> str:
     if not text.strip():
         raise ValueError("is empty; say something in words")
+    if looks_like_a_value(text):
+        raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
     return text.strip()
 
 

@@ -70,6 +70,7 @@ def head(audit: Audit) -> dict[str, Any]:
             each.plan.model_dump(mode="json") | {"state": each.state, "findings": each.findings}
             for each in audit.decisions.plans
         ],
+        "limitations": list(audit.limitations),
         "compared": None if audit.compared is None else compared(audit.compared),
     }
 

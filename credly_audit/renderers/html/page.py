@@ -73,6 +73,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "unaudited": audit.unaudited[:MOST_UNSEEN],
         "more_unaudited": max(len(audit.unaudited) - MOST_UNSEEN, 0),
         "broken": audit.broken,
+        "limitations": audit.limitations,
         "actions": [_action(audit, each) for each in actions(audit)],
         "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
         "changes": changes(audit),

@@ -69,7 +69,7 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
         "How to read it": list(READING.items()),
         "Severities": [(SEVERITY_WORDS[severity], _due(report, severity)) for severity in reversed(Severity)],
         "Coverage": [(COVERAGE[status], f"{means[0].upper()}{means[1:]}.") for status, means in COVERAGE_MEANS.items()],
-        "What was not looked at": [("", text) for text in NOT_LOOKED_AT],
+        "What was not looked at": [("", text) for text in (*NOT_LOOKED_AT, *audit.limitations)],
         "Policy": _policy(report),
     }
     if audit.broken:
