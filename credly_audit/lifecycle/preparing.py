@@ -181,7 +181,7 @@ class Preparation:
         try:
             if task.action == "create":
                 _must_be_a_value(task)
-                task.store.try_beside()
+                task.store.try_first()
                 return
             assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
             for place in task.readers():

@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from credly_audit import programs
+from credly_audit.attributes import keep_attributes
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.files import written_whole
 from credly_audit.places import BadPath, local_path
@@ -46,8 +46,8 @@ class Store(Protocol):
     def write(self, value: Secret) -> None:
         """Put the value there in place of what is there; StoreFailed where that did not work."""
 
-    def try_beside(self) -> None:
-        """Write something made up beside the place, and remove it; StoreFailed where that did not work."""
+    def try_first(self) -> None:
+        """Try it without a new value, so that what it holds stays; StoreFailed where that did not work."""
 
 
 def store_of(reference: str, folder: Path, environ: Mapping[str, str]) -> Store:
@@ -69,7 +69,7 @@ def store_of(reference: str, folder: Path, environ: Mapping[str, str]) -> Store:
 
 @dataclass(frozen=True, slots=True)
 class FileStore:
-    """A file, replaced atomically. Its mode, its owner and a line's end at its end stay; a new one has mode 0600."""
+    """A file, replaced atomically. Owner, mode, access control list and end of line stay; a new one has mode 0600."""
 
     path: Path
 
@@ -84,7 +84,7 @@ class FileStore:
         return lambda: read(f"file:{self._target}", Path(), {})
 
     def check(self) -> None:
-        """The folder must be there, since a value in a mistyped one is read by nobody; a file must be a file."""
+        """The folder must be there, since no program reads a value in a mistyped one; the file must have one name."""
         target = self._target
         if not target.parent.is_dir():
             raise UsageError(f"{self.name}: there is no folder {target.parent}; make it, or mend the path")
@@ -92,27 +92,23 @@ class FileStore:
             raise UsageError(f"{self.name}: is no file; name a file")
         if not os.access(target.parent, os.W_OK | os.X_OK):
             raise UsageError(f"{self.name}: no file can be written in {target.parent}; mend its permissions")
+        names = target.stat().st_nlink if target.exists() else 1
+        if names > 1:
+            raise UsageError(
+                f"{self.name}: the file has {names} names (hard links), and the others would keep the old value: "
+                "remove them, or make them symbolic links to it"
+            )
 
     def write(self, value: Secret) -> None:
         """Whole or not at all."""
-        target = self._target
-        if not target.parent.is_dir():
-            raise StoreFailed(f"{self.name} could not be written (there is no folder {target.parent} any more)")
-        try:
-            before = target.stat() if target.exists() else None
-            end = b"\n" if before and target.read_bytes().endswith(b"\n") else b""
-            with written_whole(target, draft_name=f".{target.name}.credly-audit") as file:
-                if before:
-                    _keep_readers(file.fileno(), before)
-                file.write(value.reveal().encode() + end)
-            _settle(target.parent)
-        except CannotWrite as error:
-            raise StoreFailed(str(error)) from None
-        except OSError as error:
-            raise StoreFailed(f"{self.name} could not be written ({error.strerror})") from None
+        end = b"\n" if self._content().endswith(b"\n") else b""
+        self._replace(value.reveal().encode() + end)
 
-    def try_beside(self) -> None:
-        """A file of the same folder, which is gone again at once."""
+    def try_first(self) -> None:
+        """Replace the file by itself; where there is none, make one in its folder, which is gone again at once."""
+        if self._target.exists():
+            self._replace(self._content())
+            return
         try:
             with tempfile.NamedTemporaryFile(prefix=".credly-audit-trial-", dir=self._target.parent) as file:
                 file.write(bytes(4096))
@@ -120,6 +116,28 @@ class FileStore:
                 os.fsync(file.fileno())
         except OSError as error:
             raise StoreFailed(f"no file can be written beside {self.path} ({error.strerror})") from None
+
+    def _content(self) -> bytes:
+        """What is in the file; nothing where there is none."""
+        try:
+            return self._target.read_bytes() if self._target.exists() else b""
+        except OSError as error:
+            raise StoreFailed(f"{self.name} could not be read ({error.strerror})") from None
+
+    def _replace(self, content: bytes) -> None:
+        target = self._target
+        if not target.parent.is_dir():
+            raise StoreFailed(f"{self.name} could not be written (there is no folder {target.parent} any more)")
+        try:
+            with written_whole(target, draft_name=f".{target.name}.credly-audit") as file:
+                if target.exists():
+                    keep_attributes(target, file.fileno())
+                file.write(content)
+            _settle(target.parent)
+        except CannotWrite as error:
+            raise StoreFailed(str(error)) from None
+        except OSError as error:
+            raise StoreFailed(f"{self.name} could not be written ({error.strerror})") from None
 
     @property
     def _target(self) -> Path:
@@ -165,7 +183,7 @@ class CommandStore:
         """Run it, and give it the value; it has a session of its own, so that Ctrl-C does not end it half-way."""
         run(self.words, self.folder, self.environ, value.reveal().encode())
 
-    def try_beside(self) -> None:
+    def try_first(self) -> None:
         """Nothing: only the value itself could be given to it, and that would replace what it keeps."""
 
 
@@ -196,7 +214,7 @@ class KeyringStore:
         """Set the entry."""
         self._set(*self._entry, value.reveal())
 
-    def try_beside(self) -> None:
+    def try_first(self) -> None:
         """An entry of a made-up user of the same service, which is gone again at once."""
         import keyring  # noqa: PLC0415 - an optional extra
 
@@ -242,16 +260,6 @@ def now_in(reader: Reader) -> Secret | None:
         return reader()
     except SecretError:
         return None
-
-
-def _keep_readers(descriptor: int, before: os.stat_result) -> None:
-    """Whoever could read the file before can read the new one: the integration may be another user."""
-    if os.name != "posix":
-        return
-    made = os.fstat(descriptor)
-    if (made.st_uid, made.st_gid) != (before.st_uid, before.st_gid):
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
 
 
 def _settle(folder: Path) -> None:

@@ -206,7 +206,7 @@ def test_an_oauth_application_can_make_a_token(bench: Bench) -> None:
     assert kept(bench) == made(bench)[0].token
 
 
-def test_the_trial_writes_beside_a_file_and_never_over_it(bench: Bench) -> None:
+def test_the_trial_leaves_what_a_file_holds(bench: Bench) -> None:
     """A refused POST: what was in the store before is there still."""
     (bench.folder / "stores" / "new").write_text("MADE-UP-what-the-CRM-uses-until-now")
     bench.sandbox.faults = ["status=503@create"]

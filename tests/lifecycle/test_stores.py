@@ -1,7 +1,9 @@
 """The store: tried before anything is asked; wherever it fails after all, the value is in a file."""
 
+import os
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import keyring
@@ -10,7 +12,9 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from credly_audit.lifecycle import stores
-from tests.lifecycle.conftest import Bench
+from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
+from tests.lifecycle.conftest import Bench, Told
+from tests.lifecycle.processes import PLANT, ROOT
 
 
 class Memory(KeyringBackend):
@@ -94,6 +98,132 @@ def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, 
     assert told.code == 2
     assert said in told.err
     assert bench.sandbox.requests == []
+
+
+ACTIONS = pytest.mark.parametrize("action", ["rotate", "create"])
+
+
+def stored(bench: Bench, action: str) -> tuple[Path, Callable[[], Told]]:
+    """A file that holds a value, and the command that stores another one in it."""
+    path = bench.folder / "stores" / "kept"
+    path.write_text(bench.acme.tokens[0 if action == "rotate" else 1].token)
+    path.chmod(0o600)
+    command = bench.rotate if action == "rotate" else bench.create
+    return path, lambda: command("--store", "file:stores/kept", *(("--fail-on", "never") if action == "create" else ()))
+
+
+def newest(bench: Bench, action: str) -> str:
+    return bench.acme.tokens[0 if action == "rotate" else -1].token
+
+
+@ACTIONS
+def test_a_file_keeps_its_access_control_list_and_its_attributes(bench: Bench, action: str) -> None:
+    """The one reader that the list names can read the new value, and the owning group still cannot."""
+    path, run = stored(bench, action)
+    set_attribute(path, "user.note", b"read by the CRM")
+    readable_by_one(path)
+    before, mode = attributes(path), path.stat().st_mode
+
+    assert run().code == 0
+
+    assert path.read_text() == newest(bench, action)
+    assert (attributes(path), path.stat().st_mode) == (before, mode)
+
+
+@ACTIONS
+def test_a_list_that_the_folder_hands_down_lets_nobody_else_read_the_new_value(bench: Bench, action: str) -> None:
+    path, run = stored(bench, action)
+    path.chmod(0o640)
+    set_attribute(path.parent, DEFAULT, access_list(7, 5, 0, 5, {READER: 5}, {}))
+
+    assert run().code == 0
+
+    assert path.read_text() == newest(bench, action)
+    assert (attributes(path), path.stat().st_mode & 0o777) == ({}, 0o640)
+
+
+@ACTIONS
+def test_a_file_whose_attributes_cannot_be_kept_is_refused_before_anything_is_asked(
+    bench: Bench, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, run = stored(bench, action)
+    readable_by_one(path)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setxattr", refuse)
+    told = run()
+
+    assert (told.code, bench.sandbox.requests) == (2, [])
+    assert "its access control list cannot be kept on a new file (Operation not permitted)" in told.err
+    assert path.read_text() in bench.values
+
+
+@ACTIONS
+def test_a_file_with_a_second_name_is_refused_before_anything_is_asked(bench: Bench, action: str) -> None:
+    path, run = stored(bench, action)
+    (bench.folder / "stores" / "second").hardlink_to(path)
+
+    told = run()
+
+    assert (told.code, bench.sandbox.requests) == (2, [])
+    assert "the file has 2 names (hard links), and the others would keep the old value" in told.err
+
+
+@ACTIONS
+@pytest.mark.parametrize("flag", ["i", "a"])
+def test_a_file_that_may_not_be_replaced_is_refused_before_anything_is_asked(
+    bench: Bench, action: str, flag: str
+) -> None:
+    """Immutable, or only to be appended to."""
+    path, run = stored(bench, action)
+    if subprocess.run(["chattr", f"+{flag}", path], check=False, capture_output=True).returncode:
+        pytest.skip("no file can be made immutable here")
+    try:
+        told = run()
+    finally:
+        subprocess.run(["chattr", f"-{flag}", path], check=True)
+
+    assert (told.code, bench.sandbox.requests) == (2, [])
+    assert "the store was tried and failed" in told.err
+
+
+@ACTIONS
+def test_a_file_that_is_mounted_by_itself_takes_the_value_or_is_refused_before_the_request(
+    bench: Bench, action: str
+) -> None:
+    """As a container gets it: it cannot be replaced by another file."""
+    path, _ = stored(bench, action)
+    outside = bench.folder / "stores" / "outside"
+    outside.write_text(path.read_text())
+    more = () if action == "rotate" else ("--description", "Badge sync of team CRM", "--fail-on", "never")
+    command = [
+        sys.executable,
+        "-c",
+        PLANT,
+        action,
+        "--organization",
+        bench.acme.id,
+        "--store",
+        "file:stores/kept",
+        *more,
+    ]
+    mounted = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', outside, path]
+    if subprocess.run([*mounted, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("nothing can be mounted here")
+    done = subprocess.run(
+        [*mounted, *command, "--yes", "--emergency-dir", bench.emergency],
+        cwd=bench.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    bench.said += [done.stdout, done.stderr]
+
+    assert (done.returncode, sum(bench.posts.values())) in {(0, 1), (2, 0)}
+    assert outside.read_text() == (newest(bench, action) if done.returncode == 0 else path.read_text())
 
 
 @pytest.mark.parametrize("wrong", ["fails", "hangs", "forgets"])
