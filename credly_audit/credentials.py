@@ -59,7 +59,7 @@ def credentials(
             found[each.id] = Unavailable(f"its credential could not be had: {next(iter(failed.values()))}")
         else:
             key = "token" if each.oauth is None else "oauth"
-            place = f"{each.file}:{each.line}: {each.called}"
+            place = f"{each.place}: {each.called}"
             missing += [f"{place}: {why}; set it, or mend `{key}`" for why in failed.values()]
     if missing:
         raise ConfigurationError(missing)

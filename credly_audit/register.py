@@ -1,11 +1,9 @@
 """The register where a team documents its tokens: a CSV or XLSX file, every bad row of it told in one pass."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,14 +15,17 @@ from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.snapshot import conform
-from credly_audit.workbooks import opened
+from credly_audit.tables.table import Row, Titles, read_table
+from credly_audit.tables.values import as_day, as_text
 
 COLUMNS = ("organization_id", "token_id", "fingerprint", "owner", "purpose", "permissions", "review_by")
-NEEDED = ("organization_id", "permissions")
+TITLES = Titles(
+    COLUMNS,
+    needed=(("organization_id",), ("permissions",), ("token_id", "fingerprint")),
+    codes=frozenset(COLUMNS) - {"owner", "purpose"},
+)
 
 NONE_AT_ALL = frozenset({"none", "-", "–"})
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,21 @@ class Register:
     @classmethod
     def read(cls, path: Path) -> "Register":
         """Read a CSV or XLSX file; ConfigurationError with every row that is wrong, UsageError for no such file."""
-        rows = list(_workbook(path) if path.suffix.lower() in {".xlsx", ".xlsm"} else _csv(path))
-        reading = _Reading(path)
-        entries = [entry for number, row in rows if (entry := reading.entry(number, row)) is not None]
-        reading.mistakes += _shaped_like_values(path, entries)
+        try:
+            table = read_table(path, TITLES)
+        except OSError as error:
+            raise UsageError(
+                f"{path}: the register cannot be read ({error.strerror}); name it in [policy] register"
+            ) from None
+        reading = _Reading()
+        entries = [entry for row in table.rows if (entry := reading.entry(row)) is not None]
         if reading.mistakes:
             raise ConfigurationError(reading.mistakes)
-        own = dict.fromkeys(name for _, row in rows for name in row if name not in COLUMNS)
-        extra = {name: [_text(row.get(name)) or None for _, row in rows] for name in own}
+        extra = {name: [as_text(row.cells.get(name)) or None for row in table.rows] for name in table.others}
         return cls(
             path,
             conform({name: [entry[name] for entry in entries] for name in ENTRIES}, ENTRIES),
-            conform(pd.DataFrame(extra, index=range(len(rows))), dict.fromkeys(extra, "string")),
+            conform(pd.DataFrame(extra, index=range(len(entries))), dict.fromkeys(extra, "string")),
         )
 
     def rows_of(self, tokens: pd.DataFrame) -> pd.Series:
@@ -97,67 +101,70 @@ def _keys(tokens: pd.DataFrame, name: str) -> pd.MultiIndex:
 class _Reading:
     """One pass over the rows of a file."""
 
-    path: Path
     mistakes: list[str] = field(default_factory=list)
     seen: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def entry(self, number: int, row: Row) -> dict[str, Any] | None:
+    def entry(self, row: Row) -> dict[str, Any] | None:
         """What a row says; None, and the mistakes noted, where that cannot be told."""
         before = len(self.mistakes)
-        said: dict[str, Any] = {"row": number, "owner": _text(row.get("owner")), "purpose": _text(row.get("purpose"))}
-        for name, read in READERS.items():
+        self.mistakes += row.mistakes
+        said: dict[str, Any] = {"row": row.number}
+        for name, read in READERS.items() if "" not in row.faults else ():
             try:
-                said |= read(row.get(name))
+                said |= {} if name in row.faults else read(row.cells.get(name))
             except ValueError as error:
-                self.mistakes.append(f"{self.path}: row {number}: {name} {error}")
-        if len(self.mistakes) == before and said["token_id"] is None and said["fingerprint"] is None:
-            self.mistakes.append(f"{self.path}: row {number}: names no token; fill in token_id or fingerprint")
-        for name in ("token_id", "fingerprint"):
-            key = (said.get("organization_id", ""), said.get(name) or "")
-            if len(self.mistakes) == before and key[1]:
-                if key in self.seen:
-                    self.mistakes.append(f"{self.path}: row {number}: the same token as row {self.seen[key]}; keep one")
-                self.seen.setdefault(key, number)
-        return (
-            {key: value or None if value == "" else value for key, value in said.items()}
-            if (len(self.mistakes) == before)
-            else None
-        )
+                self.mistakes.append(f"{row.place}: {name} {error}")
+        if len(self.mistakes) == before:
+            self.mistakes += [f"{row.place}: {mistake}" for mistake in self._judge_token(row.number, said)]
+        return said if len(self.mistakes) == before else None
+
+    def _judge_token(self, number: int, said: dict[str, Any]) -> Iterator[str]:
+        """What is wrong with the token that a row names: it names none, or another row has it."""
+        names = [said[name] for name in ("token_id", "fingerprint") if said[name]]
+        if not names:
+            yield "names no token; fill in token_id or fingerprint"
+        keys = [(said["organization_id"], name) for name in names]
+        yield from (f"the same token as row {self.seen[key]}; keep one" for key in keys if key in self.seen)
+        self.seen |= {key: number for key in keys if key not in self.seen}
 
 
-def _shaped_like_values(path: Path, entries: list[dict[str, Any]]) -> Iterator[str]:
-    """A sentence for each owner and purpose that could be a token's value; it is not shown."""
-    for entry in entries:
-        for name in ("owner", "purpose"):
-            if entry[name] and looks_like_a_value(entry[name]):
-                yield f"{path}: row {entry['row']}: {name} holds {LOOKS_LIKE_A_VALUE}"
+ROUNDED = r"[0-9][0-9.,]*e[+-][0-9]+|[0-9]+[.,][0-9.,]+"
+
+SHORTENED = r"[0-9]{10,15}"
 
 
 def _organization(value: Any) -> dict[str, Any]:
-    text = _text(value).lower()
+    text = as_text(value).lower()
     if not _is_uuid(text):
         raise ValueError("is no organization's id; write its UUID")
     return {"organization_id": text}
 
 
 def _token(value: Any) -> dict[str, Any]:
-    text = _text(value).lower()
+    text = as_text(value).lower()
     if text and not _is_uuid(text):
         raise ValueError("is no token's id; write its UUID, and never the token's value")
     return {"token_id": text or None}
 
 
 def _fingerprint(value: Any) -> dict[str, Any]:
-    text = _text(value).lower()
+    text = as_text(value).lower()
     if text and not isinstance(value, str):
         raise ValueError("is a number there and has lost digits; format the column as text and write it anew")
+    if re.fullmatch(ROUNDED, text):
+        raise ValueError(f"was rounded to {text[:24]} by a spreadsheet; format the column as text and write it anew")
+    if re.fullmatch(SHORTENED, text):
+        raise ValueError(
+            f"has {len(text)} digits of 16: a spreadsheet took it for a number and dropped leading zeros; format the "
+            "column as text and write it anew"
+        )
     if text and not re.fullmatch(r"[0-9a-f]{16}", text):
         raise ValueError("is no fingerprint; write its 16 hex digits, and never the token's value")
     return {"fingerprint": text or None}
 
 
 def _permissions(value: Any) -> dict[str, Any]:
-    words = [word for word in re.split(r"[+,;/&\s]+|\band\b", _text(value).lower()) if word]
+    words = [word for word in re.split(r"[+,;/&\s]+|\band\b", as_text(value).lower()) if word]
     if not words:
         raise ValueError("is empty; write read, read+write, read+write+delete … or none")
     if set(words) <= NONE_AT_ALL:
@@ -169,19 +176,23 @@ def _permissions(value: Any) -> dict[str, Any]:
 
 
 def _review(value: Any) -> dict[str, Any]:
-    if isinstance(value, datetime | date):
-        day = value.date() if isinstance(value, datetime) else value
-    elif not _text(value):
-        return {"reviewed_until": None}
-    else:
-        try:
-            day = date.fromisoformat(_text(value))
-        except ValueError:
-            raise ValueError("is no date; write one such as 2027-03-31") from None
-    return {"reviewed_until": datetime.combine(day + timedelta(days=1), time(), UTC)}
+    day = as_day(value)
+    return {"reviewed_until": day and datetime.combine(day + timedelta(days=1), time(), UTC)}
 
 
-READERS = {
+def _words(name: str) -> Callable[[Any], dict[str, Any]]:
+    def read(value: Any) -> dict[str, Any]:
+        text = as_text(value)
+        if looks_like_a_value(text):
+            raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
+        return {name: text or None}
+
+    return read
+
+
+READERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "owner": _words("owner"),
+    "purpose": _words("purpose"),
     "organization_id": _organization,
     "token_id": _token,
     "fingerprint": _fingerprint,
@@ -190,70 +201,8 @@ READERS = {
 }
 
 
-def _csv(path: Path) -> Iterator[tuple[int, Row]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{path}: is not UTF-8; save it as CSV in UTF-8"]) from None
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    first = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if first.count(";") > first.count(",") else ",")
-    try:
-        header = _header(path, next(reader, []))
-        start = reader.line_num + 1
-        for cells in reader:
-            number, start = start, reader.line_num + 1
-            if len(cells) > len(header) and any(cells[len(header) :]):
-                raise ConfigurationError([f"{path}: row {number}: more cells than columns; quote a cell with a comma"])
-            if any(cell.strip() for cell in cells):
-                yield number, dict(zip(header, cells, strict=False))
-    except csv.Error as error:
-        raise ConfigurationError([f"{path}: row {reader.line_num}: not CSV: {error}"]) from None
-
-
-def _workbook(path: Path) -> Iterator[tuple[int, Row]]:
-    try:
-        with opened(path) as book:
-            rows = enumerate(book.worksheets[0].iter_rows(values_only=True), 1)
-            _, titles = next(rows, (1, ()))
-            header = _header(path, [_text(title) for title in titles])
-            for number, cells in rows:
-                if any(_text(cell) for cell in cells):
-                    yield number, dict(zip(header, cells, strict=False))
-    except OSError as error:
-        raise _unreadable(path, error) from None
-
-
-def _header(path: Path, titles: list[str]) -> list[str]:
-    """The names of the columns in lower case; those without a title are numbered."""
-    names = [
-        re.sub(r"[\s-]+", "_", title.strip().lower()) or f"column_{place}" for place, title in enumerate(titles, 1)
-    ]
-    lacking = [name for name in NEEDED if name not in names]
-    if not {"token_id", "fingerprint"} & set(names):
-        lacking.append("token_id or fingerprint")
-    if lacking:
-        raise ConfigurationError([f"{path}: row 1: no column {', no column '.join(lacking)}; {EXPECTED}"])
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ConfigurationError([f"{path}: row 1: two columns are called {twice}; keep one"])
-    return names
-
-
-EXPECTED = f"the columns are {', '.join(COLUMNS)}, and any of your own"
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
-
-
 def _is_uuid(text: str) -> bool:
     try:
         return str(UUID(text)) == text
     except ValueError:
         return False
-
-
-def _unreadable(path: Path, error: OSError) -> UsageError:
-    return UsageError(f"{path}: the register cannot be read ({error.strerror}); name it in [policy] register")

@@ -8,11 +8,11 @@ from typing import Any
 
 import openpyxl
 import pytest
+from openpyxl.utils.escape import unescape
 
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.register import Register
 from credly_audit.renderers.base import renderer
-from credly_audit.workbooks import opened
 from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
 
 FULL = {"write_enabled": True, "delete_enabled": True}
@@ -173,7 +173,10 @@ def test_every_bad_row_is_told_in_one_pass(tmp_path: Path) -> None:
     [
         ("", "row 1: no column organization_id, no column permissions, no column token_id or fingerprint"),
         ("organization_id,token_id\n", "row 1: no column permissions"),
-        ("organization_id,token_id,permissions,Permissions\n", "row 1: two columns are called permissions; keep one"),
+        (
+            "organization_id,token_id,permissions,Permissions\n",
+            "row 1: two columns are called permissions (C and D); keep one",
+        ),
         (
             "organization_id,token_id,permissions\n1,2,3,4\n",
             "row 2: more cells than columns; quote a cell with a comma",
@@ -193,16 +196,15 @@ def test_a_fingerprint_that_the_spreadsheet_took_for_a_number_is_told(tmp_path: 
     book.save(path := tmp_path / "register.xlsx")
 
     assert mistakes(path) == [
-        "row 2: fingerprint is a number there and has lost digits; format the column as text and write it anew"
+        "Sheet row 2: fingerprint is a number there and has lost digits; format the column as text and write it anew"
     ]
 
 
 def test_a_register_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "damaged.xlsx").write_bytes(b"PK no workbook")
-    (tmp_path / "latin.csv").write_bytes(b"organization_id,Zust\xe4ndig\n")
 
-    assert mistakes(tmp_path / "damaged.xlsx") == ["not an XLSX workbook, or damaged (BadZipFile)"]
-    assert mistakes(tmp_path / "latin.csv") == ["is not UTF-8; save it as CSV in UTF-8"]
+    [damaged] = mistakes(tmp_path / "damaged.xlsx")
+    assert damaged.startswith("has the name of a workbook, but is a text file; rename it")
     with pytest.raises(UsageError, match=r"register cannot be read \(No such file"):
         Register.read(tmp_path / "none.csv")
 
@@ -214,7 +216,8 @@ def test_an_expired_token_needs_no_entry() -> None:
 
 
 def test_the_reports_say_of_each_token_what_the_register_says_the_team_s_own_columns_too(tmp_path: Path) -> None:
-    rows = [ENTRY | {"Cost centre": "=CC-7"}, ENTRY | {"token_id": token(9)["token_id"], "Cost centre": ""}]
+    long = "_x0041_" + "ü" * 293
+    rows = [ENTRY | {"Cost centre": "=CC-7", long: "1"}, ENTRY | {"token_id": token(9)["token_id"], "Cost centre": ""}]
     audit = audited(snapshot([token(1, **FULL), token(2), token(9)]), register=register(rows))
     out = io.BytesIO()
     renderer("json").render(audit, out)
@@ -225,13 +228,17 @@ def test_the_reports_say_of_each_token_what_the_register_says_the_team_s_own_col
         "permissions": "read+write+delete",
         "review_by": "2027-03-31",
         "cost_centre": "=CC-7",
+        long: "1",
     }
-    assert told == [own, None, own | {"cost_centre": None}]
+    assert told == [own, None, own | {"cost_centre": None, long: None}]
 
     with (tmp_path / "report.xlsx").open("wb") as file:
         renderer("xlsx").render(audit, file)
-    with opened(tmp_path / "report.xlsx") as book:
-        titles, *lines = book["Tokens"].iter_rows(values_only=True)
+    book = openpyxl.load_workbook(tmp_path / "report.xlsx")
+    titles, *lines = book["Tokens"].iter_rows(values_only=True)
+    [table] = book["Tokens"].tables.values()
+    assert [each.name for each in table.tableColumns] == [unescape(title) for title in titles]
+    assert max(len(title) for title in titles) < 255
     told = [dict(zip(titles, line, strict=True)) for line in lines]
     assert [each["Register: owner"] for each in told] == ["ada@acme.example", None, "ada@acme.example"]
     assert told[0]["Register: cost_centre"] == "'=CC-7"

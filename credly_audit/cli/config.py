@@ -146,7 +146,7 @@ def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         for each in settings.organizations:
             secret = secrets[each.id]
             if isinstance(secret, Unavailable):
-                yield f"{each.file}:{each.line}: {each.called}: {secret.reason}"
+                yield f"{each.place}: {each.called}: {secret.reason}"
     history = settings.history.url
     others = {
         "[history] url": (history if history is not None and is_reference(history) else None,),

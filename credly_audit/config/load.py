@@ -1,6 +1,5 @@
 """Reads the configuration file and the organizations beside it; says everything that is wrong in one pass."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,8 +12,12 @@ from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import Defaults, Organization, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError
+from credly_audit.tables.table import Row, Titles, read_table
+from credly_audit.tables.values import as_text
 
 COLUMNS = ("id", "name", "contact", "tags", "token")
+
+TITLES = Titles(COLUMNS, needed=(("id",),), codes=frozenset({"id", "token"}))
 
 
 def load(
@@ -61,52 +64,55 @@ def _written_here(source: Source, settings: Settings | None) -> Iterator[Organiz
     """The `[[organizations]]`, each with its place; those that are sound, where others are not."""
     if settings is not None:
         for position, organization in enumerate(settings.organizations):
-            place = {"file": source.path, "line": source.line(("organizations", position))}
-            yield organization.model_copy(update=place)
+            yield organization.model_copy(update=_place(source, position))
         return
     entries = source.raw.get("organizations", [])
     for position, entry in enumerate(entries if isinstance(entries, list) else []):
         try:
-            place = {"file": source.path, "line": source.line(("organizations", position))}
-            yield Organization.model_validate(entry).model_copy(update=place)
+            yield Organization.model_validate(entry).model_copy(update=_place(source, position))
         except ValidationError:
             continue
 
 
+def _place(source: Source, position: int) -> dict[str, Any]:
+    line = source.line(("organizations", position))
+    return {"file": source.path, "line": line, "place": f"{source.path}:{line}"}
+
+
 def _from_file(source: Source) -> Iterator[Organization]:
-    """The rows of organizations_file; mistakes are noted with the file's name and the row's line."""
+    """The rows of organizations_file; mistakes are noted with the file's name and their row."""
     path = source.named_file("organizations_file")
     if path is None:
         return
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True, restkey="too many cells")
-            wrong = sorted(set(reader.fieldnames or ()) - set(COLUMNS))
-            if wrong or "id" not in (reader.fieldnames or ()):
-                what = f"unknown column {wrong[0]!r}" if wrong else "no column `id`"
-                source.mistakes.append(f"{path}:1: {what}; the columns are {', '.join(COLUMNS)}, separated by commas")
-                return
-            for row in reader:
-                said = {key: value.strip() for key, value in row.items() if isinstance(value, str) and value.strip()}
-                if "too many cells" in row:
-                    source.mistakes.append(
-                        f"{path}:{reader.line_num}: more cells than columns; quote a cell with a comma"
-                    )
-                elif said:
-                    yield from _row(source, path, reader.line_num, said)
-    except (UnicodeDecodeError, csv.Error) as error:
-        source.mistakes.append(f"{path}: not a CSV file in UTF-8 ({type(error).__name__})")
+        table = read_table(path, TITLES)
+    except ConfigurationError as error:
+        source.mistakes += error.mistakes
     except OSError as error:
         source.mistake(("organizations_file",), f"organizations_file: {path} cannot be read ({error.strerror})")
+    else:
+        source.mistakes += [
+            f"{path}: unknown column {name!r} ({letter}); the columns are {', '.join(COLUMNS)}"
+            for name, letter in table.others.items()
+        ]
+        for row in table.rows:
+            yield from _row(source, path, row)
 
 
-def _row(source: Source, path: Path, line: int, said: dict[str, Any]) -> Iterator[Organization]:
+def _row(source: Source, path: Path, row: Row) -> Iterator[Organization]:
+    place = row.place if row.sheet else f"{path}:{row.number}"
+    if row.faults:
+        source.mistakes += [f"{place}: {fault}" for fault in row.faults.values()]
+        return
+    said: dict[str, Any] = {name: as_text(row.cells[name]) for name in COLUMNS if name in row.cells}
     if "tags" in said:
         said["tags"] = [tag.strip() for tag in said["tags"].replace(";", ",").split(",") if tag.strip()]
     try:
-        yield Organization.model_validate(said).model_copy(update={"file": path, "line": line})
+        organization = Organization.model_validate(said)
     except ValidationError as error:
-        source.mistakes += [f"{path}:{line}: {sentence}" for _, sentence in sentences(error, Organization)]
+        source.mistakes += [f"{place}: {sentence}" for _, sentence in sentences(error, Organization)]
+    else:
+        yield organization.model_copy(update={"file": path, "line": row.number, "place": place})
 
 
 def _judge_together(source: Source, organizations: list[Organization], *, for_collecting: bool) -> None:
@@ -118,12 +124,10 @@ def _judge_together(source: Source, organizations: list[Organization], *, for_co
     defaults = source.raw.get("defaults")
     for each in organizations:
         if each.id in seen:
-            source.mistakes.append(
-                f"{each.file}:{each.line}: organization {each.id} is listed {many[each.id]} times; keep one"
-            )
+            source.mistakes.append(f"{each.place}: organization {each.id} is listed {many[each.id]} times; keep one")
         elif each.oauth and (each.token or each.rotate):
             which = "`token`" if each.token else "`rotate`, which only a token can be rotated by"
-            source.mistakes.append(f"{each.file}:{each.line}: {each.called} has `oauth` and {which}; keep one")
+            source.mistakes.append(f"{each.place}: {each.called} has `oauth` and {which}; keep one")
         elif (
             for_collecting
             and each.token is None
@@ -131,8 +135,7 @@ def _judge_together(source: Source, organizations: list[Organization], *, for_co
             and not (isinstance(defaults, dict) and "token" in defaults)
         ):
             source.mistakes.append(
-                f"{each.file}:{each.line}: {each.called} has no credential; give it `token` or `oauth`, or set "
-                "[defaults] token"
+                f"{each.place}: {each.called} has no credential; give it `token` or `oauth`, or set [defaults] token"
             )
         seen.add(each.id)
 

@@ -141,6 +141,8 @@ class Organization(Model):
     from_defaults: NotWritten[bool] = False
     file: NotWritten[Path | None] = None
     line: NotWritten[int | None] = None
+    place: NotWritten[str] = ""
+    """Where it is written, for messages."""
 
     @property
     def called(self) -> str:
@@ -309,7 +311,7 @@ class Settings(Model):
     """The organizations to audit, each with its credential."""
 
     organizations_file: LocalPath | None = None
-    """A CSV file with more of them: columns id, name, contact, tags, token."""
+    """A CSV or XLSX file with more of them: columns id, name, contact, tags, token."""
 
     defaults: Defaults = Defaults()
     policy: PolicySettings = PolicySettings()

@@ -4,7 +4,6 @@ The file's comments and order stay. What stands already is left as it is, what w
 that an import can be run twice.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,6 @@ from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Decision, Plan, Waiver
 from credly_audit.decisions.kept import Kept
 from credly_audit.decisions.workbook import Typed
-
-FAILED_FORMULA = re.compile(r"#(?:[A-Z/0]+[!?]|N/A)")
 
 COLUMN = {
     "reason": "Reason",
@@ -54,9 +51,10 @@ def import_rows(
     done = Import()
     by_subject: dict[tuple[str, str, str], list[Typed]] = defaultdict(list)
     rows = list(rows)
+    refused = {row.place: "; ".join(row.faults) for row in rows if row.faults}
     for row in rows:
-        by_subject[row.subject].append(row)
-    refused: dict[str, str] = {}
+        if not row.faults:
+            by_subject[row.subject].append(row)
     carry_out = _Carrying(kept, elsewhere, policy, today, done)
     for same in by_subject.values():
         differing = next((row for row in same if row.said != same[0].said), None)
@@ -132,9 +130,6 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     ]
     if blank:
         raise ValueError(f"{' and '.join(blank)} {'is' if len(blank) == 1 else 'are'} empty; fill in what is missing")
-    for name, text in {"Reason": row.reason, "Approved by": row.approved_by}.items():
-        if FAILED_FORMULA.fullmatch(text):
-            raise ValueError(f"{name}: the spreadsheet took it for a formula ({text}); begin it with a letter")
     if isinstance(row.until, date) and row.until < today:
         raise ValueError(f"Until: {row.until} is past; choose a day that is still to come")
     try:

@@ -1,19 +1,26 @@
 """What the security team typed beside the findings of the Excel report, row by row."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
-from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.workbooks import opened
+from credly_audit.errors import UsageError
+from credly_audit.tables.table import Row, Titles, read_table
+from credly_audit.tables.values import as_day, as_text
 
-TYPED = ("decision", "reason", "approved by", "until")
+TYPED = ("decision", "reason", "approved_by", "until")
 SUBJECT = ("rule_id", "organization_id", "token_id")
-BESIDE = "fingerprint"
+
+TITLES = Titles(
+    (*TYPED, *SUBJECT, "fingerprint"),
+    needed=tuple((name,) for name in (*TYPED, *SUBJECT)),
+    codes=frozenset({"decision", "until", *SUBJECT, "fingerprint"}),
+    keeps_others=False,
+    counts=frozenset(TYPED),
+    goes_on=True,
+)
 
 KINDS: dict[str, type[Decision]] = {"accept": Waiver, "false positive": Waiver, "fix": Plan}
 """What may be typed as a decision, and what it is made into."""
@@ -36,6 +43,8 @@ class Typed:
     organization: str
     token: str
     fingerprint: str
+    faults: tuple[str, ...] = ()
+    """What is wrong with its cells as such."""
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -81,59 +90,31 @@ class Typed:
 
 
 def typed_rows(path: Path) -> list[Typed]:
-    """Every row of every sheet with the decision columns in which somebody typed something.
+    """Every row with the decision columns in which somebody typed something.
 
-    UsageError where there is no such file, ConfigurationError where it is no workbook or has no such sheet.
+    UsageError where the file cannot be read, ConfigurationError where it has no such columns.
     """
-    typed: list[Typed] = []
-    found = False
     try:
-        with opened(path) as book:
-            for sheet in book.worksheets:
-                sheet.reset_dimensions()
-                rows = enumerate(sheet.iter_rows(values_only=True), 1)
-                for number, cells in rows:
-                    columns = {_text(cell).lower(): place for place, cell in enumerate(cells)}
-                    if set(TYPED) <= set(columns) and set(SUBJECT) <= set(columns):
-                        found = True
-                        for row, values in rows:
-                            typed += _typed(f"{path}: {sheet.title} row {row}", values, columns)
-                    if number > MOST_ROWS_ABOVE:
-                        break
+        return [_typed(row) for row in read_table(path, TITLES).rows]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    if not found:
-        raise ConfigurationError(
-            [f"{path}: no sheet has the columns {', '.join((*TYPED, *SUBJECT))}; is it the report?"]
-        )
-    return typed
 
 
-MOST_ROWS_ABOVE = 20
-"""A header that stands further down than this is not looked for."""
-
-
-def _typed(place: str, values: tuple[Any, ...], columns: dict[str, int]) -> Iterator[Typed]:
-    def cell(name: str) -> Any:
-        return values[columns[name]] if columns[name] < len(values) else None
-
-    texts = {name: GUARDED.sub("", _text(cell(name))) for name in (*TYPED[:3], *SUBJECT)}
-    until = cell("until")
-    if isinstance(until, datetime):
-        until = until.date()
-    if any(texts[name] for name in TYPED[:3]) or _text(until):
-        yield Typed(
-            place,
-            re.sub(r"\s+", " ", texts["decision"].lower()),
-            texts["reason"],
-            texts["approved by"],
-            until if isinstance(until, date) else _text(until),
-            texts["rule_id"],
-            texts["organization_id"],
-            texts["token_id"],
-            _text(cell(BESIDE)) if BESIDE in columns else "",
-        )
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+def _typed(row: Row) -> Typed:
+    texts = {name: GUARDED.sub("", as_text(row.cells.get(name))) for name in TITLES.known}
+    try:
+        until: Any = as_day(row.cells.get("until"))
+    except ValueError:
+        until = texts["until"]
+    return Typed(
+        row.place,
+        re.sub(r"\s+", " ", texts["decision"].lower()),
+        texts["reason"],
+        texts["approved_by"],
+        until or "",
+        texts["rule_id"],
+        texts["organization_id"],
+        texts["token_id"],
+        texts["fingerprint"],
+        tuple(row.faults.values()),
+    )

@@ -82,6 +82,45 @@ def test_the_action_annotates_sums_up_and_leaves_sarif(place: Place) -> None:
     assert {".html", ".xlsx", ".json", ".sarif", ".snapshot"} <= reports(place.folder / "reports")
 
 
+def test_the_documented_step_summary_is_added_to_what_other_steps_wrote(place: Place) -> None:
+    [command] = re.findall(
+        r"^    (credly-audit run .*GITHUB_STEP_SUMMARY.*)$", (ROOT / "docs/formats.md").read_text(), re.MULTILINE
+    )
+    summary = place.folder / "summary"
+    summary.write_text("# Another step\n")
+
+    done = place.bash(command, GITHUB_STEP_SUMMARY=str(summary))
+
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert summary.read_text().startswith("# Another step\n#")
+    assert "✅ Pass" in summary.read_text()
+
+
+def test_no_example_replaces_a_file_that_a_runner_shares_between_steps() -> None:
+    texts = [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        ACTION,
+        *(each for each in EXAMPLES.rglob("*") if each.is_file()),
+    ]
+    lines = [
+        line
+        for path in texts
+        for line in path.read_text().splitlines()
+        if "GITHUB_" in line and "credly-audit run" in line
+    ]
+    written = [
+        line
+        for path in texts
+        for line in path.read_text().splitlines()
+        if re.search(r'"\$GITHUB_(STEP_SUMMARY|OUTPUT)"', line)
+    ]
+
+    assert lines
+    assert len(written) > 2
+    assert [line for line in written if ">>" not in line] == []
+
+
 def test_the_action_passes_options_on_and_takes_none_for_a_command(place: Place) -> None:
     place.acme.tokens[1].write_enabled = place.acme.tokens[1].delete_enabled = True
 

@@ -16,6 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from credly_audit.renderers.xlsx import fit
 from credly_audit.renderers.xlsx.archive import Body
 from credly_audit.renderers.xlsx.book import Book
+from credly_audit.renderers.xlsx.cells import words
 from credly_audit.renderers.xlsx.listing import Column, Listing
 from credly_audit.renderers.xlsx.report import counted
 from credly_audit.renderers.xlsx.rows import Rows
@@ -83,7 +84,8 @@ def width(column: Column, values: Sequence[Any]) -> float:
 def _table(listing: Listing, name: str, last_row: int) -> Table:
     ref = f"A1:{get_column_letter(len(listing.columns))}{last_row}"
     table = Table(displayName=name, ref=ref)
-    table.tableColumns = [TableColumn(id=index, name=column.title) for index, column in enumerate(listing.columns, 1)]
+    titles = (words(column.title) for column in listing.columns)
+    table.tableColumns = [TableColumn(id=index, name=title) for index, title in enumerate(titles, 1)]
     table.autoFilter = AutoFilter(ref=ref)
     table.tableStyleInfo = TableStyleInfo(name="TableStyleLight1", showRowStripes=False)
     return table

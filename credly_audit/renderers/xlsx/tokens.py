@@ -42,6 +42,9 @@ COLUMNS = (
     Column("owner_id", "code", 40, printed=False),
 )
 
+MOST_TITLE = 100
+"""Excel repairs a table with a title of more than 255 characters, of which some count twice."""
+
 CALENDAR = (
     Column("Month", "month", narrowest=18),
     Column("Expires", "date", narrowest=12),
@@ -60,6 +63,7 @@ def tokens(report: Report) -> Listing:
     """Every token that was seen, in the order of the organizations."""
     counts, first = report.standing.of_tokens, report.gravest_of_tokens
     documented = report.audit.documented
+    titles = {name: _register_title(name, number) for number, name in enumerate(documented, 1)}
 
     def targets(start: int, stop: int) -> list[str | None]:
         return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
@@ -80,19 +84,25 @@ def tokens(report: Report) -> Listing:
             "Secrets taken out of the description": plain(part["secrets_in_description"]),
             "Owner": plain(part["owner_name"]),
             "owner_id": plain(part["owner_id"]),
-            **{f"Register: {name}": plain(documented[name].iloc[start:stop]) for name in documented},
+            **{title: plain(documented[name].iloc[start:stop]) for name, title in titles.items()},
         }
 
     return Listing(
         title=TOKENS,
         table="Tokens",
-        columns=(*COLUMNS, *(Column(f"Register: {name}", "text", 28, printed=False) for name in documented)),
+        columns=(*COLUMNS, *(Column(title, "text", 28, printed=False) for title in titles.values())),
         many=len(report.audit.tokens),
         piece=piece,
         nothing="No token was seen in any organization.",
         link=Link("Open findings", targets),
         emphasis=tuple(emphasis.severities("Gravest")),
     )
+
+
+def _register_title(name: str, number: int) -> str:
+    """Return the title of a column of the register, cut so that it is still unlike the others."""
+    title = f"Register: {name}"
+    return title if len(title) <= MOST_TITLE else f"{title[:MOST_TITLE]}… ({number})"
 
 
 def expiries(report: Report) -> Listing:
