@@ -59,7 +59,7 @@ def main() -> None:
     """24 audits; the last one judged with and without what the others left."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "history.sqlite"
-        history = History.opened(f"sqlite:///{path}", Path(folder), os.environ, create=True)
+        history = History.opened(f"sqlite:///{path}", Path(folder) / "credly-audit.toml", os.environ, create=True)
         assert history is not None
         seconds = []
         for month, collected in enumerate(months()):

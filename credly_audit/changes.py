@@ -144,6 +144,8 @@ class Sight:
     """Organization and token ids of the tokens that were listed."""
     whole: bool
     """All that is configured was asked and fully seen."""
+    full_scope: bool
+    """There is a configuration, and all that it names was asked."""
 
     @classmethod
     def of(
@@ -160,7 +162,8 @@ class Sight:
         )
         asked = policy.configured <= set(organizations["organization_id"].str.lower())
         whole = asked and bool(organizations["status"].eq("complete").all())
-        return cls(seen, (tokens["organization_id"], tokens["token_id"]), whole)
+        listed = (tokens["organization_id"], tokens["token_id"])
+        return cls(seen, listed, whole, full_scope=asked and bool(policy.configured))
 
     def mended(self, absent: pd.DataFrame, rules: Mapping[str, Rule]) -> tuple[np.ndarray, np.ndarray]:
         """Of findings (rule_id, organization_id, token_id) that are not there: which are mended, which unseen.

@@ -108,11 +108,11 @@ def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, neede
     from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
     from credly_audit.history.store import History  # noqa: PLC0415
 
-    where = (settings.history.url, settings.folder, environ)
+    where = (settings.history.url, settings.file, environ)
     place, tokens = "[history] url", no_past().tokens
     try:
-        place = Place.of(*where).name
-        history = History.opened(*where, create=False)
+        place = Place.of(settings.history.url, settings.folder, environ).name
+        history = History.opened(*where, name=settings.history.name, create=False)
         if history is None:
             return Kept(place, 0, None, None), tokens
         audits = history.audits()

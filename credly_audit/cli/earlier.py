@@ -52,13 +52,13 @@ class Earlier:
         from credly_audit.history.store import History, must_be_possible  # noqa: PLC0415 - loads SQLAlchemy
 
         try:
-            history = History.opened(settings.history.url, settings.folder, environ, create=False)
+            history = History.opened(*where(settings, environ), name=settings.history.name, create=False)
         except NoStateFolder as error:
             if record:
                 raise UsageError(f"{error}, set [history] url, or go without by --no-history") from None
             history = None
         if history is None and record:
-            must_be_possible(settings.history.url, settings.folder, environ)
+            must_be_possible(*where(settings, environ))
         elif history is None and new_only and known is None:
             raise UsageError("--new-only: there is no history yet; name a --baseline, or let `run` begin a history")
         elif history is not None and record:
@@ -74,8 +74,8 @@ class Earlier:
         with self.history.past(as_of) as past:
             if past.audits.empty and self.new_only and self.baseline is None and not self.record:
                 raise UsageError(
-                    f"--new-only: the history {self.history.name} has no audit before {as_of:%Y-%m-%d %H:%M} UTC to "
-                    "compare with; name a --baseline"
+                    f"--new-only: the history {self.history.name} has no audit of {self.history.configuration.called} "
+                    f"before {as_of:%Y-%m-%d %H:%M} UTC to compare with; name a --baseline"
                 )
             yield past
 
@@ -85,7 +85,12 @@ class Earlier:
             return
         from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
 
-        where = (self.settings.history.url, self.settings.folder, self.environ)
-        history = self.history or History.opened(*where, create=True)
+        name = self.settings.history.name
+        history = self.history or History.opened(*where(self.settings, self.environ), name=name, create=True)
         assert history is not None  # noqa: S101 - it is created
         history.record(audit, keep_days=self.settings.history.keep_days)
+
+
+def where(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Path, Mapping[str, str]]:
+    """Return what a history is opened by."""
+    return settings.history.url, settings.file, environ

@@ -10,6 +10,7 @@ import click
 import pandas as pd
 
 from credly_audit.cli.columns import in_columns
+from credly_audit.cli.earlier import where
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, Instant, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from credly_audit.history.store import History
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
-reading_options = together(config_option, shape_option)
+name_option = click.option(
+    "--name", metavar="NAME", help="Whose audits, by the name in `history list`; default: the configuration's."
+)
+reading_options = together(config_option, name_option, shape_option)
 
 
 @click.group()
@@ -37,15 +41,15 @@ def history() -> None:
 
 @history.command("list")
 @reading_options
-def list_audits(config: Path | None, shape: str) -> ExitCode:
-    """Every recorded audit, oldest first."""
+def list_audits(config: Path | None, name: str | None, shape: str) -> ExitCode:
+    """Every recorded audit, oldest first, of one configuration after the other; with --name those of one."""
     kept = opened(config)[0]
-    audits = kept.audits()
+    audits = kept.every_audit() if name is None else kept.called(name).audits()
     if shape == "json":
         print_json(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}).decode())
         return ExitCode.OK
     print_lines(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
-    heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived")
+    heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived", "Name")
     table = [
         (
             f"{each['id']}",
@@ -54,7 +58,8 @@ def list_audits(config: Path | None, shape: str) -> ExitCode:
             f"{each['fully_seen']}/{each['organizations']}",
             f"{each['tokens']}",
             f"{open_ones(each)}",
-            *(f"{each[name]}" for name in ("new", "resolved", "unseen", "waived")),
+            *(f"{each[counted]}" for counted in ("new", "resolved", "unseen", "waived")),
+            "-" if pd.isna(each["name"]) else one_line(each["name"], 200),
         )
         for _, each in audits.iterrows()
     ]
@@ -66,13 +71,13 @@ def list_audits(config: Path | None, shape: str) -> ExitCode:
 @reading_options
 @click.argument("earlier", required=False, metavar="[A]")
 @click.argument("later", required=False, metavar="[B]")
-def diff(config: Path | None, shape: str, earlier: str | None, later: str | None) -> ExitCode:
+def diff(config: Path | None, name: str | None, shape: str, earlier: str | None, later: str | None) -> ExitCode:
     """What changed from one audit to another: tokens made, gone, rotated, escalated; findings new, mended, reopened.
 
     An audit is named by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
     Without B, the last one; without A, the last two.
     """
-    kept = opened(config)[0]
+    kept = opened_with_audits(config, name)[0]
     audits = kept.audits()
     if earlier is None and len(audits) < 2:  # noqa: PLR2004 - two are compared
         raise UsageError(f"the history has {count(len(audits), 'audit', 'audits')}; a difference needs two")
@@ -84,18 +89,18 @@ def diff(config: Path | None, shape: str, earlier: str | None, later: str | None
         "tokens": ("made", "gone", "rotated", "escalated"),
         "findings": ("new", "mended", "reopened"),
     }
-    frames = {part: {name: getattr(changed, name) for name in names} for part, names in parts.items()}
+    frames = {part: {change: getattr(changed, change) for change in changes} for part, changes in parts.items()}
     if shape == "json":
         listed = {
-            part: {name: list(rows(frame, list(frame))) for name, frame in theirs.items()}
+            part: {change: list(rows(frame, list(frame))) for change, frame in theirs.items()}
             for part, theirs in frames.items()
         }
         print_json(encode({"from": a["as_of"], "to": b["as_of"]} | listed).decode())
         return ExitCode.OK
     print_lines(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
     for part, theirs in frames.items():
-        for name, frame in theirs.items():
-            print_lines("", f"{part.capitalize()} {name}: {len(frame)}")
+        for change, frame in theirs.items():
+            print_lines("", f"{part.capitalize()} {change}: {len(frame)}")
             for line in described(frame):
                 print_lines(f"  {line}")
     return ExitCode.OK
@@ -103,9 +108,9 @@ def diff(config: Path | None, shape: str, earlier: str | None, later: str | None
 
 @history.command()
 @reading_options
-def trend(config: Path | None, shape: str) -> ExitCode:
+def trend(config: Path | None, name: str | None, shape: str) -> ExitCode:
     """Open findings by severity from audit to audit, and how long it takes to mend them."""
-    kept = opened(config)[0]
+    kept = opened_with_audits(config, name)[0]
     audits, mended = kept.audits(), kept.mended()
     if shape == "json":
         print_json(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}).decode())
@@ -113,10 +118,10 @@ def trend(config: Path | None, shape: str) -> ExitCode:
     severities = [severity.value for severity in reversed(Severity)]
     names = [*severities, "new", "reopened", "resolved", "unseen", "waived"]
     table = [
-        (shown(each["as_of"]), f"{open_ones(each)}", *(f"{each[name]}" for name in names))
+        (shown(each["as_of"]), f"{open_ones(each)}", *(f"{each[counted]}" for counted in names))
         for _, each in audits.iterrows()
     ]
-    heads = ("As of (UTC)", "Open", *(name.capitalize() for name in names))
+    heads = ("As of (UTC)", "Open", *(counted.capitalize() for counted in names))
     print_lines(*(in_columns(heads, table) if table else ["The history has no audit."]))
     for severity, mend in remediation_times(mended).items():
         if mend is not None:
@@ -127,6 +132,7 @@ def trend(config: Path | None, shape: str) -> ExitCode:
 
 @history.command()
 @config_option
+@name_option
 @click.option("--before", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Forget the audits before it.")
 @click.option(
     "--keep-days", type=click.IntRange(min=1), help="Forget the audits older than this; default [history] keep_days."
@@ -134,10 +140,16 @@ def trend(config: Path | None, shape: str) -> ExitCode:
 @click.option("--all", "everything", is_flag=True, help="Forget all audits.")
 @shape_option
 def purge(
-    config: Path | None, before: datetime | None, keep_days: int | None, shape: str, *, everything: bool
+    config: Path | None,
+    name: str | None,
+    before: datetime | None,
+    keep_days: int | None,
+    shape: str,
+    *,
+    everything: bool,
 ) -> ExitCode:
-    """Forget earlier audits, and what they alone saw."""
-    kept, settings = opened(config)
+    """Delete earlier audits of a configuration, and data referenced only by them."""
+    kept, settings = opened_with_audits(config, name)
     if sum((before is not None, keep_days is not None, everything)) > 1:
         raise UsageError("--before, --keep-days and --all exclude each other; keep one")
     days = keep_days or settings.history.keep_days
@@ -155,15 +167,25 @@ def purge(
     return ExitCode.OK
 
 
-def opened(config: Path | None) -> "tuple[History, Settings]":
-    """The history of the configuration; UsageError where there is none."""
+def opened(config: Path | None, name: str | None = None) -> "tuple[History, Settings]":
+    """Open the history as the configuration, or the one that is named, sees it; UsageError where there is none."""
     from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
 
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = load(path, os.environ, for_collecting=False) if path else Settings()
-    kept = History.opened(settings.history.url, settings.folder, os.environ, create=False)
+    kept = History.opened(*where(settings, os.environ), name=settings.history.name, create=False)
     if kept is None:
         raise UsageError("there is no history yet; `run` begins one, and `check --record` adds to it")
+    return kept if name is None else kept.called(name), settings
+
+
+def opened_with_audits(config: Path | None, name: str | None) -> "tuple[History, Settings]":
+    """The same; UsageError, naming the others, where the configuration has no audit but others have."""
+    kept, settings = opened(config, name)
+    if (others := kept.names()) and kept.audits().empty:
+        raise UsageError(
+            f"the history has no audit of {kept.configuration.called}, but of {', '.join(others)}; choose one by --name"
+        )
     return kept, settings
 
 

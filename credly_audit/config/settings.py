@@ -22,6 +22,7 @@ from credly_audit.config.types import (
     CREDLY,
     Address,
     Format,
+    HistoryName,
     HistoryUrl,
     Identifier,
     LocalPath,
@@ -299,8 +300,12 @@ class HistorySettings(Model):
     url: HistoryUrl | None = None
     """An SQLAlchemy URL, or where one is; without it an SQLite file in the user's state directory."""
 
+    name: HistoryName | None = None
+    """The name of this configuration's audits in the history, where several configurations share it or the file moves;
+    without it, the path of the configuration file."""
+
     keep_days: NonNegativeInt = 0
-    """How long an audit is kept; 0: for ever."""
+    """For how many days an audit is kept; 0: indefinitely."""
 
 
 class Settings(Model):

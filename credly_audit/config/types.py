@@ -101,6 +101,15 @@ def _history_url(text: str, info: ValidationInfo) -> str:
     return text
 
 
+def _history_name(text: str) -> str:
+    if not (0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()):
+        raise ValueError(f"must be a name of 1 to {LONGEST_NAME} printable characters, such as production")
+    return text
+
+
+LONGEST_NAME = 100
+
+
 def _beside(path: Any, info: ValidationInfo) -> Any:
     return local_path(path, Path((info.context or {}).get("folder", "."))) if isinstance(path, str) else path
 
@@ -151,6 +160,7 @@ Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
 Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|keyring):.+$")]
 Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
+HistoryName = Annotated[str, AfterValidator(_history_name)]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 LocalPath = Annotated[Path, BeforeValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]

@@ -54,13 +54,13 @@ def _texts(listed: str) -> pa.Array:
     return pa.array(msgspec.json.decode(listed, type=list[str | None]), pa.large_string())
 
 
-def insert(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any]) -> None:
-    """Add rows; numbers that are NULL_INSTANT and missing texts become null, texts lose their NUL characters."""
+def insert(connection: sa.Connection, series: int, table: sa.Table, columns: Mapping[str, Any]) -> None:
+    """Add rows to a series; NULL_INSTANT and missing texts become null, texts lose their NUL characters."""
     lists = {name: _plain(values) for name, values in columns.items()}
-    names = ", ".join(f'"{name}"' for name in lists)
-    rows = list(zip(*lists.values(), strict=True))
+    rows = [(series, *row) for row in zip(*lists.values(), strict=True)]
     if not rows:
         return
+    names = ", ".join(f'"{name}"' for name in ("series", *lists))
     if connection.dialect.name == "postgresql":
         driver = connection.connection.driver_connection
         assert driver is not None  # noqa: S101 - it is open
@@ -68,7 +68,7 @@ def insert(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any
             for row in rows:
                 copy.write_row(row)
         return
-    marks = ", ".join("?" * len(lists))
+    marks = ", ".join("?" * (len(lists) + 1))
     for start in range(0, len(rows), PIECE):
         connection.exec_driver_sql(
             f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})',  # noqa: S608 - names of our own
@@ -76,8 +76,10 @@ def insert(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any
         )
 
 
-def update(connection: sa.Connection, table: sa.Table, keys: Sequence[str], columns: Mapping[str, Any]) -> None:
-    """Set the other columns of the rows with these keys."""
+def update(
+    connection: sa.Connection, series: int, table: sa.Table, keys: Sequence[str], columns: Mapping[str, Any]
+) -> None:
+    """Set the other columns of the rows with these keys in a series."""
     lists = {name: _plain(values) for name, values in columns.items()}
     rows = [
         dict(zip((f"_{name}" for name in lists), values, strict=True)) for values in zip(*lists.values(), strict=True)
@@ -85,7 +87,7 @@ def update(connection: sa.Connection, table: sa.Table, keys: Sequence[str], colu
     if rows:
         connection.execute(
             sa.update(table)
-            .where(*(table.c[name] == sa.bindparam(f"_{name}") for name in keys))
+            .where(table.c.series == series, *(table.c[name] == sa.bindparam(f"_{name}") for name in keys))
             .values({name: sa.bindparam(f"_{name}") for name in lists if name not in keys}),
             rows,
         )

@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
-from credly_audit.history.schema import HEAD
+from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
 from credly_audit.places import BadPath, local_path, state_folder
 from credly_audit.secrets import is_reference, read
 
@@ -115,8 +115,9 @@ class Database:
             )
         if version != HEAD:
             with self.writing() as connection:
-                if _version(connection) != HEAD:
-                    _migrate(connection)
+                current = _version(connection)
+                if current != HEAD:
+                    _migrate(connection, current)
                     if version is None:
                         log.info(
                             "a new history is kept %s%s", "" if self.place.file is None else "in ", self.place.name
@@ -207,22 +208,58 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+FIRST = {
+    "audits": ("whole", "fully_seen"),
+    "coverage": ("not_judged",),
+    "token_states": ("fingerprint_key", "rotated_at"),
+    "finding_states": ("first_seen_at", "gone_at"),
+}
+"""Tables, and some of their columns, by which a history of version 0001 is known: it kept its version in a table that
+other programs use, too."""
+
+
 def _version(connection: sa.Connection) -> str | None:
-    """The version of the schema; None where there is no history."""
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    version: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
-    return version
+    """Return the version of the schema; None where there is no history.
+
+    HistoryError where another program has tables of the same names.
+    """
+    inspector = sa.inspect(connection)
+    if inspector.has_table(VERSION_TABLE):
+        version: str | None = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a name of our own
+        return version
+    taken = [name for name in metadata.tables if inspector.has_table(name)]
+    if set(FIRST) <= set(taken) and all(
+        set(columns) <= {each["name"] for each in inspector.get_columns(table)} for table, columns in FIRST.items()
+    ):
+        return "0001"
+    if taken:
+        raise HistoryError(
+            f"[history] url: the database has a table `{taken[0]}` of another program; give the history a database "
+            "(or, on PostgreSQL, a schema) of its own"
+        )
+    return None
 
 
-def _migrate(connection: sa.Connection) -> None:
+def _migrate(connection: sa.Connection, version: str | None) -> None:
     from alembic import command  # noqa: PLC0415 - it takes a while to load and is needed once
     from alembic.config import Config  # noqa: PLC0415
 
+    if version == "0001":
+        _take_version(connection)
     config = Config()
     config.set_main_option("script_location", "credly_audit.history:migrations")
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+
+
+def _take_version(connection: sa.Connection) -> None:
+    """Move the version of a history of version 0001 from alembic's usual table into our own."""
+    connection.execute(sa.text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(sa.text(f"INSERT INTO {VERSION_TABLE} VALUES ('0001')"))  # noqa: S608 - a name of our own
+    if sa.inspect(connection).has_table("alembic_version"):
+        versions = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all()
+        if versions == ["0001"]:
+            connection.execute(sa.text("DROP TABLE alembic_version"))
 
 
 def cannot_write(database: Database) -> Any:

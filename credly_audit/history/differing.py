@@ -29,11 +29,11 @@ class Difference:
     reopened: pd.DataFrame
 
 
-def difference(connection: sa.Connection, earlier: int, later: int) -> Difference:
-    """Between two audits by their numbers; of what was not fully seen only what was seen is told."""
-    then, now = Moment.at(connection, earlier), Moment.at(connection, later)
+def difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
+    """Between two audits of a series by their numbers; of what was not fully seen only what was seen is told."""
+    then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
     seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
-    names = _names(connection)
+    names = _names(connection, now)
     tokens_then = known_tokens(connection, then, seen_then)
     tokens_now = known_tokens(connection, now, seen_now, described=True)
     before, after = _aligned(tokens_then, tokens_now, "token")
@@ -51,7 +51,7 @@ def difference(connection: sa.Connection, earlier: int, later: int) -> Differenc
     findings_now = known_findings(connection, now, seen_now, whole=True)
     was, is_now = _aligned(findings_then, findings_now, "finding")
     first = is_now["first_seen_at"].to_numpy() > then.as_of
-    token_names = _token_names(connection)
+    token_names = _token_names(connection, now)
     return Difference(
         **{
             name: _told(listed[mask.to_numpy(dtype=bool)], names)
@@ -90,15 +90,17 @@ def _words(bits: int) -> str:
     return ", ".join(name for name, bit in BITS.items() if bits & bit)
 
 
-def _names(connection: sa.Connection) -> pd.DataFrame:
-    known = bulk.read(connection, sa.select(organizations.c.id, organizations.c.organization_id, organizations.c.name))
+def _names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+    columns = (organizations.c.id, organizations.c.organization_id, organizations.c.name)
+    known = bulk.read(connection, sa.select(*columns).where(*now.of(organizations)))
     return pd.DataFrame(
         {"organization_id": known["organization_id"], "organization_name": known["name"]}, index=known["id"]
     ).astype("string")
 
 
-def _token_names(connection: sa.Connection) -> pd.DataFrame:
-    known = bulk.read(connection, sa.select(tokens.c.id, tokens.c.token_id, tokens.c.description))
+def _token_names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+    columns = (tokens.c.id, tokens.c.token_id, tokens.c.description)
+    known = bulk.read(connection, sa.select(*columns).where(*now.of(tokens)))
     frame = pd.DataFrame({name: known[name] for name in ("token_id", "description")}, index=known["id"])
     return frame.astype("string")
 

@@ -13,6 +13,7 @@ from credly_audit.history import bulk
 from credly_audit.history.bulk import number
 from credly_audit.history.schema import (
     NULL_INSTANT,
+    SUBJECT,
     audits,
     coverage,
     finding_states,
@@ -25,41 +26,49 @@ from credly_audit.history.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An audit as the last one known; `newest`: there is none after it. `audit` 0: before the first."""
+    """An audit of a series as the last one known; `newest`: there is none after it. `audit` 0: before the first."""
 
+    series: int
     audit: int
     as_of: int
     """In microseconds."""
     newest: bool
 
     @classmethod
-    def before(cls, connection: sa.Connection, as_of: datetime | None) -> "Moment":
+    def before(cls, connection: sa.Connection, series: int, as_of: datetime | None) -> "Moment":
         """The last audit before an instant; None: the last of all."""
-        query = sa.select(audits.c.id, number(audits.c.as_of)).order_by(audits.c.id.desc()).limit(1)
+        query = sa.select(audits.c.id, number(audits.c.as_of)).where(audits.c.series == series)
+        query = query.order_by(audits.c.id.desc()).limit(1)
         newest = connection.execute(query).one_or_none()
         if as_of is not None and newest is not None:
             found = connection.execute(query.where(audits.c.as_of < as_of)).one_or_none()
         else:
             found = newest
         number_of, at = (0, NULL_INSTANT) if found is None else found
-        return cls(number_of, at, found == newest)
+        return cls(series, number_of, at, found == newest)
 
     @classmethod
-    def at(cls, connection: sa.Connection, audit: int) -> "Moment":
+    def at(cls, connection: sa.Connection, series: int, audit: int) -> "Moment":
         """An audit by its id."""
-        query = sa.select(audits.c.id, number(audits.c.as_of))
-        number_of, at = connection.execute(query.where(audits.c.id == audit)).one()
-        return cls(number_of, at, newest=False)
+        query = sa.select(number(audits.c.as_of)).where(audits.c.series == series, audits.c.id == audit)
+        return cls(series, audit, connection.execute(query).scalar_one(), newest=False)
+
+    def of(self, *tables: sa.FromClause) -> list[Any]:
+        """The conditions that rows belong to the series."""
+        return [table.c.series == self.series for table in tables]
 
     def latest(self, states: sa.Table) -> Any:
-        """The condition that a state is the last known of its subject."""
+        """The condition that a state of the series is the last known of its subject."""
         if self.newest:
-            return states.c.latest
-        later, subject = states.alias(), next(iter(states.c)).name
+            return sa.and_(*self.of(states), states.c.latest)
+        later, subject = states.alias(), SUBJECT[states]
         since = later.c.since
         return sa.and_(
+            *self.of(states),
             states.c.since <= self.audit,
-            ~sa.exists().where(later.c[subject] == states.c[subject], since > states.c.since, since <= self.audit),
+            ~sa.exists().where(
+                *self.of(later), later.c[subject.name] == subject, since > states.c.since, since <= self.audit
+            ),
         )
 
 
@@ -80,17 +89,19 @@ class Sightings:
     @classmethod
     def upto(cls, connection: sa.Connection, moment: Moment) -> "Sightings":
         """What the history knows of each organization."""
-        known = bulk.read(connection, sa.select(organizations.c.id, organizations.c.organization_id))
+        ids_of = sa.select(organizations.c.id, organizations.c.organization_id).where(*moment.of(organizations))
+        known = bulk.read(connection, ids_of)
         size = int(known["id"].max(initial=0)) + 1
         ids = np.full(size, None, dtype=object)
         ids[known["id"]] = known["organization_id"].to_numpy(dtype=object)
-        dates = bulk.read(connection, sa.select(audits.c.id, number(audits.c.as_of).label("as_of")))
+        dates_of = sa.select(audits.c.id, number(audits.c.as_of).label("as_of")).where(*moment.of(audits))
+        dates = bulk.read(connection, dates_of)
         instants = np.full(int(dates["id"].max(initial=0)) + 1, NULL_INSTANT, dtype="int64")
         instants[dates["id"]] = dates["as_of"]
         rows = bulk.read(
             connection,
             sa.select(coverage.c.organization, coverage.c.status, sa.func.max(coverage.c.audit).label("audit"))
-            .where(coverage.c.audit <= moment.audit)
+            .where(*moment.of(coverage), coverage.c.audit <= moment.audit)
             .group_by(coverage.c.organization, coverage.c.status),
         )
         statuses, places = rows["status"].to_numpy(dtype=object), rows["organization"]
@@ -149,7 +160,7 @@ def _known(
 ) -> pd.DataFrame:
     """Columns of the last known states beside those of their subjects: read apart, for a join takes thrice as long."""
     states, columns = of_states
-    subject = next(iter(states.c))
+    subject = SUBJECT[states]
     query = sa.select(subject, states.c.since, *columns, *ends_of(states, moment)).where(moment.latest(states))
     known = bulk.read(connection, query.order_by(subject))
     return with_ends(known | named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
@@ -164,12 +175,13 @@ def named(
 ) -> dict[str, Any]:
     """Columns of the subjects of the `many` last known states, in the order of their numbers."""
     subjects, about = of_subjects
-    found = bulk.read(connection, sa.select(*about).order_by(subjects.c.id))
+    found = bulk.read(connection, sa.select(*about).where(*moment.of(subjects)).order_by(subjects.c.id))
     if len(next(iter(found.values()))) == many:
         return found  # every subject has one
-    subject = next(iter(of_states.c))
+    subject = SUBJECT[of_states]
     with_state = sa.select(subject).where(moment.latest(of_states)).order_by(subject)
-    ids = bulk.read(connection, sa.select(subjects.c.id).order_by(subjects.c.id))["id"]
+    numbers = sa.select(subjects.c.id).where(*moment.of(subjects)).order_by(subjects.c.id)
+    ids = bulk.read(connection, numbers)["id"]
     rows = np.searchsorted(ids, bulk.read(connection, with_state)[subject.name])
     return {name: values.take(rows) for name, values in found.items()}
 
@@ -199,7 +211,7 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, fr
     heard_in = seen.heard_in[frame["organization"].to_numpy()]
     rows = connection.execute(
         sa.select(coverage.c.audit, coverage.c.organization, coverage.c.not_judged).where(
-            coverage.c.audit.in_(np.unique(heard_in).tolist()), coverage.c.not_judged != ""
+            *moment.of(coverage), coverage.c.audit.in_(np.unique(heard_in).tolist()), coverage.c.not_judged != ""
         )
     )
     silent = {place: ids for audit, place, ids in rows if audit == seen.heard_in[place]}
@@ -210,14 +222,15 @@ def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, fr
     late = np.flatnonzero(np.array(silent_now, dtype=bool) & ~frame["ended"].to_numpy())
     if not len(late):
         return frame
-    answered = coverage.select().where(coverage.c.audit <= moment.audit, coverage.c.status != "failed").subquery()
+    heard = (coverage.c.audit <= moment.audit, coverage.c.status != "failed")
+    answered = coverage.select().where(*moment.of(coverage), *heard).subquery()
     seen_at = frame["seen_at"].to_numpy().copy()
     for position in late:
         place, rule_id, began = (frame[name].iloc[position] for name in ("organization", "rule_id", "began_at"))
         judged = connection.execute(
             sa.select(answered.c.not_judged, number(audits.c.as_of))
             .join(audits, audits.c.id == answered.c.audit)
-            .where(answered.c.organization == int(place))
+            .where(*moment.of(audits), answered.c.organization == int(place))
         )
         seen_at[position] = max([began, *(at for ids, at in judged if rule_id not in ids.split(","))])
     return frame.assign(seen_at=seen_at)

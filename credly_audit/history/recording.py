@@ -15,6 +15,7 @@ from credly_audit.history.bulk import stored
 from credly_audit.history.reading import Moment, Sightings, known_findings, known_tokens, mind_unjudged
 from credly_audit.history.schema import (
     NULL_INSTANT,
+    SUBJECT,
     audits,
     coverage,
     finding_states,
@@ -28,18 +29,19 @@ from credly_audit.past import positions, with_default
 from credly_audit.rules.declare import Rule
 
 
-def append(connection: sa.Connection, seen: Seen, rules: Mapping[str, Rule]) -> None:
-    """Add what the newest audit saw: no recorded one may have a later as_of."""
-    last = Moment.before(connection, None)
+def append(connection: sa.Connection, series: int, seen: Seen, rules: Mapping[str, Rule]) -> None:
+    """Add what the newest audit of a series saw: no recorded one may have a later as_of."""
+    last = Moment.before(connection, series, None)
     sightings = Sightings.upto(connection, last)
     audit = last.audit + 1
     known = known_findings(connection, last, sightings, whole=True)
     gone_rules = sorted(set(known["rule_id"]) - set(rules))
     orgs = seen.organizations.assign(not_judged=_also(seen.organizations["not_judged"], gone_rules))
-    connection.execute(sa.insert(audits).values({"id": audit} | dict(seen.audit)))
-    places = _organizations(connection, orgs)
+    connection.execute(sa.insert(audits).values({"series": series, "id": audit} | dict(seen.audit)))
+    places = _organizations(connection, last, orgs)
     bulk.insert(
         connection,
+        series,
         coverage,
         {
             "audit": np.full(len(orgs), audit),
@@ -57,9 +59,10 @@ def _also(not_judged: pd.Series, more: list[str]) -> pd.Series:
     return not_judged.map(lambda ids: ",".join(filter(None, [ids, *more]))) if more else not_judged
 
 
-def _organizations(connection: sa.Connection, orgs: pd.DataFrame) -> np.ndarray:
+def _organizations(connection: sa.Connection, last: Moment, orgs: pd.DataFrame) -> np.ndarray:
     """The organizations' numbers, new ones added, new names kept."""
-    known = bulk.read(connection, sa.select(organizations.c.id, organizations.c.organization_id, organizations.c.name))
+    columns = (organizations.c.id, organizations.c.organization_id, organizations.c.name)
+    known = bulk.read(connection, sa.select(*columns).where(*last.of(organizations)))
     ids = [stored(each) for each in orgs["organization_id"]]
     names = [stored(each) for each in orgs["name"]]
     places = positions(pd.array(ids, dtype="string"), pd.array(known["organization_id"], dtype="string"))
@@ -68,6 +71,7 @@ def _organizations(connection: sa.Connection, orgs: pd.DataFrame) -> np.ndarray:
     numbers[fresh] = known["id"].max(initial=0) + 1 + np.arange(len(fresh))
     bulk.insert(
         connection,
+        last.series,
         organizations,
         {
             "id": numbers[fresh],
@@ -76,7 +80,8 @@ def _organizations(connection: sa.Connection, orgs: pd.DataFrame) -> np.ndarray:
         },
     )
     other = [row for row, place in enumerate(places) if place >= 0 and known["name"][place] != names[row]]
-    bulk.update(connection, organizations, ["id"], {"id": numbers[other], "name": [names[each] for each in other]})
+    renamed = {"id": numbers[other], "name": [names[each] for each in other]}
+    bulk.update(connection, last.series, organizations, ["id"], renamed)
     return numbers
 
 
@@ -124,6 +129,7 @@ class _Change:
         described = [stored(each) for each in plain(now["description"])]
         bulk.insert(
             self.connection,
+            self.last.series,
             tokens,
             {
                 "id": numbers[fresh],
@@ -136,6 +142,7 @@ class _Change:
         reworded = [row for row, place in enumerate(places) if place >= 0 and before[place] != described[row]]
         bulk.update(
             self.connection,
+            self.last.series,
             tokens,
             ["id"],
             {"id": numbers[reworded], "description": [described[each] for each in reworded]},
@@ -143,6 +150,7 @@ class _Change:
         self._replace(token_states, known, places[~same & (places >= 0)])
         bulk.insert(
             self.connection,
+            self.last.series,
             token_states,
             self._state("token", numbers[~same])
             | {
@@ -186,6 +194,7 @@ class _Change:
         numbers[fresh] = self._next(findings) + np.arange(len(fresh))
         bulk.insert(
             self.connection,
+            self.last.series,
             findings,
             {
                 "id": numbers[fresh],
@@ -198,6 +207,7 @@ class _Change:
         self._replace(finding_states, known, places[~same & (places >= 0)])
         bulk.insert(
             self.connection,
+            self.last.series,
             finding_states,
             self._state("finding", numbers[~same])
             | {
@@ -220,12 +230,16 @@ class _Change:
             self.connection,
             sa.select(findings.c.id, tokens.c.token_id)
             .join(tokens, tokens.c.id == findings.c.token)
-            .where(bulk.among(self.connection, findings.c.id, absent["finding"].tolist())),
+            .where(
+                *self.last.of(findings, tokens),
+                bulk.among(self.connection, findings.c.id, absent["finding"].tolist()),
+            ),
         )
         theirs = pd.Series(ids["token_id"], index=ids["id"], dtype="string").reindex(absent["finding"])
         names = pd.Series(self.orgs["organization_id"].array, index=self.numbers).reindex(absent["organization"])
         listed = (seen.tokens["organization_id"], seen.tokens["token_id"])
-        sight = changes.Sight(self.orgs, listed, bool(seen.audit["whole"]))
+        whole, full_scope = (bool(seen.audit[name]) for name in ("whole", "full_scope"))
+        sight = changes.Sight(self.orgs, listed, whole, full_scope)
         return sight.mended(
             pd.DataFrame(
                 {"rule_id": absent["rule_id"].array, "organization_id": names.array, "token_id": theirs.array}
@@ -240,7 +254,8 @@ class _Change:
         )
 
     def _next(self, table: sa.Table) -> int:
-        highest: int | None = self.connection.execute(sa.select(sa.func.max(table.c.id))).scalar()
+        query = sa.select(sa.func.max(table.c.id)).where(*self.last.of(table))
+        highest: int | None = self.connection.execute(query).scalar()
         return (highest or 0) + 1
 
     def _state(self, subject: str, numbers: np.ndarray) -> dict[str, Any]:
@@ -252,13 +267,14 @@ class _Change:
 
     def _replace(self, states: sa.Table, known: pd.DataFrame, places: np.ndarray) -> None:
         """A later state of these subjects begins with this audit: end the one that is open."""
-        subject = next(iter(states.c)).name
+        subject = SUBJECT[states].name
         rows = self._last_seen(states, known.take(places))
         ended = rows["ended"].to_numpy()
         for ends, columns in ((False, {"until": self.audit}), (True, {})):
             chosen = rows[ended == ends]
             bulk.update(
                 self.connection,
+                self.last.series,
                 states,
                 [subject, "since"],
                 {
@@ -272,7 +288,7 @@ class _Change:
 
     def _end(self, states: sa.Table, known: pd.DataFrame, missed: np.ndarray, *, gone: np.ndarray) -> None:
         """These were not seen: what is open ends, and what is proved to be gone is so since this audit."""
-        subject = next(iter(states.c)).name
+        subject = SUBJECT[states].name
         rows = self._last_seen(states, known[missed & ~known["gone"].to_numpy()])
         gone = gone[missed & ~known["gone"].to_numpy()]
         for ends in (False, True):
@@ -281,7 +297,7 @@ class _Change:
             columns = {subject: chosen[subject].to_numpy(), "since": chosen["since"].to_numpy(), "gone_at": gone_at}
             if not ends:
                 columns |= {"until": np.full(len(chosen), self.audit), "seen_at": chosen["seen_at"].to_numpy()}
-            bulk.update(self.connection, states, [subject, "since"], columns)
+            bulk.update(self.connection, self.last.series, states, [subject, "since"], columns)
 
     def _last_seen(self, states: sa.Table, rows: pd.DataFrame) -> pd.DataFrame:
         return mind_unjudged(self.connection, self.last, self.sightings, rows) if states is finding_states else rows

@@ -112,6 +112,7 @@ def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Se
     """ABOUT for some of the findings' ids."""
     states, of_token = finding_states, token_states
     last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
+    own = sa.and_(tokens.c.id == findings.c.token, *moment.of(tokens))
     query = (
         sa.select(
             findings.c.finding_id,
@@ -126,9 +127,9 @@ def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Se
             *ends_of(states, moment),
         )
         .join(findings, findings.c.id == states.c.finding)
-        .outerjoin(tokens, tokens.c.id == findings.c.token)
+        .outerjoin(tokens, own)
         .outerjoin(last, last.c.token == findings.c.token)
-        .where(moment.latest(states), bulk.among(connection, findings.c.finding_id, ids.tolist()))
+        .where(moment.latest(states), *moment.of(findings), bulk.among(connection, findings.c.finding_id, ids.tolist()))
     )
     frame = mind_unjudged(connection, moment, seen, with_ends(bulk.read(connection, query), seen))
     columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
@@ -145,13 +146,13 @@ def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
             number(states.c.gone_at).label("resolved_at"),
             sa.func.count().label("findings"),
         )
-        .where(states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
+        .where(*moment.of(states), states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
         .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
     )
     return frame_of(bulk.read(connection, query), MENDED)
 
 
 def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    query = sa.select(*(audits.c[name] for name in TREND)).where(audits.c.id <= moment.audit).order_by(audits.c.id)
-    rows = pd.DataFrame(connection.execute(query).all(), columns=list(TREND))
+    query = sa.select(*(audits.c[name] for name in TREND)).where(*moment.of(audits), audits.c.id <= moment.audit)
+    rows = pd.DataFrame(connection.execute(query.order_by(audits.c.id)).all(), columns=list(TREND))
     return frame_of({name: rows[name] for name in TREND}, TREND)

@@ -1,5 +1,8 @@
 """The tables of the history: changes, not copies.
 
+Each configuration has a series of audits of its own. Every table but `series` begins with the number of a series, and
+all other numbers (of audits, organizations, tokens, findings) count within it: a series is a history of its own.
+
 A token's or a finding's state is one row from the audit that first saw it so (`since`) to the first one that, asking
 its organization, did not (`until`, null: none yet). That nothing was seen in an organization that failed is no change
 of it: coverage says so. No row holds a token's value.
@@ -26,8 +29,14 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of the schema that this code reads and writes: the newest of `migrations/versions`."""
+
+VERSION_TABLE = "credly_audit_version"
+"""Where the version of the schema is kept: a name that no other program uses."""
+
+EARLIER = 0
+"""The series of the audits that were recorded before there were series: every new series begins with a copy of it."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,9 +66,25 @@ class Instant(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, unique=True, comment="[history] name; null: the configuration has none"),
+    Column("file", Text, unique=True, comment="the configuration's resolved path; null: it has a name"),
+    Column("host", Text, comment="where that path was; null: the history is a file, which moves with it"),
+)
+
+
+def in_series() -> Column[int]:
+    """The column that says which series a row belongs to."""
+    return Column("series", Integer, primary_key=True, autoincrement=False)
+
+
 audits = Table(
     "audits",
     metadata,
+    in_series(),
     Column("id", Integer, primary_key=True, autoincrement=False, comment="ascends with as_of"),
     Column("as_of", Instant, nullable=False),
     Column("collected_at", Instant, nullable=False),
@@ -73,6 +98,8 @@ audits = Table(
     Column("fully_seen", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
     Column("whole", Boolean, nullable=False, comment="all that is configured was asked and fully seen"),
+    Column("full_scope", Boolean, nullable=False, comment="all that is configured was asked"),
+    Column("inherited", Boolean, nullable=False, comment="copied from the series 0 when this series began"),
     *(Column(severity.value, Integer, nullable=False) for severity in Severity),
     Column("new", Integer, nullable=False),
     Column("persisting", Integer, nullable=False),
@@ -80,46 +107,56 @@ audits = Table(
     Column("resolved", Integer, nullable=False),
     Column("unseen", Integer, nullable=False),
     Column("waived", Integer, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 organizations = Table(
     "organizations",
     metadata,
+    in_series(),
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("organization_id", Text, nullable=False, unique=True),
+    Column("organization_id", Text, nullable=False),
     Column("name", Text, nullable=False),
+    UniqueConstraint("series", "organization_id"),
+    sqlite_with_rowid=False,
 )
 
 coverage = Table(
     "coverage",
     metadata,
+    in_series(),
     Column("audit", Integer, primary_key=True, autoincrement=False),
     Column("organization", Integer, primary_key=True, autoincrement=False),
     Column("status", String(12), nullable=False),
     Column("not_judged", Text, nullable=False, comment="ids of rules that said nothing, joined by commas"),
-    Index("coverage_by_organization", "organization", "status"),
+    Index("coverage_by_organization", "series", "organization", "status"),
     sqlite_with_rowid=False,
 )
 
 tokens = Table(
     "tokens",
     metadata,
+    in_series(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("organization", Integer, nullable=False),
     Column("token_id", Text, nullable=False),
     Column("description", Text, comment="as last seen, secrets in it redacted"),
-    UniqueConstraint("organization", "token_id"),
+    UniqueConstraint("series", "organization", "token_id"),
+    sqlite_with_rowid=False,
 )
 
 findings = Table(
     "findings",
     metadata,
+    in_series(),
     Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("finding_id", String(16), nullable=False, unique=True),
+    Column("finding_id", String(16), nullable=False),
     Column("rule_id", String(6), nullable=False),
     Column("organization", Integer, nullable=False),
     Column("token", Integer),
-    Index("findings_by_organization", "organization"),
+    UniqueConstraint("series", "finding_id"),
+    Index("findings_by_organization", "series", "organization"),
+    sqlite_with_rowid=False,
 )
 
 
@@ -128,6 +165,7 @@ def states(subject: str, *columns: Column[Any]) -> Table:
     return Table(
         f"{subject}_states",
         metadata,
+        in_series(),
         Column(subject, Integer, primary_key=True, autoincrement=False),
         Column("since", Integer, primary_key=True, autoincrement=False, comment="the audit that first saw it so"),
         Column("until", Integer, comment="the first audit that asked and did not see it so"),
@@ -160,9 +198,16 @@ finding_states = states(
 
 MENDED_INDEX = Index(
     "finding_states_mended",
+    finding_states.c.series,
     finding_states.c.gone_at,
     finding_states.c.opened_at,
     finding_states.c.weight,
     sqlite_where=finding_states.c.gone_at.is_not(None),
     postgresql_where=finding_states.c.gone_at.is_not(None),
 )
+
+BY_SERIES = (audits, organizations, coverage, tokens, findings, token_states, finding_states)
+"""Every table that holds rows of series."""
+
+SUBJECT = {token_states: token_states.c.token, finding_states: finding_states.c.finding}
+"""The column that says what a state is of."""

@@ -67,6 +67,8 @@ def seen_by(audit: Audit) -> Seen:
             "exit_code": int(audit.verdict.exit_code),
             "violations": audit.verdict.violations,
             "whole": sight.whole,
+            "full_scope": sight.full_scope,
+            "inherited": False,
         },
         sight.organizations.assign(name=audit.organizations["name"].fillna(audit.organizations["organization_id"])),
         _tokens(audit),

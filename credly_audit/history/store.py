@@ -1,11 +1,13 @@
 """The history of audits: what judging asks it, and what it is told."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -19,26 +21,50 @@ from credly_audit.history.differing import Difference, difference
 from credly_audit.history.reading import Moment
 from credly_audit.history.replaying import forget_before, inserted
 from credly_audit.history.seen import seen_by
+from credly_audit.history.series import (
+    Configuration,
+    begin_series,
+    find_series,
+    named_series,
+    remove_empty_series,
+    series_names,
+)
 from credly_audit.past import TREND, Past, frame_of
 from credly_audit.snapshot import INSTANT
+
+log = logging.getLogger(__name__)
 
 LISTED = {"id": "int64", "collected_at": INSTANT, "violations": "int64", "exit_code": "int64"} | TREND
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A history that is there and can be read."""
+    """A history that is there and can be read, as one configuration sees it."""
 
     database: Database
+    configuration: Configuration
+    chosen: int | None = None
+    """The number of the series that a person named; None: the configuration's."""
 
     @classmethod
-    def opened(cls, url: str | None, folder: Path, environ: Mapping[str, str], *, create: bool) -> "History | None":
-        """That of `[history] url`; None where there is none yet and none is to be created.
+    def opened(
+        cls, url: str | None, file: Path, environ: Mapping[str, str], *, name: str | None = None, create: bool
+    ) -> "History | None":
+        """Open that of `[history] url` for a configuration file with this `[history] name`.
 
-        UsageError, in one line, where it cannot be reached or read.
+        None where there is none yet and none is to be created. UsageError, in one line, where it cannot be reached or
+        read.
         """
-        database = Database.opened(Place.of(url, folder, environ), create=create)
-        return None if database is None else cls(database)
+        database = Database.opened(Place.of(url, file.parent, environ), create=create)
+        if database is None:
+            return None
+        history = cls(database, Configuration.of(file, name))
+        with history._read() as connection:
+            continues = find_series(connection, history.configuration).continues
+        if continues is not None:
+            called = history.configuration.called
+            log.warning("continuing the history of %s under the name %s, which has no audit yet", continues, called)
+        return history
 
     @property
     def name(self) -> str:
@@ -55,42 +81,61 @@ class History:
     def past(self, as_of: datetime) -> Iterator[Past]:
         """The audits before an instant, for as long as the block lasts."""
         with self.database.told(HistoryLost, "cannot be read"), self.database.reading() as connection:
-            yield remembering.past(connection, Moment.before(connection, as_of))
+            yield remembering.past(connection, Moment.before(connection, self._series(connection), as_of))
 
     def record(self, audit: Audit, *, keep_days: int = 0) -> None:
         """Add an audit; forget those that lie more than keep_days (0: none) before it. CannotWrite: nothing is done."""
         seen = seen_by(audit)
         with cannot_write(self.database), self.database.writing() as connection:
-            inserted(connection, seen, audit.rules)
+            series = begin_series(connection, self.configuration)
+            inserted(connection, series, seen, audit.rules)
             if keep_days:
-                forget_before(connection, audit.as_of - timedelta(days=keep_days))
+                forget_before(connection, series, audit.as_of - timedelta(days=keep_days))
+
+    def called(self, name: str) -> "History":
+        """Return the same history as the series of a name (or path) sees it; UsageError where there is none."""
+        with self._read() as connection:
+            return replace(self, chosen=named_series(connection, name))
+
+    def names(self) -> list[str]:
+        """Return the names of all series, oldest first."""
+        with self._read() as connection:
+            return list(series_names(connection))
 
     def audits(self) -> pd.DataFrame:
-        """Every audit, oldest first: id, collected_at, violations, exit_code and the columns of TREND."""
+        """Every audit of the series, oldest first: id, collected_at, violations, exit_code, name, columns of TREND."""
         with self._read() as connection:
-            rows = connection.execute(
-                sa.select(*(schema.audits.c[name] for name in LISTED)).order_by(schema.audits.c.id)
-            )
-            frame = pd.DataFrame(rows.all(), columns=list(LISTED))
-        return frame_of({name: frame[name] for name in LISTED}, LISTED)
+            return _listed(connection, schema.audits.c.series == self._series(connection))
+
+    def every_audit(self) -> pd.DataFrame:
+        """The same of every series, each with its `name` (null: recorded before there were names)."""
+        audits, copied = schema.audits, schema.audits.alias()
+        same = (copied.c[name] == audits.c[name] for name in ("as_of", "collected_at", "recorded_at"))
+        is_copy = sa.and_(audits.c.inherited, sa.exists().where(copied.c.series == schema.EARLIER, *same))
+        with self._read() as connection:
+            return _listed(connection, ~is_copy)
 
     def mended(self) -> pd.DataFrame:
-        """How long things took to mend: MENDED over all audits."""
+        """How long things took to mend: MENDED over all audits of the series."""
         with self._read() as connection:
-            return remembering.mended(connection, Moment.before(connection, None))
+            return remembering.mended(connection, Moment.before(connection, self._series(connection), None))
 
     def difference(self, earlier: int, later: int) -> Difference:
-        """What changed between two audits, by their ids."""
+        """What changed between two audits of the series, by their ids."""
         with self._read() as connection:
-            return difference(connection, earlier, later)
+            return difference(connection, self._series(connection), earlier, later)
 
     def purge(self, before: datetime | None) -> int:
-        """Forget the audits before an instant, or all (None), and what they alone saw; how many they were."""
+        """Forget the series' audits before an instant, or all (None), and what they alone saw; how many they were."""
         with self.database.told(CannotWrite, "could not be written; nothing is forgotten"):
             with self.database.writing() as connection:
-                many = forget_before(connection, before)
+                many = forget_before(connection, self._series(connection), before)
+                remove_empty_series(connection)
             self.database.shrink()
         return many
+
+    def _series(self, connection: sa.Connection) -> int:
+        return find_series(connection, self.configuration).number if self.chosen is None else self.chosen
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
@@ -98,8 +143,22 @@ class History:
             yield connection
 
 
-def must_be_possible(url: str | None, folder: Path, environ: Mapping[str, str]) -> None:
+def _listed(connection: sa.Connection, *conditions: Any) -> pd.DataFrame:
+    series, audits = schema.series, schema.audits
+    called = sa.func.coalesce(series.c.name, series.c.file).label("name")
+    query = (
+        sa.select(*(audits.c[name] for name in LISTED), called)
+        .outerjoin(series, series.c.id == audits.c.series)
+        .where(*conditions)
+        .order_by(audits.c.series, audits.c.id)
+    )
+    columns = LISTED | {"name": "string"}
+    frame = pd.DataFrame(connection.execute(query).all(), columns=list(columns))
+    return frame_of({name: frame[name] for name in columns}, columns)
+
+
+def must_be_possible(url: str | None, configuration: Path, environ: Mapping[str, str]) -> None:
     """UsageError where a history that is not there yet cannot begin."""
-    file = Place.of(url, folder, environ).file
+    file = Place.of(url, configuration.parent, environ).file
     if file is not None:
         must_be_writable(file.parent)

@@ -66,7 +66,7 @@ def reopened(url: str, tmp_path: Path) -> Callable[[], History]:
     """Open the test's history, as another run would."""
 
     def open_it() -> History:
-        history = History.opened(url, tmp_path, {}, create=True)
+        history = History.opened(url, tmp_path / "credly-audit.toml", {}, create=True)
         assert history is not None
         return history
 

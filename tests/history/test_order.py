@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.history.schema import metadata
+from credly_audit.history.schema import BY_SERIES
+from credly_audit.history.series import find_series
 from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 from tests.history.months import Months, resolved, standing, when
@@ -31,20 +32,21 @@ def recorded(history: History, month: int, said: dict[str, Any]) -> None:
 
 
 def content(history: History) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that it holds, by names instead of numbers, but when it was recorded."""
+    """Everything that it holds of its configuration, by names instead of numbers, but when it was recorded."""
     with history.database.reading() as connection:
+        own = find_series(connection, history.configuration).number
         tables = {
-            name: connection.execute(sa.select(table)).mappings().all() for name, table in metadata.tables.items()
+            table.name: connection.execute(sa.select(table).where(table.c.series == own)).mappings().all()
+            for table in BY_SERIES
         }
     organizations = {row["id"]: row["organization_id"] for row in tables["organizations"]}
     tokens = {row["id"]: (organizations[row["organization"]], row["token_id"]) for row in tables["tokens"]}
     findings = {row["id"]: row["finding_id"] for row in tables["findings"]}
+    hidden = {"id", "series", "recorded_at"}
     names = {"organization": organizations, "token": tokens, "finding": findings}
     return {
         name: sorted(
-            repr(
-                [names.get(key, {}).get(value, value) for key, value in row.items() if key not in {"id", "recorded_at"}]
-            )
+            repr([names.get(key, {}).get(value, value) for key, value in row.items() if key not in hidden])
             for row in rows
         )
         for name, rows in tables.items()
@@ -81,7 +83,7 @@ def test_the_order_of_recording_does_not_matter(
     order.shuffle(shuffled)
     contents = []
     for name, audits in (("straight", enumerate(months)), ("shuffled", [*shuffled, shuffled[0]])):
-        history = History.opened(f"sqlite:///{name}.sqlite", folder, {}, create=True)
+        history = History.opened(f"sqlite:///{name}.sqlite", folder / "credly-audit.toml", {}, create=True)
         assert history is not None
         for month, said_then in audits:
             recorded(history, month, said_then)
@@ -138,7 +140,7 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(history: History) -> None:
 
 
 def test_what_is_forgotten_leaves_the_file(tmp_path: Path) -> None:
-    history = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+    history = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
     assert history is not None
     months = Months(history)
     months.audit(0, [token(1, description="Zanzibar connector", **LONG)], **POLICY)
@@ -158,7 +160,7 @@ def test_keep_days_forgets_as_audits_are_recorded(history: History) -> None:
 
 
 def test_an_audit_without_changes_takes_next_to_no_room(tmp_path: Path) -> None:
-    history = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+    history = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
     assert history is not None
     rows = [token(number, description="test", **LONG) for number in range(2_000)]
     months = Months(history)

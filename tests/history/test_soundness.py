@@ -19,7 +19,7 @@ from alembic.migration import MigrationContext
 
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
 from credly_audit.history.database import Place
-from credly_audit.history.schema import metadata
+from credly_audit.history.schema import VERSION_TABLE, metadata
 from credly_audit.history.store import History
 from tests.build import audited, snapshot, token
 from tests.history.months import Months, when
@@ -33,7 +33,7 @@ from credly_audit.history.store import History
 from tests.build import audited, snapshot, token
 from tests.history.months import when
 url, first, audits, tokens = sys.argv[1], *map(int, sys.argv[2:])
-history = History.opened(url, Path("/"), {}, create=True)
+history = History.opened(url, Path("/credly-audit.toml"), {}, create=True)
 rows = [token(number, description="test") for number in range(tokens)]
 months = range(first, first + audits)
 judged = [audited(snapshot(rows[: tokens - month], at=when(month)), as_of=when(month)) for month in months]
@@ -100,7 +100,7 @@ def test_two_runs_may_begin_a_history_at_once(url: str, tmp_path: Path) -> None:
         go(one)
         go(other)
         assert [one.wait(120), other.wait(120)] == [0, 0]
-    history = History.opened(url, tmp_path, {}, create=False)
+    history = History.opened(url, tmp_path / "credly-audit.toml", {}, create=False)
     assert history is not None
     assert len(history.audits()) == 2
 
@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
 
 
 def fills_up(disk: Path) -> None:
-    history = History.opened("sqlite:///history.sqlite", disk, {}, create=True)
+    history = History.opened("sqlite:///history.sqlite", disk / "credly-audit.toml", {}, create=True)
     assert history is not None
     months = Months(history)
     months.audit(0, [token(1, description="test")])
@@ -162,7 +162,7 @@ def test_the_file_is_its_owners_alone_and_its_beginning_is_told_once(
 ) -> None:
     caplog.set_level(logging.INFO, "credly_audit")
     for _ in range(2):
-        history = History.opened("sqlite:///new/folder/history.sqlite", tmp_path, {}, create=True)
+        history = History.opened("sqlite:///new/folder/history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
         assert history is not None
         with history.database.writing():
             files = list((tmp_path / "new" / "folder").iterdir())
@@ -173,7 +173,7 @@ def test_the_file_is_its_owners_alone_and_its_beginning_is_told_once(
 
 
 def test_no_history_is_begun_where_none_is_to_be(url: str, tmp_path: Path) -> None:
-    assert History.opened(url, tmp_path, {}, create=False) is None
+    assert History.opened(url, tmp_path / "credly-audit.toml", {}, create=False) is None
     assert not list(tmp_path.glob("history.sqlite*"))
 
 
@@ -181,12 +181,12 @@ def test_no_history_is_begun_where_none_is_to_be(url: str, tmp_path: Path) -> No
 def test_a_damaged_file_is_one_line(tmp_path: Path, bytes_: bytes) -> None:
     (tmp_path / "history.sqlite").write_bytes(bytes_)
     with pytest.raises(UsageError) as told:
-        History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+        History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
     assert re.fullmatch(r"the history \S+history.sqlite cannot be opened \(.+\); mend that, .+", str(told.value))
 
 
 def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
-    history = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+    history = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
     assert history is not None
     Months(history).audit(0, [token(number, description="test") for number in range(300)])
     file = tmp_path / "history.sqlite"
@@ -194,7 +194,7 @@ def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
     content[3 * 4096 :] = b"\xff" * (len(content) - 3 * 4096)
     file.write_bytes(content)
     with pytest.raises(Exception, match=r"^the history .+ cannot be (read|opened) \(.+\); mend that"):  # noqa: PT012 - it is told when it is opened, or read
-        again = History.opened("sqlite:///history.sqlite", tmp_path, {}, create=True)
+        again = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
         assert again is not None
         with again.past(when(1)):
             pass
@@ -202,20 +202,21 @@ def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
 
 def test_a_newer_version_is_refused(url: str, tmp_path: Path, history: History) -> None:
     with history.database.writing() as connection:
-        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(UsageError, match=r"^the history \S+ .*is of version 9999; this credly-audit knows 0001: use"):
-        History.opened(url, tmp_path, {}, create=True)
+        connection.execute(sa.text("UPDATE credly_audit_version SET version_num = '9999'"))
+    with pytest.raises(UsageError, match=r"^the history \S+ .*is of version 9999; this credly-audit knows 0002: use"):
+        History.opened(url, tmp_path / "credly-audit.toml", {}, create=True)
 
 
 def test_the_migrations_make_the_tables_that_the_code_knows(history: History) -> None:
     with history.database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        migrations = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(migrations, metadata) == []
 
 
 def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path: Path) -> None:
     address = "postgresql://audit:MADE-UP-password@127.0.0.1:1/audits"
     with pytest.raises(UsageError) as told:
-        History.opened("env:AUDIT_HISTORY", tmp_path, {"AUDIT_HISTORY": address}, create=True)
+        History.opened("env:AUDIT_HISTORY", tmp_path / "credly-audit.toml", {"AUDIT_HISTORY": address}, create=True)
     assert str(told.value).startswith("the history at env:AUDIT_HISTORY cannot be opened (")
     assert "MADE-UP" not in str(told.value)
     assert "MADE-UP" not in repr(Place.of(address, tmp_path, {}))
@@ -235,7 +236,7 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path
 )
 def test_an_address_that_cannot_be_used_is_one_line(tmp_path: Path, url: str, said: str) -> None:
     with pytest.raises(UsageError) as told:
-        History.opened(url, tmp_path, {"AUDIT_HISTORY": "MADE-UP words"}, create=True)
+        History.opened(url, tmp_path / "credly-audit.toml", {"AUDIT_HISTORY": "MADE-UP words"}, create=True)
     assert said in str(told.value)
     assert "MADE-UP" not in str(told.value)
     assert told.value.exit_code == ExitCode.USAGE

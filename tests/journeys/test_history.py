@@ -77,6 +77,44 @@ def test_three_months(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -
     assert json.loads(credly_audit("history", "purge", "--all", "--format", "json").out) == {"forgotten": 1}
 
 
+def test_two_configurations_share_a_history_without_using_up_what_is_new(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    sandbox.world.organizations[0].tokens[1].description = None
+    gate = ("--new-only", "--fail-on", "medium", "--format", "json", "--overwrite")
+    configure(tmp_path, sandbox)
+    named = Path("named.toml")
+    named.write_text(Path("credly-audit.toml").read_text() + '[history]\nname = "production"\n')
+
+    def run(config: Path, as_of: str) -> int:
+        return credly_audit("run", "-c", config, "--as-of", as_of, *gate).code
+
+    plain = Path("credly-audit.toml")
+    assert [run(config, MONTHS[0]) for config in (plain, named)] == [1, 1]
+    assert [run(config, MONTHS[1]) for config in (plain, named)] == [0, 0]
+    names = [each["name"] for each in json.loads(credly_audit("history", "list", "--format", "json").out)["audits"]]
+    assert names == [str(tmp_path / "credly-audit.toml")] * 2 + ["production"] * 2
+    assert [line.split()[-1] for line in credly_audit("history", "list").out.splitlines()[2:]] == names
+    only = credly_audit("history", "list", "--name", "production", "--format", "json")
+    assert [each["id"] for each in json.loads(only.out)["audits"]] == [1, 2]
+    assert credly_audit("history", "purge", "--name", "production", "--all").out == "Forgot 2 audits.\n"
+    assert len(json.loads(credly_audit("history", "trend", "--format", "json").out)["trend"]) == 2
+    done = credly_audit("history", "trend", "-c", named)
+    assert (done.code, "has no audit of production, but of" in done.err) == (2, True)
+
+
+def test_a_configuration_that_was_moved_continues_its_history_and_says_so(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = configure(tmp_path, sandbox)
+    audit(credly_audit, MONTHS[0])
+    moved = path.rename(tmp_path / "moved.toml")
+    done = credly_audit("run", "-c", moved, "--as-of", MONTHS[1], "--output", "json=after.json", "--quiet")
+
+    assert f"continuing the history of {path} under the name {moved}, which has no audit yet" in done.err
+    assert json.loads(Path("after.json").read_text())["compared"]["since"] == f"{MONTHS[0]}T00:00:00Z"
+
+
 def test_check_compares_and_records_only_when_told(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     configure(tmp_path, sandbox)
     credly_audit("collect", "-o", "a.snapshot")

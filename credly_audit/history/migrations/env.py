@@ -2,7 +2,12 @@
 
 from alembic import context
 
-from credly_audit.history.schema import metadata
+from credly_audit.history.schema import VERSION_TABLE, metadata
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, transactional_ddl=False)
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    transactional_ddl=False,
+    version_table=VERSION_TABLE,
+)
 context.run_migrations()
