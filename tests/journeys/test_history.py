@@ -71,7 +71,7 @@ def test_three_months(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -
     }
     assert {each["rule_id"] for each in changed["findings"]["mended"]} == resolved
     trend = credly_audit("history", "trend").out
-    assert "Mending high: 30 days in the median of 1 finding." in trend
+    assert "Median time to remediate high: 30 days (1 resolved finding)." in trend
     assert json.loads(credly_audit("history", "trend", "--format", "json").out)["trend"] == third["compared"]["trend"]
     assert credly_audit("history", "purge", "--before", MONTHS[2]).out == "Forgot 2 audits.\n"
     assert json.loads(credly_audit("history", "purge", "--all", "--format", "json").out) == {"forgotten": 1}
