@@ -65,11 +65,11 @@ def create(
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     if not description.strip():
         raise UsageError("--description is empty: say what the token is for and whose it is")
-    gate = checked_gate(fail_on, list(catalogue()))
     wanted = Wanted("create", credential, store, read_back, description)
     order = Order(then, emergency_dir, dry_run, yes, shape, quiet)
     settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None).only([organization])
     policy = Policy.of(settings)
+    gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable)
 
     def judged(outcome: Outcome) -> Outcome:
         if outcome.row is None:

@@ -64,7 +64,7 @@ class Judging:
         presentation: Presentation = PLAIN,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
-        selectors = checked_gate(fail_on, list(catalogue())) or policy.settings.fail_on
+        selectors = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial, earlier.new_only)
         color = False if no_color else None
         return cls(

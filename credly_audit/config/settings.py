@@ -251,6 +251,22 @@ class PolicySettings(Model):
     register_file: LocalPath | None = Field(default=None, alias="register")
     """The CSV or XLSX file in which the team documents its tokens."""
 
+    @model_validator(mode="after")
+    def _fails_on_enabled_rules(self) -> Self:
+        for selector in self.fail_on:
+            if is_disabled(selector, self.disable):
+                raise ValueError(
+                    f"fail_on names {selector}, which `disable` turns off, so it could never fail the audit; remove it "
+                    "from one of them"
+                )
+        return self
+
+
+def is_disabled(selector: str, disabled: Sequence[str]) -> bool:
+    """Whether a rule or family is turned off everywhere; a severity never is."""
+    named = [rule for rule in catalogue().values() if selector in {rule.id, rule.family}]
+    return bool(named) and all(rule.id in disabled or rule.family in disabled for rule in named)
+
 
 class Privacy(Model):
     """`[privacy]`: what a report gives away."""

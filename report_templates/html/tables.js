@@ -112,9 +112,11 @@ class List {
     const last = Math.max(1, Math.ceil(this.rows().length / PAGE));
     const pages = { first: 1, previous: this.state.page - 1, next: this.state.page + 1, last };
     this.state.page = Math.min(Math.max(pages[where], 1), last);
+    const pressed = document.activeElement;
     this.show();
     this.remember();
     this.section.querySelector("table").scrollIntoView({ block: "start" });
+    if (pressed?.disabled) this.pager.querySelector("button:not(:disabled)")?.focus({ preventScroll: true });
   }
 
   rows() {
@@ -197,11 +199,13 @@ class List {
   restore(said) {
     this.fillFilters();
     const { sort = "", page = 1, ...filters } = Object.fromEntries(said);
-    this.state = { filters, sort, page: 1 };
-    this.shown = null;
     for (const field of this.form.elements) {
       if (field.name) field.value = filters[field.name] ?? "";
     }
+    // Only what the form can say is a filter: an address may ask for anything.
+    const offered = Object.entries(filters).filter(([name, value]) => this.form.elements[name]?.value === value);
+    this.state = { filters: Object.fromEntries(offered), sort, page: 1 };
+    this.shown = null;
     const last = Math.max(1, Math.ceil(this.rows().length / PAGE));
     this.state.page = Math.min(Math.max(Number.parseInt(page, 10) || 1, 1), last);
     this.show();

@@ -16,7 +16,7 @@ from credly_audit.resources import shipped
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 from tests.build import ACME, BETA
-from tests.journeys.conftest import Command
+from tests.journeys.conftest import Command, configure
 
 HARBORVIEW = "8f0786b2-2c89-44ee-873b-e2907df17b9a"
 
@@ -51,6 +51,27 @@ def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
     assert ran.code == 1, ran.err
     [audited] = json.loads((tmp_path / "report.json").read_text())["organizations"]
     assert audited["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("fail_on", "disable"), [("PRM001", "PRM001"), ("PRM001", "PRM"), ("PRM", "PRM"), ("OAU", "OAU001 OAU002 OAU003")]
+)
+def test_a_gate_on_what_is_disabled_is_a_mistake(
+    fail_on: str, disable: str, credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = configure(tmp_path, sandbox)
+    policy = f"[policy]\nfail_on = ['high', '{fail_on}']\ndisable = {disable.split()}\n"
+    path.write_text(f"{policy}{path.read_text()}")
+
+    for command in (("config", "validate"), ("run", "--no-history")):
+        done = credly_audit(*command)
+        assert done.code == 2
+        assert f"fail_on names {fail_on}" in done.err
+
+    path.write_text(path.read_text().replace(f", '{fail_on}'", ""))
+    done = credly_audit("run", "--no-history", "--fail-on", fail_on)
+    assert (done.code, done.out) == (2, "")
+    assert f"--fail-on {fail_on}: turned off" in done.err
 
 
 def test_the_start_replaces_no_file_unless_told(credly_audit: Command, tmp_path: Path) -> None:

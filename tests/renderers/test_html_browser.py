@@ -13,7 +13,7 @@ from credly_audit.audit import Audit
 from credly_audit.presentation import Presentation
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written
-from tests.renderers.rendering import hostile_audit, many, of_all_kinds, program, tool
+from tests.renderers.rendering import hostile_audit, many, of_all_kinds, program, tool, with_a_past
 
 SAID_BY_ROWS = r"""html => {
     const table = document.createElement('table');
@@ -65,7 +65,8 @@ def test_axe_finds_nothing_to_complain_of(opened: Open, viewport: dict[str, int]
     page = opened(audit, viewport=viewport, color_scheme=scheme).page
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
 
-    found = page.evaluate(f"{axe}; axe.run({{ resultTypes: ['violations'] }})")
+    rules = "{ 'target-size': { enabled: true } }"
+    found = page.evaluate(f"{axe}; axe.run({{ resultTypes: ['violations'], rules: {rules} }})")
 
     assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
     assert len(found["passes"]) > 20
@@ -165,6 +166,22 @@ def test_the_keyboard_alone_reaches_filters_sorting_pages_and_folded_parts(opene
     assert page.locator(f"#organization-{ACME} .facts").is_visible()
 
 
+def test_the_last_page_keeps_the_focus_in_the_pager(opened: Open) -> None:
+    page = opened(many(300)).page
+
+    for where, other in (("last", "first"), ("first", "next")):
+        page.locator(f"#findings .pager button[data-turn={where}]").focus()
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.dataset.turn") == other
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_nothing_is_wider_than_the_narrowest_screens(width: int, opened: Open) -> None:
+    page = opened(with_a_past(of_all_kinds()), viewport={"width": width, "height": 700}).page
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_on_a_phone_rows_are_cards_and_nothing_is_wider_than_the_screen(opened: Open) -> None:
     page = opened(of_all_kinds(), viewport=PHONE).page
 
@@ -181,6 +198,10 @@ def test_a_fragment_that_means_nothing_breaks_nothing(opened: Open) -> None:
         "#findings?constructor=1&sort=toString&page=-3",
         "#findings?page=9e9",
         "#organization-nobody",
+        "#tokens?may=x",
+        "#tokens?expires=soonish&findings=most",
+        "#findings?severity=worst&rule=NOP999&due=never&standing=lying",
+        "#organizations?coverage=x&name=Acme",
     ]
     watched = opened(of_all_kinds(), fragments[0])
     for fragment in fragments:
