@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests import needs
 
 ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
 
@@ -29,10 +29,10 @@ def set_attribute(path: Path, name: str, value: bytes) -> None:
     try:
         os.setxattr(path, name, value)
     except AttributeError:
-        pytest.skip("this system has no extended attributes")
+        needs.missing("extended attributes", "run the tests on Linux")
     except OSError as error:
         if error.errno in {errno.ENOTSUP, errno.EPERM}:
-            pytest.skip(f"the file system has no {name}")
+            needs.missing(f"the attribute {name}", "set TMPDIR to a folder of a file system such as ext4")
         raise
 
 

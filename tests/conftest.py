@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from credly_audit.cli.logs import end_log
+from tests.needs import summed_up
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +14,11 @@ def _no_log_of_an_earlier_command() -> Iterator[None]:
     end_log()
     yield
     end_log()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with one line that says what was skipped and how to install what it needs; with none where nothing was."""
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = terminal.stats.get("skipped", []) if terminal else []
+    if skipped:
+        terminal.write_line(summed_up(str(each.longrepr[2]) for each in skipped))

@@ -1,9 +1,10 @@
 """LibreOffice, without a window: opens a workbook, types into it as a person does, and saves it."""
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+from tests.needs import runner
 
 MODULE = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE script:module PUBLIC "-//OpenOffice.org//DTD OfficeDocument 1.0//EN" "module.dtd">
@@ -47,8 +48,8 @@ End Sub"""
 
 
 def _soffice(profile: Path, *arguments: str) -> None:
-    command = ["soffice", f"-env:UserInstallation={profile.as_uri()}", "--headless", *arguments]
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    done = runner("soffice")(f"-env:UserInstallation={profile.as_uri()}", "--headless", *arguments)
+    done.check_returncode()
 
 
 def _basic(text: str) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from credly_audit.attributes import keep_attributes
 from credly_audit.errors import CannotWrite
+from tests import needs
 from tests.access_lists import ACCESS, DEFAULT, access_list, attributes, set_attribute
 
 PERMISSIONS = st.integers(0, 7)
@@ -59,8 +60,8 @@ def test_a_new_file_has_all_that_the_original_has_and_nothing_else(
     assert attributes(draft) == attributes(original)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
 def test_owner_group_and_special_bits_stay_in_a_folder_that_gives_its_own_group(folder: Path) -> None:
+    needs.root()
     original, draft = folder / "original", folder / "draft"
     original.touch()
     os.chown(folder, -1, 4_321)

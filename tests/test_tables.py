@@ -3,8 +3,6 @@
 import codecs
 import csv
 import io
-import shutil
-import subprocess
 import zipfile
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -20,6 +18,7 @@ from openpyxl.styles import PatternFill
 from credly_audit.decisions.workbook import typed_rows
 from credly_audit.errors import ConfigurationError
 from credly_audit.register import Register
+from tests import needs
 from tests.build import ACME, token
 from tests.spreadsheets import MAIN, row, text_cell, workbook
 
@@ -189,11 +188,10 @@ def test_what_is_only_formatted_makes_no_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["xlsx:Calc MS Excel 2007 XML", "csv:Text - txt - csv (StarCalc):59,34,76,1"])
 def test_a_register_that_libreoffice_saved_says_the_same(kind: str, tmp_path: Path) -> None:
-    if shutil.which("soffice") is None:
-        pytest.skip("opening the workbook in LibreOffice needs soffice: apt-get install libreoffice-calc")
+    soffice = needs.runner("soffice")
     source = FORMS["by openpyxl"](tmp_path)
-    command = ["soffice", f"-env:UserInstallation={(tmp_path / 'home').as_uri()}", "--headless", "--convert-to", kind]
-    subprocess.run([*command, "--outdir", tmp_path / "out", source], check=True, timeout=120, capture_output=True)
+    home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
+    soffice(home, "--headless", "--convert-to", kind, "--outdir", tmp_path / "out", source).check_returncode()
 
     [saved] = (tmp_path / "out").iterdir()
     assert says(saved) == EXPECTED

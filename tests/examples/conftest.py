@@ -1,6 +1,5 @@
 """What the examples need to run: their configuration, the organization that it names, and the command on the path."""
 
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization, World, made_up_organization
+from tests import needs
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -44,7 +44,8 @@ class Place:
 
     def bash(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """A script as the runners of CI start it."""
-        return self.run("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script, environ=environ)
+        options = ("--noprofile", "--norc", "-eo", "pipefail")
+        return self.run(needs.program("bash"), *options, "-c", script, environ=environ)
 
 
 @pytest.fixture
@@ -76,9 +77,3 @@ def reports(folder: Path) -> set[str]:
 def expressions(text: str, values: Mapping[str, str]) -> str:
     """A text of a workflow with its `${{ … }}` filled in, each of which has to be known."""
     return re.sub(r"\$\{\{ *(.*?) *\}\}", lambda found: values[found[1]], text)
-
-
-def only_root() -> None:
-    """Skip the test where this is no root: it starts programs as others."""
-    if os.geteuid() != 0:
-        pytest.skip("needs root, to start programs as another user")

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import ROOT, Place, only_root, reports
+from tests import needs
+from tests.examples.conftest import ROOT, Place, reports
 
 DOCKERFILE = ROOT / "Dockerfile"
 PREFIX = "/opt/credly-audit"
@@ -99,19 +99,17 @@ def test_the_lock_of_the_image_is_that_of_development() -> None:
 @pytest.fixture
 def root(place: Place) -> Iterator[Path]:
     """A folder that the image's user can reach, for what the image would hold."""
-    only_root()
-    if shutil.which("setpriv") is None or place.run("unshare", "--mount", "true").returncode != 0:
-        pytest.skip("setpriv is not installed, or this machine allows no mount namespace")
-    with tempfile.TemporaryDirectory(prefix="image-") as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "data").mkdir()
-        shutil.copy(place.folder / "credly-audit.toml", Path(folder) / "data")
-        config = Path(folder) / "data" / "credly-audit.toml"
+    needs.mounts()
+    needs.program("setpriv")
+    with needs.common_folder("image-") as folder:
+        folder.chmod(0o755)
+        (folder / "data").mkdir()
+        config = Path(shutil.copy(place.folder / "credly-audit.toml", folder / "data"))
         config.write_text(config.read_text().replace("file:secrets/acme", "env:CREDLY_TOKEN_ACME"))
         uid, gid = map(int, value(instructions()[-1], "USER").value.split(":"))
         for path in (config.parent, config):
             os.chown(path, uid, gid)
-        yield Path(folder)
+        yield folder
 
 
 def started(place: Place, root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

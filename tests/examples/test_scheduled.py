@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.examples.conftest import EXAMPLES, Place, only_root, reports
+from tests import needs
+from tests.examples.conftest import EXAMPLES, Place, reports
 
 MONTHLY = EXAMPLES / "monthly"
 CRON = EXAMPLES / "cron" / "credly-audit"
@@ -90,25 +91,20 @@ def in_place(text: str, place: Place) -> str:
 
 def test_the_table_is_one_by_crons_own_check(place: Place) -> None:
     """`crontab -n` knows a person's table: the same without the column of the user."""
-    if shutil.which("crontab") is None:
-        pytest.skip("crontab is not installed")
+    crontab = needs.program("crontab")
     table = place.folder / "table"
     table.write_text(CRON.read_text().replace("* credly-audit /opt", "* /opt"))
 
-    assert place.run("crontab", "-n", table).returncode == 0
+    assert place.run(crontab, "-n", table).returncode == 0
     table.write_text(table.read_text().replace("17 6 1 * *", "17 36 1 * *"))
-    assert place.run("crontab", "-n", table).returncode != 0
+    assert place.run(crontab, "-n", table).returncode != 0
 
 
 @pytest.mark.parametrize("when", ["@reboot", pytest.param("* * * * *", marks=pytest.mark.proof, id="the next minute")])
 def test_a_real_cron_runs_an_audit(place: Place, when: str) -> None:
     """Debian's cron in the foreground, in a mount namespace where its tables, spool and process id are the test's."""
-    only_root()
-    cron, unshare = shutil.which("cron") or "/usr/sbin/cron", shutil.which("unshare")
-    if not Path(cron).exists() or unshare is None:
-        pytest.skip("cron or unshare is not installed")
-    if place.run(unshare, "--mount", "true").returncode != 0:
-        pytest.skip("this machine allows no mount namespace")
+    needs.mounts()
+    cron, unshare = needs.program("cron"), needs.program("unshare")
     table = in_place(CRON.read_text(), place).replace("17 6 1 * *", when)
     table = table.replace(f"{when} credly-audit ", f"{when} {getpass.getuser()} ").replace("MAILTO=security", "#")
     place.acme.tokens[1].description = None  # a finding below the gate
@@ -138,18 +134,17 @@ def test_a_real_cron_runs_an_audit(place: Place, when: str) -> None:
 
 
 def test_the_units_are_sound_by_systemds_own_check(place: Place) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed")
+    analyze = needs.program("systemd-analyze")
     units = [place.folder / each.name for each in (SERVICE, TIMER)]
     units[0].write_text(in_place(SERVICE.read_text(), place))
     units[1].write_text(TIMER.read_text())
 
-    done = place.run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units)
+    done = place.run(analyze, "verify", "--man=no", "--recursive-errors=no", *units)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    exposure = place.run("systemd-analyze", "security", "--offline=true", "--threshold=40", units[0])
+    exposure = place.run(analyze, "security", "--offline=true", "--threshold=40", units[0])
     assert exposure.returncode == 0, exposure.stdout
     [when] = [line.partition("=")[2] for line in TIMER.read_text().splitlines() if line.startswith("OnCalendar=")]
-    told = place.run("systemd-analyze", "calendar", "--iterations=3", "--base-time=2026-11-24 00:00:00 UTC", when)
+    told = place.run(analyze, "calendar", "--iterations=3", "--base-time=2026-11-24 00:00:00 UTC", when)
     assert [day in told.stdout for day in ("2026-12-01 06:17", "2027-01-01 06:17", "2027-02-01 06:17")] == [True] * 3
 
 

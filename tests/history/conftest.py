@@ -1,10 +1,8 @@
 """The same tests over SQLite and over a PostgreSQL that they start themselves."""
 
 import os
-import pwd
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,41 +10,30 @@ import psycopg
 import pytest
 
 from credly_audit.history.store import History
-
-PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+from tests import needs
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """The folder of a private server's socket."""
-    found = next((folder for folder in PROGRAMS if (folder / "initdb").exists()), None) or (
-        Path(initdb).parent if (initdb := shutil.which("initdb")) else None
-    )
-    if found is None:
-        pytest.skip("PostgreSQL's programs are not installed")
-    who = []
-    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
-        if os.getuid() == 0:
-            if shutil.which("setpriv") is None or "postgres" not in {each.pw_name for each in pwd.getpwall()}:
-                pytest.skip("PostgreSQL does not run as root, and there is no user postgres to run it as")
-            who = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    """The folder of a private server's socket; root starts the server as the user `postgres`."""
+    initdb, control = needs.program("initdb"), needs.program("pg_ctl")
+    who = needs.as_user("postgres") if os.getuid() == 0 else []
+    with needs.common_folder("pg-") as folder:
+        if who:
             shutil.chown(folder, "postgres")
-        data = f"{folder}/data"
-        subprocess.run(
-            [*who, found / "initdb", "-D", data, "-U", "audit", "-A", "trust", "--no-sync", "-E", "UTF8"],
-            check=True,
-            capture_output=True,
-            cwd="/",
-        )
+        data = str(folder / "data")
+        _run(*who, initdb, "-D", data, "-U", "audit", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale")
         options = f"-k {folder} -c listen_addresses= -c fsync=off -c max_connections=20"
-        control = [*who, found / "pg_ctl", "-D", data, "-w"]
-        subprocess.run(
-            [*control, "-l", f"{folder}/log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL, cwd="/"
-        )
+        _run(*who, control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
         try:
-            yield folder
+            yield str(folder)
         finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL, cwd="/")
+            _run(*who, control, "-D", data, "-w", "-m", "immediate", "stop")
+
+
+def _run(*words: str) -> None:
+    """What is said is not kept: the server that `pg_ctl` starts goes on, and would hold a pipe open."""
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

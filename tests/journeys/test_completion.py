@@ -1,7 +1,6 @@
 """Completion in a shell: what is offered, and that a person need not wait for it."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ import pytest
 
 from credly_audit.cli.completion import KNOWN, stand_in
 from credly_audit.cli.main import COMMANDS, cli
+from tests import needs
 from tests.completion import content
 
 PROGRAM = (sys.executable, "-m", "credly_audit")
@@ -72,8 +72,8 @@ def test_nothing_heavy_is_loaded_for_it(words: list[str], wanted: list[str]) -> 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_gets_its_script(shell: str) -> None:
-    if shell == "bash" and shutil.which("bash") is None:
-        pytest.skip("click asks bash for its version, and there is none")
+    if shell == "bash":
+        needs.program("bash")  # click asks it for its version
     environ = os.environ | {"_CREDLY_AUDIT_COMPLETE": f"{shell}_source"}
 
     script = subprocess.run(PROGRAM, env=environ, capture_output=True, text=True, check=True).stdout

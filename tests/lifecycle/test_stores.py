@@ -12,6 +12,7 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from credly_audit.lifecycle import stores
+from tests import needs
 from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
 from tests.lifecycle.conftest import Bench, Told
 from tests.lifecycle.processes import PLANT, ROOT
@@ -178,12 +179,13 @@ def test_a_file_that_may_not_be_replaced_is_refused_before_anything_is_asked(
 ) -> None:
     """Immutable, or only to be appended to."""
     path, run = stored(bench, action)
-    if subprocess.run(["chattr", f"+{flag}", path], check=False, capture_output=True).returncode:
-        pytest.skip("no file can be made immutable here")
+    change = needs.runner("chattr")
+    if change(f"+{flag}", path).returncode:
+        needs.missing("files that cannot be changed", "run the tests as root on a file system such as ext4")
     try:
         told = run()
     finally:
-        subprocess.run(["chattr", f"-{flag}", path], check=True)
+        change(f"-{flag}", path).check_returncode()
 
     assert (told.code, bench.sandbox.requests) == (2, [])
     assert "the store was tried and failed" in told.err
@@ -209,9 +211,8 @@ def test_a_file_that_is_mounted_by_itself_takes_the_value_or_is_refused_before_t
         "file:stores/kept",
         *more,
     ]
+    needs.mounts()
     mounted = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$1" && shift && exec "$@"', outside, path]
-    if subprocess.run([*mounted, "true"], check=False, capture_output=True).returncode:
-        pytest.skip("nothing can be mounted here")
     done = subprocess.run(
         [*mounted, *command, "--yes", "--emergency-dir", bench.emergency],
         cwd=bench.folder,
@@ -343,13 +344,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with room for few blocks."""
     folder = tmp_path / "stores" / "small"
     folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("no file system can be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with needs.small_disk(folder, "64k"):
+        yield folder
 
 
 def fill(folder: Path) -> None:

@@ -1,14 +1,14 @@
 """A browser for the tests of the page: Debian's Chromium, driven by Playwright."""
 
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from credly_audit.audit import Audit
+from tests.needs import common_folder, program
 from tests.renderers.rendering import rendered
 
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -17,11 +17,10 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """The browser; skips the test, with a reason, where there is none."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("looking at the page needs chromium, which is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    path = program("chromium")
+    with sync_playwright() as playwright, common_folder("chromium-") as folder:  # it keeps a socket there
+        environ = os.environ | {"TMPDIR": str(folder)}
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"], env=environ)
         yield browser
         browser.close()
 

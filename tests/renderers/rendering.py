@@ -1,17 +1,12 @@
 """What the tests of the formats share: audits worth rendering, and texts that would break a careless renderer."""
 
 import io
-import shutil
-import subprocess
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 
@@ -31,8 +26,6 @@ DAY = timedelta(days=1)
 FULL = {"write_enabled": True, "delete_enabled": True}
 
 FOR_MACHINES = ("csv", "sarif", "junit", "markdown", "github", "ocsf", "defectdojo", "prometheus", "ics", "json")
-
-TOOLS = Path(__file__).parents[1] / "tools" / "node_modules"
 
 WAIVER = Waiver(
     rule="PRM001",
@@ -213,23 +206,3 @@ def hostile_audit(text: str) -> Audit:
 def _to_be_told() -> Audit:
     rows = [token(1, **FULL), token(2, BETA, expires_at=AS_OF + 3 * DAY), token(3, expires_at=AS_OF + 3 * DAY)]
     return judged(snapshot(rows, [organization(), organization(BETA, status="failed")]), waivers=(WAIVER,))
-
-
-def tool(path: str, why: str) -> Path:
-    """A program of tests/tools; skips the test, with a reason, where `npm ci --prefix tests/tools` has not been run."""
-    found = TOOLS / path
-    if not found.exists():
-        pytest.skip(f"{why} needs {path}: run `npm ci --prefix tests/tools`")
-    return found
-
-
-def program(name: str, why: str) -> Callable[..., subprocess.CompletedProcess[bytes]]:
-    """A program of this machine, ready to be run; skips the test, with a reason, where there is none."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{why} needs {name}, which is not installed")
-
-    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run([found, *arguments], capture_output=True, timeout=120, check=False, **options)
-
-    return run

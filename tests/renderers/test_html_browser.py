@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, Page, expect
 from credly_audit.audit import Audit
 from credly_audit.presentation import Presentation
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
+from tests.needs import runner, tool
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written
-from tests.renderers.rendering import hostile_audit, many, of_all_kinds, program, tool, with_a_past
+from tests.renderers.rendering import hostile_audit, many, of_all_kinds, with_a_past
 
 SAID_BY_ROWS = r"""html => {
     const table = document.createElement('table');
@@ -60,7 +61,7 @@ def ending(fragment: str) -> re.Pattern[str]:
 
 @pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
 def test_axe_finds_nothing_to_complain_of(opened: Open, viewport: dict[str, int], scheme: str) -> None:
-    axe = tool("axe-core/axe.min.js", "the check of accessibility").read_text()
+    axe = tool("axe-core/axe.min.js").read_text()
     audit = replace(of_all_kinds(), presentation=Presentation(guidance="# Whom to ask\n\n- [chat](https://c.example)"))
     page = opened(audit, viewport=viewport, color_scheme=scheme).page
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
@@ -252,7 +253,7 @@ def test_an_id_and_a_link_are_copied_by_a_click(opened: Open) -> None:
 
 
 def test_print_opens_what_is_folded_and_repeats_heads_and_numbers_pages(opened: Open, tmp_path: Path) -> None:
-    pdftotext = program("pdftotext", "the check of the print")
+    pdftotext = runner("pdftotext")
     audit = many(60)
     page = opened(audit).page
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)

@@ -7,6 +7,7 @@ import pytest
 
 from credly_audit.audit import Audit
 from tests.build import BETA, organization, snapshot, token
+from tests.needs import runner
 from tests.renderers.rendering import (
     clean,
     empty,
@@ -14,7 +15,6 @@ from tests.renderers.rendering import (
     judged,
     many,
     of_all_kinds,
-    program,
     rendered,
     with_a_broken_rule,
     with_a_past,
@@ -32,7 +32,7 @@ def samples(audit: Audit) -> dict[str, float]:
     "make", [of_all_kinds, clean, empty, with_a_broken_rule, with_a_past, lambda: hostile_audit('"}\n# HELP')]
 )
 def test_promtool_finds_nothing_to_mend(make: Any) -> None:
-    promtool = program("promtool", "checking metrics")
+    promtool = runner("promtool")
 
     checked = promtool("check", "metrics", input=rendered("prometheus", make()))
 

