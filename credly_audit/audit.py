@@ -17,8 +17,10 @@ from credly_audit.flagging import Flagging
 from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN, Presentation
+from credly_audit.rules import unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
+from credly_audit.rules.lending import seal
 from credly_audit.severity import Severity
 from credly_audit.snapshot import INSTANT, TOKENS, Part, Snapshot
 
@@ -168,18 +170,20 @@ def judge(
     tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
     allowances = policy.allowances(tokens, organizations, as_of)
     tokens["register_row"] = allowances.pop("register_row")
-    facts = Facts(
-        pd.concat([tokens, allowances], axis=1),
-        organizations,
-        pd.Timestamp(as_of),
-        pd.Timestamp(snapshot.header.collected_at),
-        policy.settings.audit_every_days,
-        register=None if policy.register is None else policy.register.placed(tokens, organizations),
-        applications=placed(snapshot.applications, organizations),
-        before=before,
-        fully_seen_before=None if past is None else changes.fully_seen_before(past, organizations),
+    facts = seal(
+        Facts(
+            pd.concat([tokens, allowances], axis=1),
+            organizations,
+            pd.Timestamp(as_of),
+            pd.Timestamp(snapshot.header.collected_at),
+            policy.settings.audit_every_days,
+            register=None if policy.register is None else policy.register.placed(tokens, organizations),
+            applications=placed(snapshot.applications, organizations),
+            before=before,
+            fully_seen_before=None if past is None else changes.fully_seen_before(past, organizations),
+        )
     )
-    flagging = Flagging(policy.variants(organizations), skip_broken_rules)
+    flagging = Flagging(policy.variants(organizations), skip_broken_rules, broken=dict(unloadable()))
     flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
     silent = said_nothing(snapshot, rules, flagging.broken)
     decisions, frame = with_decisions(flagging, facts, policy, rules, silent)
@@ -236,6 +240,8 @@ def with_decisions(
     flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> tuple[Decisions, pd.DataFrame]:
     """The decisions as they stand, and all findings with them: those on waivers past their date, too."""
+    known = {*rules, *(rule_id[:3] for rule_id in rules)}
+    absent = {each.rule for each in (*policy.waivers, *policy.plans)} - known
     outcome = applied(
         flagging.together(),
         facts.tokens,
@@ -244,10 +250,10 @@ def with_decisions(
         policy.plans,
         as_of=facts.as_of,
         next_audit=policy.next_audit,
-        broken=silent,
+        broken={*silent, *absent},
     )
     lapsing = Flagging(flagging.variants, flagging.skip_broken_rules)
-    lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), replace(facts, lapses=outcome.lapses))
+    lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), seal(replace(facts, lapses=outcome.lapses)))
     flagging.evidence |= lapsing.evidence
     flagging.broken |= lapsing.broken
     if not any(map(len, lapsing.parts.values())):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from credly_audit.errors import BrokenRule
 from credly_audit.past import ABOUT, nothing
 from credly_audit.rules.declare import Flags, Rule
 from credly_audit.severity import Severity
@@ -70,7 +71,10 @@ def finding_ids(rule_id: str, organizations: Sequence[str], tokens: Sequence[str
 
 
 def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.DataFrame, organizations: Any) -> Any:
-    """The flags of one rule as rows of `Findings.frame`, unsorted; `severity` overrules every tier."""
+    """The flags of one rule as rows of `Findings.frame`, unsorted; `severity` overrules every tier.
+
+    BrokenRule where two of them would have one id.
+    """
     rows = flags.rows.to_numpy()
     many = len(rows)
     if not many:
@@ -89,9 +93,12 @@ def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.Data
     more = [""] * many if flags.discriminator is None else flags.discriminator.tolist()
     tiers = rule.severity if severity is not None or flags.severity is None else flags.severity
     weights = severity or tiers
+    ids = finding_ids(rule.id, names, token_ids, more)
+    if not flags.rows.is_unique and len(set(ids)) < many:
+        raise BrokenRule(f"flags one {rule.subject} twice; tell the findings apart by a discriminator")
     return pd.DataFrame(
         {
-            "finding_id": pd.array(finding_ids(rule.id, names, token_ids, more), dtype="string"),
+            "finding_id": pd.array(ids, dtype="string"),
             "severity": pd.Categorical([weights] * many if isinstance(weights, str) else weights, dtype=SEVERITY),
             "organization_row": organization_row,
             "token_row": token_row,

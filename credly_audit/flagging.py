@@ -9,8 +9,12 @@ import pandas as pd
 from credly_audit.errors import BrokenRule
 from credly_audit.findings import NO_FINDINGS, compact
 from credly_audit.policy import Variant
-from credly_audit.rules.declare import Options, Rule
+from credly_audit.rules import built_in
+from credly_audit.rules.declare import Flags, Options, Rule
 from credly_audit.rules.facts import Facts
+from credly_audit.rules.guard import Failure, contain
+from credly_audit.rules.lending import Loan
+from credly_audit.rules.output import check_flags
 
 
 @dataclass(slots=True)
@@ -30,11 +34,12 @@ class Flagging:
             if not groups:
                 continue
             try:
-                self._run(rule, groups, facts)
-            except Exception as error:  # a rule is anybody's code: whatever it raises, what it would find is not known
+                with contain():
+                    self._run(rule, groups, facts)
+            except Failure as failure:  # what the rule would have found is not known
                 if not self.skip_broken_rules:
-                    raise BrokenRule(broken_rule(rule, error)) from error
-                self.broken[rule.id] = f"{type(error).__name__}: {error}"
+                    raise BrokenRule(broken_rule(rule, failure)) from failure
+                self.broken[rule.id] = str(failure)
 
     def _groups(self, rule: Rule) -> list[tuple[Options, list[Variant]]]:
         """The variants in which the rule is enabled, together where its options are the same."""
@@ -53,7 +58,7 @@ class Flagging:
         parts: list[pd.DataFrame] = []
         seen: list[pd.DataFrame] = []
         for options, variants in groups:
-            flags = rule.judge(facts, options)
+            flags = flags_of(rule, facts, options)
             whole = len(self.variants) == 1
             severity = variants[0].policy.severity(rule) if whole else None
             part = compact(rule, flags, severity, facts.tokens, facts.organizations)
@@ -81,9 +86,24 @@ def _kept(rule: Rule, part: pd.DataFrame, variants: list[Variant]) -> pd.DataFra
     return part[np.logical_or.reduce([variant.members[places] for variant in variants])]
 
 
-def broken_rule(rule: Rule, error: Exception) -> str:
+def flags_of(rule: Rule, facts: Facts, options: Options) -> Flags:
+    """Return what a rule flags, checked; BrokenRule where it changed the facts, or returned what no report can hold.
+
+    The facts are sealed. A rule of another package gets a loan of them, so that not even their wrapping is shared.
+    """
+    if any(rule is each for each in built_in()):
+        return check_flags(rule, rule.judge(facts, options), facts)
+    loan = Loan.of(facts)
+    flags = rule.judge(loan.facts, options)
+    change = loan.change()
+    if change is not None:
+        raise BrokenRule(f"changed {change}; facts are shared and read-only: change a copy()")
+    return check_flags(rule, flags, facts)
+
+
+def broken_rule(rule: Rule, failure: Failure) -> str:
     """One line that names the rule, what it raised and the way round it."""
     return (
-        f"rule {rule.id} ({rule.name}) is broken: {type(error).__name__}: {error}; nothing can be said of what it "
+        f"rule {rule.id} ({rule.name}) is broken: {failure}; nothing can be said of what it "
         "would have found. --skip-broken-rules goes on without it, and the audit is then incomplete"
     )

@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,7 +82,7 @@ STATUSES = ("complete", "truncated", "unverified", "mismatch", "failed")
 FRAMES = {"tokens": TOKENS, "organizations": ORGANIZATIONS, "applications": APPLICATIONS}
 
 
-def conform(columns: pd.DataFrame | dict[str, Any], dtypes: dict[str, str]) -> pd.DataFrame:
+def conform(columns: pd.DataFrame | dict[str, Any], dtypes: Mapping[str, str]) -> pd.DataFrame:
     """A frame of exactly the columns and dtypes of `dtypes`, in that order; a column that is lacking is all null.
 
     Raises ValueError or TypeError where a column cannot be had in its dtype.

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from credly_audit.cli.earlier import Earlier
-from credly_audit.cli.judging import Judging
+from credly_audit.cli.judging import Judging, require_rules_unless
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
@@ -79,8 +79,9 @@ def check(
     if record and no_history:
         raise UsageError("--record and --no-history contradict each other; keep one")
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
+    require_rules_unless(skip_broken_rules)
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    settings = load(path, os.environ, for_collecting=False) if path else Settings()
+    settings = load(path, os.environ, for_collecting=False, all_rules=False) if path else Settings()
     policy = Policy.of(settings)
     snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
     fingerprints = known_fingerprints(snapshot, settings, os.environ)

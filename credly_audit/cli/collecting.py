@@ -22,10 +22,15 @@ log = logging.getLogger(__name__)
 
 
 def configured(
-    config: Path | None, organizations: tuple[str, ...], workers: int | None, environ: Mapping[str, str]
+    config: Path | None,
+    organizations: tuple[str, ...],
+    workers: int | None,
+    environ: Mapping[str, str],
+    *,
+    all_rules: bool = True,
 ) -> Settings:
     """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
-    settings = load(config or DEFAULT_CONFIG, environ)
+    settings = load(config or DEFAULT_CONFIG, environ, all_rules=all_rules)
     if organizations:
         settings = settings.only(organizations)
     return settings.with_workers(workers) if workers else settings

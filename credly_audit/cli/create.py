@@ -12,7 +12,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, checked_gate
 from credly_audit.cli.tasks import Wanted
 from credly_audit.config.load import load
-from credly_audit.errors import ExitCode, UsageError
+from credly_audit.errors import AuditError, ExitCode, UsageError
 from credly_audit.lifecycle.judging import violations
 from credly_audit.lifecycle.states import Outcome
 from credly_audit.policy import Policy
@@ -84,7 +84,8 @@ def create(
                 now=datetime.now(UTC),
             )
         except Exception as error:  # noqa: BLE001 - the person must be told of the token all the same
-            said = f"{outcome.message}; its permissions could not be judged ({type(error).__name__}); please report it"
+            why = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}; please report it"
+            said = f"{outcome.message}; its permissions could not be judged: {why}"
             return replace(outcome, message=said, defect=True)
         return replace(outcome, violations=found)
 

@@ -22,10 +22,16 @@ from credly_audit.own_texts import redact_own_texts, redact_past, redact_setting
 from credly_audit.past import Past
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN, Presentation
-from credly_audit.rules import catalogue
+from credly_audit.rules import catalogue, require_all_rules
 from credly_audit.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
+
+
+def require_rules_unless(skip_broken_rules: bool) -> None:
+    """Raise BrokenRule where another package's rules cannot be loaded, unless the audit may go on without them."""
+    if not skip_broken_rules:
+        require_all_rules(", or go on without it by --skip-broken-rules: the audit is then incomplete")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,7 @@ import gc
 import importlib
 import logging
 import os
-import signal
 import sys
-from types import FrameType
 from typing import NoReturn
 
 import click
@@ -21,6 +19,7 @@ from credly_audit.cli.logs import end_log, is_json
 from credly_audit.cli.screen import print_lines
 from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, without_values
+from credly_audit.interruption import watch_signals
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +97,12 @@ def main() -> NoReturn:
 
 def outcome(arguments: list[str]) -> int:
     """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    watch_signals()
     end_log()
     try:
         code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False)
         sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every way to fail has its line and its code
+    except BaseException as error:  # noqa: BLE001 - every way to fail has its line and its code, SystemExit too
         return told(error)
     return code or ExitCode.OK
 
@@ -139,7 +138,3 @@ def _say(line: str) -> None:
         log.error(line)
     else:
         print_lines(f"credly-audit: {line}", err=True)
-
-
-def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt

@@ -177,10 +177,11 @@ judging_options = together(
 def checked_gate(selectors: Sequence[str], rule_ids: Sequence[str], disabled: Sequence[str]) -> tuple[str, ...]:
     """Return the selectors of `--fail-on`; UsageError for one that is unknown, naming the closest, or disabled."""
     from credly_audit.config.settings import is_disabled  # noqa: PLC0415 - `--help` loads no settings
+    from credly_audit.rules import may_be_unloadable  # noqa: PLC0415 - as above
 
     known = {*Severity, *rule_ids, *(rule_id[:3] for rule_id in rule_ids), "never"}
     for selector in selectors:
-        if selector not in known:
+        if selector not in known and not may_be_unloadable(selector):
             near = difflib.get_close_matches(selector, known, 1, 0.5)
             hint = f"; did you mean {near[0]}?" if near else "; name a severity, a rule, a family or never"
             raise UsageError(f"--fail-on {selector}: no severity, rule or family of that name{hint}")

@@ -11,13 +11,14 @@ from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.errors import UsageError
 from credly_audit.files import file_can_be_written, written_whole
-from credly_audit.rules import built_in, catalogue
+from credly_audit.rules import built_in, catalogue, require_all_rules
 from credly_audit.rules.declare import Rule, family_name
 
 
 @click.group()
 def rules() -> None:
     """The catalogue of rules."""
+    require_all_rules()
 
 
 @rules.command("list")

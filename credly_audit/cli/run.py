@@ -11,7 +11,7 @@ import click
 from credly_audit.cli.alone import alone
 from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.earlier import Earlier
-from credly_audit.cli.judging import Judging
+from credly_audit.cli.judging import Judging, require_rules_unless
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
@@ -74,7 +74,8 @@ def audited(
     Another run of the same configuration may go on only where they may run `together`.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = configured(config, organizations, workers, environ)
+    require_rules_unless(skip_broken_rules)
+    settings = configured(config, organizations, workers, environ, all_rules=False)
     if not together:
         click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG))
     judging = Judging.asked(

@@ -12,6 +12,7 @@ from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import Defaults, Organization, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError
+from credly_audit.rules import require_all_rules
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_text
 
@@ -21,13 +22,21 @@ TITLES = Titles(COLUMNS, needed=(("id",),), codes=frozenset({"id", "token"}))
 
 
 def load(
-    path: Path, environ: Mapping[str, str], *, for_collecting: bool = True, waivers_file_needed: bool = True
+    path: Path,
+    environ: Mapping[str, str],
+    *,
+    for_collecting: bool = True,
+    waivers_file_needed: bool = True,
+    all_rules: bool = True,
 ) -> Settings:
     """The settings of a file; CREDLY_API_URL overrides `[api] base_url`.
 
     ConfigurationError with every mistake. For collecting, there must be an organization and each needs a credential.
-    Unless it is needed, the waivers_file may be one that is still to be made.
+    Unless it is needed, the waivers_file may be one that is still to be made. BrokenRule where the rules of another
+    package cannot be loaded and all are needed.
     """
+    if all_rules:
+        require_all_rules()
     source = Source(path)
     raw = dict(source.raw)
     if url := environ.get("CREDLY_API_URL"):

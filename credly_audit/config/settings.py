@@ -14,6 +14,9 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     create_model,
     model_validator,
 )
@@ -37,8 +40,10 @@ from credly_audit.config.types import (
     Texts,
 )
 from credly_audit.decisions.declared import Plan, Waiver
-from credly_audit.errors import UsageError
-from credly_audit.rules import catalogue
+from credly_audit.errors import BrokenRule, UsageError
+from credly_audit.rules import catalogue, unloadable
+from credly_audit.rules.declare import Rule
+from credly_audit.rules.guard import Failure, contain
 from credly_audit.severity import Severity
 
 
@@ -54,8 +59,30 @@ def _all_severities(days: Any) -> Any:
 
 DUE_DAYS = {"critical": 3, "high": 14, "medium": 30, "low": 90}
 
-_options: dict[str, Any] = {rule.id: (rule.options, rule.options()) for rule in catalogue().values()}
-RuleOptions = create_model("RuleOptions", __base__=Model, **_options)
+
+class _WhatRulesTake(Model):
+    """The table of the options of rules; it may name rules that could not be loaded, where there are such."""
+
+    model_config = ConfigDict(extra="ignore" if unloadable() else "forbid")
+
+
+def _options_of(rule: Rule) -> Any:
+    """The type of a rule's options; BrokenRule where its own code fails on what was written."""
+
+    def validate(value: Any, validate_as_declared: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            with contain(ValidationError):
+                options = validate_as_declared(value)
+                options.model_dump_json()
+        except Failure as failure:
+            raise BrokenRule(f"rule {rule.id} ({rule.name}) is broken: its options raise {failure}") from failure
+        return options
+
+    return Annotated[rule.options, WrapValidator(validate)]
+
+
+_options: dict[str, Any] = {rule.id: (_options_of(rule), rule.options()) for rule in catalogue().values()}
+RuleOptions = create_model("RuleOptions", __base__=_WhatRulesTake, **_options)
 """`[policy.rules.ID]`: a field for each rule of the catalogue, holding its options."""
 
 

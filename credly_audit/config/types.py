@@ -5,7 +5,7 @@ Every message is the end of a sentence that begins with the key.
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from credly_audit.formats import formats
 from credly_audit.places import local_path
-from credly_audit.rules import catalogue
+from credly_audit.rules import catalogue, may_be_unloadable
 from credly_audit.secrets import is_place, is_reference
 from credly_audit.severity import Severity
 
@@ -122,9 +122,9 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _one_of(known: Sequence[str], what: str) -> AfterValidator:
+def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lambda _: False) -> AfterValidator:
     def check(name: str) -> str:
-        if name not in known:
+        if name not in known and not unless(name):
             near = difflib.get_close_matches(name, known, 1, 0.5)
             raise ValueError(f"names no {what}: {name!r}{f'; did you mean {near[0]}?' if near else ''}")
         return name
@@ -164,9 +164,13 @@ HistoryName = Annotated[str, AfterValidator(_history_name)]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 LocalPath = Annotated[Path, BeforeValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
-RuleId = Annotated[str, _one_of(RULES, "rule"), _word(RULES)]
-RuleOrFamily = Annotated[str, _one_of(RULES_AND_FAMILIES, "rule or family"), _word(RULES_AND_FAMILIES)]
-Selector = Annotated[str, _one_of(SELECTORS, "severity, rule or family, and is not `never`"), _word(SELECTORS)]
+RuleId = Annotated[str, _one_of(RULES, "rule", may_be_unloadable), _word(RULES)]
+RuleOrFamily = Annotated[
+    str, _one_of(RULES_AND_FAMILIES, "rule or family", may_be_unloadable), _word(RULES_AND_FAMILIES)
+]
+Selector = Annotated[
+    str, _one_of(SELECTORS, "severity, rule or family, and is not `never`", may_be_unloadable), _word(SELECTORS)
+]
 Format = Annotated[str, _one_of(formats(), "format"), _word(formats())]
 Address = Annotated[str, AfterValidator(_base_url)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=tuple[str, ...] | str)]

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
-from credly_audit.rules import catalogue
+from credly_audit.rules import catalogue, may_be_unloadable
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -49,7 +49,7 @@ def _a_rule(text: str) -> str:
     if rule.startswith("WVR"):
         raise ValueError("tells of a waiver past its date and cannot be decided on; renew or remove that waiver")
     known = [*catalogue(), *dict.fromkeys(each[:3] for each in catalogue())]
-    if rule not in known:
+    if rule not in known and not may_be_unloadable(rule):
         near = difflib.get_close_matches(rule, known, 1, 0.5)
         raise ValueError(f"names no rule or family: {rule[:20]!r}{f'; did you mean {near[0]}?' if near else ''}")
     return rule

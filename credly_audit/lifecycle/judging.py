@@ -19,7 +19,7 @@ FAMILIES = ("PRM", "DOC")
 def violations(
     row: Row, organization: Organization, policy: Policy, fail_on: tuple[str, ...], *, api: Api, now: datetime
 ) -> tuple[Violation, ...]:
-    """The rules that the token breaks, worst first."""
+    """The rules that the token breaks, worst first; BrokenRule where one of them cannot be judged."""
     token = {name: getattr(row, name) for name in ROW_FIELDS} | {
         "organization_id": organization.id,
         "organization_name": organization.called,
@@ -40,11 +40,12 @@ def violations(
         conform({name: [token.get(name)] for name in TOKENS}, TOKENS),
         conform({name: [whose.get(name)] for name in ORGANIZATIONS}, ORGANIZATIONS),
     )
-    audit = judge(snapshot, policy, Gate(fail_on), catalogue(), as_of=now, generated_at=now, skip_broken_rules=True)
+    rules = {rule.id: rule for rule in catalogue().values() if rule.family in FAMILIES}
+    audit = judge(snapshot, policy, Gate(fail_on), rules, as_of=now, generated_at=now)
     return tuple(
         Violation(finding["rule_id"], finding["severity"], finding["message"], bool(fails))
         for finding, fails in zip(audit.findings.records(), audit.violates, strict=True)
-        if finding["rule_id"].startswith(FAMILIES) and finding["token_id"] is not None and not finding["waived"]
+        if finding["token_id"] is not None and not finding["waived"]
     )
 
 

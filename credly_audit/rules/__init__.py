@@ -8,32 +8,43 @@ Another package adds rules by an entry point of the group `credly_audit.rules` t
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from credly_audit.errors import BrokenRule
 from credly_audit.rules.declare import FAMILIES, Rule
+from credly_audit.rules.guard import Failure, contain
 
 GROUP = "credly_audit.rules"
 
 
-@cache
-def catalogue() -> dict[str, Rule]:
-    """Every rule by its id, family by family, those of other packages' families last.
+def catalogue() -> Mapping[str, Rule]:
+    """Return every rule by its id, family by family, other packages' families last; nothing can be changed in it.
 
-    BrokenRule where another package's rules cannot be loaded, or take an id that is taken.
+    What could not be loaded is not in it: `unloadable` says why, and `require_all_rules` insists on it.
     """
-    found = {rule.id: rule for rule in built_in()}
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        for rule in _of_package(point):
-            if found.get(rule.id, rule) is not rule:
-                raise BrokenRule(f"{_called(point)} has a rule {rule.id}, but that id is taken; give it another")
-            found[rule.id] = rule
-    families = {family: place for place, family in enumerate(FAMILIES)}
-    return {rule.id: rule for rule in sorted(found.values(), key=lambda rule: (families.get(rule.family, 99), rule.id))}
+    return _loaded()[0]
+
+
+def unloadable() -> Mapping[str, str]:
+    """Return why other packages' rules could not be loaded, by what offers them; empty where all is well."""
+    return _loaded()[1]
+
+
+def may_be_unloadable(name: str) -> bool:
+    """Whether an unknown rule or family may be one of those that could not be loaded."""
+    return bool(unloadable()) and re.fullmatch(r"[A-Z]{3}([0-9]{3})?", name) is not None
+
+
+def require_all_rules(advice: str = "") -> None:
+    """Raise BrokenRule, with the advice, where another package's rules could not be loaded."""
+    if unloadable():
+        reasons = "; ".join(f"{called} {reason}" for called, reason in unloadable().items())
+        raise BrokenRule(f"{reasons}; fix or uninstall it{advice}")
 
 
 def built_in() -> list[Rule]:
@@ -42,17 +53,27 @@ def built_in() -> list[Rule]:
     return [rule for module in modules for rule in _rules_in(module)]
 
 
-def _of_package(point: EntryPoint) -> list[Rule]:
-    try:
-        loaded = point.load()
-    except Exception as error:  # another package's code: whatever it raises, its rules are not to be had
-        raise BrokenRule(
-            f"{_called(point)} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
-        ) from error
-    rules = list(_rules_in(loaded))
-    if not rules:
-        raise BrokenRule(f"{_called(point)} names no rule; it has to name a module with rules, or one rule")
-    return rules
+@cache
+def _loaded() -> tuple[Mapping[str, Rule], Mapping[str, str]]:
+    found = {rule.id: rule for rule in built_in()}
+    reasons: dict[str, str] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            with contain():
+                rules = list(_rules_in(point.load()))
+        except Failure as failure:
+            reasons[_called(point)] = f"cannot be loaded: {failure}"
+            continue
+        added = {rule.id: rule for rule in rules}
+        taken = next((rule.id for rule in rules if (added | found)[rule.id] is not rule), None)
+        if taken:
+            reasons[_called(point)] = f"has a rule {taken}, but that id is taken; give it another"
+        elif not rules:
+            reasons[_called(point)] = "names no rule; it has to name a module with rules, or one rule"
+        found |= {} if _called(point) in reasons else added
+    families = {family: place for place, family in enumerate(FAMILIES)}
+    ordered = sorted(found.values(), key=lambda rule: (families.get(rule.family, len(families)), rule.id))
+    return MappingProxyType({rule.id: rule for rule in ordered}), MappingProxyType(reasons)
 
 
 def _rules_in(loaded: Any) -> Iterator[Rule]:

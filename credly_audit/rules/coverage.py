@@ -10,13 +10,16 @@ import pandas as pd
 from credly_audit.rules.controls import EXPIRING, REVIEW
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import Facts
-from credly_audit.rules.wording import day, distance, sentence, whole_days
+from credly_audit.rules.wording import day, distance, sentence, shorten, whole_days
 from credly_audit.severity import Severity
+
+LONGEST_REASON = 2_000
 
 
 def _flag_status(facts: Facts, status: str) -> Flags:
     hit = facts.organizations.loc[facts.organizations["status"] == status, ["reason", "tokens", "total_count"]]
-    return flag(hit, hit["reason"], tokens=hit["tokens"], total_count=hit["total_count"])
+    reasons = shorten(hit["reason"].fillna(""), LONGEST_REASON).replace("", f"The organization is {status}.")
+    return flag(hit, reasons, tokens=hit["tokens"], total_count=hit["total_count"])
 
 
 @rule(

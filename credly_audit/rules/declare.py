@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
@@ -18,21 +19,31 @@ from pydantic import BaseModel, ConfigDict
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
 
-FAMILIES = {
-    "EXP": "Expiry",
-    "PRM": "Permissions",
-    "DOC": "Documentation",
-    "INV": "Inventory",
-    "COV": "Coverage",
-    "CHG": "Change",
-    "OAU": "OAuth applications",
-    "WVR": "Waivers",
-}
+FAMILIES = MappingProxyType(
+    {
+        "EXP": "Expiry",
+        "PRM": "Permissions",
+        "DOC": "Documentation",
+        "INV": "Inventory",
+        "COV": "Coverage",
+        "CHG": "Change",
+        "OAU": "OAuth applications",
+        "WVR": "Waivers",
+    }
+)
 
 Subject = Literal["token", "organization"]
 
 Needs = Literal["nothing", "token", "organization", "everything"]
 """What has to be seen before a rule's silence says that a fault is gone: the token, its whole organization, or all."""
+
+
+CHOICES = {"severity": tuple(Severity), "subject": get_args(Subject), "needs": get_args(Needs)}
+"""The fields of a declaration that have to be one of few texts."""
+
+
+TEXTS = ("name", "summary", "rationale", "remediation")
+"""The fields that have to say something."""
 
 
 def family_name(family: str) -> str:
@@ -104,6 +115,12 @@ class Rule:
     judge: Judge
     needs: Needs
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where a field is not what its type says; take `"high"` for Severity.HIGH."""
+        check_declaration(self)
+        object.__setattr__(self, "severity", Severity(self.severity))
+        object.__setattr__(self, "controls", MappingProxyType(dict(self.controls)))
+
     @property
     def family(self) -> str:
         """The three letters that its id begins with."""
@@ -132,15 +149,44 @@ def rule(
 ) -> Callable[[Judge], Rule]:
     """Declare a rule; `tiers` says in words when its severity is another than the default; `needs` (its subject).
 
-    The function becomes the `Rule`; ValueError where the id is not three capitals and three digits or a text is empty.
+    The function becomes the `Rule`; ValueError where the declaration is not what its types say.
     """
-    if not re.fullmatch(r"[A-Z]{3}\d{3}", rule_id):
-        raise ValueError(f"{rule_id}: a rule's id is three capital letters and three digits")
-    if not all((name, summary, rationale, remediation)):
-        raise ValueError(f"{rule_id}: name, summary, rationale and remediation must say something")
 
-    def declared(judge: Judge) -> Rule:
+    def declare(judge: Judge) -> Rule:
         texts = (summary, rationale, remediation)
         return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needs or subject)
 
-    return declared
+    return declare
+
+
+def check_declaration(rule: Rule) -> None:
+    """Raise ValueError, in a sentence that names the rule and the field, for a declaration that cannot be used."""
+    if not isinstance(rule.id, str) or not re.fullmatch(r"[A-Z]{3}[0-9]{3}", rule.id):
+        raise ValueError(f"{rule.id!r:.40}: a rule's id is three capital letters and three digits")
+    for name in (*TEXTS, "tiers"):
+        text = getattr(rule, name)
+        if not isinstance(text, str) or (name in TEXTS and not text.strip()):
+            raise ValueError(f"{rule.id}: {name} must be a text{' that is not empty' if name in TEXTS else ''}")
+    for name, choices in CHOICES.items():
+        if getattr(rule, name) not in choices:
+            raise ValueError(f"{rule.id}: {name} must be one of {', '.join(choices)}, not {getattr(rule, name)!r:.40}")
+    _check_controls(rule)
+    _check_options(rule)
+
+
+def _check_controls(rule: Rule) -> None:
+    controls = rule.controls
+    if not isinstance(controls, Mapping) or not all(
+        isinstance(framework, str) and isinstance(ids, tuple) and all(isinstance(each, str) for each in ids)
+        for framework, ids in controls.items()
+    ):
+        raise ValueError(f'{rule.id}: controls must be such as {{"ISO 27001:2022": ("A.5.9",)}}')
+
+
+def _check_options(rule: Rule) -> None:
+    try:
+        if not issubclass(rule.options, Options):
+            raise TypeError("they must be a subclass of Options")
+        rule.described_options()
+    except Exception as error:
+        raise ValueError(f"{rule.id}: options cannot be used without being set, or described: {error}") from error

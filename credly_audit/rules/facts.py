@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -15,40 +16,46 @@ DAY = timedelta(days=1)
 
 PERMISSIONS = ("read", "write", "delete")
 
-ENTRIES = {
-    "row": "int64",
-    "organization_id": "string",
-    "token_id": "string",
-    "fingerprint": "string",
-    "owner": "string",
-    "purpose": "string",
-    **{f"{name}_approved": "bool" for name in PERMISSIONS},
-    "reviewed_until": INSTANT,
-}
+ENTRIES = MappingProxyType(
+    {
+        "row": "int64",
+        "organization_id": "string",
+        "token_id": "string",
+        "fingerprint": "string",
+        "owner": "string",
+        "purpose": "string",
+        **{f"{name}_approved": "bool" for name in PERMISSIONS},
+        "reviewed_until": INSTANT,
+    }
+)
 """The register, a row an entry: its row in the file, what it says, the end of its review date in UTC (null: none)."""
 
-LAPSES = {
-    "organization_row": "int64",
-    "token_row": "int64",
-    "waiver_id": "string",
-    "rule": "string",
-    "approved_by": "string",
-    "ended_at": INSTANT,
-    "findings": "int64",
-}
+LAPSES = MappingProxyType(
+    {
+        "organization_row": "int64",
+        "token_row": "int64",
+        "waiver_id": "string",
+        "rule": "string",
+        "approved_by": "string",
+        "ended_at": INSTANT,
+        "findings": "int64",
+    }
+)
 """The waivers past their date whose findings are back, and how many these are; token_row -1: all the organization's."""
 
-PLACED_APPLICATIONS = APPLICATIONS | {"organization_row": "int64"}
+PLACED_APPLICATIONS = MappingProxyType(APPLICATIONS | {"organization_row": "int64"})
 """A snapshot's OAuth applications, each with the position of its organization."""
-BEFORE = {
-    "known": "bool",
-    "gone": "bool",
-    "fingerprint": "string",
-    "expires_at": INSTANT,
-    "denied": "int64",
-    "rotated_at": INSTANT,
-    "seen_at": INSTANT,
-}
+BEFORE = MappingProxyType(
+    {
+        "known": "bool",
+        "gone": "bool",
+        "fingerprint": "string",
+        "expires_at": INSTANT,
+        "denied": "int64",
+        "rotated_at": INSTANT,
+        "seen_at": INSTANT,
+    }
+)
 """What earlier audits knew of each token: whether it was `known`, or `gone` since an audit that saw everything.
 
 `fingerprint` is null where it was made under another key; `denied` is a sum of `past.BITS`: permissions that it was

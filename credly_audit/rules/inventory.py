@@ -7,7 +7,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from credly_audit.rules.controls import EXPIRING, MISPLACED, NO_CONTROLS, SHARED
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import DAY, Facts
-from credly_audit.rules.wording import day, distance, plural, sentence
+from credly_audit.rules.wording import day, distance, plural, sentence, shorten
 from credly_audit.severity import Severity
 
 
@@ -129,7 +129,7 @@ def owner_mismatch(facts: Facts, _: Options) -> Flags:
     kind = pd.Series(np.where(hit["owner_type"].isna(), "owner", hit["owner_type"]), index=hit.index, dtype="string")
     return flag(
         hit,
-        sentence("Belongs to another {kind} than the organization asked.", kind=kind),
+        sentence("Belongs to another {kind} than the organization asked.", kind=shorten(kind)),
         owner_id=hit["owner_id"],
         owner_type=hit["owner_type"],
     )

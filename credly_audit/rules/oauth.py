@@ -12,20 +12,17 @@ from credly_audit.rules.controls import OVERDUE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, rule
 from credly_audit.rules.documentation import placeholders
 from credly_audit.rules.facts import DAY, Facts, blank
-from credly_audit.rules.wording import day, plural, sentence, whole_days
+from credly_audit.rules.wording import day, plural, sentence, shorten, whole_days
 from credly_audit.severity import Severity
-
-UNPRINTABLE = r"[\s\pC]+"
-
-LONGEST_NAME = 60
 
 
 def _flags(hit: pd.DataFrame, said: pd.Series, **evidence: pd.Series) -> Flags:
     """Findings on the organizations of these applications; `said` goes on after the application's name."""
-    names = hit["name"].fillna("").str.replace(UNPRINTABLE, " ", regex=True).str.strip()
-    names = names.where(names.str.len() <= LONGEST_NAME, names.str.slice(stop=LONGEST_NAME - 1) + "…")
+    names = shorten(hit["name"].fillna(""))
     names = names.where(names != "", "without a name")
-    message = sentence("OAuth application {name} ({id}) {said}", name=names, id=hit["application_id"], said=said)
+    message = sentence(
+        "OAuth application {name} ({id}) {said}", name=names, id=shorten(hit["application_id"]), said=said
+    )
     seen = pd.DataFrame({"application_id": hit["application_id"], "application_name": hit["name"]} | evidence)
     return Flags(pd.Index(hit["organization_row"]), message, discriminator=hit["application_id"], evidence=seen)
 

@@ -6,8 +6,10 @@ import pandas as pd
 from credly_audit.rules.controls import PERMISSIVE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts
-from credly_audit.rules.wording import day, distance, sentence
+from credly_audit.rules.wording import day, distance, sentence, shorten
 from credly_audit.severity import Severity
+
+LONGEST_PURPOSE = 300
 
 
 @rule(
@@ -44,7 +46,7 @@ def register_entry_gone(facts: Facts, _: Options) -> Flags:
     rows = pd.Index(gone["organization_row"])
     gone = gone.set_axis(rows)
     name = gone["token_id"].fillna(gone["fingerprint"])
-    purpose = ("“" + gone["purpose"] + "”, ").fillna("")
+    purpose = ("“" + shorten(gone["purpose"], LONGEST_PURPOSE) + "”, ").fillna("")
     return Flags(
         rows,
         sentence("Row {row} of the register: {purpose}token {token}.", row=gone["row"], purpose=purpose, token=name),

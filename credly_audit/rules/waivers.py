@@ -5,7 +5,7 @@ import pandas as pd
 from credly_audit.rules.controls import REVIEW
 from credly_audit.rules.declare import Flags, Options, rule
 from credly_audit.rules.facts import Facts
-from credly_audit.rules.wording import day, distance, plural, sentence
+from credly_audit.rules.wording import day, distance, plural, sentence, shorten
 from credly_audit.severity import Severity
 
 
@@ -28,9 +28,9 @@ def waiver_expired(facts: Facts, _: Options) -> Flags:
         lapses.index,
         sentence(
             "The waiver {id} of {rule}, approved by {by}, held until {day} ({ago}); what it covered is back: {many}.",
-            id=lapses["waiver_id"],
+            id=shorten(lapses["waiver_id"]),
             rule=lapses["rule"],
-            by=lapses["approved_by"],
+            by=shorten(lapses["approved_by"]),
             day=day(last_day),
             ago=distance(lapses["ended_at"], facts.as_of),
             many=plural(lapses["findings"], "finding", "findings"),

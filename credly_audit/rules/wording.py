@@ -11,10 +11,16 @@ import pyarrow.compute as pc
 
 US_PER_DAY = 86_400_000_000
 
+UNPRINTABLE = r"[\s\pC]+"
+
+LONGEST_NAME = 60
+
 
 def sentence(template: str, **values: Any) -> pd.Series:
     """The template filled in for each row; fields are columns (one index) or single values, null reads `–`."""
-    index = next(value.index for value in values.values() if isinstance(value, pd.Series))
+    index = next((value.index for value in values.values() if isinstance(value, pd.Series)), None)
+    if index is None:
+        raise ValueError(f"sentence({template!r}) needs a column among its values")
     parts: list[Any] = []
     for literal, name, _, _ in Formatter().parse(template):
         parts.append(_text(literal))
@@ -31,6 +37,12 @@ def _text(value: Any) -> Any:
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     return array.cast(pa.large_string())
+
+
+def shorten(texts: pd.Series, most: int = LONGEST_NAME) -> pd.Series:
+    """Make free texts fit for a sentence: in one line, cut where they are longer than `most`."""
+    lines = texts.str.replace(UNPRINTABLE, " ", regex=True).str.strip()
+    return lines.where((lines.str.len() <= most).fillna(value=True), lines.str.slice(stop=most - 1) + "…")
 
 
 def worded(keys: np.ndarray, wording: Callable[[int], str], index: pd.Index) -> pd.Series:

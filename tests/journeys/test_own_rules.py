@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.build import BETA, organization, snapshot, token
+from tests.build import ACME, BETA, organization, snapshot, token
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own-rules"
 
@@ -165,3 +165,106 @@ def test_a_package_whose_rules_cannot_be_had_is_named(tmp_path: Path, code: str,
     assert done.err.startswith("credly-audit: entry point bad of broken ")
     assert said in done.err
     assert len(done.err.splitlines()) == 1
+
+
+RETURNS = 'return facts.tokens["no such column"]'
+
+
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize(
+    "code",
+    [
+        BROKEN.replace(RETURNS, "raise SystemExit(0)"),
+        BROKEN.replace(RETURNS, "raise KeyboardInterrupt"),
+        BROKEN.replace(RETURNS, "raise GeneratorExit"),
+        BROKEN.replace("return", "yield"),
+        BROKEN.replace('facts.tokens["no such column"]', "exit(0)"),
+        BROKEN.replace(RETURNS, 'facts.organizations["status"] = "complete"'),
+    ],
+)
+def test_nothing_that_a_rule_does_ends_the_command_as_passed(tmp_path: Path, code: str) -> None:
+    check = f"{sys.executable} -m credly_audit check today.snapshot --output json=report.json"
+    packages = package(tmp_path / "packages", code)
+    done = subprocess.run(
+        check.split(),
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": f"{packages}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.startswith("credly-audit: rule ZZZ001 (always-broken) is broken: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "report.json").exists()
+
+
+@pytest.mark.usefixtures("collected")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.exit(0)",
+        "raise KeyboardInterrupt",
+        "raise GeneratorExit",
+        BROKEN.replace("Severity.LOW", '"severe"'),
+        BROKEN + BROKEN.replace("def always_broken", "def another"),
+        f"{BROKEN}\nclass Odd:\n    __class__ = property(lambda self: exit(0))\nodd = Odd()",
+    ],
+)
+def test_a_module_that_cannot_be_loaded_is_a_broken_rule(tmp_path: Path, code: str) -> None:
+    named = '[policy]\nfail_on = ["ZZZ", "high"]\ndisable = ["ZZZ002"]\nwaivers_file = "w.toml"\n'
+    (tmp_path / "named.toml").write_text(named + "[policy.rules.ZZZ001]\nit = 1\n[policy.severity]\nZZZ001 = 'low'\n")
+    (tmp_path / "w.toml").write_text(
+        f'[[waivers]]\nrule = "ZZZ001"\norganization = "{ACME}"\nreason = "r"\napproved_by = "me"\n'
+        "approved_on = 2026-11-01\nexpires = 2026-12-31\n"
+    )
+    check = "check today.snapshot --output"
+    done, skipped, named_done = run(
+        tmp_path,
+        package(tmp_path / "packages", code),
+        f"{check} json=raised.json",
+        f"{check} json=skipped.json --skip-broken-rules",
+        f"{check} json=named.json --skip-broken-rules -c named.toml --fail-on ZZZ001",
+    )
+
+    assert (done.code, done.out) == (4, "")
+    assert done.err.startswith("credly-audit: entry point bad of broken ")
+    assert "--skip-broken-rules" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert (skipped.code, named_done.code) == (3, 3), skipped.err + named_done.err
+    report = json.loads((tmp_path / "named.json").read_text())
+    assert list(report["verdict"]["broken_rules"]) == ["entry point bad of broken"]
+    assert [each["state"] for each in report["waivers"]] == ["unjudged"]
+
+
+OPTIONS = """
+from pydantic import field_validator
+from credly_audit.rules.declare import Options, flag, rule
+
+class Mine(Options):
+    it: int = 1
+    @field_validator("it")
+    @classmethod
+    def check(cls, it):
+        if it == 2:
+            raise SystemExit(0)
+        return it
+
+@rule("ZZZ001", "mine", "low", summary="s", rationale="r", remediation="r", controls={}, options=Mine)
+def mine(facts, options):
+    hit = facts.tokens.iloc[:0]
+    return flag(hit, hit["token_id"])
+"""
+
+
+@pytest.mark.usefixtures("collected")
+def test_options_whose_own_code_fails_are_a_broken_rule(tmp_path: Path) -> None:
+    for number in (2, 3):
+        (tmp_path / f"{number}.toml").write_text(f"[policy.rules.ZZZ001]\nit = {number}\n")
+    packages = package(tmp_path / "packages", OPTIONS)
+    failing, sound = run(tmp_path, packages, "check today.snapshot -c 2.toml", "check today.snapshot -c 3.toml")
+
+    assert (failing.code, failing.out) == (4, "")
+    assert failing.err == "credly-audit: rule ZZZ001 (mine) is broken: its options raise SystemExit: 0\n"
+    assert sound.code == 0
