@@ -93,7 +93,7 @@ def test_the_example_s_rules_are_rules_like_any_other(installed: Path, tmp_path:
         "rules docs --built-in",
         "config schema",
         f"{check} -c set.toml --output json=report.json --output sarif=report.sarif",
-        f"{check} -c off.toml --output json=off.json",
+        "check today.snapshot -c off.toml --output json=off.json",
         f"{check} -c wrong.toml --output json=wrong.json",
     )
 
