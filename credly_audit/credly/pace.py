@@ -4,6 +4,7 @@ Measured: each worker backing off for itself takes 1.15 to 1.24 times the ideal,
 4.8 times, one adaptive rate 1.00 to 1.16 times.
 """
 
+import random
 from collections import deque
 from threading import Event, Lock
 from time import monotonic
@@ -18,6 +19,19 @@ LEAST_RATE = 0.2
 
 FIRST_GUESS = 10.0
 """Requests a second after the first 429, where no other answer was seen yet."""
+
+
+LONGEST_BACK_OFF = 30.0
+"""Seconds that are waited at most before another try, where nobody says how long."""
+
+
+def back_off(tries: int, retry_after: float | None) -> float:
+    """Return how many seconds to wait after so many tries: exponential with full jitter, or longer where that is asked.
+
+    A Retry-After can only lengthen the wait: one of nothing, or of the past, would have all workers ask at once.
+    """
+    jittered = random.uniform(0, min(LONGEST_BACK_OFF, 0.5 * 2 ** min(tries, 10)))  # noqa: S311 - spreads load
+    return max(jittered, min(retry_after or 0.0, LONGEST_PAUSE))
 
 
 class Throttled(AuditError):  # noqa: N818 - as it is told

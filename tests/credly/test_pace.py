@@ -1,12 +1,15 @@
 """One rate for the whole run: it falls on a 429, once for a burst, and creeps up again."""
 
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from credly_audit.credly.pace import LEAST_RATE, Pace, RetryBudget, Stopped, Throttled
+from credly_audit.credly.pace import LEAST_RATE, Pace, RetryBudget, Stopped, Throttled, back_off
 
 
 def test_without_a_limit_nobody_waits() -> None:
@@ -109,3 +112,30 @@ def test_the_budget_is_200_or_a_tenth_of_the_requests() -> None:
     for _ in range(2100):
         budget.count_request()
     assert [budget.spend() for _ in range(11)] == [True] * 10 + [False]
+
+
+@given(
+    tries=st.integers(0, 10_000),
+    retry_after=st.none() | st.floats(0, 1e12),
+    seed=st.integers(0, 1000),
+)
+def test_a_retry_after_can_only_lengthen_the_back_off(tries: int, retry_after: float | None, seed: int) -> None:
+    random.seed(seed)
+    jittered = back_off(tries, None)
+    random.seed(seed)
+    waited = back_off(tries, retry_after)
+
+    assert 0 <= jittered <= min(30.0, 0.5 * 2 ** min(tries, 10))
+    assert waited == max(jittered, min(retry_after or 0.0, 60.0))
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0])
+def test_a_429_is_waited_for_though_it_says_that_nothing_is_to_be_waited_for(retry_after: float | None) -> None:
+    pace = Pace(0, 600, Event())
+    began = time.monotonic()
+
+    for _ in range(3):
+        pace.throttled(pace.wait_turn(), retry_after)
+
+    pace.wait_turn()
+    assert time.monotonic() - began >= 0.1 + 0.2 + 0.4
