@@ -1,6 +1,6 @@
 """Organizations times pages into one Snapshot: every organization is asked, and one that fails harms no other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -23,7 +23,7 @@ from credly_audit.credly.pace import Stopped, Throttled
 from credly_audit.credly.trouble import NoAnswer
 from credly_audit.credly.wire import Page, Unreadable
 from credly_audit.errors import Interrupted
-from credly_audit.fingerprint import Fingerprints
+from credly_audit.fingerprint import Fingerprints, Trace
 from credly_audit.progress import Observer
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Unavailable
@@ -103,9 +103,7 @@ class _Collection:
             _listing(place, ask, len(self.asks) if self.api.include_oauth_applications else None)
             for place, ask in enumerate(self.asks)
         ]
-        credentials = (listing.credential for listing in self.listings)
-        traces = (trace for credential in credentials if credential for trace in credential.traces)
-        self.redactor = Redactor(self.fingerprints.digest, traces)
+        self.redactor = Redactor(self.fingerprints.digest, self._traces())
         lists = sorted((each for listing in self.listings for each in listing.lists), key=lambda each: each.place)
         self.schedule = Schedule(lists, self.api.workers, self.news.put)
 
@@ -127,6 +125,13 @@ class _Collection:
         last_call = monotonic() + 1
         for worker in workers:
             worker.join(max(0.0, last_call - monotonic()))
+        for trace in self._traces():  # by now also of the access tokens
+            self.redactor.know(trace)
+
+    def _traces(self) -> Iterator[Trace]:
+        """What the credentials hold that no text may show."""
+        for credential in {id(each.credential): each.credential for each in self.listings if each.credential}.values():
+            yield from credential.traces
 
     def _wait(self, observer: Observer) -> None:
         waiting = {each.place: listing for listing in self.listings for each in listing.lists}

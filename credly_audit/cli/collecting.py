@@ -12,6 +12,7 @@ from credly_audit.config.settings import Api, Settings
 from credly_audit.credentials import credentials
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.host import Host
+from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.progress import observer
 from credly_audit.renderers.text import count
@@ -67,7 +68,7 @@ def collected(
 
 
 def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
-    """What makes a secret into who asks; all OAuth applications get their access tokens from one place."""
+    """Return what makes a secret into who asks; the organizations of one OAuth application share its access token."""
     oauth = cache(lambda: _of_applications(api, fingerprints))
 
     def credential(secret: Secret | ClientCredentials) -> Credential:
@@ -79,7 +80,5 @@ def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret |
 
 
 def _of_applications(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
-    from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint  # noqa: PLC0415 - oauthlib loads where it is used
-
     endpoint = TokenEndpoint(api)
-    return lambda client: OAuthCredential(client, endpoint, fingerprints)
+    return cache(lambda client: OAuthCredential(client, endpoint, fingerprints))

@@ -20,6 +20,8 @@ class Answer:
     retry_after: float | None = None
     """Seconds from now, where the answer says so."""
     location: str | None = field(default=None, repr=False)
+    repeats_credential: bool = False
+    """Whether its words hold what proved who asks, in whatever form: they are shown to nobody then."""
 
 
 def retry_after(header: str | None) -> float | None:
@@ -40,7 +42,7 @@ def refusal(answer: Answer, organization: str, redact: Callable[[str], str], wan
 
     `wanted` is what was asked for: another credential may help where the permission to list that is lacking.
     """
-    said = words(answer.body)
+    said = words(answer)
     meaning = _meaning(answer.status, organization, wanted, is_json=said is not None)
     return f"{answer.status}: {meaning}" + (f" (Credly says: {short(redact(said))})" if said else "")
 
@@ -74,8 +76,14 @@ def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> s
     return f"Credly refused the request for {organization}: run doctor to learn more"
 
 
-def words(body: bytes) -> str | None:
-    """What the API itself says, from whichever place; empty where it is JSON without words, None where it is no JSON.
+def words(answer: Answer) -> str | None:
+    """Return what the API itself says, as far as it may be shown; the empty text and None as `words_in`."""
+    said = words_in(answer.body)
+    return "" if said and answer.repeats_credential else said
+
+
+def words_in(body: bytes) -> str | None:
+    """Return what a body says, from whichever place; empty where it is JSON without words, None where it is no JSON.
 
     `data.message` is in the one recorded error; `error_description` is OAuth's; the others are claimed by clients.
     """

@@ -4,9 +4,11 @@ Only GETs are repeated. A POST goes out once, whatever comes back: `rotate` kill
 """
 
 import logging
-import random
+import re
+from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from threading import Event
 from time import monotonic
 from types import TracebackType
@@ -17,12 +19,14 @@ import requests
 
 from credly_audit import __version__
 from credly_audit.config.settings import Api
-from credly_audit.credly.answers import Answer, retry_after
+from credly_audit.credly.answers import Answer, retry_after, words_in
 from credly_audit.credly.auth import Authenticator, Credential
 from credly_audit.credly.clocked import ClockedAdapter, deadline
 from credly_audit.credly.host import Host, Origin
-from credly_audit.credly.pace import LONGEST_PAUSE, Pace, RetryBudget
+from credly_audit.credly.pace import Pace, RetryBudget, back_off
 from credly_audit.credly.trouble import TRANSPORT_ERRORS, NoAnswer, no_answer
+from credly_audit.fingerprint import Trace
+from credly_audit.known_values import KnownValues
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,9 @@ LARGEST_BODY = 1 << 25
 
 CHUNK = 1 << 16
 
+SHORTEST_ECHO = 8
+"""Characters of a credential's part from which on an answer is searched for it."""
+
 
 @dataclass(slots=True)
 class Effort:
@@ -59,6 +66,10 @@ class Effort:
         self.requests += other.requests
         self.retries += other.retries
         self.seconds += other.seconds
+
+
+PARTED = re.compile(r"[\s:.,]+")
+"""What stands between the digits of a value in hex."""
 
 
 class Line:
@@ -110,7 +121,7 @@ class Client:
                     raise trouble
                 assert answer is not None  # noqa: S101 - there is the one or the other
                 return answer
-            self._line.pace.sleep(_wait_before(tries, answer))
+            self._line.pace.sleep(back_off(tries, answer.retry_after if answer else None))
             tries += 1
             effort.retries += 1
 
@@ -203,7 +214,8 @@ class Client:
             request = asked.prepare()
             who.authenticate(request.headers)
             with deadline(2 * self._line.timeout):
-                return self._received(request)
+                answer = self._received(request)
+            return _without_echo(answer, request)
         except NoAnswer as trouble:
             return trouble
         except TRANSPORT_ERRORS as error:
@@ -237,11 +249,31 @@ def _body(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _wait_before(tries: int, answer: Answer | None) -> float:
-    """Seconds: what the answer asks for, else exponential with full jitter."""
-    if answer is not None and answer.retry_after is not None:
-        return min(answer.retry_after, LONGEST_PAUSE)
-    return random.uniform(0, min(30.0, 0.5 * 2**tries))  # noqa: S311 - spreads load, hides nothing
+def _without_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
+    """Return the answer with a mark where its words repeat the credential, and without a place that does.
+
+    People are shown both. Reversed and in other capitals it is known too, which no redactor looks for later.
+    """
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        return answer
+    sent = request.headers.get("Authorization", "").partition(" ")[2]
+    values = [each for each in (sent, *_decoded(sent).split(":")) if len(each) >= SHORTEST_ECHO]
+    known = KnownValues(str.casefold, [Trace(value.casefold(), len(value)) for value in values])
+
+    def repeats(text: str) -> bool:
+        forms = (text, text[::-1], text.swapcase(), PARTED.sub("", text))
+        return any(known.find(form) or any(value.casefold() in form.casefold() for value in values) for form in forms)
+
+    location = None if repeats(answer.location or "") else answer.location
+    return replace(answer, location=location, repeats_credential=repeats(words_in(answer.body) or ""))
+
+
+def _decoded(sent: str) -> str:
+    """Return user and password of HTTP Basic."""
+    try:
+        return b64decode(sent, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def _from_organization_on(url: str) -> list[str]:

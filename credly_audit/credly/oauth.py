@@ -1,27 +1,29 @@
 """OAuth 2.0 client credentials: an access token of two hours in place of an authorization token of 180 days.
 
-oauthlib words the request and reads the answer; our own client carries both, so that the grant obeys the same rules as
-every request (no redirect, no .netrc, TLS or loopback alone) and no library's exception or log can show a secret.
+Our own client carries the request, so that a grant obeys the same rules as every request (no redirect, no .netrc, TLS
+or loopback only). Of what the endpoint says only the standard's error codes are repeated: its other words could hold
+the secret that it was sent, in any form.
 """
 
+import json
 import logging
 from base64 import b64encode
 from collections.abc import MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
 from threading import Event, Lock, local
 from time import monotonic
-from typing import Literal
-from urllib.parse import quote_plus, urlsplit
-
-from oauthlib.oauth2 import BackendApplicationClient, OAuth2Error
-from oauthlib.oauth2.rfc6749.tokens import OAuth2Token
+from typing import Any, Literal
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 from credly_audit.config.settings import Api
-from credly_audit.credly.answers import Answer, short, words
+from credly_audit.credly.answers import Answer
 from credly_audit.credly.client import REDIRECTS, TOO_MANY, WORTH_ANOTHER_TRY, Client, Line
 from credly_audit.credly.host import Origin
+from credly_audit.credly.pace import Throttled, back_off
 from credly_audit.credly.trouble import NoAnswer
 from credly_audit.fingerprint import Fingerprints, Trace
-from credly_audit.redaction import REDACTED, Redactor
 from credly_audit.secrets import ClientCredentials, Secret
 
 log = logging.getLogger(__name__)
@@ -43,14 +45,19 @@ REFUSED = (
     "sandbox), and [api] oauth_client_authentication"
 )
 
+CHECK_ADDRESS = "no access token was granted: check [api] oauth_token_url"
+
 MEANINGS = {
     "invalid_client": REFUSED,
     "unauthorized_client": "the application may not use client credentials: check it in Credly (Developers, OAuth "
     "Applications)",
     "invalid_scope": f"the application may not have the scope {SCOPE}: grant it in Credly (Developers, OAuth "
     "Applications)",
+    "invalid_request": CHECK_ADDRESS,
+    "invalid_grant": CHECK_ADDRESS,
+    "unsupported_grant_type": CHECK_ADDRESS,
 }
-"""The errors of RFC 6749, 5.2, that a person can mend; the others speak of the request and so of the address."""
+"""The errors of RFC 6749, 5.2. Nothing else that the endpoint says is repeated."""
 
 
 class TokenEndpoint:
@@ -67,49 +74,75 @@ class TokenEndpoint:
         self._path = parts.path or "/"
         self._line = Line(api.model_copy(update={"base_url": f"{parts.scheme}://{parts.netloc}"}), Event())
 
-    def grant(self, client: ClientCredentials, redactor: Redactor) -> tuple[Secret, float]:
-        """An access token and how many seconds it lives; NoAnswer, with the reason, where none is granted."""
-        wording = BackendApplicationClient(client.client_id.reveal())
-        form = wording.prepare_request_body(
-            scope=[SCOPE],
-            include_client_id=self.in_form,
-            **({"client_secret": client.client_secret.reveal()} if self.in_form else {}),
-        )
+    def grant(self, client: ClientCredentials) -> tuple[Secret, float]:
+        """Return an access token and how many seconds it lives; NoAnswer, with the reason, where none is granted.
+
+        It is asked for again where that may help: another access token takes nothing from anybody.
+        """
+        tries = 0
+        while True:
+            try:
+                return self._ask(client)
+            except NoAnswer as trouble:
+                if not trouble.passing or tries >= self._line.max_retries or not self._line.budget.spend():
+                    raise
+                wait = back_off(tries, trouble.retry_after)
+            self._line.pace.sleep(wait)
+            tries += 1
+
+    def _ask(self, client: ClientCredentials) -> tuple[Secret, float]:
+        form = {"grant_type": "client_credentials", "scope": SCOPE}
+        if self.in_form:
+            form |= {"client_id": client.client_id.reveal(), "client_secret": client.client_secret.reveal()}
+        began = monotonic()
         with Client(self._line) as http:
-            answer = http.post_form(self._path, _AsForm() if self.in_form else _AsBasic(client), form)
-        said = _read(wording, answer)
-        if answer.status not in {200, 201} or not isinstance(said, OAuth2Token):
-            error = said.error if isinstance(said, OAuth2Error) and isinstance(said.error, str) else None
-            raise self._refusal(answer, error, _own_words(answer, client, redactor))
-        granted = _usable(said)
+            answer = http.post_form(self._path, _AsForm() if self.in_form else _AsBasic(client), urlencode(form))
+        if answer.status == TOO_MANY:
+            with suppress(Throttled):  # the number of tries is what bounds it
+                self._line.pace.throttled(began, answer.retry_after)
+        content = _content(answer.body)
+        if not 200 <= answer.status < 300 or not content or content.get("error") or "access_token" not in content:
+            raise self._refusal(answer, content)
+        granted = _usable(content)
         log.debug("OAuth: %s granted an access token", self.origin)
         return granted
 
-    def _refusal(self, answer: Answer, error: str | None, said: str | None) -> NoAnswer:
+    def _refusal(self, answer: Answer, content: dict[str, Any] | None) -> NoAnswer:
+        said = (content or {}).get("error")
+        error = said if isinstance(said, str) and said in MEANINGS else None
         passing = answer.status in WORTH_ANOTHER_TRY or answer.status == TOO_MANY
         if passing:
             why = "no access token was granted: run again later"
         elif answer.status in REDIRECTS:
             why = "the request was sent on to another place, and not followed: check [api] oauth_token_url"
-        elif error in MEANINGS:
-            why = MEANINGS[error]
-        elif answer.status == 403 and said is None:
+        elif error:
+            why = f"{MEANINGS[error]} (it says: {error})"
+        elif answer.status == 403 and content is None:
             why = (
                 "the request was blocked before it reached Credly: a firewall or proxy, or an address that Credly does "
                 "not serve; ask from another network, or check [api] oauth_token_url"
             )
-        elif answer.status in {400, 401} and error in {None, "missing_token"}:
-            why = REFUSED
         else:
-            why = "no access token was granted: check [api] oauth_token_url"
-        quoted = f" (it says: {said})" if said else ""
-        return NoAnswer(f"OAuth: {answer.status} from {self.origin}: {why}{quoted}", passing=passing)
+            why = REFUSED if answer.status in {400, 401} and said is None else CHECK_ADDRESS
+        return NoAnswer(
+            f"OAuth: {answer.status} from {self.origin}: {why}", passing=passing, retry_after=answer.retry_after
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why no access token was granted, when that was known, and until when it is not tried again."""
+
+    sentence: str
+    at: float
+    until: float
 
 
 class OAuthCredential:
     """Asks with an access token, which it gets when it is first needed and again before or when it ends.
 
-    Safe to use from many threads; neither the secret nor an access token is in its repr.
+    All organizations of one client share it, from any thread. One thread at a time gets an access token; the others
+    wait for what comes of that, be it a failure. Neither the secret nor an access token is in its repr.
     """
 
     kind: Literal["oauth"] = "oauth"
@@ -119,35 +152,61 @@ class OAuthCredential:
     def __init__(self, client: ClientCredentials, endpoint: TokenEndpoint, fingerprints: Fingerprints) -> None:
         self._client = client
         self._endpoint = endpoint
-        trace = fingerprints.trace(client.client_secret.reveal())
-        self.traces: tuple[Trace, ...] = () if trace is None else (trace,)
-        self._redactor = Redactor(fingerprints.of, self.traces)
+        self._fingerprints = fingerprints
+        self.traces: tuple[Trace, ...] = ()
+        """Of the secret, and of every access token that it was granted."""
+        self._remember(client.client_secret)
         self._lock = Lock()
         self._access_token: Secret | None = None
         self._ends_at = 0.0
+        self._failure: _Failure | None = None
         self._latest = local()
         """What each thread sent with its latest request."""
 
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
-        """A bearer; NoAnswer where no access token is granted."""
-        with self._lock:
-            if self._access_token is None or monotonic() >= self._ends_at:
-                self._obtain()
-            assert self._access_token is not None  # noqa: S101 - obtained, or it had raised
-            self._latest.sent = self._access_token
-            headers["Authorization"] = f"Bearer {self._access_token.reveal()}"
+        """Add a bearer; NoAnswer where no access token is granted."""
+        self._latest.sent = self._token(refused=None)
+        headers["Authorization"] = f"Bearer {self._latest.sent.reveal()}"
 
     def renew(self) -> bool:
-        """After a 401 to this thread's latest request: have another access token, unless another thread already has."""
-        with self._lock:
-            if self._access_token is self._latest.sent:
-                self._obtain()
-            return True
+        """After a 401 to this thread's latest request, have another access token, unless another thread has one."""
+        self._token(refused=self._latest.sent)
+        return True
 
-    def _obtain(self) -> None:
+    def _token(self, refused: Secret | None) -> Secret:
+        """Return an access token that lives and was not refused."""
+        asked_at = monotonic()
+        with self._lock:
+            current = self._access_token
+            if current is None or current is refused or monotonic() >= self._ends_at:
+                current = self._obtain(asked_at)
+            return current
+
+    def _obtain(self, asked_at: float) -> Secret:
+        """Have an access token granted; what failed while this thread waited, or just before, fails for it too.
+
+        After a failure that may pass it rests for as long as that took to show, so that an endpoint that does not
+        answer costs the same whatever the number of workers and organizations.
+        """
+        failure = self._failure
+        if failure is not None and (failure.at >= asked_at or monotonic() < failure.until):
+            raise NoAnswer(failure.sentence, passing=False)
         self._access_token = None
-        self._access_token, life = self._endpoint.grant(self._client, self._redactor)
+        began = monotonic()
+        try:
+            token, life = self._endpoint.grant(self._client)
+        except NoAnswer as trouble:
+            ended = monotonic()
+            self._failure = _Failure(str(trouble), ended, 2 * ended - began if trouble.passing else inf)
+            raise NoAnswer(str(trouble), passing=False) from None
+        self._remember(token)
         self._ends_at = monotonic() + max(life - MARGIN, life / 2)
+        self._access_token = token
+        return token
+
+    def _remember(self, secret: Secret) -> None:
+        trace = self._fingerprints.trace(secret.reveal())
+        self.traces += () if trace is None else (trace,)
 
 
 class _AsForm:
@@ -174,32 +233,33 @@ def _beside(base_url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}/oauth/token"
 
 
-def _read(wording: BackendApplicationClient, answer: Answer) -> OAuth2Token | OAuth2Error | None:
-    """What oauthlib makes of the body: a token, the error that it names, or nothing."""
+def _content(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object of an answer, with a BOM or without; empty where it is another JSON, None where none."""
     try:
-        return wording.parse_request_body_response(answer.body.decode("utf-8", "replace"))
-    except OAuth2Error as error:
-        return error
-    except Exception:  # noqa: BLE001 - a stranger's body: whatever the library raises, nothing was granted
+        content = json.loads(body, parse_int=float)
+    except (ValueError, RecursionError):
         return None
+    return content if isinstance(content, dict) else {}
 
 
-def _own_words(answer: Answer, client: ClientCredentials, redactor: Redactor) -> str | None:
-    """What the endpoint itself says, without id, secret or anything like one; None where it is no JSON."""
-    said = words(answer.body)
-    for each in (client.client_secret, client.client_id):
-        said = said and said.replace(each.reveal(), REDACTED)
-    return said and short(redactor.words(said))
-
-
-def _usable(said: OAuth2Token) -> tuple[Secret, float]:
-    """The access token and its life; NoAnswer where it could not be sent, or would not open the tokens."""
-    token = said["access_token"]
-    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable() or " " in token:
+def _usable(said: dict[str, Any]) -> tuple[Secret, float]:
+    """Return the access token and its life; NoAnswer where it could not be sent, or would not open the tokens."""
+    token = said["access_token"].strip() if isinstance(said["access_token"], str) else ""
+    if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise NoAnswer("OAuth: the access token cannot be sent in a header: check [api] oauth_token_url", passing=False)
-    if str(said.get("token_type") or "bearer").lower() != "bearer":
+    if str(said.get("token_type") or "bearer").strip().lower() != "bearer":
         raise NoAnswer("OAuth: the access token is no bearer token: check [api] oauth_token_url", passing=False)
-    if said.get("scope") and SCOPE not in said.scopes:
+    scope = said.get("scope")
+    scopes = scope.replace(",", " ").split() if isinstance(scope, str) else scope
+    if isinstance(scopes, list) and scopes and SCOPE not in scopes:
         raise NoAnswer(f"OAuth: the access token came without its scope: {MEANINGS['invalid_scope']}", passing=False)
-    life = said.get("expires_in") or 0
-    return Secret(token), min(float(life), LONGEST_LIFE) if life > 0 else USUAL_LIFE
+    return Secret(token), _life(said.get("expires_in"))
+
+
+def _life(said: object) -> float:
+    """Return how many seconds an access token lives: the usual number where the grant names none that can be read."""
+    try:
+        life = float(said) if isinstance(said, float | str) else 0.0
+    except ValueError:
+        life = 0.0
+    return min(life, LONGEST_LIFE) if life > 0 else USUAL_LIFE

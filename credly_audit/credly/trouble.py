@@ -25,11 +25,15 @@ TRANSPORT_ERRORS = (
 
 
 class NoAnswer(AuditError):  # noqa: N818 - named as it is told
-    """No answer that can be used was had; `passing` says whether the same request may do better a little later."""
+    """No answer that can be used arrived; `passing` says whether the same request may do better a little later.
 
-    def __init__(self, sentence: str, *, passing: bool = True) -> None:
+    `retry_after` is when, in seconds, where that was said.
+    """
+
+    def __init__(self, sentence: str, *, passing: bool = True, retry_after: float | None = None) -> None:
         super().__init__(sentence)
         self.passing = passing
+        self.retry_after = retry_after
 
 
 def no_answer(error: Exception, host: Host, timeout: float) -> NoAnswer:

@@ -168,7 +168,7 @@ class Asker:
         return Posted(said, made, refused=False)
 
     def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
-        said = words(answer.body)
+        said = words(answer)
         if answer.status == HTTPStatus.FORBIDDEN and said is not None:
             why = f"the credential of {self._called} may not {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:

@@ -131,7 +131,7 @@ class Api:
             bearer = self.bearers.known(credential)
             if bearer is None:
                 raise Refused(oauth.INVALID_TOKEN)
-            if organization is None or bearer.organization_id != organization.id:
+            if organization is None or organization.id not in bearer.organizations:
                 raise Refused(NOT_FOUND)
             if "authorization_tokens" not in bearer.scopes:
                 raise Refused(refusal(403, "The access token lacks the scope authorization_tokens"))

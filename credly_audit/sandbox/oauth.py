@@ -33,7 +33,7 @@ INVALID_TOKEN = refusal(401, "The access token is invalid or has expired", WWW_A
 class Bearer:
     """What an access token opens, and until when (the process's own clock, as a sandbox's may stand still)."""
 
-    organization_id: str
+    organizations: frozenset[str]
     scopes: frozenset[str]
     ends: float
 
@@ -57,15 +57,15 @@ class Bearers:
         if form["grant_type"] != "client_credentials":
             return _fault(400, "unsupported_grant_type", "The grant type is not supported.")
         client_id, secret = _basic(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
-        organization = next((one for one in world.organizations if _opens(one, client_id, secret)), None)
-        if organization is None:
+        organizations = frozenset(one.id for one in world.organizations if _opens(one, client_id, secret))
+        if not organizations:
             return _fault(401, "invalid_client", "Client authentication failed due to unknown client.")
         scopes = frozenset(form.get("scope", "").split())
         if not scopes <= SCOPES:
             return _fault(400, "invalid_scope", "The requested scope is invalid, unknown, or malformed.")
         lives = int(faults.get("oauth-expires", LIVES_SECONDS))
         access_token = "MADE-UP-" + secrets.token_urlsafe(32)
-        self._granted[access_token] = Bearer(organization.id, scopes, monotonic() + lives)
+        self._granted[access_token] = Bearer(organizations, scopes, monotonic() + lives)
         return Answer(
             200,
             {

@@ -1,17 +1,21 @@
 """Under OAuth the caller has no row of its own in the listing: what that means for how much was seen."""
 
+from time import monotonic
 from typing import Any
 
 import pytest
 
+from credly_audit.cli.collecting import credential_maker
 from credly_audit.collector import Ask, collect
 from credly_audit.config import settings
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.progress import Lines
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization
+from credly_audit.sandbox.shapes import Answer
+from credly_audit.sandbox.world import OAuthApplication, Organization, made_up_organization, made_up_token
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.snapshot import Snapshot
+from tests.collector.conftest import NOW
 from tests.collector.gather import FINGERPRINTS, row
 
 SECRET = "MADE-UP-secret-of-an-application-000"
@@ -42,7 +46,7 @@ def test_a_listed_token_that_can_write_proves_the_list_whole_under_oauth_too(
     assert found["credential_expires_at"] is None or found["credential_expires_at"] != found["credential_expires_at"]
     assert not snapshot.tokens["is_audit_credential"].any()
     assert sandbox.counts["oauth-token"] == 2
-    assert snapshot.header.other_fingerprints == (FINGERPRINTS.of(SECRET),)
+    assert FINGERPRINTS.of(SECRET) in snapshot.header.other_fingerprints
     assert set(snapshot.header.value_lengths) == {len(SECRET), *(len(token.token or "") for token in acme.tokens)}
 
 
@@ -85,6 +89,65 @@ def test_tokens_that_all_end_at_once_are_renewed_for_all_workers(sandbox: Sandbo
 
     assert (found["status"], found["tokens"]) == ("complete", 122)
     assert 2 <= sandbox.counts["oauth-token"] <= 5
+
+
+def shared(sandbox: Sandbox, organizations: list[Organization], **said: Any) -> Snapshot:
+    """What a collection saw that asks for all organizations with one application."""
+    for each in organizations:
+        each.oauth_applications = [OAuthApplication(1, "Audit", "MADE-UP-uid-of-all", SECRET, "Audits tokens")]
+    api = settings.Api(base_url=sandbox.base_url, **{"workers": 16, "timeout": 5.0, "max_retries": 2} | said)
+    who = credential_maker(api, FINGERPRINTS)
+    client = [ClientCredentials(Secret("MADE-UP-uid-of-all"), Secret(SECRET)) for _ in organizations]
+    asks = [
+        Ask(settings.Organization(id=each.id, name=each.name), who(one))
+        for each, one in zip(organizations, client, strict=True)
+    ]
+    return collect(asks, api, FINGERPRINTS, observer=Lines())
+
+
+def test_sixty_organizations_of_one_client_share_one_grant(sandbox: Sandbox) -> None:
+    many = [made_up_organization(number, now=NOW) for number in range(60)]
+    sandbox.world.organizations += many
+    sandbox.faults = ["status=429@oauth-tokenx1", "retry-after=1"]
+
+    snapshot = shared(sandbox, many)
+
+    assert set(snapshot.organizations["status"]) == {"complete"}
+    assert sandbox.counts["oauth-token"] == 2
+
+
+@pytest.mark.parametrize("workers", [1, 16])
+def test_an_endpoint_that_stalls_in_the_middle_costs_the_same_with_any_number_of_workers(
+    sandbox: Sandbox, acme: Organization, workers: int
+) -> None:
+    acme.tokens += [made_up_token("more", number, now=NOW) for number in range(700)]
+    sandbox.faults = ["stall@oauth-token+1", "status=401@list+1"]
+    began = monotonic()
+
+    snapshot = shared(sandbox, [acme], workers=workers, timeout=0.5, max_retries=1)
+
+    assert row(snapshot, acme)["status"] == "failed"
+    assert "did not answer in time" in row(snapshot, acme)["reason"]
+    assert sandbox.counts["oauth-token"] == 3
+    assert monotonic() - began < 0.5 + 0.5 + 0.5 + 2
+
+
+def test_an_access_token_that_a_description_shows_is_redacted(sandbox: Sandbox, acme: Organization) -> None:
+    granted: list[str] = []
+    grant = sandbox.api.bearers.grant
+
+    def watched(*said: Any) -> Answer:
+        answer = grant(*said)
+        granted.append(answer.content["access_token"])
+        acme.tokens[3].description = f"Uses {granted[-1]} since May"
+        return answer
+
+    sandbox.api.bearers.grant = watched  # type: ignore[method-assign]  # it has to say what only it knows
+
+    snapshot = shared(sandbox, [acme])
+
+    assert list(snapshot.tokens["description"])[3] == "Uses [redacted] since May"
+    assert FINGERPRINTS.of(granted[0]) in snapshot.header.other_fingerprints
 
 
 def test_applications_are_read_under_oauth(sandbox: Sandbox, acme: Organization) -> None:

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from credly_audit.credly.answers import Answer, refusal, retry_after, words
+from credly_audit.credly.answers import Answer, refusal, retry_after, words, words_in
 
 WORDS = {
     '{"data": {"message": "Invalid or missing Badge Template ID: "}, "metadata": null}': (
@@ -31,7 +31,16 @@ WORDS = {
 
 @pytest.mark.parametrize("body", WORDS, ids=lambda body: body[:40])
 def test_the_api_s_own_words_are_found_wherever_they_stand(body: str) -> None:
-    assert words(body.encode()) == WORDS[body]
+    assert words_in(body.encode()) == WORDS[body]
+    assert words(Answer(400, "", body.encode())) == WORDS[body]
+
+
+def test_words_that_repeat_the_credential_are_shown_to_nobody() -> None:
+    answer = Answer(403, "", b'{"message": "MADE-UP"}', repeats_credential=True)
+
+    assert words(answer) == ""
+    assert "lacks the permission" in refusal(answer, "Acme", str)
+    assert "Credly says" not in refusal(answer, "Acme", str)
 
 
 def told(status: int, body: str = "{}") -> str:

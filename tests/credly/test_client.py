@@ -2,8 +2,10 @@
 
 import contextlib
 import gzip
+import json
 import logging
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from socket import socket
@@ -13,6 +15,7 @@ import pytest
 
 from credly_audit import __version__
 from credly_audit.config.settings import Api
+from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
@@ -21,6 +24,8 @@ from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization
 from credly_audit.secrets import Secret
 from tests.credly.conftest import MakeClient, Raw
+
+VALUE = "MADE-UP-Zz9Yx8Ww7Vv6Uu5Tt4Ss3Rr2Qq1-_"
 
 Server = Callable[[Callable[[socket], None] | bytes], Raw]
 
@@ -131,22 +136,30 @@ def test_the_budget_of_retries_is_one_for_the_run(raw: Server, credential: Token
     assert (effort.requests, effort.retries) == (4, 2)
 
 
-@pytest.mark.parametrize(("header", "least", "most"), [("0", 0.0, 0.3), ("1", 1.0, 1.5)])
-def test_retry_after_is_obeyed(
-    sandbox: Sandbox,
-    client_of: MakeClient,
-    credential: TokenCredential,
-    path: str,
-    header: str,
-    least: float,
-    most: float,
-) -> None:
-    sandbox.faults = ["status=503x1", f"retry-after={header}"]
+def test_retry_after_is_obeyed(sandbox: Sandbox, client_of: MakeClient, credential: TokenCredential, path: str) -> None:
+    sandbox.faults = ["status=503x1", "retry-after=1"]
     began = time.monotonic()
 
     client_of(sandbox.base_url, max_retries=1).get(path, credential)
 
-    assert least <= time.monotonic() - began < most
+    assert 1.0 <= time.monotonic() - began < 1.5
+
+
+OF_NO_USE = ["0", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "soon", "", "1.5e3"]
+
+
+@pytest.mark.parametrize("header", OF_NO_USE)
+def test_a_retry_after_that_says_now_or_nothing_leaves_the_back_off(
+    raw: Server, client_of: MakeClient, credential: TokenCredential, monkeypatch: pytest.MonkeyPatch, header: str
+) -> None:
+    monkeypatch.setattr("random.uniform", lambda _, most: most / 5)
+    server = raw(answer("503 Unavailable", b"{}", f"Retry-After: {header}"))
+    began = time.monotonic()
+
+    client_of(server.base_url, max_retries=3).get("/a", credential)
+
+    assert len(server.heard) == 4
+    assert time.monotonic() - began >= 0.1 + 0.2 + 0.4
 
 
 def test_a_wait_of_an_hour_is_cut_to_a_minute_and_ends_when_somebody_stops(
@@ -271,6 +284,59 @@ def test_what_was_packed_is_unpacked(raw: Server, client_of: MakeClient, credent
     server = raw(answer("200 OK", gzip.compress(b"[1]"), "Content-Encoding: gzip"))
 
     assert client_of(server.base_url).get("/a", credential).body == b"[1]"
+
+
+BASIC = b64encode(f"{VALUE}:".encode()).decode()
+ECHOES = {
+    "itself": VALUE,
+    "in capitals": VALUE.upper(),
+    "reversed": VALUE[::-1],
+    "the header": f"Basic {BASIC}",
+    "the header in other case": BASIC.swapcase(),
+    "hex": VALUE.encode().hex(),
+    "HEX, parted": VALUE.encode().hex(":").upper(),
+    "base64": b64encode(VALUE.encode()).decode(),
+    "base64 of more": b64encode(f"x{VALUE}".encode()).decode(),
+    "url": "".join(f"%{byte:02x}" for byte in VALUE.encode()),
+    "json in json": "".join(f"\\u{ord(letter):04x}" for letter in VALUE),
+    "html": "".join(f"&#{ord(letter)};" for letter in VALUE),
+    "parted": "\u200b".join(VALUE),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES)
+def test_words_that_repeat_the_credential_in_any_form_are_not_quoted(
+    raw: Server, client_of: MakeClient, echo: str
+) -> None:
+    server = raw(answer("403 Forbidden", json.dumps({"data": {"message": f"No entry for {ECHOES[echo]}!"}}).encode()))
+
+    found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
+
+    assert refusal(found, "Acme", str) == (
+        "403: the credential of Acme lacks the permission to list its tokens: use one that can write"
+    )
+
+
+def test_other_words_are_quoted(raw: Server, client_of: MakeClient) -> None:
+    server = raw(answer("403 Forbidden", b'{"data": {"message": "MADE-UP tokens are not welcome"}}'))
+
+    found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
+
+    assert "(Credly says: MADE-UP tokens are not welcome)" in refusal(found, "Acme", str)
+
+
+@pytest.mark.parametrize("location", [f"https://{VALUE}.elsewhere.example/", f"/v1/b?seen={VALUE}"])
+def test_a_redirect_that_repeats_the_credential_is_neither_followed_nor_told(
+    raw: Server, client_of: MakeClient, location: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    server = raw(answer("307 Temporary Redirect", b"", f"Location: {location}"))
+
+    found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
+
+    assert "sent the request for Acme on to another place" in refusal(found, "Acme", str)
+    assert len(server.heard) == 1
+    assert VALUE.lower() not in caplog.text.lower()
 
 
 def test_cookies_do_not_travel_from_one_organization_to_the_next(

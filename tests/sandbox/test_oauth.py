@@ -59,6 +59,17 @@ def test_an_access_token_sees_every_token_and_creates_but_has_none_to_rotate(
     assert asked(sandbox, f"/organizations/{other.id}/authorization_tokens", bearer).status_code == 404
 
 
+def test_a_client_of_several_organizations_has_one_access_token_for_all(
+    sandbox: Sandbox, application: OAuthApplication, acme: Organization, other: Organization
+) -> None:
+    other.oauth_applications.append(application)
+
+    bearer = granted(sandbox, application).json()["access_token"]
+
+    for each in (acme, other):
+        assert asked(sandbox, f"/organizations/{each.id}/authorization_tokens", bearer).status_code == 200
+
+
 def test_organizations_are_not_open_to_an_access_token(
     sandbox: Sandbox, application: OAuthApplication, acme: Organization
 ) -> None:
