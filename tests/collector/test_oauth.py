@@ -47,7 +47,7 @@ def test_a_listed_token_that_can_write_proves_the_list_whole_under_oauth_too(
     assert not snapshot.tokens["is_audit_credential"].any()
     assert sandbox.counts["oauth-token"] == 2
     assert FINGERPRINTS.of(SECRET) in snapshot.header.other_fingerprints
-    assert set(snapshot.header.value_lengths) == {len(SECRET), *(len(token.token or "") for token in acme.tokens)}
+    assert set(snapshot.header.value_lengths) >= {len(SECRET), *(len(token.token or "") for token in acme.tokens)}
 
 
 def test_without_such_a_token_nothing_is_proved_and_the_reason_says_so(sandbox: Sandbox, acme: Organization) -> None:
