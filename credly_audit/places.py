@@ -1,9 +1,10 @@
-"""Where files are: the one reading of a path that a person wrote, and the folder for what outlives a run.
+"""Where files are: the one reading of a path that a person wrote, and folders for what outlives a run or a power cut.
 
 A path means the same in an option, an environment variable, the configuration and a reference to a secret: `~` and
 `~user` at its beginning are home directories, everything else is taken as it stands.
 """
 
+import errno
 import os
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from credly_audit.errors import UsageError
 HOMELESS = "HOME is not set, and the user has no home directory"
 
 WAY_OUT = "set XDG_STATE_HOME to a folder that keeps"
+
+
+SYNCS_NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
 
 
 class BadPath(ValueError):  # noqa: N818 - named as it is told
@@ -52,6 +56,34 @@ def state_folder() -> Path:
     if trouble:
         raise NoStateFolder(f"{folder}: no history and no locks can be kept there ({trouble}); {WAY_OUT}")
     return folder
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that only its owner may enter, with its parents; all outlive a power cut. OSError."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in missing:
+        sync_folder(each.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Let the names in a folder, new and removed ones, outlive a power cut. OSError where the disk fails.
+
+    A folder that may be written in but not read, and a file system that syncs no folders, are left as they are.
+    """
+    if os.name != "posix":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in SYNCS_NO_FOLDERS:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _trouble_with(path: Path) -> str | None:

@@ -24,7 +24,7 @@ from credly_audit.errors import UsageError
 from credly_audit.files import must_be_writable, written_whole
 from credly_audit.lifecycle.asking import instant
 from credly_audit.lifecycle.states import Action
-from credly_audit.places import NoStateFolder, state_folder
+from credly_audit.places import NoStateFolder, make_folder, state_folder, sync_folder
 from credly_audit.secrets import Secret
 
 ROOM = 4096
@@ -91,6 +91,7 @@ class EmergencyCopy:
         """Remove both, the value first. OSError."""
         self.file.unlink(missing_ok=True)
         self.journal.unlink(missing_ok=True)
+        sync_folder(self.journal.parent)
 
     def settle(self) -> None:
         """Remove both where they hold nothing that is needed; what stays is removed by a later run."""
@@ -125,7 +126,7 @@ def emergency_folder(named: Path | None, environ: Any, *, dry_run: bool) -> Path
 def must_hold_copies(folder: Path) -> None:
     """UsageError where no copy could be written."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another with --emergency-dir") from None
     must_be_writable(folder)
@@ -143,7 +144,10 @@ def _sweep(folder: Path) -> None:
 
 
 def reserve(folder: Path, undertaking: Undertaking) -> EmergencyCopy:
-    """Write down what is about to be done, and take up room for the value. CannotWrite or OSError."""
+    """Write down what is about to be done, and take up room for the value; both outlive a power cut.
+
+    CannotWrite or OSError.
+    """
     name = f"{undertaking.action}-{undertaking.organization_id}-{undertaking.credential[:8]}-{_stamp()}"
     copy = EmergencyCopy(undertaking, folder / f"{name}.json")
     with written_whole(copy.file, draft_name=f".{name}.token") as file:
@@ -151,6 +155,7 @@ def reserve(folder: Path, undertaking: Undertaking) -> EmergencyCopy:
     fields = {name: getattr(undertaking, name) for name in Undertaking.__slots__}
     with written_whole(copy.journal, draft_name=f".{name}.json") as file:
         file.write(json.dumps(fields, indent=1).encode())
+    sync_folder(folder)
     return copy
 
 

@@ -14,7 +14,7 @@ from credly_audit import programs
 from credly_audit.attributes import keep_attributes
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.files import written_whole
-from credly_audit.places import BadPath, local_path
+from credly_audit.places import BadPath, local_path, sync_folder
 from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read
 
 PATIENCE = 60.0
@@ -133,7 +133,7 @@ class FileStore:
                 if target.exists():
                     keep_attributes(target, file.fileno())
                 file.write(content)
-            _settle(target.parent)
+            sync_folder(target.parent)
         except CannotWrite as error:
             raise StoreFailed(str(error)) from None
         except OSError as error:
@@ -260,14 +260,3 @@ def now_in(reader: Reader) -> Secret | None:
         return reader()
     except SecretError:
         return None
-
-
-def _settle(folder: Path) -> None:
-    """Let the file's new name outlive a power cut too."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,6 +12,9 @@ from keyring.backend import KeyringBackend
 from keyring.errors import PasswordDeleteError, PasswordSetError
 
 from credly_audit.lifecycle import stores
+from credly_audit.sandbox.api import Request
+from credly_audit.sandbox.faults import Faults
+from credly_audit.sandbox.shapes import Answer
 from tests import needs
 from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
 from tests.lifecycle.conftest import Bench, Told
@@ -104,13 +107,14 @@ def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, 
 ACTIONS = pytest.mark.parametrize("action", ["rotate", "create"])
 
 
-def stored(bench: Bench, action: str) -> tuple[Path, Callable[[], Told]]:
+def stored(bench: Bench, action: str) -> tuple[Path, Callable[..., Told]]:
     """A file that holds a value, and the command that stores another one in it."""
     path = bench.folder / "stores" / "kept"
     path.write_text(bench.acme.tokens[0 if action == "rotate" else 1].token)
     path.chmod(0o600)
     command = bench.rotate if action == "rotate" else bench.create
-    return path, lambda: command("--store", "file:stores/kept", *(("--fail-on", "never") if action == "create" else ()))
+    own = () if action == "rotate" else ("--fail-on", "never")
+    return path, lambda *more: command("--store", "file:stores/kept", *own, *more)
 
 
 def newest(bench: Bench, action: str) -> str:
@@ -432,6 +436,47 @@ def test_where_neither_store_nor_copy_can_be_written_it_is_lost_and_said(bench: 
 
     assert (told.code, told.token["state"]) == (3, "lost")
     assert "Credly's web page" in told.words
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """What has been made to outlive a power cut, in the order that it was."""
+    paths: list[Path] = []
+    sync = os.fsync
+
+    def remember(descriptor: int) -> None:
+        sync(descriptor)
+        paths.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+
+    monkeypatch.setattr(os, "fsync", remember)
+    return paths
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="nothing says which file a descriptor is of")
+@ACTIONS
+def test_the_copys_folder_outlives_a_power_cut_before_the_request_and_the_stores_after_it(
+    bench: Bench, action: str, synced: list[Path]
+) -> None:
+    path, run = stored(bench, action)
+    emergency = bench.folder / "new" / "nested" / "emergency"
+    before: list[Path] = []
+    asked = bench.sandbox.api.answer
+
+    def answer(request: Request, faults: Faults) -> Answer:
+        if request.method == "POST":
+            before.extend(synced)
+        return asked(request, faults)
+
+    bench.sandbox.api.answer = answer  # type: ignore[method-assign] # to be told when a request comes
+
+    assert run("--emergency-dir", emergency).code == 0
+
+    copies = [each for each in before if each.parent == emergency]
+    assert {each.suffix for each in copies} >= {".json", ".token"}
+    assert before.index(emergency) > before.index(copies[-1])
+    assert set(before) >= {bench.folder, bench.folder / "new", bench.folder / "new" / "nested"}
+    assert path.parent in synced[len(before) :]
+    assert emergency in synced[len(before) :], "that the copy is gone outlives it, too"
 
 
 def test_ci_has_to_name_a_place_for_emergencies(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
