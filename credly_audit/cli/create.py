@@ -46,6 +46,7 @@ def create(
     fail_on: tuple[str, ...],
     then: str | None,
     emergency_dir: Path | None,
+    break_lock: bool,
     dry_run: bool,
     yes: bool,
     shape: str,
@@ -66,7 +67,7 @@ def create(
     if not description.strip():
         raise UsageError("--description is empty: say what the token is for and whose it is")
     wanted = Wanted("create", credential, store, read_back, description)
-    order = Order(then, emergency_dir, dry_run, yes, shape, quiet)
+    order = Order(then, emergency_dir, break_lock, dry_run, yes, shape, quiet)
     settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None).only([organization])
     policy = Policy.of(settings)
     gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable)

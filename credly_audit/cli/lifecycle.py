@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from credly_audit.cli.options import FOLDER, config_option, talk_options, together
+from credly_audit.cli.options import FOLDER, break_lock_option, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
@@ -71,6 +71,7 @@ lifecycle_options = together(
         type=FOLDER,
         help="Where a value goes that the store did not take; by default the user's state directory.",
     ),
+    break_lock_option,
     click.option("--dry-run", is_flag=True, help="Ask nothing but GETs, write nothing."),
     click.option("--yes", is_flag=True, help="Do not ask; needed off a terminal."),
     click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True),
@@ -86,6 +87,7 @@ class Order:
 
     then: str | None
     emergency_dir: Path | None
+    break_lock: bool
     dry_run: bool
     yes: bool
     shape: str
@@ -130,6 +132,7 @@ class Order:
             due,
             then,
             dry_run=self.dry_run,
+            break_lock=self.break_lock,
             patience=PATIENCE,
             again=maker.again,
         )

@@ -93,6 +93,12 @@ organization_option = click.option(
     "--organization", "organizations", multiple=True, metavar="ID", help="Only this organization; repeatable."
 )
 
+break_lock_option = click.option(
+    "--break-lock",
+    is_flag=True,
+    help="Take over a lock of another host, or one that cannot be read, where the file system has no locks of its own.",
+)
+
 workers_option = click.option(
     "--workers", type=click.IntRange(min=1), help="How many requests may be under way at once."
 )

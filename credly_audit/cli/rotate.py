@@ -32,6 +32,7 @@ def rotate(
     description: str | None,
     then: str | None,
     emergency_dir: Path | None,
+    break_lock: bool,
     dry_run: bool,
     yes: bool,
     shape: str,
@@ -51,7 +52,7 @@ def rotate(
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     wanted = Wanted("rotate", credential, store, read_back, description)
-    order = Order(then, emergency_dir, dry_run, yes, shape, quiet)
+    order = Order(then, emergency_dir, break_lock, dry_run, yes, shape, quiet)
     settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None)
     if organizations:
         return order.carry_out(settings.only(organizations), wanted, due=due)

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from credly_audit.cli.alone import alone
 from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.judging import Judging, require_rules_unless
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
+    break_lock_option,
     config_option,
     judging_options,
     organization_option,
@@ -26,6 +26,7 @@ from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
 from credly_audit.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
+from credly_audit.locks import alone
 from credly_audit.notify import Notices
 from credly_audit.policy import Policy
 
@@ -36,6 +37,7 @@ from credly_audit.policy import Policy
 @organization_option
 @workers_option
 @click.option("--no-notify", is_flag=True, help="Send none of the notices that [notify] asks for.")
+@break_lock_option
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
     """Collect every token, judge them, write the reports and gate: the main job."""
@@ -62,6 +64,7 @@ def audited(
     baseline: Path | None = None,
     no_history: bool = False,
     no_notify: bool = False,
+    break_lock: bool = False,
     quiet: bool = False,
     verbose: bool = False,
     no_color: bool = False,
@@ -77,7 +80,7 @@ def audited(
     require_rules_unless(skip_broken_rules)
     settings = configured(config, organizations, workers, environ, all_rules=False)
     if not together:
-        click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG))
+        click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG, break_lock=break_lock))
     judging = Judging.asked(
         settings,
         Policy.of(settings),

@@ -12,10 +12,10 @@ from credly_audit.credentials import credentials
 from credly_audit.credly.auth import Credential
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.fingerprint import Fingerprints
-from credly_audit.lifecycle.locks import lock_name
 from credly_audit.lifecycle.states import Action
 from credly_audit.lifecycle.stores import Store, store_of
 from credly_audit.lifecycle.tasks import ReadBack, Task
+from credly_audit.locks import lock_name
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,

@@ -19,11 +19,11 @@ from credly_audit.lifecycle.asking import Asker
 from credly_audit.lifecycle.creation import Creator
 from credly_audit.lifecycle.emergency import EmergencyCopy, Undertaking, left_behind, reserve
 from credly_audit.lifecycle.keeping import Keeper
-from credly_audit.lifecycle.locks import holding, is_held
 from credly_audit.lifecycle.preparing import Candidate, Plan, Preparation
 from credly_audit.lifecycle.rotation import Rotator, not_reserved
 from credly_audit.lifecycle.states import Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
+from credly_audit.locks import holding, is_held
 from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ class Campaign:
     due: timedelta | None = None
     then: Then | None = None
     dry_run: bool = False
+    break_lock: bool = False
     patience: Patience = field(default_factory=Patience)
     again: Callable[[Task], Secret | None] = lambda task: task.value
     """Reads a task's value anew, once its lock is held."""
@@ -63,7 +64,7 @@ class Campaign:
         before = list(left_behind(self.emergency))
         locks = [] if self.dry_run else [task.lock for task in self.tasks]
         with ExitStack() as held, Client(Line(self.api, Event())) as client:
-            held.enter_context(holding(locks))
+            held.enter_context(holding(locks, break_lock=self.break_lock))
             self._nothing_changed_meanwhile()
             keeper = Keeper(self.fingerprints, self.patience, None, lambda _: None)
             preparation = Preparation(self.emergency, keeper, self.due, self.dry_run)

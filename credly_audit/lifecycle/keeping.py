@@ -14,10 +14,10 @@ from credly_audit.errors import UsageError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle.asking import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy
-from credly_audit.lifecycle.locks import lock_name
 from credly_audit.lifecycle.states import OldValue, Outcome, State
 from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
+from credly_audit.locks import lock_name
 from credly_audit.secret_shape import looks_random
 from credly_audit.secrets import Secret
 
