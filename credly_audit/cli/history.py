@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +158,9 @@ def purge(
             raise UsageError(
                 "nothing says what to forget; give --before, --keep-days or --all, or set [history] keep_days"
             )
-        before = datetime.now(UTC) - timedelta(days=days)
+        from credly_audit.history.retention import days_before  # noqa: PLC0415 - loads SQLAlchemy
+
+        before = days_before(datetime.now(UTC), days)
     many = kept.purge(before)
     if shape == "json":
         print_json(encode({"forgotten": many}).decode())
@@ -205,7 +207,7 @@ def found(audits: pd.DataFrame, name: str) -> pd.Series:
 
 def shown(instant: datetime) -> str:
     """An instant as `found` takes it."""
-    return f"{instant:%Y-%m-%d %H:%M:%S}"
+    return instant.isoformat(" ", "seconds")[: len("2026-11-23 09:30:00")]
 
 
 def open_ones(audit: pd.Series) -> int:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Plac
 from credly_audit.history.differing import Difference, difference
 from credly_audit.history.reading import Moment
 from credly_audit.history.replaying import forget_before, inserted
+from credly_audit.history.retention import Retention
 from credly_audit.history.seen import seen_by
 from credly_audit.history.series import (
     Configuration,
@@ -83,14 +84,19 @@ class History:
         with self.database.told(HistoryLost, "cannot be read"), self.database.reading() as connection:
             yield remembering.past(connection, Moment.before(connection, self._series(connection), as_of))
 
-    def record(self, audit: Audit, *, keep_days: int = 0) -> None:
-        """Add an audit; forget those that lie more than keep_days (0: none) before it. CannotWrite: nothing is done."""
+    def record(self, audit: Audit, *, keep_days: int = 0) -> int:
+        """Add an audit and forget those that keep_days (0: all) no longer keeps; return how many were forgotten.
+
+        CannotWrite: nothing is done.
+        """
         seen = seen_by(audit)
         with cannot_write(self.database), self.database.writing() as connection:
             series = begin_series(connection, self.configuration)
+            retention = Retention.at(connection, series, audit.as_of, keep_days)
             inserted(connection, series, seen, audit.rules)
-            if keep_days:
-                forget_before(connection, series, audit.as_of - timedelta(days=keep_days))
+            forgotten = 0 if retention.doubtful else forget_before(connection, series, retention.since)
+        retention.report(forgotten)
+        return forgotten
 
     def called(self, name: str) -> "History":
         """Return the same history as the series of a name (or path) sees it; UsageError where there is none."""

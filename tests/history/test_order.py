@@ -1,6 +1,7 @@
 """Audits in whatever order they are recorded, again, and forgotten: the history is what its audits make of it."""
 
-from datetime import timedelta
+import logging
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.history.schema import BY_SERIES
+from credly_audit.history.schema import audits as recorded_audits
 from credly_audit.history.series import find_series
 from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 from tests.history.months import Months, resolved, standing, when
 
 LONG = {"expires_at": AS_OF + timedelta(days=900), "created_at": AS_OF}
+DAY = timedelta(days=1)
+NOW = datetime.now(UTC)
 POLICY: dict[str, Any] = {"disable": ["EXP", "COV005", "INV", "CHG"]}
 
 
@@ -151,12 +155,64 @@ def test_what_is_forgotten_leaves_the_file(tmp_path: Path) -> None:
     assert b"Zanzibar" not in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
 
 
-def test_keep_days_forgets_as_audits_are_recorded(history: History) -> None:
-    for month in range(4):
-        collected = snapshot([token(1, description="test", **LONG)], at=when(month))
-        history.record(audited(collected, as_of=when(month), **POLICY), keep_days=45)
+def keep(history: History, as_of: datetime, keep_days: int) -> int:
+    """Record an audit as of an instant; how many were forgotten."""
+    collected = snapshot([token(1, description="test", **LONG)], at=as_of)
+    return history.record(audited(collected, as_of=as_of, **POLICY), keep_days=keep_days)
 
-    assert [each.to_pydatetime() for each in history.audits()["as_of"]] == [when(2), when(3)]
+
+def test_keep_days_forgets_as_audits_are_recorded(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "credly_audit")
+    past = [NOW - 30 * DAY * month for month in (3, 2, 1, 0)]
+
+    assert [keep(history, at, 45) for at in past] == [0, 0, 1, 1]
+    assert [each.to_pydatetime() for each in history.audits()["as_of"]] == past[2:]
+    assert [record.message for record in caplog.records if "deleted" in record.message] == [
+        "deleted 1 of 2 earlier audits ([history] keep_days)"
+    ] * 2
+
+
+def test_forgetting_every_earlier_audit_is_a_warning(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    keep(history, NOW - 100 * DAY, 45)
+
+    assert keep(history, NOW, 45) == 1
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "deleted 1 of 1 earlier audits ([history] keep_days)")
+    ]
+
+
+@given(
+    days=st.one_of(st.integers(1, 800), st.integers(10**5, 10**30)),
+    instants=st.lists(st.datetimes(timezones=st.just(UTC)), min_size=2, max_size=4, unique=True),
+)
+@settings(max_examples=10, deadline=None)
+def test_no_audit_is_forgotten_that_is_younger_than_keep_days_counted_from_now(
+    tmp_path_factory: pytest.TempPathFactory, days: int, instants: list[datetime]
+) -> None:
+    folder = tmp_path_factory.mktemp("keep")
+    history = History.opened("sqlite:///h.sqlite", folder / "credly-audit.toml", {}, create=True)
+    assert history is not None
+    for at in instants:
+        keep(history, at, days)
+    now = datetime.now(UTC)
+    kept = {each.to_pydatetime() for each in history.audits()["as_of"]}
+
+    young = {at for at in instants if (now - at).days < days - 1}
+    assert kept >= young | {instants[-1]}
+
+
+def test_a_clock_that_jumped_deletes_nothing_at_once(history: History, caplog: pytest.LogCaptureFixture) -> None:
+    keep(history, NOW - DAY, 45)
+    with history.database.writing() as connection:  # a clock 50 days ahead, seen from there
+        connection.execute(sa.update(recorded_audits).values(recorded_at=NOW - 50 * DAY, as_of=NOW - 50 * DAY))
+
+    assert keep(history, NOW, 45) == 0
+    assert len(history.audits()) == 2
+    assert caplog.records[-1].message == (
+        "no audit was recorded within the last 45 days ([history] keep_days): if the clock is right, `credly-audit "
+        "history purge` deletes what is older (1 of 1 earlier audits); nothing was deleted now"
+    )
+    assert keep(history, NOW + DAY, 45) == 1
 
 
 def test_an_audit_without_changes_takes_next_to_no_room(tmp_path: Path) -> None:
