@@ -17,7 +17,7 @@ from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.compared import remediation_times
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
-from credly_audit.errors import ExitCode, UsageError
+from credly_audit.errors import CannotWrite, ExitCode, UsageError
 from credly_audit.past import TREND
 from credly_audit.renderers.json import encode, mends, rows
 from credly_audit.renderers.text import called, count, one_line
@@ -148,8 +148,12 @@ def purge(
     *,
     everything: bool,
 ) -> ExitCode:
-    """Delete earlier audits of a configuration, and data referenced only by them."""
-    kept, settings = opened_with_audits(config, name)
+    """Delete earlier audits of a configuration, and data referenced only by them.
+
+    Exit codes: 0 deleted, and the space is freed; 2 usage error, nothing is deleted; 4 nothing could be deleted, or
+    another process kept the space from being freed: the line says which.
+    """
+    kept, settings = opened(config, name)
     if sum((before is not None, keep_days is not None, everything)) > 1:
         raise UsageError("--before, --keep-days and --all exclude each other; keep one")
     days = keep_days or settings.history.keep_days
@@ -161,11 +165,16 @@ def purge(
         from credly_audit.history.retention import days_before  # noqa: PLC0415 - loads SQLAlchemy
 
         before = days_before(datetime.now(UTC), days)
-    many = kept.purge(before)
+    purged = kept.purge(before)
     if shape == "json":
-        print_json(encode({"forgotten": many}).decode())
+        print_json(encode({"forgotten": purged.audits}).decode())
     else:
-        print_lines(f"Forgot {count(many, 'audit', 'audits')}.")
+        print_lines(f"Forgot {count(purged.audits, 'audit', 'audits')}.")
+    if purged.not_freed is not None:
+        raise CannotWrite(
+            f"the history {kept.name}: the audits are deleted, but their data may remain in the file: its space could "
+            f"not be freed ({purged.not_freed}); run the same command again when no other process uses the history"
+        )
     return ExitCode.OK
 
 

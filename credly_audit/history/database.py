@@ -5,6 +5,7 @@ Every fault of a database becomes one line that names the history and shows no a
 
 import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ FILE = "history.sqlite"
 
 PATIENCE = 120
 """Seconds that a run waits for another one that writes."""
+
+SHRINKING_PATIENCE = 3
+"""Seconds that freeing space waits for readers; what is to be deleted is deleted by then."""
 
 LOCK = 0x0C4ED17
 """The number of the lock in PostgreSQL that writers hold."""
@@ -143,15 +147,20 @@ class Database:
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             yield connection
 
-    def shrink(self) -> None:
-        """Give the room of what was deleted back to the disk."""
+    def shrink(self) -> str | None:
+        """Return the space of what was deleted to the disk; why that was not possible, else None."""
         if self.place.file is None:
-            return
-        with self.engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            assert driver is not None  # noqa: S101 - it is open
-            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                driver.execute(statement)
+            return None
+        try:
+            with self.engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None  # noqa: S101 - it is open
+                driver.execute(f"PRAGMA busy_timeout={SHRINKING_PATIENCE * 1000}")
+                driver.execute("VACUUM")
+                (is_busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except (sqlite3.Error, SQLAlchemyError) as error:
+            return self._why(error)
+        return "another process is reading it" if is_busy else None
 
     @contextmanager
     def told(self, kind: type[AuditError], what: str) -> Iterator[None]:
@@ -165,8 +174,9 @@ class Database:
 
     def _why(self, error: BaseException) -> str:
         """The driver's own words on one line, without the password."""
-        if isinstance(error, DBAPIError) and error.orig is not None:
-            words = " ".join(str(error.orig).split()) or type(error.orig).__name__
+        driver = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(driver, sqlite3.Error) or (driver is not None and driver is not error):
+            words = " ".join(str(driver).split()) or type(driver).__name__
             password = self.place.url.password
             return (words.replace(str(password), "…") if password else words)[:300]
         return error.strerror or "" if isinstance(error, OSError) else type(error).__name__

@@ -39,6 +39,14 @@ LISTED = {"id": "int64", "collected_at": INSTANT, "violations": "int64", "exit_c
 
 
 @dataclass(frozen=True, slots=True)
+class Purged:
+    """How many audits were deleted; `not_freed` is why their space was not returned to the disk (None: it was)."""
+
+    audits: int
+    not_freed: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """A history that is there and can be read, as one configuration sees it."""
 
@@ -131,14 +139,15 @@ class History:
         with self._read() as connection:
             return difference(connection, self._series(connection), earlier, later)
 
-    def purge(self, before: datetime | None) -> int:
-        """Forget the series' audits before an instant, or all (None), and what they alone saw; how many they were."""
-        with self.database.told(CannotWrite, "could not be written; nothing is forgotten"):
-            with self.database.writing() as connection:
-                many = forget_before(connection, self._series(connection), before)
-                remove_empty_series(connection)
-            self.database.shrink()
-        return many
+    def purge(self, before: datetime | None) -> Purged:
+        """Delete the series' audits before an instant, or all (None), and data referenced only by them."""
+        with (
+            self.database.told(CannotWrite, "could not be written; nothing is forgotten"),
+            self.database.writing() as connection,
+        ):
+            many = forget_before(connection, self._series(connection), before)
+            remove_empty_series(connection)
+        return Purged(many, self.database.shrink())
 
     def _series(self, connection: sa.Connection) -> int:
         return find_series(connection, self.configuration).number if self.chosen is None else self.chosen

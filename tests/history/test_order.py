@@ -1,6 +1,8 @@
 """Audits in whatever order they are recorded, again, and forgotten: the history is what its audits make of it."""
 
 import logging
+import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 from credly_audit.history.schema import BY_SERIES
 from credly_audit.history.schema import audits as recorded_audits
 from credly_audit.history.series import find_series
-from credly_audit.history.store import History
+from credly_audit.history.store import History, Purged
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 from tests.history.months import Months, resolved, standing, when
 
@@ -129,7 +131,7 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(history: History) -> None:
     months.audit(1, [stays, goes], **POLICY)
     months.audit(2, [stays], **POLICY)
     months.audit(3, [stays | {"write_enabled": True}], **POLICY)
-    assert history.purge(when(2.5)) == 2 + 1
+    assert history.purge(when(2.5)).audits == 2 + 1
 
     told = repr(content(history))
     assert "Acme" in told
@@ -139,7 +141,7 @@ def test_what_is_forgotten_is_gone_and_the_rest_stays(history: History) -> None:
     assert standing(later)["DOC002", "02"] == "new"
     [row] = [row for row in later.findings.records() if row["rule_id"] == "DOC002" and row["status"] == "persisting"]
     assert row["first_seen_at"] == AS_OF
-    assert history.purge(None) == 1
+    assert history.purge(None).audits == 1
     assert {name: rows for name, rows in content(history).items() if rows} == {}
 
 
@@ -150,8 +152,27 @@ def test_what_is_forgotten_leaves_the_file(tmp_path: Path) -> None:
     months.audit(0, [token(1, description="Zanzibar connector", **LONG)], **POLICY)
     months.audit(1, [token(2, **LONG)], **POLICY)
     assert b"Zanzibar" in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
-    history.purge(when(0.5))
+    assert history.purge(when(0.5)).not_freed is None
 
+    assert b"Zanzibar" not in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
+
+
+def test_forgetting_beside_an_open_reader_is_done_soon_and_says_what_it_left(tmp_path: Path) -> None:
+    history = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
+    assert history is not None
+    Months(history).audit(0, [token(1, description="Zanzibar connector", **LONG)], **POLICY)
+    with sqlite3.connect(tmp_path / "history.sqlite", isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tokens").fetchone()
+        start = time.monotonic()
+        purged = history.purge(None)
+        took = time.monotonic() - start
+    reader.close()
+
+    assert took < 15
+    assert (purged.audits, purged.not_freed) == (1, "another process is reading it")
+    assert history.audits().empty
+    assert history.purge(None) == Purged(0, None)
     assert b"Zanzibar" not in b"".join(file.read_bytes() for file in tmp_path.glob("history.sqlite*"))
 
 

@@ -100,9 +100,9 @@ def test_what_one_configuration_forgets_another_keeps(opened: Open) -> None:
         Months(history).audit(0, [BAD], **POLICY)
         Months(history).audit(1, [BAD], **POLICY)
 
-    assert a.purge(when(0.5)) == 1
+    assert a.purge(when(0.5)).audits == 1
     assert [len(each.audits()) for each in (a, b)] == [1, 2]
-    assert a.purge(None) == 1
+    assert a.purge(None).audits == 1
     assert [a.names(), len(b.audits())] == [["b"], 2]
 
 
@@ -256,9 +256,9 @@ def test_forgetting_forgets_what_was_recorded_before_there_were_names(opened: Op
     Months(history).audit(3, [GOOD], **POLICY)
     Months(other).audit(3, [GOOD], **POLICY)
 
-    assert history.purge(when(1.5)) == 2
+    assert history.purge(when(1.5)).audits == 2
     assert history.every_audit()["id"].tolist() == [3, 4, 1, 2, 4]
-    assert [history.purge(None), other.purge(None)] == [2, 4]
+    assert [history.purge(None).audits, other.purge(None).audits] == [2, 4]
     with history.database.reading() as connection:
         assert [connection.execute(sa.select(table)).all() for table in metadata.tables.values()] == [[]] * 8
 

@@ -188,6 +188,23 @@ def test_what_cannot_be_compared_is_said_before_anything_is_asked(
     assert not (tmp_path / "reports").exists() or not list((tmp_path / "reports").iterdir())
 
 
+def test_a_purge_beside_an_open_reader_deletes_and_says_that_the_space_is_not_freed(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox)
+    audit(credly_audit, MONTHS[0])
+    with sqlite3.connect(tmp_path / "state" / "credly-audit" / "history.sqlite", isolation_level=None) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM tokens").fetchone()
+        done = credly_audit("history", "purge", "--all")
+    reader.close()
+
+    assert (done.code, done.out) == (4, "Forgot 1 audit.\n")
+    assert "the audits are deleted, but their data may remain in the file" in done.err
+    assert "(another process is reading it); run the same command again" in done.err
+    assert credly_audit("history", "purge", "--all").code == 0
+
+
 def test_history_commands_name_what_is_not_there(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     configure(tmp_path, sandbox)
     audit(credly_audit, MONTHS[0])
