@@ -5,13 +5,13 @@ counts one of its findings; what was not seen is an error or skipped, never a pa
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, BinaryIO
 
 import numpy as np
-from lxml import etree
+from junitparser import Attr, Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from credly_audit.audit import COVERAGE_RULES, Audit
 from credly_audit.renderers.base import Renderer, identity
@@ -54,17 +54,35 @@ class Found:
         return "\n".join([*self.lines, *([f"… and {more} more, in the other reports"] if more else [])])
 
 
+class Suite(TestSuite):
+    """A suite with the attribute by which readers tell suites of one name apart."""
+
+    id = Attr()
+
+    @classmethod
+    def of(cls, cases: list[TestCase], class_name: str, name: str, **attributes: Any) -> "Suite":
+        """Return a suite of these cases, with its counts."""
+        for case in cases:
+            case.classname = class_name
+        suite = cls(name)
+        suite.add_testcases(cases)
+        for attribute, value in attributes.items():
+            setattr(suite, attribute, value)
+        return suite
+
+
 def render(audit: Audit, out: BinaryIO) -> None:
-    """One document, written an organization at a time."""
-    with etree.xmlfile(out, encoding="utf-8") as file:
-        file.write_declaration()
-        with file.element("testsuites", {"name": f"{identity(audit)}: {harmless(headline(audit))}"}):
-            for suite in suites(audit):
-                file.write(suite, pretty_print=True)
+    """Write one document."""
+    document = JUnitXml(f"{identity(audit)}: {harmless(headline(audit))}")
+    collected_at = instant(audit.snapshot.header.collected_at.replace(microsecond=0)).removesuffix("Z")
+    for suite in suites(audit):
+        suite.timestamp = collected_at
+        document.add_testsuite(suite)
+    document.write(out, pretty=True)
 
 
-def suites(audit: Audit) -> Iterator[etree._Element]:
-    """A suite for each organization in the order of asking, and one for the audit itself where a rule is broken."""
+def suites(audit: Audit) -> Iterator[Suite]:
+    """Yield a suite for each organization, in the order collected, and one for the rules that are broken."""
     found = by_organization(audit)
     row, rules = next(found, (-1, {}))
     organizations = audit.organizations[["organization_id", "name", "status", "reason", "seconds"]]
@@ -80,13 +98,17 @@ def suites(audit: Audit) -> Iterator[etree._Element]:
         class_name = f"{identity(audit)}.{called.replace('.', ' ')} ({organization_id})"
         gap = None if status == "complete" else f"{status}: {one_line(reason)}"
         allowed = audit.gate.allow_partial or organization_id in audit.verdict.accepted
-        cases = [coverage_case(class_name, status, gap, allowed=allowed)]
-        cases += [rule_case(audit, class_name, rule_id, here.get(rule_id), gap) for rule_id in judged(audit)]
+        cases = [coverage_case(status, gap, allowed=allowed)]
+        cases += [rule_case(audit, rule_id, here.get(rule_id), gap) for rule_id in judged(audit)]
         title = called if titles[called] == 1 else f"{called} ({organization_id})"
-        yield suite_of(audit, title, cases, seconds, organization_id)
+        time = 0 if seconds != seconds else round(seconds, 3)  # noqa: PLR0124 - NaN
+        yield Suite.of(cases, class_name, title, id=organization_id, time=time)
     if audit.broken:
-        cases = [broken_case(f"{identity(audit)}.rules", rule, said) for rule, said in audit.broken.items()]
-        yield suite_of(audit, identity(audit), cases, 0.0, identity(audit))
+        cases = [
+            _case(rule, Error(f"the rule is broken: {one_line(said)}", "broken-rule"))
+            for rule, said in audit.broken.items()
+        ]
+        yield Suite.of(cases, f"{identity(audit)}.rules", identity(audit), id=identity(audit), time=0)
 
 
 def by_organization(audit: Audit) -> Iterator[tuple[int, dict[str, Found]]]:
@@ -108,66 +130,42 @@ def judged(audit: Audit) -> list[str]:
     return [rule_id for rule_id in audit.findings.evidence if rule_id not in COVERAGE_RULES]
 
 
-def coverage_case(class_name: str, status: str, gap: str | None, *, allowed: bool) -> etree._Element:
-    """Whether the organization was fully seen; skipped where the gate is told to allow that it was not."""
-    case = _case(class_name, "fully seen")
-    if gap is not None:
-        _add(case, "skipped" if allowed else "error", f"not fully seen: {gap}", kind=None if allowed else status)
-    return case
-
-
-def rule_case(audit: Audit, class_name: str, rule_id: str, found: Found | None, gap: str | None) -> etree._Element:
-    """How one rule judged one organization."""
-    case = _case(class_name, f"{rule_id} {audit.rules[rule_id].name}")
-    if found is None:
-        if gap is not None:
-            _add(case, "skipped", f"nothing in what was seen; not fully seen: {gap}")
-    elif found.violating:
-        more = f" (and {found.violating - 1} more)" if found.violating > 1 else ""
-        _add(case, "failure", f"{one_line(found.first, 300)}{more}", found.text, kind=rule_id)
-    elif found.waived == found.many:
-        _add(case, "skipped", f"{count(found.many, 'finding', 'findings')}, waived", found.text)
-    elif gap is not None:
-        _add(case, "skipped", f"nothing that fails the audit in what was seen; not fully seen: {gap}", found.text)
-    else:
-        etree.SubElement(case, "system-out").text = harmless(f"does not fail the audit:\n{found.text}")
-    return case
-
-
-def broken_case(class_name: str, rule_id: str, said: str) -> etree._Element:
-    """A rule that raised: nothing is known of what it would have found."""
-    case = _case(class_name, rule_id)
-    _add(case, "error", f"the rule is broken: {one_line(said)}", kind="broken-rule")
-    return case
-
-
-def _case(class_name: str, name: str) -> etree._Element:
-    return etree.Element("testcase", {"classname": class_name, "name": name, "time": "0"})
-
-
-def _add(case: etree._Element, tag: str, message: str, text: str = "", *, kind: str | None = None) -> None:
-    outcome = etree.SubElement(case, tag, {"message": harmless(message)} | ({"type": kind} if kind else {}))
-    outcome.text = harmless(text) or None
-
-
-def suite_of(audit: Audit, name: str, cases: Sequence[etree._Element], seconds: float, identity: str) -> etree._Element:
-    """A suite of these cases, with its counts."""
-    outcomes = [case[0].tag for case in cases if len(case)]
-    suite = etree.Element(
-        "testsuite",
-        {
-            "name": name,
-            "id": identity,
-            "tests": str(len(cases)),
-            "failures": str(outcomes.count("failure")),
-            "errors": str(outcomes.count("error")),
-            "skipped": str(outcomes.count("skipped")),
-            "time": "0" if seconds != seconds else f"{seconds:.3f}",  # noqa: PLR0124 - NaN
-            "timestamp": instant(audit.snapshot.header.collected_at.replace(microsecond=0)).removesuffix("Z"),
-        },
+def coverage_case(status: str, gap: str | None, *, allowed: bool) -> TestCase:
+    """Return the case of an organization's coverage; skipped where the gate allows that it is incomplete."""
+    if gap is None:
+        return _case("fully seen")
+    return _case(
+        "fully seen", Skipped(f"not fully seen: {gap}") if allowed else Error(f"not fully seen: {gap}", status)
     )
-    suite.extend(cases)
-    return suite
+
+
+def rule_case(audit: Audit, rule_id: str, found: Found | None, gap: str | None) -> TestCase:
+    """Return the case of one rule in one organization."""
+    name = f"{rule_id} {audit.rules[rule_id].name}"
+    if found is None:
+        return _case(name, *([] if gap is None else [Skipped(f"nothing in what was seen; not fully seen: {gap}")]))
+    if found.violating:
+        more = f" (and {found.violating - 1} more)" if found.violating > 1 else ""
+        return _case(name, Failure(f"{one_line(found.first, 300)}{more}", rule_id), text=found.text)
+    if found.waived == found.many:
+        return _case(name, Skipped(f"{count(found.many, 'finding', 'findings')}, waived"), text=found.text)
+    if gap is not None:
+        what = f"nothing that fails the audit in what was seen; not fully seen: {gap}"
+        return _case(name, Skipped(what), text=found.text)
+    case = _case(name)
+    case.system_out = harmless(f"does not fail the audit:\n{found.text}")
+    return case
+
+
+def _case(name: str, *results: Failure | Error | Skipped, text: str = "") -> TestCase:
+    case = TestCase(name, time=0)
+    for result in results:
+        result.message = harmless(result.message)
+        if text:
+            result.text = harmless(text)
+    if results:
+        case.result = list(results)
+    return case
 
 
 RENDERER = Renderer(".junit.xml", render)

@@ -1,6 +1,8 @@
-"""JUnit, read back by junitparser and lxml."""
+"""JUnit, checked against a schema and read back by lxml."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -130,6 +132,13 @@ def test_every_case_has_a_name_of_its_own_for_gitlab(name: str) -> None:
     assert len(set(cases)) == len(cases)
     assert len({suite.name for suite in read}) == 2
     assert all(suite.name.strip() for suite in read)
+
+
+@pytest.mark.parametrize("make", [of_all_kinds, clean, empty, with_a_broken_rule])
+def test_it_is_what_the_schema_says(make: Any) -> None:
+    schema = etree.XMLSchema(etree.parse(Path(__file__).parent / "junit.xsd"))
+
+    schema.assertValid(etree.fromstring(rendered("junit", make())))
 
 
 def test_a_case_does_not_list_thousands() -> None:

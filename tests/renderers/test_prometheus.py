@@ -43,7 +43,7 @@ def test_it_counts_by_severity_by_rule_and_by_status() -> None:
     read = samples(of_all_kinds())
 
     assert read['credly_audit_findings{severity="critical"}'] == 1
-    assert read['credly_audit_findings_by_rule{rule="EXP002",name="token-expiring"}'] == 2
+    assert read['credly_audit_findings_by_rule{name="token-expiring",rule="EXP002"}'] == 2
     assert read["credly_audit_findings_waived"] == 1
     assert read['credly_audit_organizations{status="failed"}'] == 1
     assert read['credly_audit_tokens_expiring{within_days="7"}'] == 1
