@@ -88,11 +88,6 @@ def sarif(text: str) -> str:
     return escaped.replace("{", "{{").replace("}", "}}")
 
 
-def calendar(text: str) -> str:
-    """A text as a TEXT value of iCalendar (RFC 5545, 3.3.11)."""
-    return re.sub(r"([\\;,])", r"\\\1", harmless(text)).replace("\n", "\\n")
-
-
 def instant(when: datetime) -> str:
     """`2026-11-29T00:00:00Z`: for machines."""
     return when.isoformat().replace("+00:00", "Z")
