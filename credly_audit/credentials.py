@@ -3,21 +3,23 @@
 import logging
 import os
 from collections import Counter
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from credly_audit import programs
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.places import BadPath, local_path
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, read
+from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, read, shown
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 8
-"""How many programs are run side by side."""
+AT_ONCE = 16
+"""How many references are read side by side."""
 
 
 def fingerprint_key(settings: Settings, folder: Path, environ: Mapping[str, str]) -> Secret | None:
@@ -47,7 +49,7 @@ def credentials(
     """
     named = {each.id: _references(each) for each in organizations}
     every = list(dict.fromkeys(reference for references in named.values() for reference in references))
-    outcomes = _all_read(set(every), folder, environ)
+    outcomes = all_read(every, folder, environ)
     found: dict[str, Secret | ClientCredentials | Unavailable] = {}
     missing: list[str] = []
     for each in organizations:
@@ -64,6 +66,8 @@ def credentials(
     if missing:
         raise ConfigurationError(missing)
     _say_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
+    for doubt in dict.fromkeys(each.doubt for each in outcomes.values() if isinstance(each, Secret) and each.doubt):
+        log.warning("%s; it is used as it stands", doubt)
     _warn_of_readable(every, folder)
     return found
 
@@ -75,25 +79,35 @@ def _references(organization: Organization) -> list[str]:
     return [organization.token] if organization.token else []
 
 
-def _all_read(references: set[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
-    def outcome(reference: str) -> Secret | SecretError:
-        try:
-            return read(reference, folder, environ)
-        except SecretError as error:
-            return error
+def all_read(references: Collection[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
+    """Read each reference once, some side by side: a slow one keeps only its own organizations waiting."""
+    waiting: SimpleQueue[str] = SimpleQueue()
+    read_ones: SimpleQueue[tuple[str, Secret | BaseException]] = SimpleQueue()
+    for reference in references:
+        waiting.put(reference)
 
-    commands = sorted(reference for reference in references if reference.startswith("exec:"))
-    outcomes = {reference: outcome(reference) for reference in references if reference not in commands}
-    pool = ThreadPoolExecutor(AT_ONCE)
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                reference = waiting.get_nowait()
+                try:
+                    read_ones.put((reference, read(reference, folder, environ)))
+                except BaseException as error:  # noqa: BLE001 - a defect must not leave the main thread waiting
+                    read_ones.put((reference, error))
+
+    for _ in range(min(AT_ONCE, len(references))):
+        Thread(target=work, daemon=True).start()
+    found: dict[str, Secret | SecretError] = {}
     try:
-        waiting: dict[str, Future[Secret | SecretError]] = {each: pool.submit(outcome, each) for each in commands}
-        return outcomes | {reference: future.result() for reference, future in waiting.items()}
+        for _ in references:
+            reference, outcome = read_ones.get()
+            if isinstance(outcome, BaseException) and not isinstance(outcome, SecretError):
+                raise outcome
+            found[reference] = outcome
     except KeyboardInterrupt:
-        pool.shutdown(wait=False, cancel_futures=True)
         programs.end_all()
         raise
-    finally:
-        pool.shutdown()
+    return found
 
 
 def _say_failures(reasons: list[str]) -> None:
@@ -106,7 +120,8 @@ def _warn_of_readable(references: list[str], folder: Path) -> None:
     open_to_all = [name for name in names if _others_may_read(name, folder)]
     if open_to_all:
         rest = f" and {len(open_to_all) - 1} more" if len(open_to_all) > 1 else ""
-        log.warning("others may read file:%s%s; `chmod 600` keeps a secret to its owner", open_to_all[0], rest)
+        first = shown(f"file:{open_to_all[0]}")
+        log.warning("others may read %s%s; `chmod 600` keeps a secret to its owner", first, rest)
 
 
 def _others_may_read(name: str, folder: Path) -> bool:

@@ -11,11 +11,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 from credly_audit.places import local_path
 
 _running: set["subprocess.Popen[bytes]"] = set()
+
+
+CHUNK = 1 << 14
+
+
+class TooMuch(Exception):  # noqa: N818 - named as it is told
+    """A program said more than could be meant, and was ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +51,22 @@ def run(
     *,
     patience: float,
     given: bytes | None = None,
-    keep_output: bool = True,
+    most: int = 0,
 ) -> Done:
-    """Run a program; what it says on standard error is not kept, and what it says at all only where that is asked for.
+    """Run a program; of what it says, `most` bytes of standard output are kept, and nothing of standard error.
 
-    Where it is not, a service that the program starts may go on: nobody waits for the end of what it says.
+    Where nothing is kept, a service that the program starts may go on: nobody waits for the end of what it says.
 
-    OSError where it cannot be started, subprocess.TimeoutExpired, with the program ended, where it takes too long.
+    OSError where it cannot be started; with the program ended, subprocess.TimeoutExpired where it takes too long, and
+    TooMuch where it says more.
     """
     began = monotonic()
     program = subprocess.Popen(  # noqa: S603 - the configuration's author chose the program; there is no shell
         words,
         stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-        stdout=subprocess.PIPE if keep_output else subprocess.DEVNULL,
+        stdout=subprocess.PIPE if most else subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        bufsize=0,
         cwd=folder,
         env=dict(environ),
         start_new_session=True,
@@ -64,13 +74,47 @@ def run(
     with program:
         _running.add(program)
         try:
-            output, _ = program.communicate(given, timeout=patience)
+            output = _output(program, given, began + patience, most) if most else _nothing(program, given, patience)
         except BaseException:
             _end(program)
             raise
         finally:
             _running.discard(program)
-    return Done(program.returncode, monotonic() - began, output or b"")
+    return Done(program.returncode, monotonic() - began, output)
+
+
+def _nothing(program: "subprocess.Popen[bytes]", given: bytes | None, patience: float) -> bytes:
+    program.communicate(given, timeout=patience)
+    return b""
+
+
+def _output(program: "subprocess.Popen[bytes]", given: bytes | None, until: float, most: int) -> bytes:
+    """What it says until its output ends; a thread reads, so that no more than `most` is ever held."""
+    assert program.stdout is not None  # noqa: S101 - it was asked for
+    out, pieces = program.stdout, [b""]
+
+    def read() -> None:
+        with suppress(OSError, ValueError):
+            while sum(map(len, pieces)) <= most and (piece := out.read(CHUNK)):
+                pieces.append(piece)
+
+    def write() -> None:
+        if program.stdin is not None:
+            with suppress(OSError), os.fdopen(program.stdin.fileno(), "wb", closefd=False) as stdin:
+                stdin.write(given or b"")
+            program.stdin.close()
+
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    Thread(target=write, daemon=True).start()
+    reader.join(max(0.0, until - monotonic()))
+    output = b"".join(pieces)
+    if len(output) > most:
+        raise TooMuch
+    if reader.is_alive():
+        raise subprocess.TimeoutExpired(program.args, until)
+    program.wait(max(0.0, until - monotonic()))
+    return output
 
 
 def end_all() -> None:
@@ -81,4 +125,7 @@ def end_all() -> None:
 
 def _end(program: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(program.pid, signal.SIGKILL)
+        if os.name == "posix":
+            os.killpg(program.pid, signal.SIGKILL)
+        else:
+            program.kill()

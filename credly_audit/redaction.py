@@ -13,10 +13,10 @@ import numpy as np
 from credly_audit.decoding import SEPARATOR, View
 from credly_audit.fingerprint import SHORTEST, Trace
 from credly_audit.known_values import KnownValues, Span
-from credly_audit.secret_shape import SHORTEST as SHORTEST_SHAPE
-from credly_audit.secret_shape import looks_random
+from credly_audit.secret_shape import REDACTED as SHOWN_INSTEAD
+from credly_audit.secret_shape import random_runs
 
-REDACTED = "[redacted]"
+REDACTED = SHOWN_INSTEAD
 
 LOOKS_LIKE_A_VALUE = (
     "what looks like a token's value: remove it, and rotate that token if it is one (an address with such an id can be "
@@ -27,7 +27,6 @@ LOOKS_LIKE_A_VALUE = (
 RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}")
 """The alphabet of Credly's values (base64url); what is shorter has no fingerprint."""
 
-SHAPED = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST_SHAPE},}}")
 WORD = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 INVISIBLE = re.compile(
@@ -99,20 +98,14 @@ def looks_like_a_value(text: str) -> bool:
 
 def shaped(text: str) -> list[Span]:
     """Where the text holds runs that have the shape of a value, seen or with something invisible in them."""
-    found = _random_runs(text)
+    found = random_runs(text)
     hidden = [match.start() for match in INVISIBLE.finditer(text)]
     if hidden:
         visible = np.ones(len(text), dtype=bool)
         visible[hidden] = False
         view = View.of(text).take(visible, barrier=False)
-        found += [(int(view.starts[start]), int(view.ends[end - 1])) for start, end in _random_runs(view.text())]
+        found += [(int(view.starts[start]), int(view.ends[end - 1])) for start, end in random_runs(view.text())]
     return found
-
-
-def _random_runs(text: str) -> list[Span]:
-    runs = list(SHAPED.finditer(text))
-    random = {run: looks_random(run) for run in {each[0] for each in runs}}
-    return [run.span() for run in runs if random[run[0]]]
 
 
 def _of_each(texts: Sequence[str], find: Callable[[str], list[Span]]) -> list[list[Span]]:

@@ -12,7 +12,12 @@ call gibberish.
 import re
 from itertools import pairwise, product
 
+REDACTED = "[redacted]"
+"""What stands in the place of a value."""
+
 SHORTEST, LONGEST = 20, 64
+
+RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}")
 
 FOLLOWERS = {
     line[0]: frozenset(line[1:])
@@ -46,6 +51,13 @@ HEX = re.compile(r"[0-9a-f]{6,}|[0-9A-F]{6,}")
 SEGMENT = re.compile(r"[^-_]+")
 LINE = re.compile(r"[-_]{2,}")
 PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+
+
+def random_runs(text: str) -> list[tuple[int, int]]:
+    """Where the text holds runs that look random; the same run is looked at once."""
+    runs = list(RUN.finditer(text))
+    random = {run: looks_random(run) for run in {each[0] for each in runs}}
+    return [run.span() for run in runs if random[run[0]]]
 
 
 def looks_random(run: str) -> bool:

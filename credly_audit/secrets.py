@@ -1,15 +1,19 @@
 """Where a secret is kept, and how it is carried: `env:`, `file:`, `exec:`, `keyring:`; never in the open."""
 
+import codecs
 import hmac
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
-from credly_audit import programs
+from credly_audit import keyring_calls, programs
 from credly_audit.errors import UsageError
 from credly_audit.places import BadPath, local_path
+from credly_audit.secret_shape import REDACTED, random_runs
 
 KINDS = ("env", "file", "exec", "keyring")
 
@@ -17,16 +21,39 @@ PLACES = ("file", "exec", "keyring")
 """Where a new value can be put."""
 
 PATIENCE = 30.0
-"""Seconds that a program gets to hand a secret over."""
+"""Seconds that a program, a keyring, or a file that others fill gets to hand a secret over."""
+
+MOST = 1 << 16
+"""Bytes of a secret at most: more is no secret, but a program or a device without an end."""
+
+ASSIGNMENT = re.compile(r"""\s*["']?[A-Za-z_][A-Za-z0-9_]*=""")
+
+AROUND = re.compile(
+    r"\A[\s\x00-\x20\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffc\U000e0000-\U000e0fff]+"
+)
+"""White space, and what nobody sees, at the beginning of a text."""
+
+DOUBTS = {
+    r".*[\n\r]": "has several lines",
+    r"""(?s).*["'`]""": "has quotes in it",
+    r"(?i)(export\s+)?[a-z_][a-z0-9_]*=(?!=*\Z)": "begins with NAME=",
+    r"(?i)(authorization\s*:|bearer\b|basic\s|token\s)": "begins with a word of a header",
+    r"(?s).*\s": "has white space in it",
+    r"(?s).*(\*{3}|\u2022|\.\.\.|\u2026)": "is masked or cut short",
+    r"(?s).*[^A-Za-z0-9._~+/=-]": "has characters in it that no token has",
+}
+"""What speaks against a text being a token's value, and how that is said; the first counts."""
 
 
 class Secret:
-    """A value that shows itself only to who asks for it by name."""
+    """A value that shows itself only to who asks for it by name; `doubt` says why it may be none, and where it was."""
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "doubt")
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, doubt: str | None = None) -> None:
         self._value = value
+        self.doubt = doubt
 
     def reveal(self) -> str:
         """The value."""
@@ -76,7 +103,15 @@ def is_place(text: str) -> bool:
 
 def _is_of(kinds: tuple[str, ...], text: str) -> bool:
     kind, _, place = text.partition(":")
-    return kind in kinds and bool(place.strip()) and (kind != "keyring" or keyring_entry(place) is not None)
+    if kind not in kinds or not place.strip() or sets_a_variable(text):
+        return False
+    return kind != "keyring" or keyring_entry(place) is not None
+
+
+def sets_a_variable(text: str) -> bool:
+    """Whether a command begins with NAME=value, which only a shell would understand, and which could be a secret."""
+    kind, _, command = text.partition(":")
+    return kind == "exec" and ASSIGNMENT.match(command) is not None
 
 
 def keyring_entry(place: str) -> tuple[str, str] | None:
@@ -85,74 +120,127 @@ def keyring_entry(place: str) -> tuple[str, str] | None:
     return (service, user) if service and user else None
 
 
+def shown(reference: str) -> str:
+    """Return the reference as it may be shown: of a command the program alone, nothing that looks like a value."""
+    kind, _, place = reference.partition(":")
+    words = place.split()
+    return f"{kind}:{without_shapes(words[0] if kind == 'exec' and words else place)}"
+
+
+def without_shapes(text: str) -> str:
+    """Return a text without what has the shape of a value: somebody may have written one in place of a name."""
+    for start, end in reversed(random_runs(text)):
+        text = f"{text[:start]}{REDACTED}{text[end:]}"
+    return text
+
+
 def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
-    """The secret that a reference names, without the white space and the colon that people paste with it.
+    """Return the secret that a reference names, without what people paste around it: white space, a mark, a colon.
 
     SecretError, naming the reference's kind and place, where there is none. Relative paths begin at `folder`.
     """
     kind, _, place = reference.partition(":")
-    value = SOURCES[kind](place.strip(), folder, environ)
-    value = value.strip().removesuffix(":").strip()
+    content = SOURCES[kind](place.strip(), folder, environ)
+    if len(content) > MOST:
+        raise SecretError(f"{shown(reference)} gave more than {MOST >> 10} KiB, which is no secret")
+    try:
+        value = _bare(content.decode(_encoding_of(content)))
+    except UnicodeDecodeError:
+        raise SecretError(f"{shown(reference)} is not text in UTF-8") from None
     if not value:
         raise SecretError(f"{shown(reference)} is empty")
-    return Secret(value)
+    doubt = next((said for pattern, said in DOUBTS.items() if re.match(pattern, value)), None)
+    return Secret(value, doubt and f"the value of {shown(reference)} {doubt}")
 
 
-def shown(reference: str) -> str:
-    """The reference as it may be shown: of a command, the program alone."""
-    kind, _, place = reference.partition(":")
-    return f"exec:{place.split()[0]}" if kind == "exec" else reference
+def _encoding_of(content: bytes) -> str:
+    """UTF-8; what some Windows programs write says by its first two bytes that it is UTF-16."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
 
 
-def _from_environment(name: str, _folder: Path, environ: Mapping[str, str]) -> str:
+def _bare(text: str) -> str:
+    text = _without_ends(text)
+    return _without_ends(text[:-1]) if text.endswith(":") else text
+
+
+def _without_ends(text: str) -> str:
+    return AROUND.sub("", AROUND.sub("", text)[::-1])[::-1]
+
+
+def _from_environment(name: str, _folder: Path, environ: Mapping[str, str]) -> bytes:
     if name not in environ:
-        raise SecretError(f"env:{name} is not set")
-    return environ[name]
+        raise SecretError(f"{shown(f'env:{name}')} is not set")
+    return environ[name].encode("utf-8", "surrogateescape")
 
 
-def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> str:
+def _from_file(name: str, folder: Path, _environ: Mapping[str, str]) -> bytes:
+    """What a file holds; what is none, such as a pipe, gets as long as a program does."""
     try:
-        return local_path(name, folder).read_text(encoding="utf-8")
+        path = local_path(name, folder)
+        if path.is_file():
+            return _beginning_of(path)
+        return _in_time(lambda: _beginning_of(path), f"file:{name}")
     except BadPath as error:
-        raise SecretError(f"file:{error}") from None
-    except UnicodeDecodeError:
-        raise SecretError(f"file:{name} is not text in UTF-8") from None
+        raise SecretError(without_shapes(f"file:{error}")) from None
     except OSError as error:
-        raise SecretError(f"file:{name} cannot be read ({error.strerror})") from None
+        raise SecretError(f"{shown(f'file:{name}')} cannot be read ({error.strerror})") from None
 
 
-def _from_program(command: str, folder: Path, environ: Mapping[str, str]) -> str:
+def _beginning_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST + 1)
+
+
+def _in_time(reading: Callable[[], bytes], reference: str) -> bytes:
+    """What is read within the time limit; a thread that waits longer is left behind, and goes with the tool."""
+    outcome: list[bytes | OSError] = []
+
+    def work() -> None:
+        try:
+            outcome.append(reading())
+        except OSError as error:
+            outcome.append(error)
+
+    reader = Thread(target=work, daemon=True)
+    reader.start()
+    reader.join(PATIENCE)
+    if not outcome:
+        raise SecretError(f"{shown(reference)} gave nothing within {PATIENCE:.0f} seconds")
+    if isinstance(outcome[0], OSError):
+        raise outcome[0]
+    return outcome[0]
+
+
+def _from_program(command: str, folder: Path, environ: Mapping[str, str]) -> bytes:
     """What the program prints. It gets no shell and no input; what it says on standard error is not shown."""
+    called = shown(f"exec:{command}")
     try:
-        words = programs.words_of(command)
-        done = programs.run(words, folder, environ, patience=PATIENCE)
+        done = programs.run(programs.words_of(command), folder, environ, patience=PATIENCE, most=MOST)
     except BadPath as error:
         raise SecretError(f"exec:{error}") from None
     except ValueError:
         raise SecretError("exec: the command's quotes do not match") from None
+    except programs.TooMuch:
+        raise SecretError(f"{called} gave more than {MOST >> 10} KiB, which is no secret") from None
     except subprocess.TimeoutExpired:
-        raise SecretError(f"exec:{words[0]} gave nothing within {PATIENCE:.0f} seconds") from None
+        raise SecretError(f"{called} gave nothing within {PATIENCE:.0f} seconds") from None
     except OSError as error:
-        raise SecretError(f"exec:{words[0]} cannot be run ({error.strerror})") from None
+        raise SecretError(f"{called} cannot be run ({error.strerror})") from None
     if done.status != 0:
-        raise SecretError(f"exec:{words[0]} ended with exit status {done.status} after {done.seconds:.1f} seconds")
-    return done.output.decode("utf-8", "replace")
+        raise SecretError(f"{called} ended with exit status {done.status} after {done.seconds:.1f} seconds")
+    return done.output
 
 
-def _from_keyring(place: str, _folder: Path, _environ: Mapping[str, str]) -> str:
+def _from_keyring(place: str, _folder: Path, _environ: Mapping[str, str]) -> bytes:
     entry = keyring_entry(place)
+    called = shown(f"keyring:{place}")
     try:
-        import keyring  # noqa: PLC0415 - an optional extra
-
-        value = keyring.get_password(*entry) if entry else None
-    except ImportError:
-        raise SecretError(f"keyring:{place} needs the extra: pip install 'credly-audit[keyring]'") from None
-    except Exception as error:  # noqa: BLE001 - each backend raises what it likes, and its words are not ours to show
-        kind = type(error).__name__
-        raise SecretError(f"keyring:{place} cannot be read ({kind}); is the keyring unlocked?") from None
+        value = keyring_calls.get(*entry, patience=PATIENCE, most=MOST) if entry else None
+    except keyring_calls.KeyringTrouble as error:
+        raise SecretError(f"{called} {error}") from None
     if value is None:
-        raise SecretError(f"keyring:{place} is not there")
-    return value
+        raise SecretError(f"{called} is not there")
+    return value.encode("utf-8", "surrogatepass")
 
 
 SOURCES = {"env": _from_environment, "file": _from_file, "exec": _from_program, "keyring": _from_keyring}

@@ -4,16 +4,13 @@ import copy
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import keyring
-import keyring.errors
 import pytest
-from keyring.backend import KeyringBackend
 
 from credly_audit import programs, secrets
 from credly_audit.config.settings import OAuth, Organization
@@ -21,35 +18,14 @@ from credly_audit.credentials import credentials
 from credly_audit.errors import ConfigurationError
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read
 from tests.build import ACME, BETA
+from tests.keyrings import Ring
 
 VALUE = "MADE-UP-value-of-a-secret-0123456789"
 
 
-class InMemory(KeyringBackend):
-    """A keyring that is a dictionary; `locked` makes it raise, with the value in its words."""
-
-    priority = 1.0  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], str] = {}
-        self.locked = False
-
-    def get_password(self, service: str, username: str) -> str | None:
-        if self.locked:
-            raise keyring.errors.KeyringLocked(f"cannot unlock {self.kept}")
-        return self.kept.get((service, username))
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[service, username] = password
-
-
 @pytest.fixture
-def ring() -> Iterator[InMemory]:
-    before = keyring.get_keyring()
-    ring = InMemory()
-    keyring.set_keyring(ring)
-    yield ring
-    keyring.set_keyring(before)
+def ring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ring:
+    return Ring.used_by(monkeypatch, tmp_path / "ring")
 
 
 def program(folder: Path, script: str, name: str = "vault") -> str:
@@ -73,12 +49,110 @@ def refused(reference: str, folder: Path, environ: dict[str, str] | None = None)
     return str(error.value)
 
 
-@pytest.mark.parametrize("pasted", [VALUE, f" {VALUE}\n", f"{VALUE}:", f"\t{VALUE} : \r\n"])
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        VALUE,
+        f" {VALUE}\n",
+        f"{VALUE}:",
+        f"\t{VALUE} : \r\n",
+        *(f"{mark}{VALUE}{mark}" for mark in "\ufeff\u200b\u2060\u200e\u00ad\u00a0\u3000\0"),
+        f"\ufeff \u200b{VALUE}\u2060:\u200e\n",
+    ],
+)
 def test_what_people_paste_with_a_value_is_taken_off(tmp_path: Path, pasted: str) -> None:
     (tmp_path / "secret").write_text(pasted)
 
     assert read("env:TOKEN", tmp_path, {"TOKEN": pasted}) == Secret(VALUE)
     assert read("file:secret", tmp_path, {}) == Secret(VALUE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_as_windows_programs_write_it_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "secret").write_text(f"{VALUE}\r\n", encoding=encoding)
+
+    assert read("file:secret", tmp_path, {}) == Secret(VALUE)
+
+
+@pytest.mark.parametrize(
+    ("content", "doubt"),
+    [
+        (f'"{VALUE}"', "has quotes in it"),
+        (f"CREDLY_TOKEN={VALUE}", "begins with NAME="),
+        (f"export CREDLY_TOKEN={VALUE}", "begins with NAME="),
+        (f"Bearer {VALUE}", "begins with a word of a header"),
+        (f"Authorization: Basic {VALUE}", "begins with a word of a header"),
+        (f"{VALUE}\n{VALUE}", "has several lines"),
+        (f"{VALUE} {VALUE}", "has white space in it"),
+        (f"{VALUE[:8]}\u200b{VALUE[8:]}", "has characters in it that no token has"),
+        ("****************ab12", "is masked or cut short"),
+        ("{MADE-UP}", "has characters in it that no token has"),
+    ],
+)
+def test_a_value_that_can_be_none_is_used_with_a_warning_that_does_not_show_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, doubt: str
+) -> None:
+    found = credentials((organization(0, token="env:TOKEN"),), tmp_path, {"TOKEN": content})
+
+    assert found[ACME] == Secret(content)
+    assert [each.getMessage() for each in caplog.records] == [
+        f"the value of env:TOKEN {doubt}; it is used as it stands"
+    ]
+
+
+@pytest.mark.parametrize("value", [VALUE, "MADE-UP-a.b~c/d+e==", "ab12"])
+def test_of_an_ordinary_value_there_is_no_doubt(tmp_path: Path, value: str) -> None:
+    assert read("env:TOKEN", tmp_path, {"TOKEN": value}).doubt is None
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs devices")
+@pytest.mark.parametrize("reference", ["file:/dev/zero", "file:large", "exec:yes", "env:LARGE"])
+def test_what_gives_too_much_is_refused_within_a_bound(tmp_path: Path, reference: str) -> None:
+    (tmp_path / "large").write_text("x" * 70_000)
+    began = time.monotonic()
+
+    said = refused(reference, tmp_path, {"PATH": os.environ["PATH"], "LARGE": "x" * 70_000})
+
+    assert said == f"{reference} gave more than 64 KiB, which is no secret"
+    assert time.monotonic() - began < 5
+    assert not programs._running
+
+
+def test_a_pipe_that_is_filled_is_read_and_one_that_is_not_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE", 1.0)
+    for name in ("filled", "forgotten"):
+        os.mkfifo(tmp_path / name)
+    with subprocess.Popen(["sh", "-c", f"sleep 0.2; echo {VALUE} > {tmp_path}/filled"]):
+        assert read("file:filled", tmp_path, {}) == Secret(VALUE)
+    asked = (organization(0, token="file:forgotten"), organization(1, token="env:NONE"))
+
+    with pytest.raises(ConfigurationError) as error:
+        credentials(asked, tmp_path, {})
+
+    assert str(error.value).splitlines() == [
+        "credly-audit.toml:7: Acme: file:forgotten gave nothing within 1 seconds; set it, or mend `token`",
+        "credly-audit.toml:8: Beta: env:NONE is not set; set it, or mend `token`",
+    ]
+
+
+SHAPED = "MADE-UP-Xq3vT9rLm2WkPz7bNc4Hd"
+
+
+@pytest.mark.parametrize("kind", ["env:", "file:", "file:some/folder/", "keyring:credly/", "keyring:x/y/", "exec:"])
+def test_a_value_in_place_of_a_name_is_not_shown(tmp_path: Path, kind: str) -> None:
+    reference = f"{kind}{SHAPED}"
+
+    assert secrets.shown(reference) == f"{kind}[redacted]"
+    assert SHAPED not in refused(reference, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "reference", ["env:CREDLY_TOKEN_PRODUCTION_EU_1", f"file:/run/secrets/{ACME}/token", "keyring:credly-audit/acme"]
+)
+def test_an_ordinary_name_is_shown(reference: str) -> None:
+    assert secrets.shown(reference) == reference
 
 
 def test_a_file_is_looked_for_beside_the_configuration_at_home_or_where_its_path_says(
@@ -162,20 +236,68 @@ time.sleep(60)"""
     pytest.fail("what the program had started goes on")
 
 
-def test_a_keyring_is_asked_by_service_and_user(ring: InMemory, tmp_path: Path) -> None:
-    ring.kept["credly/audit", "acme"] = VALUE
+def test_a_keyring_is_asked_by_service_and_user(ring: Ring, tmp_path: Path) -> None:
+    ring.keep("credly/audit/acme", VALUE)
 
     assert read("keyring:credly/audit/acme", tmp_path, {}) == Secret(VALUE)
     assert refused("keyring:credly/audit/beta", tmp_path) == "keyring:credly/audit/beta is not there"
 
 
-def test_a_keyring_that_is_locked_is_said_so_without_its_words(ring: InMemory, tmp_path: Path) -> None:
-    ring.kept["credly", "acme"] = VALUE
-    ring.locked = True
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("locked", "cannot be read (KeyringLocked); is the keyring unlocked?"),
+        ("exit", "cannot be read (SystemExit); is the keyring unlocked?"),
+        ("die", "cannot be read (it ended with exit status 3); is the keyring unlocked?"),
+        ("bytes", "gave something other than text"),
+        ("hang", "did not answer within 1 seconds; is the keyring unlocked?"),
+    ],
+)
+def test_whatever_a_keyring_does_is_one_sentence_without_its_words(
+    ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE", 1.4 if how == "hang" else 20.0)
+    ring.keep("credly/acme", VALUE)
+    ring.behave(how)
 
-    said = refused("keyring:credly/acme", tmp_path)
+    assert refused("keyring:credly/acme", tmp_path) == f"keyring:credly/acme {said}"
 
-    assert said == "keyring:credly/acme cannot be read (KeyringLocked); is the keyring unlocked?"
+
+def test_a_keyring_that_prints_gives_its_entry_all_the_same(
+    ring: Ring, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ring.keep("credly/acme", VALUE)
+    ring.behave("print")
+
+    assert read("keyring:credly/acme", tmp_path, {}) == Secret(VALUE)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_slow_keyring_entries_are_looked_up_side_by_side(ring: Ring, tmp_path: Path) -> None:
+    for number in range(12):
+        ring.keep(f"credly/{number}", f"MADE-UP-{number}")
+    ring.behave("slow=1")
+    asked = tuple(
+        organization(0, token=f"keyring:credly/{number}").model_copy(update={"id": str(number)}) for number in range(12)
+    )
+    began = time.monotonic()
+
+    found = credentials(asked, tmp_path, {})
+
+    assert {name: secret.reveal() for name, secret in found.items()} == {str(n): f"MADE-UP-{n}" for n in range(12)}  # type: ignore[union-attr]
+    assert time.monotonic() - began < 9
+
+
+def test_a_keyring_that_hangs_costs_only_its_organization(
+    ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE", 1.0)
+    ring.behave("hang")
+
+    found = credentials((organization(0, token="env:A"), organization(1, token="keyring:a/b")), tmp_path, {"A": VALUE})
+
+    assert found[ACME] == Secret(VALUE)
+    assert isinstance(found[BETA], Unavailable)
 
 
 def test_without_the_extra_a_keyring_reference_says_what_to_install(
@@ -199,6 +321,9 @@ def test_without_the_extra_a_keyring_reference_says_what_to_install(
         ("env:", False),
         ("file: ", False),
         ("ENV:A", False),
+        (f"exec:TOKEN={VALUE} vault read x", False),
+        (f"exec: 'TOKEN={VALUE}' vault", False),
+        ("exec:./a=b", True),
         (VALUE, False),
         ("", False),
     ],

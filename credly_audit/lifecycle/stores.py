@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from credly_audit import programs
+from credly_audit import keyring_calls, programs
 from credly_audit.attributes import keep_attributes
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.files import written_whole
 from credly_audit.places import BadPath, local_path, sync_folder
-from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read
+from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read, shown
 
 PATIENCE = 60.0
 """Seconds that a program gets to take a value."""
+
+KEYRING_PATIENCE = 30.0
+"""The same for a keyring."""
 
 
 class StoreFailed(AuditError):  # noqa: N818 - named as it is told
@@ -76,7 +79,7 @@ class FileStore:
     @property
     def name(self) -> str:
         """`file:PATH`."""
-        return f"file:{self.path}"
+        return shown(f"file:{self.path}")
 
     @property
     def read(self) -> Reader:
@@ -166,7 +169,7 @@ class CommandStore:
     @property
     def name(self) -> str:
         """`exec:PROGRAM`; its arguments are not shown."""
-        return f"exec:{self.words[0]}"
+        return shown(f"exec:{self.words[0]}")
 
     @property
     def read(self) -> None:
@@ -196,19 +199,19 @@ class KeyringStore:
     @property
     def name(self) -> str:
         """`keyring:SERVICE/USER`."""
-        return f"keyring:{self.place}"
+        return shown(f"keyring:{self.place}")
 
     @property
     def read(self) -> Reader:
         """The entry."""
-        return lambda: read(self.name, Path(), {})
+        return lambda: read(f"keyring:{self.place}", Path(), {})
 
     def check(self) -> None:
         """The extra must be installed."""
         try:
-            import keyring  # noqa: F401, PLC0415 - an optional extra
-        except ImportError:
-            raise UsageError(f"{self.name} needs the extra: pip install 'credly-audit[keyring]'") from None
+            keyring_calls.must_be_installed()
+        except keyring_calls.KeyringTrouble as error:
+            raise UsageError(f"{self.name} {error}") from None
 
     def write(self, value: Secret) -> None:
         """Set the entry."""
@@ -216,15 +219,13 @@ class KeyringStore:
 
     def try_first(self) -> None:
         """An entry of a made-up user of the same service, which is gone again at once."""
-        import keyring  # noqa: PLC0415 - an optional extra
-
         service, user = self._entry
         trial = f"{user}-credly-audit-trial-{secrets.token_hex(4)}"
         self._set(service, trial, "a trial of credly-audit")
         try:
-            keyring.delete_password(service, trial)
-        except Exception as error:  # noqa: BLE001 - each backend raises what it likes
-            raise StoreFailed(f"{self.name}: the trial entry {trial} stays there ({type(error).__name__})") from None
+            keyring_calls.remove(service, trial, patience=KEYRING_PATIENCE)
+        except keyring_calls.KeyringTrouble as error:
+            raise StoreFailed(f"{self.name}: the trial entry {trial} {error}") from None
 
     @property
     def _entry(self) -> tuple[str, str]:
@@ -233,25 +234,23 @@ class KeyringStore:
         return entry
 
     def _set(self, service: str, user: str, text: str) -> None:
-        import keyring  # noqa: PLC0415 - an optional extra
-
         try:
-            keyring.set_password(service, user, text)
-        except Exception as error:  # noqa: BLE001 - each backend raises what it likes, and its words are not ours to show
-            kind = type(error).__name__
-            raise StoreFailed(f"{self.name} could not be written ({kind}); is the keyring unlocked?") from None
+            keyring_calls.put(service, user, text, patience=KEYRING_PATIENCE)
+        except keyring_calls.KeyringTrouble as error:
+            raise StoreFailed(f"{self.name} {error}") from None
 
 
 def run(words: tuple[str, ...], folder: Path, environ: Mapping[str, str], given: bytes = b"") -> None:
     """A program to its end; StoreFailed, naming program, exit status and seconds, where that is not a good one."""
+    called = shown(f"exec:{words[0]}")
     try:
-        done = programs.run(words, folder, environ, patience=PATIENCE, given=given, keep_output=False)
+        done = programs.run(words, folder, environ, patience=PATIENCE, given=given)
     except subprocess.TimeoutExpired:
-        raise StoreFailed(f"exec:{words[0]} did not end within {PATIENCE:.0f} seconds") from None
+        raise StoreFailed(f"{called} did not end within {PATIENCE:.0f} seconds") from None
     except OSError as error:
-        raise StoreFailed(f"exec:{words[0]} cannot be run ({error.strerror})") from None
+        raise StoreFailed(f"{called} cannot be run ({error.strerror})") from None
     if done.status != 0:
-        raise StoreFailed(f"exec:{words[0]} ended with exit status {done.status} after {done.seconds:.1f} seconds")
+        raise StoreFailed(f"{called} ended with exit status {done.status} after {done.seconds:.1f} seconds")
 
 
 def now_in(reader: Reader) -> Secret | None:

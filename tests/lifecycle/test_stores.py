@@ -6,53 +6,23 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import keyring
 import pytest
-from keyring.backend import KeyringBackend
-from keyring.errors import PasswordDeleteError, PasswordSetError
 
+from credly_audit import secrets
 from credly_audit.lifecycle import stores
 from credly_audit.sandbox.api import Request
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import Answer
 from tests import needs
 from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
+from tests.keyrings import Ring
 from tests.lifecycle.conftest import Bench, Told
 from tests.lifecycle.processes import PLANT, ROOT
 
 
-class Memory(KeyringBackend):
-    """A keyring that keeps what it is given until it is locked."""
-
-    priority = 1.0
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kept: dict[tuple[str, str], str] = {}
-        self.sets = 0
-        self.locked_after = 1_000
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.sets += 1
-        if self.sets > self.locked_after:
-            raise PasswordSetError("locked")
-        self.kept[service, username] = password
-
-    def get_password(self, service: str, username: str) -> str | None:
-        return self.kept.get((service, username))
-
-    def delete_password(self, service: str, username: str) -> None:
-        if self.kept.pop((service, username), None) is None:
-            raise PasswordDeleteError("not there")
-
-
 @pytest.fixture
-def memory() -> Iterator[Memory]:
-    before = keyring.get_keyring()
-    memory = Memory()
-    keyring.set_keyring(memory)
-    yield memory
-    keyring.set_keyring(before)
+def ring(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Ring:
+    return Ring.used_by(monkeypatch, tmp_path_factory.mktemp("keyring") / "ring")
 
 
 KEPT = ("--read-back", "file:stores/kept")
@@ -71,11 +41,35 @@ def test_a_program_takes_the_value_on_its_standard_input_and_nowhere_else(bench:
     assert "chatter" not in told.out + told.err
 
 
-def test_the_keyring_takes_it_and_gives_it_back(bench: Bench, memory: Memory) -> None:
+def test_the_keyring_takes_it_and_gives_it_back(bench: Bench, ring: Ring) -> None:
     told = bench.rotate("--store", "keyring:credly/acme")
 
     assert told.token["state"] == "rotated"
-    assert memory.kept == {("credly", "acme"): bench.token.token}
+    assert ring.kept == {"credly/acme": bench.token.token}
+
+
+def test_a_keyring_that_waits_for_a_prompt_stops_the_rotation_before_anything_is_asked(
+    bench: Bench, ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "PATIENCE", 1.5)
+    monkeypatch.setattr(stores, "KEYRING_PATIENCE", 1.5)
+    ring.behave("hang")
+    value = bench.token.token
+
+    told = bench.rotate("--store", "keyring:credly/acme")
+
+    assert told.code == 2
+    assert "keyring:credly/acme did not answer within 2 seconds; is the keyring unlocked?" in told.err
+    assert bench.token.token == value
+
+
+def test_what_a_keyring_prints_does_not_spoil_the_report(bench: Bench, ring: Ring) -> None:
+    ring.behave("print")
+
+    told = bench.rotate("--store", "keyring:credly/acme")
+
+    assert told.token["state"] == "rotated"
+    assert "MADE-UP-chatter" not in told.out + told.err
 
 
 def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Bench) -> None:
@@ -333,8 +327,8 @@ def test_another_commands_emergency_is_told_of(bench: Bench) -> None:
     assert "holds the value of a token that was rotated" in told.out
 
 
-def test_a_keyring_that_locks_itself_in_between_leaves_the_value_in_a_file(bench: Bench, memory: Memory) -> None:
-    memory.locked_after = 1
+def test_a_keyring_that_locks_itself_in_between_leaves_the_value_in_a_file(bench: Bench, ring: Ring) -> None:
+    ring.behave("locked-after-sets=1")
 
     told = bench.rotate("--store", "keyring:credly/acme")
 
