@@ -181,8 +181,8 @@ class _Collection:
         path = f"/organizations/{organization.id}/{listing.path}?page={wanted.number}"
         answer = client.get(path, listing.credential, effort)
         if answer.status != HTTPStatus.OK:
-            name = organization.name or organization.id
-            raise NoAnswer(refusal(answer, name, self.redactor.words, f"{listing.what}s"))
+            called, doubt = organization.called, listing.credential.doubt
+            raise NoAnswer(refusal(answer, called, self.redactor.words, f"{listing.what}s", doubt=doubt))
         try:
             return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
         except Unreadable as error:

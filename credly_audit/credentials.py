@@ -9,12 +9,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 
+from pydantic import SecretStr
+
 from credly_audit import programs
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.places import BadPath, local_path
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, read, shown
+from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read, shown
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,35 @@ def fingerprint_key(settings: Settings, folder: Path, environ: Mapping[str, str]
 def fingerprints_of(settings: Settings, environ: Mapping[str, str]) -> Fingerprints:
     """Return the fingerprints under the configured key, or under none; ConfigurationError where it cannot be read."""
     return Fingerprints(fingerprint_key(settings, settings.folder, environ))
+
+
+def with_proxy(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Return the settings with the proxy's address in the place of a reference to it.
+
+    ConfigurationError where it cannot be read.
+    """
+    proxy = settings.api.proxy
+    if proxy is None or not is_reference(proxy.get_secret_value()):
+        return settings
+    try:
+        address = read(proxy.get_secret_value(), settings.folder, environ)
+    except SecretError as error:
+        raise ConfigurationError([f"[api] proxy: {error}"]) from None
+    api = settings.api.model_copy(update={"proxy": SecretStr(address.reveal())})
+    return settings.model_copy(update={"api": api})
+
+
+def warn_of_password(settings: Settings) -> None:
+    """Warn where the configuration, as it was loaded, itself holds the proxy's password."""
+    proxy = settings.api.proxy
+    if proxy is not None and "@" in proxy.get_secret_value() and not is_reference(proxy.get_secret_value()):
+        log.warning(PROXY_WARNING, settings.file)
+
+
+PROXY_WARNING = (
+    "%s: [api] proxy holds a password, which a later version refuses: write env:NAME, file:PATH, exec:COMMAND or "
+    "keyring:SERVICE/USER for the whole address (and change the password: it has stood in a file)"
+)
 
 
 def credentials(

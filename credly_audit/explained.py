@@ -9,9 +9,11 @@ from pydantic import BaseModel
 
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
+from credly_audit.config.types import shown_address
 from credly_audit.policy import Policy, applies, overridden
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Rule
+from credly_audit.secrets import is_reference, shown, without_shapes
 
 DEFAULT = "default"
 
@@ -117,8 +119,8 @@ class Explanation:
         dumped = settings.model_dump(mode="json", exclude={name for name in BESIDE if name != "purposes"})
         for name, value in dumped.items():
             if name != "purposes":
-                yield self._found(f"policy.{name}", value, ("policy", name), "[policy]")
-        yield self._last("policy.purposes", dumped["purposes"], ("purposes",))
+                yield self._found(f"policy.{name}", _shown(value), ("policy", name), "[policy]")
+        yield self._last("policy.purposes", _shown(dumped["purposes"]), ("purposes",))
 
     def _of_rule(self, rule: Rule, policy: Policy) -> Iterator[Setting]:
         yield self._enabled(rule, policy)
@@ -126,7 +128,7 @@ class Explanation:
         own = rule.tiers or rule.severity
         yield self._last(f"{rule.id}.severity", severity or own, ("severity", rule.id))
         for name, value in policy.options(rule).model_dump(mode="json").items():
-            yield self._last(f"{rule.id}.{name}", value, ("rules", rule.id, name))
+            yield self._last(f"{rule.id}.{name}", _shown(value), ("rules", rule.id, name))
 
     def _enabled(self, rule: Rule, policy: Policy) -> Setting:
         """The first that turns a rule off is why it is off: what is disabled adds up."""
@@ -166,11 +168,13 @@ class Explanation:
 
 
 def _shown(value: Any) -> Any:
-    """A value as it may be shown: of a command the program alone, of a proxy's address no password."""
+    """A value as it may be shown: of a command the program alone, nothing that has the shape of a secret."""
     if isinstance(value, list):
         return [_shown(each) for each in value]
-    if isinstance(value, str) and value.startswith("exec:"):
-        return f"{value.split()[0]} …" if len(value.split()) > 1 else value
-    if isinstance(value, str) and "://" in value and "@" in value:
-        return f"{value.partition('://')[0]}://…@{value.rpartition('@')[2]}"
-    return value
+    if isinstance(value, dict):
+        return {name: _shown(each) for name, each in value.items()}
+    if isinstance(value, str) and is_reference(value):
+        return f"{shown(value)} …" if value.startswith("exec:") and len(value.split()) > 1 else shown(value)
+    if isinstance(value, str) and "://" in value:
+        return shown_address(value)
+    return without_shapes(value) if isinstance(value, str) else value

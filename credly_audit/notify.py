@@ -25,7 +25,7 @@ from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
 from credly_audit.renderers.text import message, one_line, spoken, spoken_day
-from credly_audit.secrets import Secret, SecretError, read
+from credly_audit.secrets import Secret, SecretError, read, shown
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,9 @@ class Notices:
         if settings.urls or settings.contacts:
             mistakes += _no_addresses(urls, contacts, settings)
         if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
-            mistakes.append(f"[notify] heartbeat: what {settings.heartbeat} holds is no http or https address")
+            mistakes.append(
+                f"[notify] heartbeat: what {shown(settings.heartbeat or '')} holds is no http or https address"
+            )
         if mistakes:
             raise ConfigurationError(mistakes)
         return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), contacts, heartbeat)
@@ -226,7 +228,7 @@ def _no_addresses(
         return
     for reference, url in urls.items():
         if url and not apprise.Apprise().add(url.reveal()):
-            yield f"[notify] urls: what {reference} holds is no address that apprise knows"
+            yield f"[notify] urls: what {shown(reference)} holds is no address that apprise knows"
     if contacts is None:
         return
     notices = apprise.Apprise()

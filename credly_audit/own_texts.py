@@ -63,7 +63,7 @@ def redact_own_texts(policy: Policy, presentation: Presentation, settings: Setti
 
 def redact_settings(settings: PolicySettings, redactor: Redactor) -> PolicySettings:
     """Return the policy's settings as reports may show them."""
-    return _with_texts(settings, _clean(_texts_of(settings), redactor))
+    return _with_texts(settings, _clean(_texts_of(settings), redactor, by_shape=True))
 
 
 def redact_past(past: Past, redactor: Redactor) -> Past:
@@ -157,16 +157,16 @@ def _in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
     for each in settings.organizations:
         for name, said in {"name": (each.name,), "contact": (each.contact,), "tags": each.tags}.items():
             if any(text in clean for text in said):
-                yield f"{each.file}:{each.line}: {name} holds a token's value: {ADVICE}"
+                yield f"{each.place}: {name} holds a token's value: {ADVICE}"
     for name in type(settings.policy).model_fields:
         if any(text in clean for text in _texts_of(getattr(settings.policy, name))):
             yield f"{settings.file}: [policy] {name} holds a token's value: {ADVICE}"
 
 
-def _clean(texts: Iterable[str], redactor: Redactor) -> dict[str, str]:
-    """Those of the texts that hold a known value, and what is to stand in their place."""
+def _clean(texts: Iterable[str], redactor: Redactor, *, by_shape: bool = False) -> dict[str, str]:
+    """Those of the texts that hold a value, and what is to stand in their place."""
     different = list(dict.fromkeys(texts))
-    clean, counts = redactor.column(different, by_shape=False)
+    clean, counts = redactor.column(different, by_shape=by_shape)
     return {text: said or "" for text, said, count in zip(different, clean, counts, strict=True) if count}
 
 

@@ -38,7 +38,7 @@ def program(folder: Path, script: str, name: str = "vault") -> str:
 
 def organization(number: int = 0, **said: Any) -> Organization:
     made = Organization(id=[ACME, BETA][number], name=["Acme", "Beta"][number], **said)
-    return made.model_copy(update={"file": Path("credly-audit.toml"), "line": 7 + number})
+    return made.model_copy(update={"place": f"credly-audit.toml:{7 + number}"})
 
 
 def refused(reference: str, folder: Path, environ: dict[str, str] | None = None) -> str:

@@ -46,7 +46,7 @@ def collect(
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, os.environ)
     file_can_be_written(output, "--output")
-    begin_log(settings)
+    settings = begin_log(settings, os.environ)
     snapshot = collected(
         settings,
         fingerprints_of(settings, os.environ),

@@ -9,7 +9,7 @@ from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.collector import Ask, collect
 from credly_audit.config.load import load
 from credly_audit.config.settings import Api, Settings
-from credly_audit.credentials import credentials
+from credly_audit.credentials import credentials, warn_of_password, with_proxy
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.host import Host
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
@@ -37,10 +37,16 @@ def configured(
     return settings.with_workers(workers) if workers else settings
 
 
-def begin_log(settings: Settings) -> None:
-    """With the host that gets the credentials; to be called when nothing is left that the usage could have wrong."""
+def begin_log(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Name the host that gets the credentials, when nothing is left that the usage could have wrong.
+
+    Return the settings with the proxy's address; ConfigurationError where that cannot be read.
+    """
+    settings, written = with_proxy(settings, environ), settings
     organizations = count(len(settings.organizations), "organization", "organizations")
     log.info("Going to ask %s for %s", Host.of(settings.api).way, organizations)
+    warn_of_password(written)
+    return settings
 
 
 def collected(

@@ -1,6 +1,7 @@
 """`config`: a file to start from, every mistake in one, its schema, and what holds for an organization."""
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -15,14 +16,21 @@ from credly_audit.config.load import load
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import Source
-from credly_audit.credentials import credentials, fingerprint_key
+from credly_audit.credentials import all_read, credentials, fingerprint_key, warn_of_password
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.explained import DEFAULT, Explanation, Setting
 from credly_audit.files import file_can_be_written, written_whole
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.own_texts import redact_own_texts
+from credly_audit.policy import Policy
+from credly_audit.presentation import Presentation
+from credly_audit.redaction import Redactor
 from credly_audit.register import Register
 from credly_audit.renderers.text import count, one_line
 from credly_audit.resources import PACKAGE
-from credly_audit.secrets import SecretError, Unavailable, is_reference, read
+from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference
+
+log = logging.getLogger(__name__)
 
 START = PACKAGE / "config" / "start.toml"
 
@@ -71,6 +79,10 @@ def validate(config: Path | None, *, secrets: bool) -> None:
         mistakes += list(missing(settings, os.environ))
     if mistakes or settings is None:
         raise ConfigurationError(mistakes)
+    warn_of_password(settings)
+    if secrets:
+        for sentence in leaks(settings, os.environ):
+            log.warning(sentence)
     print_lines(f"{path} is sound: {contents(settings, entries)}.")
 
 
@@ -147,21 +159,36 @@ def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             secret = secrets[each.id]
             if isinstance(secret, Unavailable):
                 yield f"{each.place}: {each.called}: {secret.reason}"
-    history = settings.history.url
+    history, proxy = settings.history.url, settings.api.proxy
     others = {
-        "[history] url": (history if history is not None and is_reference(history) else None,),
+        "[api] proxy": (proxy and _as_reference(proxy.get_secret_value()),),
+        "[history] url": (history and _as_reference(history),),
         "[notify] urls": settings.notify.urls,
         "[notify] contacts": (settings.notify.contacts,),
         "[notify] heartbeat": (settings.notify.heartbeat,),
         "fallback_token": tuple(each.fallback_token for each in settings.organizations),
     }
+    every = {reference for references in others.values() for reference in references if reference}
+    outcomes = all_read(every, settings.folder, environ)
     for key, references in others.items():
         for reference in references:
-            try:
-                if reference is not None:
-                    read(reference, settings.folder, environ)
-            except SecretError as error:
-                yield f"{key}: {error}"
+            if reference and isinstance(outcomes[reference], SecretError):
+                yield f"{key}: {outcomes[reference]}"
+
+
+def _as_reference(text: str) -> str | None:
+    return text if is_reference(text) else None
+
+
+def leaks(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Where the configuration, or a file that it names, holds the value of a configured credential."""
+    fingerprints = Fingerprints()
+    found = credentials(settings.organizations, settings.folder, environ).values()
+    values = [each for each in found if isinstance(each, Secret)]
+    values += [each.client_secret for each in found if isinstance(each, ClientCredentials)]
+    traces = [trace for value in values if (trace := fingerprints.trace(value.reveal()))]
+    shown = Presentation.read(settings.report.title, None, settings.report.guidance, None)
+    return redact_own_texts(Policy.of(settings), shown, settings, Redactor(fingerprints.digest, traces)).found
 
 
 def contents(settings: Settings, entries: int) -> str:

@@ -18,7 +18,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.settings import Organization, Settings
-from credly_audit.credentials import fingerprints_of
+from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.fingerprint import Fingerprints
@@ -51,6 +51,8 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     start_log(quiet=True, verbose=False, log_format="text")
     logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
+    warn_of_password(settings)
+    settings = with_proxy(settings, os.environ)
     now = datetime.now(UTC)
     fingerprints = fingerprints_of(settings, os.environ)
     key = fingerprints.key_fingerprint

@@ -17,7 +17,7 @@ from credly_audit.cli.options import FOLDER, break_lock_option, config_option, t
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
-from credly_audit.credentials import fingerprints_of
+from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.credly.host import Host
 from credly_audit.errors import ExitCode, Interrupted, UsageError
 from credly_audit.lifecycle import report
@@ -112,8 +112,10 @@ class Order:
     ) -> ExitCode:
         """Do it in the documented order, and tell of it; Interrupted, after that, where somebody wanted to stop."""
         began = datetime.now(UTC)
+        settings, written = with_proxy(settings, os.environ), settings
         many = count(len(settings.organizations), "organization", "organizations")
         log.info("Asking %s for %s", Host.of(settings.api).way, many)
+        warn_of_password(written)
         fingerprints = fingerprints_of(settings, os.environ)
         if wanted.description and looks_like_a_value(wanted.description):
             raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")

@@ -18,7 +18,7 @@ from credly_audit.cli.options import DEFAULT_CONFIG, config_option
 from credly_audit.cli.screen import print_document, print_lines
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
-from credly_audit.credentials import credentials
+from credly_audit.credentials import credentials, warn_of_password, with_proxy
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.organizations import Seen, organizations, owner
 from credly_audit.credly.pace import Throttled
@@ -92,12 +92,16 @@ def _from_configuration(
 ) -> tuple[Api, list[Asking]]:
     """How to ask, and with what; UsageError where a reference is none or its secret is missing."""
     settings = load(path, environ, for_collecting=not references) if path else None
+    if settings:
+        warn_of_password(settings)
+        settings = with_proxy(settings, environ)
     url = environ.get("CREDLY_API_URL")
     api = settings.api if settings else Api.model_validate({"base_url": url} if url else {})
     if references:
         if not all(map(is_reference, references)):
             raise UsageError(
-                "--credential: no reference; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER"
+                "--credential: no reference; write env:NAME, file:PATH, exec:COMMAND (without NAME=VALUE before it) or "
+                "keyring:SERVICE/USER"
             )
         return api, [Asking(each, read(each, Path(), environ), None) for each in dict.fromkeys(references)]
     assert settings is not None  # noqa: S101 - without a reference a configuration was loaded
@@ -115,12 +119,12 @@ def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[
                 yield each, each.secret.reason
                 continue
             credential = who(each.secret)
-            redact = Redactor(fingerprints.of, credential.traces).words
+            redactor = Redactor(fingerprints.of, credential.traces)
             try:
                 if credential.kind == "oauth" and each.configured:
-                    yield each, owner(client, credential, each.configured, redact)
+                    yield each, owner(client, credential, each.configured, redactor)
                 else:
-                    yield each, organizations(client, credential, redact)
+                    yield each, organizations(client, credential, redactor)
             except (NoAnswer, Throttled) as error:
                 yield each, str(error)
 

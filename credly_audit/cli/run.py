@@ -106,7 +106,7 @@ def audited(
         presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
-    begin_log(settings)
+    settings = begin_log(settings, environ)
     fingerprints = fingerprints_of(settings, environ)
     snapshot = collected(settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
     return judging.conclude(snapshot, fingerprints)

@@ -14,10 +14,12 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
     create_model,
+    field_serializer,
     model_validator,
 )
 
@@ -32,18 +34,21 @@ from credly_audit.config.types import (
     NotWritten,
     Pattern,
     Place,
+    Proxy,
     ReadBack,
     Reference,
     RuleId,
     RuleOrFamily,
     Selectors,
     Texts,
+    shown_address,
 )
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import BrokenRule, UsageError
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.guard import Failure, contain
+from credly_audit.secrets import without_shapes
 from credly_audit.severity import Severity
 
 
@@ -107,8 +112,8 @@ class Api(Model):
     max_throttled_seconds: PositiveFloat = 600.0
     """After so long without an answer but "too many requests" the collection ends."""
 
-    proxy: str | None = None
-    """The proxy to ask through; without it, that of the environment."""
+    proxy: Proxy | None = None
+    """The proxy to ask through, or where its address is (`env:NAME` …); without it, that of the environment."""
 
     ca_bundle: LocalPath | None = None
     """The file with the certificates of the authorities to trust."""
@@ -121,6 +126,10 @@ class Api(Model):
 
     include_oauth_applications: bool = False
     """Whether the organizations' OAuth applications are audited too."""
+
+    @field_serializer("proxy")
+    def _without_password(self, proxy: SecretStr | None) -> str | None:
+        return None if proxy is None else shown_address(proxy.get_secret_value())
 
 
 class OAuth(Model):
@@ -174,8 +183,8 @@ class Organization(Model):
 
     @property
     def called(self) -> str:
-        """Its name, else its id."""
-        return self.name or self.id
+        """Its name, else its id, as messages show it."""
+        return without_shapes(self.name) if self.name else self.id
 
 
 class Defaults(Model):

@@ -12,14 +12,14 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from credly_audit.formats import formats
 from credly_audit.places import local_path
 from credly_audit.rules import catalogue, may_be_unloadable
-from credly_audit.secrets import is_place, is_reference
+from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown, without_shapes
 from credly_audit.severity import Severity
 
 CREDLY = "https://api.credly.com/v1"
@@ -58,7 +58,16 @@ def _identifier(text: str) -> str:
     )
 
 
+def _must_set_no_variable(text: str) -> None:
+    if sets_a_variable(text):
+        raise ValueError(
+            "begins with NAME=VALUE, which only a shell understands, and there is none: set the variable where "
+            "credly-audit is started (and replace the value if it is a secret: it has stood in a file)"
+        )
+
+
 def _reference(text: str) -> str:
+    _must_set_no_variable(text)
     if not is_reference(text):
         raise ValueError(
             "must say where the secret is, not be the secret: write env:NAME, file:PATH, exec:COMMAND or "
@@ -69,6 +78,7 @@ def _reference(text: str) -> str:
 
 
 def _place(text: str) -> str:
+    _must_set_no_variable(text)
     if not is_place(text):
         raise ValueError(
             "must say where a new value goes: write file:PATH, exec:COMMAND (the value on its standard input) or "
@@ -78,6 +88,7 @@ def _place(text: str) -> str:
 
 
 def _read_back(text: str) -> str:
+    _must_set_no_variable(text)
     if text != "none" and not is_place(text):
         raise ValueError(
             "must say where a stored value can be read: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none"
@@ -85,7 +96,39 @@ def _read_back(text: str) -> str:
     return text
 
 
+def _proxy(address: SecretStr) -> SecretStr:
+    """A reference, or an address; one with a password is taken for this release."""
+    text = address.get_secret_value()
+    _must_set_no_variable(text)
+    if is_reference(text) or _has_host_and_port(text if "://" in text else f"http://{text}"):
+        return address
+    raise ValueError(
+        "must be an address such as http://proxy.example:3128, or say where one is: env:NAME (in a password / is "
+        "written %2F and @ %40)"
+    )
+
+
+def _has_host_and_port(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        named = parts.hostname not in {None, *KINDS} and parts.port != 0
+    except ValueError:
+        return False
+    host = parts.netloc.rpartition("@")[2]
+    return named and without_shapes(host) == host
+
+
+def shown_address(text: str) -> str:
+    """Return an address, or a reference to one, without user and password."""
+    if is_reference(text):
+        return shown(text)
+    scheme, separator, rest = text.rpartition("://")
+    user, _, host = rest.rpartition("@")
+    return f"{scheme}{separator}{'…@' if user else ''}{host}"
+
+
 def _history_url(text: str, info: ValidationInfo) -> str:
+    _must_set_no_variable(text)
     if is_reference(text):
         return text
     parts = urlsplit(text)
@@ -161,6 +204,7 @@ Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|ke
 Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
 HistoryName = Annotated[str, AfterValidator(_history_name)]
+Proxy = Annotated[SecretStr, AfterValidator(_proxy), WithJsonSchema({"type": "string"})]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 LocalPath = Annotated[Path, BeforeValidator(_beside)]
 Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]

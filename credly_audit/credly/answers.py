@@ -37,14 +37,23 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
-def refusal(answer: Answer, organization: str, redact: Callable[[str], str], wanted: str = "tokens") -> str:
+def refusal(
+    answer: Answer,
+    organization: str,
+    redact: Callable[[str], str],
+    wanted: str = "tokens",
+    *,
+    doubt: str | None = None,
+) -> str:
     """One sentence: the status, what it means for that organization, what Credly itself says.
 
-    `wanted` is what was asked for: another credential may help where the permission to list that is lacking.
+    `wanted` is what was asked for: another credential may help where the permission to list that is lacking. `doubt`
+    is what may be wrong with the credential that was refused.
     """
     said = words(answer)
     meaning = _meaning(answer.status, organization, wanted, is_json=said is not None)
-    return f"{answer.status}: {meaning}" + (f" (Credly says: {short(redact(said))})" if said else "")
+    why = f"; {doubt}" if doubt and answer.status in {400, 401, 403} else ""
+    return f"{answer.status}: {meaning}{why}" + (f" (Credly says: {short(redact(said))})" if said else "")
 
 
 def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> str:

@@ -31,6 +31,10 @@ class Credential(Authenticator, Protocol):
     def traces(self) -> tuple[Trace, ...]:
         """Of every secret that it holds: what a description must not show."""
 
+    @property
+    def doubt(self) -> str | None:
+        """Why its secret may be none, told where Credly refuses it."""
+
     def renew(self) -> bool:
         """After a 401 to this thread's latest request: whether it is worth asking once more."""
 
@@ -47,6 +51,11 @@ class TokenCredential:
     def traces(self) -> tuple[Trace, ...]:
         """The token's own trace; none where its value is too short to have a fingerprint."""
         return () if self.fingerprint is None else (Trace.of(self.secret.reveal(), self.fingerprint),)
+
+    @property
+    def doubt(self) -> str | None:
+        """What is odd about the value, as `secrets.read` says it."""
+        return self.secret.doubt
 
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
         """HTTP Basic: the token is the user name, the password is blank ([DOC] authorization tokens)."""

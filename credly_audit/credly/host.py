@@ -76,7 +76,8 @@ class Host:
                 f"[api] base_url leads to {origin} by plain http, which would show the credentials to everyone on the "
                 "way: write https (http is for a loopback address alone)"
             )
-        return cls(base_url, origin, _proxies(api.proxy, base_url, origin), _ca_bundle(api.ca_bundle))
+        proxy = None if api.proxy is None else api.proxy.get_secret_value()
+        return cls(base_url, origin, _proxies(proxy, base_url, origin), _ca_bundle(api.ca_bundle))
 
     @property
     def way(self) -> str:

@@ -152,6 +152,7 @@ class OAuthCredential:
     def __init__(self, client: ClientCredentials, endpoint: TokenEndpoint, fingerprints: Fingerprints) -> None:
         self._client = client
         self._endpoint = endpoint
+        self.doubt = client.client_secret.doubt or client.client_id.doubt
         self._fingerprints = fingerprints
         self.traces: tuple[Trace, ...] = ()
         """Of the secret, and of every access token that it was granted."""
@@ -197,8 +198,9 @@ class OAuthCredential:
             token, life = self._endpoint.grant(self._client)
         except NoAnswer as trouble:
             ended = monotonic()
-            self._failure = _Failure(str(trouble), ended, 2 * ended - began if trouble.passing else inf)
-            raise NoAnswer(str(trouble), passing=False) from None
+            sentence = str(trouble) if trouble.passing or self.doubt is None else f"{trouble}; {self.doubt}"
+            self._failure = _Failure(sentence, ended, 2 * ended - began if trouble.passing else inf)
+            raise NoAnswer(sentence, passing=False) from None
         self._remember(token)
         self._ends_at = monotonic() + max(life - MARGIN, life / 2)
         self._access_token = token

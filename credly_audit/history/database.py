@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
 from credly_audit.places import BadPath, local_path, state_folder
-from credly_audit.secrets import is_reference, read
+from credly_audit.secrets import is_reference, read, shown
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Place:
         """
         if url is None:
             return cls._in_file(str(state_folder() / FILE), folder)
-        known = url if is_reference(url) else None
+        known = shown(url) if is_reference(url) else None
         try:
             parsed = make_url(read(url, folder, environ).reveal() if known else url)
         except (ArgumentError, ValueError):

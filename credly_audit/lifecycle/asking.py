@@ -142,7 +142,7 @@ class Asker:
         except (NoAnswer, Throttled) as trouble:
             return Seen(Verdict.SILENT, str(trouble))
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            return Seen(Verdict.REFUSED, refusal(answer, self._called, redactor.words))
+            return Seen(Verdict.REFUSED, refusal(answer, self._called, redactor.words, doubt=credential.doubt))
         if answer.status != HTTPStatus.OK:
             return Seen(Verdict.SILENT, refusal(answer, self._called, redactor.words))
         try:

@@ -109,7 +109,9 @@ class Preparation:
                 ),
                 emergency_file=candidate.copy.file if candidate.copy.value else None,
             )
-        elif seen.verdict is Verdict.SILENT or task.action == "create":
+        elif (
+            seen.verdict is Verdict.SILENT or task.action == "create" or (not candidate.copy and task.credential.doubt)
+        ):
             said = f"nothing was done: {seen.said}"
             candidate.outcome = task.outcome(State.UNCHANGED, said, "mend that, and run again")
         elif candidate.copy is None:

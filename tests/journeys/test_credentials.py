@@ -533,3 +533,31 @@ def test_a_command_is_pasted_whole_and_shown_by_its_program_alone(
     assert tomllib.loads(done.out)["organizations"][0]["token"] == "exec:cat 'a value'"
     assert refused.err.startswith("credly-audit: exec:cat: 401")
     assert "a value" not in refused.err
+
+
+@pytest.mark.parametrize("command", [["run", "--format", "json"], ["doctor"], ["rotate", "--yes", "--organization"]])
+def test_what_is_odd_about_a_value_is_told_beside_its_refusal_and_never_shown(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, command: list[str]
+) -> None:
+    configure(tmp_path, sandbox)
+    acme, _ = sandbox.world.organizations
+    (tmp_path / "secret-0").write_text(f'CREDLY_TOKEN="{acme.auditor.token}"\n')
+
+    done = credly_audit(*command, *([acme.id] if command[0] == "rotate" else []))
+
+    said = " ".join((done.out + done.err).split())
+    assert "401: the credential of Acme was refused" in said
+    assert "the value of file:secret-0 has quotes in it" in said
+    assert (acme.auditor.token or "") not in said
+    assert "lost" not in said
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\u200b", "\u2060", "\u200e", "\u00ad"])
+def test_a_mark_that_nobody_sees_costs_no_credential(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, mark: str
+) -> None:
+    configure(tmp_path, sandbox)
+    secret = tmp_path / "secret-0"
+    secret.write_text(f"{mark}{secret.read_text()}{mark}\n")
+
+    assert credly_audit("doctor").code == 0
