@@ -10,7 +10,7 @@ from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.trouble import NoAnswer
-from credly_audit.credly.wire import Unreadable, clean, read_page
+from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, clean, page_of, read_page
 from credly_audit.redaction import Redactor
 
 MOST_PAGES = 1_000
@@ -25,31 +25,47 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class _Row(msgspec.Struct):
-    id: str
+    id: Any = None
     name: Any = None
     contact_email: Any = None
     technical_contact_email: Any = None
 
 
-class _Page(msgspec.Struct):
-    data: list[_Row]
+class _OrganizationsPage(WirePage):
+    data: list[_Row | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
+
+
+MOST_READINGS = 3
 
 
 def organizations(client: Client, credential: Credential, redactor: Redactor) -> list[Seen]:
-    """Every organization of the listing, page after page until one brings nothing new.
+    """Return every organization of the listing, read until its totals, or a second reading, say that these are all.
 
-    NoAnswer, as one sentence, where it could not be had.
+    NoAnswer, as one sentence, where it could not be read or stays inconsistent.
     """
+    before: list[str] = []
+    for _ in range(MOST_READINGS):
+        found, totals = _read(client, credential, redactor)
+        if totals == {len(found)} or (totals == {None} and list(found) == before):
+            return list(found.values())
+        before = list(found)
+    raise NoAnswer("Credly's list of organizations was inconsistent in several readings: run it again", passing=False)
+
+
+def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[dict[str, Seen], set[int | None]]:
+    """Return the organizations by id, page after page until one brings nothing new; and how many each page claims."""
     found: dict[str, Seen] = {}
-    for page in range(1, MOST_PAGES + 1):
-        answer = client.get(f"/organizations?page={page}", credential)
+    totals: set[int | None] = set()
+    for number in range(1, MOST_PAGES + 1):
+        answer = client.get(f"/organizations?page={number}", credential)
         if answer.status != 200:
             said = refusal(answer, "the organization", redactor.words, "organizations", doubt=credential.doubt)
             raise NoAnswer(said, passing=False)
-        new = {each.id: each for each in _rows(answer.body, redactor) if each.id not in found}
-        if not new:
-            return list(found.values())
-        found |= new
+        page = _page(answer.body, redactor)
+        totals.add(page.total_count)
+        if found.keys() >= {each.id for each in page.rows}:
+            return found, totals
+        found |= {each.id: each for each in page.rows if each.id not in found}
     raise NoAnswer(f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right", passing=False)
 
 
@@ -73,19 +89,26 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
     return [Seen(each, _words(redactor, owners[each])) for each in seen]
 
 
-def _rows(body: bytes, redactor: Redactor) -> list[Seen]:
+def _page(body: bytes, redactor: Redactor) -> Page[Seen]:
     try:
-        rows = msgspec.json.decode(body, type=_Page).data
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        raise NoAnswer("the answer is no list of organizations: check [api] base_url", passing=False) from None
-    return [
-        Seen(
-            redactor.without_values(each.id.lower()),
-            _words(redactor, each.name),
-            _words(redactor, each.technical_contact_email, each.contact_email),
-        )
-        for each in rows
-    ]
+        page = page_of(body, _OrganizationsPage, lambda each, fields: _seen(each, fields, redactor))
+    except Unreadable:
+        page = None
+    if page is None or page.faults:
+        raise NoAnswer("the answer is no list of organizations: check [api] base_url", passing=False)
+    return page
+
+
+def _seen(wire: object, fields: Fields, redactor: Redactor) -> Seen | None:
+    """Return an organization; None where it has no id to be known by."""
+    if not isinstance(wire, _Row) or not isinstance(wire.id, str):
+        fields.fault("it has no id that is a text")
+        return None
+    return Seen(
+        redactor.without_values(wire.id.lower()),
+        _words(redactor, wire.name),
+        _words(redactor, wire.technical_contact_email, wire.contact_email),
+    )
 
 
 def _words(redactor: Redactor, *values: Any) -> str | None:

@@ -90,7 +90,9 @@ class Row(msgspec.Struct, gc=False):
 class Listed(Protocol):
     """A row of any listing."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """What it is known by."""
 
 
 R = TypeVar("R", bound=Listed)

@@ -18,6 +18,7 @@ from credly_audit.config.load import load
 from credly_audit.diagnosis import diagnosed
 from credly_audit.diagnosis import environment as environment_of
 from credly_audit.sandbox.server import Sandbox
+from credly_audit.sandbox.shapes import Answer
 from credly_audit.sandbox.world import World, made_up_organization
 from tests.build import ACME, AS_OF, organization, snapshot
 from tests.journeys.conftest import Command, Outcome, by_oauth, configure
@@ -418,6 +419,52 @@ def test_every_page_of_organizations_is_read_and_each_is_named_once(
     assert {row["token"] for row in rows} == {"env:ONE"}
     assert done.err.count("env:TWO sees ") == 120
     assert "env:ONE is kept" in done.err
+
+
+def served(sandbox: Sandbox, totals: list[int | None], rows: list[list[str]]) -> None:
+    """Let the sandbox list these organizations, a list of ids a page, and claim these totals one after the other."""
+    claims = iter(totals)
+
+    def page_of(request: Any) -> Answer:
+        number = int(request.query["page"])
+        total = next(claims)
+        content = [{"id": each, "name": each[:1]} for each in (rows[number - 1] if number <= len(rows) else [])]
+        return Answer(200, {"data": content, "metadata": {} if total is None else {"total_count": total}})
+
+    sandbox.api._organizations = page_of  # type: ignore[method-assign]  # a list that no world has
+
+
+A, B = "aaaaaaaa-e4ca-4a17-b938-a72bf2b9c273", "bbbbbbbb-e4ca-4a17-b938-a72bf2b9c273"
+
+
+@pytest.mark.parametrize(
+    ("totals", "requests"), [([2, 2, 2], 3), ([None] * 6, 6), ([3, 3, 2, 2, 2, 2], 6), ([None, 2, 2, 2, 2, 2], 6)]
+)
+def test_orgs_reads_on_until_a_reading_is_confirmed(
+    credly_audit: Command, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, totals: list[int | None], requests: int
+) -> None:
+    monkeypatch.setenv("CREDLY_API_URL", sandbox.base_url)
+    monkeypatch.setenv("ONE", sandbox.world.organizations[0].auditor.token)
+    served(sandbox, totals, [[A], [B.upper()]])
+
+    done = credly_audit("orgs", "--credential", "env:ONE")
+
+    assert done.code == 0, done.err
+    assert [row["id"] for row in tomllib.loads(done.out)["organizations"]] == [A, B]
+    assert sandbox.counts["organizations"] == requests
+
+
+def test_orgs_whose_list_is_never_as_long_as_it_says_gives_up(
+    credly_audit: Command, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDLY_API_URL", sandbox.base_url)
+    monkeypatch.setenv("ONE", sandbox.world.organizations[0].auditor.token)
+    served(sandbox, [3] * 9, [[A], [B]])
+
+    done = credly_audit("orgs", "--credential", "env:ONE")
+
+    assert (done.code, done.out) == (3, "")
+    assert "list of organizations was inconsistent in several readings: run it again" in done.err
 
 
 def test_a_listing_without_an_end_is_given_up_on(
