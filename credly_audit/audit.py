@@ -220,7 +220,14 @@ def judge(
         flagging.broken,
         places,
         decisions,
-        changes.compared(past, resolved, organizations, now, facts.as_of),
+        changes.compared(
+            past,
+            resolved,
+            organizations,
+            now,
+            removed=changes.removed_from_scope(past, policy, organizations, sight),
+            as_of=facts.as_of,
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from credly_audit.compared import RESOLVED, Comparison
+from credly_audit.compared import REMOVED, RESOLVED, Comparison
 from credly_audit.decisions.outcome import applied
 from credly_audit.findings import SEVERITY
 from credly_audit.past import (
@@ -300,11 +300,33 @@ def line(
     }
 
 
+def removed_from_scope(past: Past | None, policy: Policy, organizations: pd.DataFrame, sight: Sight) -> pd.DataFrame:
+    """REMOVED: organizations of the audits before that are no longer configured and have open findings.
+
+    Only an audit that asks all that is configured tells: where it is recorded, the next one tells it no more.
+    """
+    if past is None or not sight.full_scope:
+        return nothing(REMOVED)
+    known = past.organizations
+    ids = known["organization_id"].str.lower()
+    here = policy.configured | set(organizations["organization_id"].str.lower())
+    gone = known["in_scope"].to_numpy() & ~ids.isin(list(here)).to_numpy(dtype=bool)
+    if not gone.any():
+        return nothing(REMOVED)
+    known_open = past.open_in(known["organization_id"][gone])
+    severities = pd.Categorical.from_codes(known_open["weight"].to_numpy(), dtype=SEVERITY)
+    removed = known_open.assign(highest_severity=severities)
+    order = ["highest_severity", "organization_name", "organization_id"]
+    return removed.sort_values(order, ascending=[False, True, True], ignore_index=True)[list(REMOVED)]
+
+
 def compared(
     past: Past | None,
     resolved: pd.DataFrame,
     organizations: pd.DataFrame,
     now: Mapping[str, object],
+    *,
+    removed: pd.DataFrame,
     as_of: pd.Timestamp,
 ) -> Comparison | None:
     """This audit (`now`: its line of the trend) beside the earlier ones; None where there is none."""
@@ -327,4 +349,5 @@ def compared(
         frame[list(RESOLVED)].astype(RESOLVED),
         pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
+        removed,
     )

@@ -26,6 +26,16 @@ RESOLVED = {
 """Findings that were there at the audit compared with and are mended now; `resolved_at` is this audit's as_of."""
 
 
+REMOVED = {
+    "organization_id": "string",
+    "organization_name": "string",
+    "last_audited_at": INSTANT,
+    "open_findings": "int64",
+    "highest_severity": SEVERITY,
+}
+"""Organizations that are no longer configured and had open findings: the first audit since then reports them, once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """This audit beside the earlier ones.
@@ -39,6 +49,8 @@ class Comparison:
     resolved: pd.DataFrame
     mended: pd.DataFrame
     trend: pd.DataFrame
+    removed: pd.DataFrame
+    """REMOVED: what was removed from scope; its findings are not resolved."""
 
 
 @dataclass(frozen=True, slots=True)

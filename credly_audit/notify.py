@@ -23,7 +23,7 @@ from credly_audit.errors import ConfigurationError
 from credly_audit.files import written_whole
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
-from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.renderers.text import message, one_line, spoken, spoken_day
 from credly_audit.secrets import Secret, SecretError, read, shown
 
@@ -164,6 +164,9 @@ def body(audit: Audit) -> str:
         lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_UNSEEN]]
     if len(hidden) > MOST_UNSEEN:
         lines.append(f"- and {len(hidden) - MOST_UNSEEN} more, in the report")
+    removed = list(removed_from_scope(audit))
+    if removed:
+        lines += ["", *(f"- {message(each, 500)}" for each in removed)]
     in_need = list(decisions_in_need(audit))
     if in_need:
         lines += ["", "Decisions that ask for attention:", *(f"- {message(each, 500)}" for each in in_need)]

@@ -73,7 +73,11 @@ def redact_past(past: Past, redactor: Redactor) -> Past:
         known = past.about(ids)
         return known.assign(description=_redacted_column(known["description"], redactor)[0])
 
-    return replace(past, about=about)
+    def open_in(ids: pd.Series) -> pd.DataFrame:
+        known = past.open_in(ids)
+        return known.assign(organization_name=_redacted_column(known["organization_name"], redactor)[0])
+
+    return replace(past, about=about, open_in=open_in)
 
 
 def redact_snapshot(snapshot: Snapshot, redactor: Redactor) -> Snapshot:

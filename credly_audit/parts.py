@@ -132,12 +132,13 @@ def _part(
 
 
 def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
-    """What these organizations resolved; the trend and the times to mend are of all, so they are left out."""
+    """What these organizations resolved; what is of all organizations, or of others, is left out."""
     if compared is None:
         return None
     theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
     resolved = compared.resolved[theirs].reset_index(drop=True)
-    return replace(compared, resolved=resolved, mended=compared.mended[:0], trend=compared.trend[:0])
+    of_others = {name: getattr(compared, name)[:0] for name in ("mended", "trend", "removed")}
+    return replace(compared, resolved=resolved, **of_others)
 
 
 def _of_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:

@@ -53,8 +53,25 @@ ABOUT = {
 }
 """What is known of findings that are not there now; `opened_at` begins the stretch that ended, `seen_at` ended it."""
 
-SEEN_ORGANIZATIONS = {"organization_id": "string", "audited_at": INSTANT, "fully_seen_at": INSTANT}
-"""When each organization was last audited, and when last fully seen (null: never)."""
+SEEN_ORGANIZATIONS = {
+    "organization_id": "string",
+    "audited_at": INSTANT,
+    "fully_seen_at": INSTANT,
+    "in_scope": "bool",
+}
+"""When each organization was last audited, and when last fully seen (null: never).
+
+`in_scope`: it was among the organizations of the last audit that asked all that was configured, or was audited since.
+"""
+
+OPEN = {
+    "organization_id": "string",
+    "organization_name": "string",
+    "last_audited_at": INSTANT,
+    "open_findings": "int64",
+    "weight": "int64",
+}
+"""Organizations with findings that are neither resolved nor waived; `weight` is that of the highest severity."""
 
 MENDED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
 """How many findings of a severity that appeared at one audit were gone at another."""
@@ -80,7 +97,8 @@ class Past:
     """The audits before an instant, as of the last of them.
 
     Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS, `mended`
-    MENDED, `audits` TREND (oldest first). `about` gives ABOUT for some of the findings' ids, in no order.
+    MENDED, `audits` TREND (oldest first). `about` gives ABOUT for some of the findings' ids, in no order; `open_in`
+    gives OPEN for some of the organizations' ids.
     """
 
     tokens: pd.DataFrame
@@ -89,6 +107,7 @@ class Past:
     mended: pd.DataFrame
     audits: pd.DataFrame
     about: Callable[[pd.Series], pd.DataFrame]
+    open_in: Callable[[pd.Series], pd.DataFrame]
 
 
 def no_past() -> Past:
@@ -100,6 +119,7 @@ def no_past() -> Past:
         nothing(MENDED),
         nothing(TREND),
         lambda _ids: nothing(ABOUT),
+        lambda _ids: nothing(OPEN),
     )
 
 

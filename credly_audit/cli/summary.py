@@ -7,7 +7,7 @@ from pathlib import Path
 
 from credly_audit.audit import Audit
 from credly_audit.cli.screen import Line, Span
-from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import count, number, one_line, spoken, spoken_day
 from credly_audit.severity import Severity
@@ -87,7 +87,7 @@ def _not_seen(audit: Audit, columns: int) -> Iterator[Line]:
             yield (Span(_cut(line, columns), "yellow"),)
     if len(hidden) > MOST_UNSEEN:
         yield f"  … and {number(len(hidden) - MOST_UNSEEN)} more, in the reports"
-    for line in decisions_in_need(audit):
+    for line in (*removed_from_scope(audit), *decisions_in_need(audit)):
         yield _cut(f"  {line}", columns)
     if audit.unaudited:
         names = one_line(", ".join(audit.unaudited[:MOST_UNSEEN]), 1_000)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from credly_audit.history import bulk
 from credly_audit.history.bulk import number
 from credly_audit.history.schema import (
+    EARLIER,
     NULL_INSTANT,
     SUBJECT,
     audits,
@@ -83,6 +84,8 @@ class Sightings:
     heard_at: np.ndarray
     audited_at: np.ndarray
     fully_seen_at: np.ndarray
+    in_scope: np.ndarray
+    """Whether the last audit that asked all that was configured, or one since, audited it (bool)."""
     instants: np.ndarray
     """The as_of of each audit by its number."""
 
@@ -94,7 +97,8 @@ class Sightings:
         size = int(known["id"].max(initial=0)) + 1
         ids = np.full(size, None, dtype=object)
         ids[known["id"]] = known["organization_id"].to_numpy(dtype=object)
-        dates_of = sa.select(audits.c.id, number(audits.c.as_of).label("as_of")).where(*moment.of(audits))
+        flags = (number(audits.c[name]).label(name) for name in ("full_scope", "inherited"))
+        dates_of = sa.select(audits.c.id, number(audits.c.as_of).label("as_of"), *flags).where(*moment.of(audits))
         dates = bulk.read(connection, dates_of)
         instants = np.full(int(dates["id"].max(initial=0)) + 1, NULL_INSTANT, dtype="int64")
         instants[dates["id"]] = dates["as_of"]
@@ -110,7 +114,19 @@ class Sightings:
         for last, wanted in zip(last_in, (statuses != "failed", statuses != "", statuses == "complete"), strict=True):
             np.maximum.at(last, places[wanted.astype(bool)], rows["audit"][wanted.astype(bool)])
         heard_at, audited_at, fully_seen_at = instants[last_in]
-        return cls(ids, last_in[0], heard_at, audited_at, fully_seen_at, instants)
+        in_scope = last_in[1] >= _scope_since(moment, dates)
+        return cls(ids, last_in[0], heard_at, audited_at, fully_seen_at, in_scope, instants)
+
+
+def _scope_since(moment: Moment, dates: dict[str, Any]) -> int:
+    """The number of the audit since which audited organizations count as in scope.
+
+    What was recorded before there were series may be of other configurations: it says nothing of the scope of one.
+    """
+    known = dates["id"] <= moment.audit
+    of_others = known & ((dates["inherited"] != 0) | (moment.series == EARLIER))
+    last_full = int(dates["id"][known & (dates["full_scope"] != 0)].max(initial=1))
+    return max(last_full, int(dates["id"][of_others].max(initial=0)) + 1)
 
 
 def known_tokens(

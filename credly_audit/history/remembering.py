@@ -14,6 +14,7 @@ from credly_audit.history.schema import (
     audits,
     finding_states,
     findings,
+    organizations,
     token_states,
     tokens,
 )
@@ -22,6 +23,7 @@ from credly_audit.past import (
     LAST_KNOWN_FINDINGS,
     LAST_KNOWN_TOKENS,
     MENDED,
+    OPEN,
     SEEN_ORGANIZATIONS,
     TREND,
     Past,
@@ -41,12 +43,14 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
                 "organization_id": seen.ids[listed],
                 "audited_at": seen.audited_at[listed],
                 "fully_seen_at": seen.fully_seen_at[listed],
+                "in_scope": seen.in_scope[listed],
             },
             SEEN_ORGANIZATIONS,
         ),
         mended=mended(connection, moment),
         audits=_trend(connection, moment),
         about=lambda ids: about(connection, moment, seen, ids),
+        open_in=lambda ids: open_in(connection, moment, seen, ids),
     )
 
 
@@ -134,6 +138,33 @@ def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Se
     frame = mind_unjudged(connection, moment, seen, with_ends(bulk.read(connection, query), seen))
     columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
     return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
+
+
+def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
+    """OPEN for some of the organizations' ids."""
+    states = finding_states
+    query = (
+        sa.select(
+            organizations.c.id,
+            organizations.c.organization_id,
+            organizations.c.name.label("organization_name"),
+            sa.func.count().label("open_findings"),
+            sa.func.max(states.c.weight).label("weight"),
+        )
+        .join(findings, findings.c.id == states.c.finding)
+        .join(organizations, organizations.c.id == findings.c.organization)
+        .where(
+            moment.latest(states),
+            *moment.of(findings, organizations),
+            ~states.c.waived,
+            states.c.gone_at.is_(None) | (states.c.gone_at > moment.as_of),
+            bulk.among(connection, organizations.c.organization_id, ids.tolist()),
+        )
+        .group_by(organizations.c.id, organizations.c.organization_id, organizations.c.name)
+        .order_by(organizations.c.organization_id)
+    )
+    columns = bulk.read(connection, query)
+    return frame_of(columns | {"last_audited_at": seen.audited_at[columns["id"]]}, OPEN)
 
 
 def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:

@@ -14,11 +14,12 @@ import pandas as pd
 
 from credly_audit.audit import Audit
 from credly_audit.findings import Findings, plain
-from credly_audit.renderers.text import called, count, number, one_line
+from credly_audit.renderers.text import called, count, number, one_line, spoken_day
 from credly_audit.severity import Severity
 
 MOST_ACTIONS = 10
 MOST_DECISIONS = 5
+MOST_REMOVED = 10
 MONTHS = 12
 
 
@@ -110,6 +111,22 @@ def unseen(audit: Audit) -> list[Unseen]:
         )
         for position, fact in zip(frame.index.tolist(), facts, strict=True)
     ]
+
+
+def removed_from_scope(audit: Audit) -> Iterator[str]:
+    """Yield a sentence for each organization that left the configuration with open findings, the most severe first."""
+    if audit.compared is None:
+        return
+    removed = audit.compared.removed
+    for _, row in removed.head(MOST_REMOVED).iterrows():
+        findings = count(row["open_findings"], "open finding", "open findings")
+        yield (
+            f"Removed from scope: {one_line(row['organization_name'], 60)}, with {findings} (highest severity: "
+            f"{row['highest_severity']}); last audited on {spoken_day(row['last_audited_at'])}."
+        )
+    if len(removed) > MOST_REMOVED:
+        rest = count(len(removed) - MOST_REMOVED, "more organization", "more organizations")
+        yield f"Removed from scope with open findings: {rest}."
 
 
 def decisions_in_need(audit: Audit) -> Iterator[str]:

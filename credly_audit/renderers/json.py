@@ -12,7 +12,7 @@ import pandas as pd
 
 from credly_audit import __version__
 from credly_audit.audit import AUDITED_TOKENS, Audit
-from credly_audit.compared import RESOLVED, Comparison, remediation_times
+from credly_audit.compared import REMOVED, RESOLVED, Comparison, remediation_times
 from credly_audit.findings import plain
 from credly_audit.past import TREND
 from credly_audit.renderers.base import Renderer
@@ -76,10 +76,11 @@ def head(audit: Audit) -> dict[str, Any]:
 
 
 def compared(comparison: Comparison) -> dict[str, Any]:
-    """What the history says: since when, what was mended, every audit's counts, how long mending takes."""
+    """What the history says: since when, what was resolved and removed, every audit's counts, time to remediate."""
     return {
         "since": comparison.since,
         "resolved": list(rows(comparison.resolved, list(RESOLVED))),
+        "removed_from_scope": list(rows(comparison.removed, list(REMOVED))),
         "trend": list(rows(comparison.trend, list(TREND))),
         "time_to_mend": mends(comparison.mended),
     }

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import actions, decisions_in_need, headline, unseen
+from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.renderers.tally import tally
 from credly_audit.renderers.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
@@ -58,6 +58,10 @@ def coverage(audit: Audit) -> Iterator[str]:
     if audit.unaudited:
         names = f"{', '.join(audit.unaudited[:MOST_UNSEEN])}{' …' if len(audit.unaudited) > MOST_UNSEEN else ''}"
         yield from ("", f"In the register, but in no configuration, so not asked: {markdown(names, 1_000)}")
+    removed = list(removed_from_scope(audit))
+    if removed:
+        yield ""
+    yield from (f"- {markdown(sentence)}" for sentence in removed)
     in_need = list(decisions_in_need(audit))
     if in_need:
         yield from ("", "Decisions that ask for attention:", "")

@@ -16,7 +16,7 @@ from credly_audit.errors import UsageError
 from credly_audit.history.database import Database, Place
 from credly_audit.history.schema import BY_SERIES, VERSION_TABLE, metadata, series
 from credly_audit.history.store import History
-from tests.build import AS_OF, BETA, organization, token
+from tests.build import ACME, AS_OF, BETA, organization, token
 from tests.history.months import Months, resolved, standing, when
 from tests.history.test_order import content, recorded, said
 
@@ -234,6 +234,14 @@ def stored(database: Database) -> dict[str, set[str]]:
         table: {repr([(key, value) for key, value in row.items() if key not in added]) for row in found}
         for table, found in rows.items()
     }
+
+
+@pytest.mark.usefixtures("first_version")
+def test_what_other_configurations_may_have_recorded_was_not_removed_from_scope(opened: Open) -> None:
+    months = Months(opened("a.toml"))
+    first, second = (months.audit(month, [BAD], configured=[ACME], **POLICY) for month in (3, 4))
+
+    assert [len(each.compared.removed) for each in (first, second)] == [0, 0]  # type: ignore[union-attr] - it is there
 
 
 def test_a_history_of_the_first_version_holds_what_it_held(first_version: Database, opened: Open) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from credly_audit.audit import Audit
 from credly_audit.errors import ExitCode
 from credly_audit.history.store import History
 from credly_audit.rules import catalogue
@@ -212,6 +213,54 @@ def test_new_only_counts_what_is_new_graver_or_no_longer_waived(months: Months) 
     assert [audit.verdict.violations for audit in (unwaived, same, graver, lighter)] == [1, 0, 1, 0]
     assert same.verdict.exit_code == ExitCode.OK
     assert standing(same)["PRM001", "01"] == "persisting"
+
+
+def removed(audit: Audit) -> list[list[Any]]:
+    """What was removed from scope."""
+    assert audit.compared is not None
+    columns = ["organization_name", "last_audited_at", "open_findings", "highest_severity"]
+    rows: list[list[Any]] = audit.compared.removed[columns].astype(object).to_numpy().tolist()
+    return rows
+
+
+def test_an_organization_that_leaves_with_open_findings_is_reported_once(months: Months) -> None:
+    rows = [token(1, **LONG), token(2, BETA, description=None, **LONG), token(3, BETA, description="test", **LONG)]
+    both, one = {"configured": [ACME, BETA]} | POLICY, {"configured": [ACME]} | POLICY
+    months.audit(0, rows, **both)
+    subset = months.audit(1, rows[:1], **both)
+    left, later = (months.audit(month, rows[:1], **one) for month in (2, 3))
+    back = months.audit(4, rows, **both)
+    again = months.audit(5, rows[:1], **one)
+
+    assert [removed(audit) for audit in (subset, left, later, back, again)] == [
+        [], [["Beta", when(0), 2, "medium"]], [], [], [["Beta", when(4), 2, "medium"]],
+    ]  # fmt: skip
+    assert [resolved(audit) for audit in (left, later)] == [set(), set()]
+    assert {standing(back)[name] for name in (("DOC001", "02"), ("DOC002", "03"))} == {"persisting"}
+
+
+def test_a_subset_leaves_it_to_the_whole_audit_to_say_what_was_removed(months: Months) -> None:
+    rows = [token(1, **LONG), token(2, BETA, description=None, **LONG)]
+    gamma = "3c3d7a52-9f0e-4a8b-8d6f-0b1e2a3c4d5e"
+    months.audit(0, rows, configured=[ACME, BETA], **POLICY)
+    part = months.audit(1, rows[:1], configured=[ACME, gamma], **POLICY)
+    whole = months.audit(
+        2, rows[:1], [organization(), organization(gamma, name="Gamma")], configured=[ACME, gamma], **POLICY
+    )
+
+    assert removed(part) == []
+    assert removed(whole) == [["Beta", when(0), 1, "medium"]]
+
+
+@pytest.mark.parametrize("without", ["open findings", "a configuration"])
+def test_nothing_is_reported_of_what_leaves_without(months: Months, without: str) -> None:
+    bad = token(2, BETA, description=None, **LONG)
+    covered = [waiver("DOC001", BETA, expires=(AS_OF + 9 * MONTH).date())] if without == "open findings" else []
+    configured = [[ACME, BETA], [ACME]] if without == "open findings" else [[], []]
+    months.audit(0, [token(1, **LONG), bad], waivers=covered, configured=configured[0], **POLICY)
+    audit = months.audit(1, [token(1, **LONG)], configured=configured[1], **POLICY)
+
+    assert removed(audit) == []
 
 
 def test_waivers_apply_to_unseen_findings_too(months: Months) -> None:

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from credly_audit.audit import NOWHERE, Audit, Gate, Places, judge
-from credly_audit.compared import RESOLVED, Comparison
+from credly_audit.compared import REMOVED, RESOLVED, Comparison
 from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Waiver
 from credly_audit.past import MENDED, TREND, frame_of
@@ -99,6 +99,20 @@ def with_a_past(audit: Audit | None = None) -> Audit:
     return replace(audit, findings=findings, violates=violates, verdict=verdict, compared=comparison())
 
 
+def removed() -> pd.DataFrame:
+    """An organization, with a name that would break a careless renderer, that left with two open findings."""
+    return frame_of(
+        {
+            "organization_id": ["00000000-0000-4000-8000-00000000aaaa"],
+            "organization_name": ["=Gone <b>[x](y)\x1b"],
+            "last_audited_at": [AS_OF - 31 * DAY],
+            "open_findings": [2],
+            "highest_severity": ["high"],
+        },
+        REMOVED,
+    )
+
+
 def comparison(audits: int = 3) -> Comparison:
     """What earlier audits leave: two findings resolved since the last, four mended so far, a row an audit."""
     before = AS_OF - 31 * DAY
@@ -133,7 +147,7 @@ def comparison(audits: int = 3) -> Comparison:
         for back in reversed(range(audits))
     ]
     trend = pd.DataFrame(rows, columns=list(TREND)).astype(TREND)
-    return Comparison(before, resolved, mended, trend)
+    return Comparison(before, resolved, mended, trend, removed())
 
 
 @cache

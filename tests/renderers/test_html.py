@@ -29,6 +29,7 @@ from tests.renderers.rendering import (
     hostile_audit,
     many,
     of_all_kinds,
+    removed,
     rendered,
     tried,
     with_a_broken_rule,
@@ -288,7 +289,7 @@ def compared(audit: Audit) -> Comparison:
         "high": [9, 7, 2],
         "low": [1, 1, 3],
     }
-    return Comparison(since, frame_of(resolved, RESOLVED), frame_of(mended, MENDED), frame_of(audits, TREND))
+    return Comparison(since, frame_of(resolved, RESOLVED), frame_of(mended, MENDED), frame_of(audits, TREND), removed())
 
 
 def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 from credly_audit.audit import Audit
 from credly_audit.compared import Comparison, remediation_time, remediation_times
 from credly_audit.findings import plain
+from credly_audit.renderers.briefing import removed_from_scope
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
 from credly_audit.renderers.html.words import SEVERITIES, described
 from credly_audit.renderers.text import count, number, spoken, spoken_day
@@ -27,6 +28,7 @@ def changes(audit: Audit) -> dict[str, Any] | None:
         "since": spoken(compared.since, audit.as_of),
         "statuses": [(status, int(statuses.get(status, 0))) for status in ("new", "persisting", "reopened", "unseen")],
         "many": len(compared.resolved),
+        "removed": list(removed_from_scope(audit)),
         "resolved": [_resolved(audit, row) for row in _records(compared.resolved.head(MOST_RESOLVED))],
         "more": max(len(compared.resolved) - MOST_RESOLVED, 0),
         "charts": [trend_chart(compared), mending_chart(compared)],

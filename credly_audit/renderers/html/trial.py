@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit.audit import Audit, Gate, judge
-from credly_audit.compared import RESOLVED, Comparison
+from credly_audit.compared import REMOVED, RESOLVED, Comparison
 from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import UsageError
@@ -16,6 +16,7 @@ from credly_audit.presentation import Presentation
 from credly_audit.renderers.html.page import facts
 from credly_audit.renderers.html.templates import OURS, templates
 from credly_audit.rules import catalogue
+from credly_audit.severity import Severity
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 SUFFIXES = frozenset(Path(name).suffix for name in OURS)
@@ -82,4 +83,6 @@ def _full() -> Audit:
         Snapshot(header, *frames), policy, Gate(), catalogue(), as_of=WHEN, generated_at=WHEN, skip_broken_rules=True
     )
     trend = frame_of({name: [1, 1] for name in TREND} | {"as_of": [WHEN, WHEN], "outcome": ["pass", "pass"]}, TREND)
-    return replace(audit, compared=Comparison(WHEN, nothing(RESOLVED), nothing(MENDED), trend))
+    one = {"organization_id": [SEEN], "organization_name": ["Former"], "last_audited_at": [WHEN]}
+    removed = frame_of(one | {"open_findings": [1], "highest_severity": [Severity.HIGH]}, REMOVED)
+    return replace(audit, compared=Comparison(WHEN, nothing(RESOLVED), nothing(MENDED), trend, removed))

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from credly_audit.compared import Comparison, remediation_times
+from credly_audit.renderers.briefing import removed_from_scope
 from credly_audit.renderers.text import count, number, spoken_day
 from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell
 from credly_audit.renderers.xlsx.page import Page
@@ -21,6 +22,8 @@ def trend(page: Page, report: Report) -> None:
     page.new_sheet_of_paper()
     page.heading("Is it getting better?")
     page.line(B=(_since(compared), "line"))
+    for sentence in removed_from_scope(report.audit):
+        page.line(B=(sentence, "line"))
     if len(compared.resolved):
         page.line(B=("What was resolved", "more", report.place(RESOLVED, 0)))
     if len(compared.trend) > 1:
