@@ -13,7 +13,8 @@ from credly_audit.config.types import shown_address
 from credly_audit.policy import Policy, applies, overridden
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Rule
-from credly_audit.secrets import is_reference, shown, without_shapes
+from credly_audit.secret_shape import without_shapes
+from credly_audit.secrets import is_reference, shown
 
 DEFAULT = "default"
 

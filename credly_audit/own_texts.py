@@ -22,6 +22,8 @@ from credly_audit.snapshot import TOKENS, Snapshot
 
 MOST_ROWS_NAMED = 10
 
+HOLDS = "holds what is, or looks like, a token's value"
+
 ADVICE = f"it is {REDACTED} in every report; remove it there, and rotate that token"
 
 T = TypeVar("T")
@@ -115,7 +117,8 @@ def _redact_register(register: Register | None, redactor: Redactor) -> tuple[Reg
         for name in names:
             frame[name], counts = _redacted_column(frame[name], redactor)
             hit = rows[counts > 0].tolist()
-            found += [f"{register.path}: {_rows(hit)}: {redactor.words(name)} {_holds(hit)}: {ADVICE}"] if hit else []
+            place = f"{register.path}: {f'{register.sheet} ' if register.sheet else ''}{_rows(hit)}"
+            found += [f"{place}: {redactor.words(name)} {HOLDS}: {ADVICE}"] if hit else []
     extra.columns = pd.Index([redactor.words(name) for name in extra])
     return replace(register, entries=entries, extra=extra), found
 
@@ -124,10 +127,6 @@ def _rows(rows: list[int]) -> str:
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
     more = f" and {len(rows) - MOST_ROWS_NAMED:,} more" if len(rows) > MOST_ROWS_NAMED else ""
     return f"row{'' if len(rows) == 1 else 's'} {named}{more}"
-
-
-def _holds(places: list[int]) -> str:
-    return f"hold{'s' if len(places) == 1 else ''} what is, or looks like, a token's value"
 
 
 def _redact_decisions(

@@ -13,7 +13,6 @@ from credly_audit.compared import Comparison
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.findings import Findings
 from credly_audit.policy import Policy, applies
-from credly_audit.register import Register
 
 WAYS = ("organization", "contact", "owner", "tag")
 
@@ -169,9 +168,8 @@ def _policy_of(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple
     if register is not None:
         entries = register.entries["organization_id"].isin([each.lower() for each in ids]).to_numpy(dtype=bool)
         rows = np.flatnonzero(entries)
-        register = Register(
-            register.path, *(each.take(rows).reset_index(drop=True) for each in (register.entries, register.extra))
-        )
+        kept, extra = (each.take(rows).reset_index(drop=True) for each in (register.entries, register.extra))
+        register = replace(register, entries=kept, extra=extra)
     return (
         replace(
             policy,

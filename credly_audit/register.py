@@ -14,6 +14,7 @@ import pandas as pd
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
+from credly_audit.secret_shape import without_shapes
 from credly_audit.snapshot import conform
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_day, as_text
@@ -35,6 +36,8 @@ class Register:
     path: Path
     entries: pd.DataFrame
     extra: pd.DataFrame
+    sheet: str | None = None
+    """Of a workbook, the sheet that the entries are in."""
 
     @classmethod
     def read(cls, path: Path) -> "Register":
@@ -54,6 +57,7 @@ class Register:
             path,
             conform({name: [entry[name] for entry in entries] for name in ENTRIES}, ENTRIES),
             conform(pd.DataFrame(extra, index=range(len(entries))), dict.fromkeys(extra, "string")),
+            next((row.sheet for row in table.rows), None),
         )
 
     def rows_of(self, tokens: pd.DataFrame) -> pd.Series:
@@ -164,7 +168,8 @@ def _fingerprint(value: Any) -> dict[str, Any]:
 
 
 def _permissions(value: Any) -> dict[str, Any]:
-    words = [word for word in re.split(r"[+,;/&\s]+|\band\b", as_text(value).lower()) if word]
+    said = without_shapes(as_text(value))
+    words = [word for word in re.split(r"[+,;/&\s]+|\band\b", said.lower()) if word]
     if not words:
         raise ValueError("is empty; write read, read+write, read+write+delete … or none")
     if set(words) <= NONE_AT_ALL:

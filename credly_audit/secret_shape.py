@@ -60,6 +60,13 @@ def random_runs(text: str) -> list[tuple[int, int]]:
     return [run.span() for run in runs if random[run[0]]]
 
 
+def without_shapes(text: str) -> str:
+    """Return a text without what looks random: what a person typed is repeated, but perhaps it is a value."""
+    for start, end in reversed(random_runs(text)):
+        text = f"{text[:start]}{REDACTED}{text[end:]}"
+    return text
+
+
 def looks_random(run: str) -> bool:
     """Whether a run of A-Z, a-z, 0-9, _ and - has the shape of a random value, as a whole or in parts joined to it."""
     if WORDS_ALONE.fullmatch(run):

@@ -13,7 +13,7 @@ from typing import NoReturn
 from credly_audit import keyring_calls, programs
 from credly_audit.errors import UsageError
 from credly_audit.places import BadPath, local_path
-from credly_audit.secret_shape import REDACTED, random_runs
+from credly_audit.secret_shape import without_shapes
 
 KINDS = ("env", "file", "exec", "keyring")
 
@@ -125,13 +125,6 @@ def shown(reference: str) -> str:
     kind, _, place = reference.partition(":")
     words = place.split()
     return f"{kind}:{without_shapes(words[0] if kind == 'exec' and words else place)}"
-
-
-def without_shapes(text: str) -> str:
-    """Return a text without what has the shape of a value: somebody may have written one in place of a name."""
-    for start, end in reversed(random_runs(text)):
-        text = f"{text[:start]}{REDACTED}{text[end:]}"
-    return text
 
 
 def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:

@@ -20,6 +20,7 @@ from credly_audit.cli.screen import print_lines
 from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, without_values
 from credly_audit.interruption import watch_signals
+from credly_audit.secret_shape import without_shapes
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +135,8 @@ def told(error: BaseException) -> ExitCode:
 
 
 def _say(line: str) -> None:
+    """Say what went wrong; what was typed is repeated unless it looks like a secret."""
+    line = without_shapes(line)
     if is_json():
         log.error(line)
     else:

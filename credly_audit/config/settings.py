@@ -48,7 +48,7 @@ from credly_audit.errors import BrokenRule, UsageError
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.guard import Failure, contain
-from credly_audit.secrets import without_shapes
+from credly_audit.secret_shape import without_shapes
 from credly_audit.severity import Severity
 
 

@@ -19,7 +19,8 @@ from pydantic_core import PydanticCustomError
 from credly_audit.formats import formats
 from credly_audit.places import local_path
 from credly_audit.rules import catalogue, may_be_unloadable
-from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown, without_shapes
+from credly_audit.secret_shape import without_shapes
+from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown
 from credly_audit.severity import Severity
 
 CREDLY = "https://api.credly.com/v1"
@@ -169,7 +170,7 @@ def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lam
     def check(name: str) -> str:
         if name not in known and not unless(name):
             near = difflib.get_close_matches(name, known, 1, 0.5)
-            raise ValueError(f"names no {what}: {name!r}{f'; did you mean {near[0]}?' if near else ''}")
+            raise ValueError(f"names no {what}: {without_shapes(name)!r}{f'; did you mean {near[0]}?' if near else ''}")
         return name
 
     return AfterValidator(check)

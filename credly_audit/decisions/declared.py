@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules import catalogue, may_be_unloadable
+from credly_audit.secret_shape import without_shapes
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -51,7 +52,8 @@ def _a_rule(text: str) -> str:
     known = [*catalogue(), *dict.fromkeys(each[:3] for each in catalogue())]
     if rule not in known and not may_be_unloadable(rule):
         near = difflib.get_close_matches(rule, known, 1, 0.5)
-        raise ValueError(f"names no rule or family: {rule[:20]!r}{f'; did you mean {near[0]}?' if near else ''}")
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"names no rule or family: {without_shapes(text.strip())[:20]!r}{hint}")
     return rule
 
 

@@ -18,6 +18,7 @@ from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Decision, Plan, Waiver
 from credly_audit.decisions.kept import Kept
 from credly_audit.decisions.workbook import Typed
+from credly_audit.secret_shape import without_shapes
 
 COLUMN = {
     "reason": "Reason",
@@ -121,7 +122,7 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     if not (row.rule and row.organization):
         raise ValueError("stands beside no finding; type into the row of one")
     if row.kind is None:
-        said = f"{row.decision[:40]!r} is no decision" if row.decision else "Decision is empty"
+        said = f"{without_shapes(row.decision)[:40]!r} is no decision" if row.decision else "Decision is empty"
         raise ValueError(f"{said}; choose accept, fix or false positive")
     blank = [
         name

@@ -16,6 +16,7 @@ from typing import Any
 from openpyxl.utils import get_column_letter
 
 from credly_audit.errors import ConfigurationError
+from credly_audit.redaction import REDACTED, looks_like_a_value
 from credly_audit.tables.delimited import WHOLE_ROW, read_kind, read_separated
 from credly_audit.tables.spreadsheet import LAST_COLUMN, SAVE_AS, Workbook
 from credly_audit.tables.values import (
@@ -135,7 +136,9 @@ def read_table(path: Path, titles: Titles) -> Table:
 
 
 def column_name(title: str) -> str:
-    """Return a title as a name: `Organization-ID:` is organization_id."""
+    """Return a title as a name: `Organization-ID:` is organization_id; one that looks like a value is not shown."""
+    if looks_like_a_value(title):
+        return REDACTED
     text = unicodedata.normalize("NFKC", title[:MOST_LETTERS])
     text = "".join(letter for letter in text if letter.isspace() or unicodedata.category(letter) not in {"Cf", "Cc"})
     return re.sub(r"[\s\u2010-\u2015-]+", "_", text.strip().removeprefix("'").rstrip(": \t\n").lower())

@@ -142,7 +142,7 @@ def test_a_value_known_after_the_listing_is_redacted_and_reported_with_file_and_
     line = {each: lines.index(each) + 1 for each in ("[[organizations]]", "[[waivers]]", "[[plans]]")}
     holds, shaped = "holds a token's value", "what is, or looks like, a token's value"
     assert sorted(found) == sorted([
-        f"register.csv: rows 2, 3: token hold {shaped}",
+        f"register.csv: rows 2, 3: token holds {shaped}",
         f"register.csv: row 3: purpose holds {shaped}",
         f"register.csv: row 4: owner holds {shaped}",
         f"register.csv: row 4: note holds {shaped}",

@@ -156,3 +156,54 @@ def test_validate_with_secrets_says_where_a_configured_value_stands(
     assert "register.csv: row 2: token holds what is, or looks like, a token's value" in done.err
     assert acme.auditor.token not in done.out + done.err
     assert json.loads(json.dumps(credly_audit("config", "validate").err)) == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["run", "--organization", VALUE],
+        ["rotate", "--yes", "--organization", VALUE],
+        ["check", VALUE],
+        ["check", "x.snapshot", "--fail-on", VALUE],
+        ["run", "--as-of", VALUE],
+        ["run", "--output", VALUE],
+        ["rules", "show", VALUE],
+        ["history", "diff", VALUE, VALUE],
+        [VALUE],
+        ["run", f"--{VALUE}"],
+        ["run", "--log-format", "json", "--organization", VALUE],
+    ],
+)
+def test_a_value_in_the_wrong_place_of_a_command_is_not_repeated(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, command: list[str]
+) -> None:
+    configure(tmp_path, sandbox)
+
+    done = credly_audit(*command)
+
+    assert done.code == 2
+    assert VALUE.lower() not in (done.out + done.err).lower()
+
+
+def test_a_value_in_the_wrong_cell_or_key_is_not_repeated(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme = sandbox.world.organizations[0]
+    (tmp_path / "register.csv").write_text(
+        f"organization_id,token_id,fingerprint,permissions,review_by,{VALUE}\n{acme.id},{VALUE},,{VALUE},{VALUE},x\n"
+        f"{VALUE},{acme.tokens[0].id},{VALUE},read,,x\n"
+    )
+    path = configure(tmp_path, sandbox)
+    path.write_text(
+        path.read_text()
+        + f'[policy]\nregister = "register.csv"\ndisable = ["{VALUE}"]\nfail_on = "{VALUE}"\n"{VALUE}" = 1\n'
+        + f'[policy.severity]\n"{VALUE}" = "{VALUE}"\n[policy.rules."{VALUE}"]\na = 1\n'
+        + f'[[waivers]]\nrule = "{VALUE}"\norganization = "{VALUE}"\ntoken = "{VALUE}"\nid = "{VALUE}"\n'
+        + f'reason = "r"\napproved_by = "a"\napproved_on = "{VALUE}"\nexpires = "{VALUE}"\n'
+    )
+
+    done = credly_audit("config", "validate")
+
+    assert done.code == 2
+    assert len(done.err.splitlines()) > 12
+    assert VALUE[:12].lower() not in done.err.lower()
