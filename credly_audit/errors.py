@@ -44,6 +44,14 @@ class CannotWrite(AuditError):  # noqa: N818 - named as it is told
     """A file could not be written after all: a full disk, a folder that went away."""
 
 
+class Unfinished(AuditError):  # noqa: N818 - named as it is told
+    """An audit was made, and something of what it had to leave is missing: a sentence for each."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
 class HistoryLost(AuditError):  # noqa: N818 - named as it is told
     """The history could be opened, and then could not be read."""
 

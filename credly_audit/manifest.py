@@ -34,7 +34,7 @@ FORMAT_VERSION = 1
 SUFFIX = ".manifest.json"
 
 STANDARD_OUTPUT = "-"
-"""The path of a report that went to standard output: its hash is known, its place is not."""
+"""The path of a report that went to standard output, a pipe or a device: its hash is known, and no file holds it."""
 
 Role = Literal["report", "snapshot"]
 PolicyRole = Literal["configuration", "organizations", "waivers", "register"]
@@ -162,7 +162,7 @@ def copy_of(role: PolicyRole, path: Path) -> Copy:
 def write_manifest(
     path: Path, audit: Audit, sources: Sources, written: Sequence[Path], told: Sequence[str] = ()
 ) -> None:
-    """The manifest of an audit whose files are `written`; `told` are the hashes of what went to standard output."""
+    """The manifest of an audit whose files are `written`; `told` are the hashes of what went to no file."""
     verdict = audit.verdict
     files = [entry(path.parent, file, "snapshot") for file in sources.snapshots]
     files += [entry(path.parent, file, "snapshot" if file.suffix == ".snapshot" else "report") for file in written]

@@ -12,14 +12,14 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from credly_audit.errors import UsageError
-from credly_audit.files import written_whole
+from credly_audit.files import written_as_named
 
 FORMAT = "credly-audit-snapshot"
 FORMAT_VERSION = 3
@@ -157,10 +157,15 @@ class Snapshot:
     applications: pd.DataFrame = field(default_factory=no_applications)
 
     def write(self, path: Path) -> None:
-        """Write one file, mode 0600, whole or not at all; the same snapshot makes the same bytes."""
+        """Write one file, mode 0600, where a path leads, whole or not at all."""
+        with written_as_named(path) as file:
+            self.save(file)
+
+    def save(self, file: BinaryIO) -> None:
+        """Write it into a file; the same snapshot makes the same bytes."""
         head = asdict(self.header) | {"format": FORMAT, "format_version": FORMAT_VERSION}
         head["collected_at"] = self.header.collected_at.isoformat()
-        with written_whole(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
             archive.writestr(zipfile.ZipInfo("header.json"), json.dumps(head, indent=1, ensure_ascii=False))
             for name in FRAMES:
                 table = io.BytesIO()

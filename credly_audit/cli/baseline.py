@@ -7,8 +7,8 @@ import click
 from credly_audit.baseline import baseline_of, write_baseline
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
+from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode
-from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count
 
 
@@ -22,7 +22,8 @@ def baseline(report: Path, output: Path) -> ExitCode:
     one that is waived no longer counts as new.
     """
     found = baseline_of(report)
-    file_can_be_written(output, "--output")
+    place = file_can_be_written(output, "--output")
     write_baseline(found, output)
-    print_lines(f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}")
+    said = f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}"
+    print_lines(said, err=place.is_standard_output)
     return ExitCode.OK

@@ -1,6 +1,7 @@
 """`collect`: the tokens of every organization into a snapshot, to be judged later."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,8 +11,8 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FILE, config_option, organization_option, talk_options, workers_option
 from credly_audit.cli.screen import print_lines
 from credly_audit.credentials import fingerprints_of
+from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode
-from credly_audit.files import file_can_be_written
 from credly_audit.renderers.text import count, one_line
 
 
@@ -45,7 +46,7 @@ def collect(
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = configured(config, organizations, workers, os.environ)
-    file_can_be_written(output, "--output")
+    place = file_can_be_written(output, "--output")
     settings = begin_log(settings, os.environ)
     snapshot = collected(
         settings,
@@ -61,8 +62,9 @@ def collect(
     if quiet and hidden.empty:
         return ExitCode.OK
     tokens = count(len(snapshot.tokens), "token", "tokens")
-    print_lines(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
+    say = partial(print_lines, err=place.is_standard_output)
+    say(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
     for row in hidden.itertuples():
-        print_lines(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
-    print_lines(f"Wrote {output}")
+        say(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
+    say(f"Wrote {output}")
     return ExitCode.OK if hidden.empty else ExitCode.INCOMPLETE

@@ -17,9 +17,10 @@ from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import Source
 from credly_audit.credentials import all_read, credentials, fingerprint_key, warn_of_password
-from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.destinations import file_can_be_written
+from credly_audit.errors import ConfigurationError, ExitCode, UsageError
 from credly_audit.explained import DEFAULT, Explanation, Setting
-from credly_audit.files import file_can_be_written, written_whole
+from credly_audit.files import written_as_named
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.own_texts import redact_own_texts
 from credly_audit.policy import Policy
@@ -43,20 +44,22 @@ def config() -> None:
 @config.command()
 @click.argument("path", type=FILE, default=DEFAULT_CONFIG, metavar="[FILE]")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-def init(path: Path, *, overwrite: bool) -> None:
+def init(path: Path, *, overwrite: bool) -> ExitCode:
     """Write a commented configuration to start from, by default credly-audit.toml."""
-    if path.exists() and not overwrite:
+    if path.is_file() and not overwrite:
         raise UsageError(f"{path} is there already; name another file, or replace it with --overwrite")
-    file_can_be_written(path, "FILE")
-    with written_whole(path) as file:
+    place = file_can_be_written(path, "FILE")
+    with written_as_named(path) as file:
         file.write(START.read_bytes())
-    print_lines(f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`")
+    said = f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`"
+    print_lines(said, err=place.is_standard_output)
+    return ExitCode.OK
 
 
 @config.command()
 @config_option
 @click.option("--secrets", is_flag=True, help="Also read every credential that it names; nothing is asked of Credly.")
-def validate(config: Path | None, *, secrets: bool) -> None:
+def validate(config: Path | None, *, secrets: bool) -> ExitCode:
     """Say everything that is wrong in a configuration, and in the files that it names, in one pass.
 
     References to secrets are read as words: the secrets need not be on this machine, unless --secrets is given.
@@ -84,6 +87,7 @@ def validate(config: Path | None, *, secrets: bool) -> None:
         for sentence in leaks(settings, os.environ):
             log.warning(sentence)
     print_lines(f"{path} is sound: {contents(settings, entries)}.")
+    return ExitCode.OK
 
 
 @config.command("schema")
@@ -99,10 +103,10 @@ def print_schema(output: Path | None) -> None:
     if output is None:
         print_document(text)
         return
-    file_can_be_written(output, "--output")
-    with written_whole(output) as file:
+    place = file_can_be_written(output, "--output")
+    with written_as_named(output) as file:
         file.write(text.encode())
-    print_lines(f"Wrote {output}")
+    print_lines(f"Wrote {output}", err=place.is_standard_output)
 
 
 @config.command()

@@ -41,13 +41,13 @@ def history() -> None:
 
 @history.command("list")
 @reading_options
-def list_audits(config: Path | None, name: str | None, shape: str) -> ExitCode:
+def list_audits(config: Path | None, name: str | None, shape: str) -> None:
     """Every recorded audit, oldest first, of one configuration after the other; with --name those of one."""
     kept = opened(config)[0]
     audits = kept.every_audit() if name is None else kept.called(name).audits()
     if shape == "json":
         print_json(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}).decode())
-        return ExitCode.OK
+        return
     print_lines(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
     heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived", "Name")
     table = [
@@ -64,14 +64,13 @@ def list_audits(config: Path | None, name: str | None, shape: str) -> ExitCode:
         for _, each in audits.iterrows()
     ]
     print_lines(*in_columns(heads, table))
-    return ExitCode.OK
 
 
 @history.command()
 @reading_options
 @click.argument("earlier", required=False, metavar="[A]")
 @click.argument("later", required=False, metavar="[B]")
-def diff(config: Path | None, name: str | None, shape: str, earlier: str | None, later: str | None) -> ExitCode:
+def diff(config: Path | None, name: str | None, shape: str, earlier: str | None, later: str | None) -> None:
     """What changed from one audit to another: tokens made, gone, rotated, escalated; findings new, mended, reopened.
 
     An audit is named by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
@@ -96,25 +95,24 @@ def diff(config: Path | None, name: str | None, shape: str, earlier: str | None,
             for part, theirs in frames.items()
         }
         print_json(encode({"from": a["as_of"], "to": b["as_of"]} | listed).decode())
-        return ExitCode.OK
+        return
     print_lines(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
     for part, theirs in frames.items():
         for change, frame in theirs.items():
             print_lines("", f"{part.capitalize()} {change}: {len(frame)}")
             for line in described(frame):
                 print_lines(f"  {line}")
-    return ExitCode.OK
 
 
 @history.command()
 @reading_options
-def trend(config: Path | None, name: str | None, shape: str) -> ExitCode:
+def trend(config: Path | None, name: str | None, shape: str) -> None:
     """Open findings by severity from audit to audit, and how long it takes to mend them."""
     kept = opened_with_audits(config, name)[0]
     audits, mended = kept.audits(), kept.mended()
     if shape == "json":
         print_json(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}).decode())
-        return ExitCode.OK
+        return
     severities = [severity.value for severity in reversed(Severity)]
     names = [*severities, "new", "reopened", "resolved", "unseen", "waived"]
     table = [
@@ -127,7 +125,6 @@ def trend(config: Path | None, name: str | None, shape: str) -> ExitCode:
         if mend is not None:
             findings = count(mend.findings, "resolved finding", "resolved findings")
             print_lines(f"Median time to remediate {severity.value}: {mend.days} ({findings}).")
-    return ExitCode.OK
 
 
 @history.command()

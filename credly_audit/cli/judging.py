@@ -1,11 +1,12 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from typing import TextIO
 
 from credly_audit.audit import Audit, Gate, Places, judge
 from credly_audit.cli import screen
@@ -13,9 +14,10 @@ from credly_audit.cli.earlier import Earlier
 from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import checked_gate
 from credly_audit.cli.outputs import Outputs
-from credly_audit.cli.summary import summary
+from credly_audit.cli.screen import Line
+from credly_audit.cli.summary import PAGE, summary
 from credly_audit.config.settings import Settings
-from credly_audit.errors import ExitCode, HistoryLost
+from credly_audit.errors import ExitCode, HistoryLost, Unfinished
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.notify import Notices
 from credly_audit.own_texts import redact_own_texts, redact_past, redact_settings, redactor_of
@@ -91,10 +93,10 @@ class Judging:
     def conclude(
         self, snapshot: Snapshot, fingerprints: Fingerprints | None, *, now: datetime | None = None
     ) -> ExitCode:
-        """Judge, write every report, print the summary, record, tell whom it concerns; the exit code of the verdict.
+        """Judge, write every report, record, tell whom it concerns, print the summary; the exit code of the verdict.
 
         `fingerprints` are under the snapshot's key; without that, what the team wrote is searched by shape only.
-        A history that is lost after the collection costs the comparison, not the reports: it is raised at the end.
+        Whatever fails after the collection costs only itself: it is raised, all of it, at the end.
         """
         generated_at = now or datetime.now(UTC).replace(microsecond=0)
         as_of = self.as_of or max(generated_at, full_second(snapshot.header.collected_at))
@@ -116,15 +118,21 @@ class Judging:
             limitations=own.found,
         )
         written = self.outputs.write(audit, redactor)
-        if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
-            self._say(audit, written.paths)
-        try:
+        with written.attempt("the history"):
             if lost is not None:
                 raise lost
             self.earlier.keep(audit)
-        finally:
-            if self.notices is not None:
-                self.notices.send(audit, written.reports, beats=audit.part is None)
+        said: list[Line] = []
+        with written.attempt("the summary"):
+            said = summary(audit, written.paths, self._screen)
+        if self.notices is not None:
+            with written.attempt("the notices"):
+                beats = audit.part is None and not written.failed
+                self.notices.send(audit, written.reports, beats=beats)
+        if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
+            self._say(said)
+        if written.failed:
+            raise Unfinished(written.failed)
         return audit.verdict.exit_code
 
     def _judged(
@@ -143,13 +151,24 @@ class Judging:
             baseline=self.earlier.baseline,
         )
 
-    def _say(self, audit: Audit, written: Sequence[Path]) -> None:
-        stream = sys.stderr if self.outputs.to_standard_output else sys.stdout
-        if self.outputs.to_standard_output and is_json():
-            log.info("\n".join(map(screen.plain, summary(audit, written))))
-            return
-        lines = summary(audit, written, screen.size(stream))
-        screen.print_lines(*lines, stream=stream, no_color=self.color is False)
+    @property
+    def _in_the_log(self) -> bool:
+        """Whether the summary goes into the log: standard output holds a report, standard error JSON lines."""
+        return self.outputs.to_standard_output and is_json()
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.stderr if self.outputs.to_standard_output else sys.stdout
+
+    @property
+    def _screen(self) -> os.terminal_size:
+        return PAGE if self._in_the_log else screen.size(self._stream)
+
+    def _say(self, lines: Sequence[Line]) -> None:
+        if self._in_the_log:
+            log.info("\n".join(map(screen.plain, lines)))
+        else:
+            screen.print_lines(*lines, stream=self._stream, no_color=self.color is False)
 
 
 def full_second(instant: datetime) -> datetime:

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,13 +14,16 @@ from typing import Any
 
 import click
 
+from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import FOLDER, break_lock_option, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.cli.streams import trouble_of
 from credly_audit.cli.tasks import TaskMaker, Wanted
 from credly_audit.config.settings import Settings
 from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.credly.host import Host
-from credly_audit.errors import ExitCode, Interrupted, UsageError
+from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
+from credly_audit.files import written_whole
 from credly_audit.lifecycle import report
 from credly_audit.lifecycle.campaign import Campaign
 from credly_audit.lifecycle.emergency import emergency_folder, must_hold_copies
@@ -143,9 +147,11 @@ class Order:
         code = exit_code_of(result.outcomes)
         now = datetime.now(UTC)
         if self.shape == "json":
-            _say(partial(print_json, report.as_json(result, code, began, now)))
+            text = report.as_json(result, code, began, now)
+            _tell(partial(print_json, text), text, emergency)
         elif not (self.quiet and code is ExitCode.OK and not result.left_behind):
-            _say(partial(print_lines, *report.as_text(result, now)))
+            lines = report.as_text(result, now)
+            _tell(partial(print_lines, *lines), "\n".join(lines), emergency)
         if result.interrupted:
             raise Interrupted("interrupted: what was begun is finished, the rest was not begun")
         return code
@@ -176,10 +182,20 @@ class Order:
         return then
 
 
-def _say(write: Callable[..., None]) -> None:
-    """On standard output; where nobody takes it there, on standard error: it may be all that is known of a token."""
-    try:
-        write()
-    except OSError:
+def _tell(write: Callable[..., None], text: str, emergency: Path) -> None:
+    """Print the report; where standard output does not take it, on standard error, and else in the emergency folder.
+
+    It may be all that is known of a token.
+    """
+    write()
+    if trouble_of(sys.stdout) is None:
+        return
+    if is_json():
+        for line in text.splitlines():
+            log.warning(line)
+    else:
         write(err=True)
-        raise
+    if trouble_of(sys.stderr) is not None:
+        name = f"outcome-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
+        with suppress(CannotWrite), written_whole(emergency / name) as file:
+            file.write(f"{text}\n".encode())

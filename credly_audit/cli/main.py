@@ -8,7 +8,7 @@ import importlib
 import logging
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from click.shell_completion import CompletionItem
@@ -17,8 +17,9 @@ from credly_audit import __version__
 from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.cli.screen import print_lines
+from credly_audit.cli.streams import ignore_unraisable, tolerant_streams, trouble_of
 from credly_audit.cli.variables import defaults_of, told_of_variable
-from credly_audit.errors import AuditError, ConfigurationError, ExitCode, without_values
+from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
 from credly_audit.interruption import watch_signals
 from credly_audit.secret_shape import without_shapes
 
@@ -63,6 +64,19 @@ class Commands(click.Group):
         ctx.default_map = {cmd_name: defaults_of(command, (cmd_name,), os.environ)}
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what would end the process with an exit code that is not ours is a defect like others.
+
+        That is SystemExit and its like, which anything that is loaded may raise, and what click takes for a reader that
+        went away.
+        """
+        try:
+            return super().invoke(ctx)
+        except BaseException as error:
+            if isinstance(error, Exception | KeyboardInterrupt) and not isinstance(error, BrokenPipeError):
+                raise
+            raise AuditError(f"unexpected error: {without_values(error)}; please report it") from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without loading them."""
         with formatter.section("Commands"):
@@ -93,6 +107,7 @@ def main() -> NoReturn:
     collector begins when it is loaded (`get_command`), and leaves it out.
     """
     gc.disable()
+    sys.unraisablehook = ignore_unraisable
     sys.exit(outcome(sys.argv[1:]))
 
 
@@ -100,12 +115,23 @@ def outcome(arguments: list[str]) -> int:
     """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
     watch_signals()
     end_log()
-    try:
-        code = cli.main(arguments, prog_name="credly-audit", standalone_mode=False)
-        sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001 - every way to fail has its line and its code, SystemExit too
-        return told(error)
-    return code or ExitCode.OK
+    with tolerant_streams():
+        try:
+            return _with_lost_output(cli.main(arguments, prog_name="credly-audit", standalone_mode=False))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every way to fail has its line and its code
+            return told(error)
+
+
+def _with_lost_output(code: int | None) -> int:
+    """Say where standard output did not take what was printed; a reader that went away did not want it.
+
+    A command that returns an exit code has done its work. One that does not is there for what it prints.
+    """
+    trouble = trouble_of(sys.stdout)
+    if trouble is None or isinstance(trouble, BrokenPipeError):
+        return code or ExitCode.OK
+    _say(f"standard output could not be written ({trouble.strerror})")
+    return code if isinstance(code, ExitCode) else ExitCode.UNEXPECTED
 
 
 def told(error: BaseException) -> ExitCode:
@@ -123,11 +149,8 @@ def told(error: BaseException) -> ExitCode:
     if isinstance(error, click.Abort | KeyboardInterrupt):
         _say("interrupted")
         return ExitCode.INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - nobody reads on; the interpreter flushes into this at exit
-        return ExitCode.UNEXPECTED
     if isinstance(error, AuditError):
-        for line in error.mistakes if isinstance(error, ConfigurationError) else [str(error)]:
+        for line in error.mistakes if isinstance(error, ConfigurationError | Unfinished) else [str(error)]:
             _say(line)
         return error.exit_code
     _say(f"unexpected error: {without_values(error)}; please report it")

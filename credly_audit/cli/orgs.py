@@ -54,7 +54,7 @@ class Asking:
     help="env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER; repeatable. Default: those of the configuration.",
 )
 @click.option("--format", "shape", type=click.Choice(["toml", "csv"]), default="toml", show_default=True)
-def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCode:
+def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCode | None:
     """The organizations that the credentials can see, to paste into a configuration.
 
     Needs no configuration where --credential is given. Exit codes: 0 all well; 3 a credential was refused, or sees
@@ -84,7 +84,7 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
     print_document(as_csv(rows) if shape == "csv" else as_toml(rows))
     for trouble in troubles:
         print_lines(f"credly-audit: {trouble}", err=True)
-    return ExitCode.INCOMPLETE if troubles else ExitCode.OK
+    return ExitCode.INCOMPLETE if troubles else None
 
 
 def _from_configuration(

@@ -9,8 +9,9 @@ import click
 from credly_audit.catalogue_page import as_json, page
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_document, print_json, print_lines
+from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import UsageError
-from credly_audit.files import file_can_be_written, written_whole
+from credly_audit.files import written_as_named
 from credly_audit.rules import built_in, catalogue, require_all_rules
 from credly_audit.rules.declare import Rule, family_name
 
@@ -64,10 +65,10 @@ def docs(output: Path | None, *, only_built_in: bool) -> None:
     if output is None:
         print_document(text)
         return
-    file_can_be_written(output, "--output")
-    with written_whole(output) as file:
+    place = file_can_be_written(output, "--output")
+    with written_as_named(output) as file:
         file.write(text.encode())
-    print_lines(f"Wrote {output}")
+    print_lines(f"Wrote {output}", err=place.is_standard_output)
 
 
 def described(rule: Rule) -> list[str]:

@@ -9,7 +9,7 @@ import click
 
 from credly_audit.cli.options import LocalPath
 from credly_audit.cli.screen import print_lines
-from credly_audit.errors import UsageError
+from credly_audit.errors import ExitCode, UsageError
 from credly_audit.resources import shipped
 from credly_audit.sandbox.faults import explained
 from credly_audit.sandbox.server import Sandbox
@@ -53,7 +53,7 @@ def sandbox() -> None:
     help="Where its clock stands (ISO 8601, UTC), or 'real'; the default is the data's own as-of, else the real clock.",
 )
 @click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Misbehave so; may be given again.")
-def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]) -> None:
+def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]) -> ExitCode:
     """Serve until a signal comes; the help text is SERVE."""
     folder = data or shipped("sample_data")
     world = World.load(folder)
@@ -70,6 +70,7 @@ def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]
             print_lines(f"To audit them: {command}")
         print_lines("Ctrl-C ends it.")
         stopped.wait()
+    return ExitCode.OK
 
 
 def _instant(text: str | None, as_of: datetime | None) -> datetime | None:

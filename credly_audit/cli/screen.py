@@ -50,7 +50,9 @@ def print_lines(*lines: Line, stream: TextIO | None = None, err: bool = False, n
     """Print lines for a person, each on one line whatever is in it, on standard output, standard error or a stream."""
     stream = stream or (sys.stderr if err else sys.stdout)
     colored = in_color(stream, no_color=no_color)
-    _write("".join(f"{_styled(line) if colored else plain(line)}\n" for line in lines), stream, colored=colored)
+    text = "".join(f"{_styled(line) if colored else plain(line)}\n" for line in lines)
+    encoding = stream.encoding or "utf-8"  # a letter that it lacks becomes `?`
+    _write(text.encode(encoding, "replace").decode(encoding), stream, colored=colored)
 
 
 def print_document(text: str) -> None:
@@ -72,6 +74,4 @@ def _styled(line: Line) -> str:
 
 
 def _write(text: str, stream: TextIO, *, colored: bool) -> None:
-    """A letter that the stream's encoding lacks becomes `?`."""
-    encoding = stream.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), nl=False, file=stream, color=colored)
+    click.echo(text, nl=False, file=stream, color=colored)

@@ -21,8 +21,9 @@ from credly_audit.decisions.declared import Decision
 from credly_audit.decisions.importing import Import, import_rows
 from credly_audit.decisions.outcome import Decisions
 from credly_audit.decisions.workbook import typed_rows
+from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.files import file_can_be_written, written_whole
+from credly_audit.files import written_whole
 from credly_audit.policy import Policy
 from credly_audit.renderers.text import count, number, one_line
 from credly_audit.rules import catalogue

@@ -13,8 +13,8 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit.audit import Audit
+from credly_audit.destinations import must_be_writable
 from credly_audit.errors import CannotWrite, HistoryLost
-from credly_audit.files import must_be_writable
 from credly_audit.history import remembering, schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Place, cannot_write
 from credly_audit.history.differing import Difference, difference

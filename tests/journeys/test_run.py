@@ -1,9 +1,13 @@
 """The main job as its users run it: reports, verdicts, exit codes, what is said and where."""
 
+import io
 import json
+import os
 import re
 from pathlib import Path
+from threading import Thread
 
+import openpyxl
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
@@ -264,3 +268,52 @@ def test_an_application_that_is_not_asked_about_any_more_is_not_said_to_be_mende
     assert outcome("2026-11-22", asked) == (["OAU001 persisting"], 0)
     acme.oauth_applications = []
     assert outcome("2026-11-23", asked) == ([], 1)
+
+
+def test_reports_go_where_their_paths_lead(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    """A device and a pipe are written to, a link is followed, another name of standard output is `-`."""
+    configure(tmp_path, sandbox)
+    credly_audit("collect", "-o", "today.snapshot")
+    os.mkfifo(tmp_path / "pipe")
+    came: list[bytes] = []
+    reader = Thread(target=lambda: came.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    (tmp_path / "link.csv").symlink_to("real.csv")
+    outputs = ["csv=link.csv", "csv=/dev/null", "xlsx=pipe", "json=/dev/stdout", "json=kept.json"]
+
+    done = credly_audit(
+        *("check", "today.snapshot", "--as-of", AS_OF_DATE, "--no-history", "--manifest"),
+        *(word for output in outputs for word in ("--output", output)),
+    )
+    reader.join(20)
+
+    assert done.code == 0, done.err
+    assert done.out == (tmp_path / "kept.json").read_text()
+    assert done.err.startswith("Pass: ")
+    assert openpyxl.load_workbook(io.BytesIO(came[0])).sheetnames[0] == "Summary"
+    assert Path("/dev/null").is_char_device()
+    assert not Path("/dev/null-tokens.csv").exists()
+    assert (tmp_path / "link.csv").is_symlink()
+    assert (tmp_path / "real.csv").is_file()
+    assert (tmp_path / "link-tokens.csv").is_file()
+    [manifest] = (tmp_path / "reports").iterdir()
+    listed = [each["path"] for each in json.loads(manifest.read_text())["files"]]
+    assert sorted(listed) == sorted(
+        ["-", "-", "-", *(f"../{name}" for name in ("today.snapshot", "kept.json", "link.csv")),
+         "../link-tokens.csv", "../link-organizations.csv"]
+    )  # fmt: skip
+    assert credly_audit("verify", manifest).code == 0
+
+
+@pytest.mark.parametrize("pair", [("a.json", "./a.json"), ("-", "/dev/stdout"), ("a.json", "link.json")])
+def test_two_reports_to_one_place_are_a_mistake_however_it_is_named(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, pair: tuple[str, str]
+) -> None:
+    configure(tmp_path, sandbox)
+    (tmp_path / "link.json").symlink_to("a.json")
+
+    done = credly_audit("run", *(word for path in pair for word in ("--output", f"json={path}")))
+
+    assert done.code == 2
+    assert "--output: two reports go to " in done.err
+    assert not sandbox.requests

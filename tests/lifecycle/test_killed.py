@@ -1,15 +1,17 @@
 """Killed with SIGKILL between any two steps, interrupted, two at once: the next run knows, and asks nothing twice."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.lifecycle.conftest import Bench, MakeBench, Told, watched
 from tests.lifecycle.processes import PLANT, ROOT, Runs, eventually
 
@@ -231,21 +233,54 @@ def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value
     assert bench.posts["rotate"] == 1
 
 
-def test_where_nobody_takes_the_report_it_is_said_on_standard_error(bench: Bench) -> None:
-    bench.sandbox.faults = ["lost-after@rotate"]
-    command = ["rotate", "--organization", bench.acme.id, "--yes", "--emergency-dir", bench.emergency]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", PLANT, *command],
-            cwd=bench.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            text=True,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
+def redirected(bench: Bench, streams: str, *arguments: object) -> tuple[int, str]:
+    """Run a command whose streams bash redirects; its exit code and what is on standard error."""
+    words = [sys.executable, "-c", PLANT, *map(str, arguments), "--yes", "--emergency-dir", str(bench.emergency)]
+    done = subprocess.run(
+        [needs.program("bash"), "-c", f"{shlex.join(words)} {streams}"],
+        cwd=bench.folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     bench.said.append(done.stderr)
+    return done.returncode, done.stderr
 
-    assert done.returncode != 0
-    assert "lost       Acme (" in done.stderr
-    assert "Credly's web page" in done.stderr
+
+@pytest.mark.parametrize("streams", [">/dev/full", ">&-", "> >(true)"])
+@pytest.mark.parametrize(("fault", "code", "state"), [(None, 0, "rotated"), ("lost-after@rotate", 3, "lost")])
+def test_where_standard_output_fails_each_outcome_is_on_standard_error_and_the_exit_code_is_its_own(
+    bench: Bench, streams: str, fault: str | None, code: int, state: str
+) -> None:
+    bench.sandbox.faults = [fault] if fault else []
+
+    ended, said = redirected(bench, streams, "rotate", "--organization", bench.acme.id)
+
+    assert ended == code
+    assert f"{state:10} Acme (" in said
+    assert ("Credly's web page" in said) == (state == "lost")
+    assert "Traceback" not in said
+
+
+def test_the_outcome_of_a_creation_is_told_too_as_json_lines_where_the_log_is_that(bench: Bench) -> None:
+    store = ("--store", "file:stores/new", "--description", "Badge sync of team CRM, crm@acme.example")
+
+    ended, said = redirected(
+        bench, ">/dev/full", "create", "--organization", bench.acme.id, *store, "--log-format", "json"
+    )
+
+    messages = [json.loads(line)["message"] for line in said.splitlines()]
+    assert ended in {0, 1}
+    assert [message for message in messages if message.startswith("created    Acme (")]
+    assert (bench.folder / "stores" / "new").is_file()
+
+
+def test_where_no_stream_takes_the_outcome_it_is_kept_with_the_emergency_copies(bench: Bench) -> None:
+    ended, _ = redirected(bench, "<&- >&- 2>&-", "rotate", "--organization", bench.acme.id)
+
+    assert ended == 0
+    [kept] = bench.emergency.iterdir()
+    assert kept.read_text().startswith("rotated    Acme (")
+    assert bench.store.read_text() == bench.token.token
+    assert (bench.rotate().code, kept.is_file()) == (0, True)

@@ -1,6 +1,10 @@
 """The Excel workbook: for the security team that decides, the auditor who files it, and whoever pivots."""
 
+import errno
+import os
 from typing import BinaryIO
+
+from lxml import etree
 
 from credly_audit.audit import Audit
 from credly_audit.renderers.base import Renderer
@@ -25,15 +29,21 @@ LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved
 
 
 def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
-    """The workbook; a list longer than `most_rows` goes on in a next sheet."""
+    """The workbook; a list longer than `most_rows` goes on in a next sheet. OSError also for its temporary files."""
     report = Report(audit, most_rows)
     title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
-    book = Book(title, headline(audit), audit.generated_at)
-    add_summary(book, report)
-    for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
-        add_list(book, listing(report), most_rows)
-    add_about(book, report)
-    book.save(out)
+    try:
+        book = Book(title, headline(audit), audit.generated_at)
+        add_summary(book, report)
+        for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
+            add_list(book, listing(report), most_rows)
+        add_about(book, report)
+        book.save(out)
+    except etree.SerialisationError as error:  # by lxml's name of the system's error: IO_ENOSPC
+        number = getattr(errno, str(error).removeprefix("IO_"), errno.EIO)
+        raise OSError(
+            number, f"{os.strerror(number)} in the folder for temporary files; set TMPDIR to another"
+        ) from None
 
 
 RENDERER = Renderer(".xlsx", render)
