@@ -16,6 +16,9 @@ test: .venv/dev  ## lint, types, direction of imports, tests
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -n 3 -m "not proof"
 
+journeys: .venv/dev  ## install the wheel with base dependencies only, and try every command there
+	$(BIN)/pytest -q tests/installed
+
 proof: .venv/dev  ## everything that takes longer
 	$(BIN)/pytest -q -n 2
 
@@ -48,4 +51,4 @@ clean:  ## remove what the other targets made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo test proof bench docs lock clean
+.PHONY: help demo test journeys proof bench docs lock clean

@@ -16,7 +16,16 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.places import BadPath, local_path
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read, shown
+from credly_audit.secrets import (
+    ClientCredentials,
+    Secret,
+    SecretError,
+    Unavailable,
+    is_reference,
+    must_have_for,
+    read,
+    shown,
+)
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +120,12 @@ def _references(organization: Organization) -> list[str]:
 
 
 def all_read(references: Collection[str], folder: Path, environ: Mapping[str, str]) -> dict[str, Secret | SecretError]:
-    """Read each reference once, some side by side: a slow one keeps only its own organizations waiting."""
+    """Read each reference once, some side by side: a slow one keeps only its own organizations waiting.
+
+    MissingExtra, with nothing read, where one needs an extra that is not installed.
+    """
+    for reference in references:
+        must_have_for(reference)
     waiting: SimpleQueue[str] = SimpleQueue()
     read_ones: SimpleQueue[tuple[str, Secret | BaseException]] = SimpleQueue()
     for reference in references:

@@ -1,6 +1,5 @@
 """Asks the system's keyring in a process of its own: one that waits, prints or exits costs a look-up, not the audit."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -38,14 +37,7 @@ def remove(service: str, user: str, *, patience: float) -> None:
     _call({"action": "delete", "service": service, "user": user}, patience)
 
 
-def must_be_installed() -> None:
-    """Raise KeyringTrouble where the extra is not installed."""
-    if importlib.util.find_spec("keyring") is None:
-        raise KeyringTrouble("needs the extra: pip install 'credly-audit[keyring]'")
-
-
 def _call(request: Mapping[str, str], patience: float, most: int = 1 << 10) -> str | None:
-    must_be_installed()
     try:
         done = programs.run(
             [sys.executable, "-P", "-m", "credly_audit.keyring_process"],

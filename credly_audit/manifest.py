@@ -14,6 +14,7 @@ import platform
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -194,14 +195,23 @@ def digest_of(path: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """The tool's version, Python's, and those of the libraries that it stands on."""
-    needed = (re.match(r"[\w.-]+", line) for line in importlib.metadata.requires("credly-audit") or [])
-    libraries = sorted(name[0] for name in needed if name)
-    return {
-        "credly-audit": __version__,
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in libraries},
-    }
+    """The tool's version, Python's, and those of the libraries that it stands on; of extras, those that are there."""
+    libraries = {}
+    for name in sorted(_libraries()):
+        with suppress(importlib.metadata.PackageNotFoundError):
+            libraries[name] = importlib.metadata.version(name)
+    return {"credly-audit": __version__, "python": platform.python_version(), **libraries}
+
+
+def _libraries() -> Iterator[str]:
+    """What the package names as needed; nothing where it runs without being installed."""
+    try:
+        lines = importlib.metadata.requires("credly-audit") or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for line in lines:
+        if name := re.match(r"[\w.-]+", line):
+            yield name[0]
 
 
 def read_manifest(path: Path) -> Manifest:

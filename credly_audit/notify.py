@@ -20,6 +20,7 @@ from credly_audit import __version__
 from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
+from credly_audit.extras import must_have
 from credly_audit.files import written_whole
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
@@ -57,7 +58,9 @@ class Notices:
 
     @classmethod
     def asked(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
-        """ConfigurationError with every secret that is missing or no address, and where apprise is not installed."""
+        """ConfigurationError with every secret that is missing or no address; MissingExtra where apprise is needed."""
+        if settings.urls or settings.contacts:
+            must_have("notify", "[notify]")
         mistakes: list[str] = []
 
         def secret(reference: str | None, key: str) -> Secret | None:
@@ -224,11 +227,7 @@ def _no_addresses(
     urls: Mapping[str, Secret | None], contacts: Secret | None, settings: NotifySettings
 ) -> Iterator[str]:
     """What apprise would not know what to do with."""
-    try:
-        apprise = _apprise()
-    except ImportError:
-        yield "[notify]: needs the extra: pip install 'credly-audit[notify]'"
-        return
+    apprise = _apprise()
     for reference, url in urls.items():
         if url and not apprise.Apprise().add(url.reveal()):
             yield f"[notify] urls: what {shown(reference)} holds is no address that apprise knows"

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from credly_audit import keyring_calls, programs
 from credly_audit.errors import UsageError
+from credly_audit.extras import must_have
 from credly_audit.places import BadPath, local_path
 from credly_audit.secret_shape import without_shapes
 
@@ -130,9 +131,11 @@ def shown(reference: str) -> str:
 def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
     """Return the secret that a reference names, without what people paste around it: white space, a mark, a colon.
 
-    SecretError, naming the reference's kind and place, where there is none. Relative paths begin at `folder`.
+    SecretError, naming the reference's kind and place, where there is none; MissingExtra where it needs one. Relative
+    paths begin at `folder`.
     """
     kind, _, place = reference.partition(":")
+    must_have_for(reference)
     content = SOURCES[kind](place.strip(), folder, environ)
     if len(content) > MOST:
         raise SecretError(f"{shown(reference)} gave more than {MOST >> 10} KiB, which is no secret")
@@ -144,6 +147,12 @@ def read(reference: str, folder: Path, environ: Mapping[str, str]) -> Secret:
         raise SecretError(f"{shown(reference)} is empty")
     doubt = next((said for pattern, said in DOUBTS.items() if re.match(pattern, value)), None)
     return Secret(value, doubt and f"the value of {shown(reference)} {doubt}")
+
+
+def must_have_for(reference: str) -> None:
+    """MissingExtra where a reference needs one that is not installed."""
+    if reference.startswith("keyring:"):
+        must_have("keyring", shown(reference))
 
 
 def _encoding_of(content: bytes) -> str:

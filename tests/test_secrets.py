@@ -16,6 +16,7 @@ from credly_audit import programs, secrets
 from credly_audit.config.settings import OAuth, Organization
 from credly_audit.credentials import credentials
 from credly_audit.errors import ConfigurationError
+from credly_audit.extras import MissingExtra
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read
 from tests.build import ACME, BETA
 from tests.keyrings import Ring
@@ -305,7 +306,10 @@ def test_without_the_extra_a_keyring_reference_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
 
-    assert "pip install 'credly-audit[keyring]'" in refused("keyring:credly/acme", tmp_path)
+    with pytest.raises(
+        MissingExtra, match=r"^keyring:credly/acme needs the extra: pip install 'credly-audit\[keyring\]'$"
+    ):
+        read("keyring:credly/acme", tmp_path, {})
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,11 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
+from credly_audit.extras import MissingExtra
 from credly_audit.fingerprint import Fingerprints
 from credly_audit.past import no_past
 from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
-from credly_audit.secrets import shown
+from credly_audit.secrets import must_have_for, shown
 
 HEADS = ("Organization", "Credential", "Answer", "Sees", "May", "Expires")
 
@@ -51,6 +52,7 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     start_log(quiet=True, verbose=False, log_format="text")
     logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
+    must_have_extras(settings, os.environ)
     warn_of_password(settings)
     settings = with_proxy(settings, os.environ)
     now = datetime.now(UTC)
@@ -71,6 +73,21 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
         print_lines(*as_text(about, history), "", *table(found, now), *next_steps(found))
     well = all(each.status == "complete" for each in found) and history.problem is None
     return ExitCode.OK if well else ExitCode.INCOMPLETE
+
+
+def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
+    """MissingExtra, before anything is asked, for what is read only later; other troubles of it are told then."""
+    from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
+
+    for each in settings.organizations:
+        if each.fallback_token is not None:
+            must_have_for(each.fallback_token)
+    try:
+        Place.of(settings.history.url, settings.folder, environ)
+    except MissingExtra:
+        raise
+    except AuditError:
+        return
 
 
 def diagnoses(

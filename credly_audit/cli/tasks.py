@@ -23,6 +23,7 @@ from credly_audit.secrets import (
     Unavailable,
     is_place,
     is_reference,
+    must_have_for,
     read,
     shown,
 )
@@ -152,6 +153,7 @@ class TaskMaker:
         )
 
     def _place(self, reference: str, folder: Path) -> ReadBack:
+        must_have_for(reference)
         return ReadBack(shown(reference), lambda: read(reference, folder, self._environ))
 
     def _fallback(self, organization: Organization, own: Secret) -> Credential | None:

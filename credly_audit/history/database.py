@@ -17,6 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
+from credly_audit.extras import MissingExtra, must_have
 from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
 from credly_audit.places import BadPath, local_path, state_folder
 from credly_audit.secrets import is_reference, read, shown
@@ -69,6 +70,7 @@ class Place:
                 raise UsageError("[history] url: names no file; write sqlite:///PATH")
             return cls._in_file(str(parsed.database), folder)
         if parsed.get_backend_name() == "postgresql":
+            must_have("postgresql", "[history] url: PostgreSQL")
             parsed = parsed.set(drivername="postgresql+psycopg")
             return cls(parsed, f"at {known or parsed.host or 'the local PostgreSQL'}")
         raise UsageError(f"[history] url: {parsed.get_backend_name()} cannot hold it; SQLite and PostgreSQL can")
@@ -200,7 +202,7 @@ def _engine(place: Place) -> sa.Engine:
             place.url, poolclass=sa.NullPool, hide_parameters=True, connect_args={"timeout": PATIENCE}
         )
     except (ImportError, NoSuchModuleError):
-        raise UsageError("[history] url: PostgreSQL needs the extra: pip install 'credly-audit[postgresql]'") from None
+        raise MissingExtra("postgresql", "[history] url: PostgreSQL") from None
     sa.event.listen(engine, "connect", _tune)
     sa.event.listen(engine, "begin", _begin)
     return engine

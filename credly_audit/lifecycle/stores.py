@@ -13,6 +13,7 @@ from typing import Protocol
 from credly_audit import keyring_calls, programs
 from credly_audit.attributes import keep_attributes
 from credly_audit.errors import AuditError, CannotWrite, UsageError
+from credly_audit.extras import must_have
 from credly_audit.files import written_whole
 from credly_audit.places import BadPath, local_path, sync_folder
 from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read, shown
@@ -208,10 +209,7 @@ class KeyringStore:
 
     def check(self) -> None:
         """The extra must be installed."""
-        try:
-            keyring_calls.must_be_installed()
-        except keyring_calls.KeyringTrouble as error:
-            raise UsageError(f"{self.name} {error}") from None
+        must_have("keyring", self.name)
 
     def write(self, value: Secret) -> None:
         """Set the entry."""

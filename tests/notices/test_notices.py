@@ -16,6 +16,7 @@ from openpyxl import load_workbook
 from credly_audit.audit import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
+from credly_audit.extras import MissingExtra
 from credly_audit.notify import Notices, body
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.text import message
@@ -282,7 +283,7 @@ def test_the_contacts_server_is_a_mail_server_without_recipients(server: str, wh
 def test_without_apprise_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
 
-    with pytest.raises(ConfigurationError, match=r"pip install 'credly-audit\[notify\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'credly-audit\[notify\]'"):
         Notices.asked(NotifySettings(urls=("env:CHAT",)), Path(), {"CHAT": "json://127.0.0.1"})
     Notices.asked(NotifySettings(heartbeat="env:BEAT"), Path(), {"BEAT": "https://ping.example/1"})
 
