@@ -14,6 +14,7 @@ from credly_audit.decisions.outcome import COVERAGE, Decisions, applied
 from credly_audit.errors import ExitCode
 from credly_audit.findings import Findings
 from credly_audit.flagging import Flagging
+from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.past import Baseline, Past
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN, Presentation
@@ -22,7 +23,7 @@ from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.rules.lending import seal
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT, TOKENS, Part, Snapshot
+from credly_audit.snapshot import TOKENS, Part, Snapshot
 
 LIFETIME = timedelta(days=180)
 """How long Credly lets a value live, from its making or its rotation ([DOC] authorization tokens)."""
@@ -315,7 +316,7 @@ def in_order(frame: pd.DataFrame, policy: Policy, as_of: datetime) -> pd.DataFra
     weights = frame["severity"].cat.codes.to_numpy()
     dues = [policy.due_within(severity) for severity in Severity]
     days = pd.Series([pd.NaT if within is None else within for within in dues], dtype="timedelta64[us]")
-    due = frame["first_seen_at"].fillna(as_of) + days.take(weights).set_axis(frame.index)
+    due = keep_within(frame["first_seen_at"].fillna(as_of) + days.take(weights).set_axis(frame.index))
     frame["due_at"] = frame["due_at"].fillna(due)
     due_order = frame["due_at"].dt.tz_localize(None).to_numpy()
     rows = (frame["token_row"].to_numpy(), frame["organization_row"].to_numpy())

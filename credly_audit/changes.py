@@ -9,6 +9,7 @@ import pandas as pd
 from credly_audit.compared import REMOVED, RESOLVED, Comparison
 from credly_audit.decisions.outcome import applied
 from credly_audit.findings import SEVERITY
+from credly_audit.instant_columns import INSTANT
 from credly_audit.past import (
     ABOUT,
     MENDED,
@@ -27,7 +28,6 @@ from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import BEFORE
 from credly_audit.rules.wording import day, distance, sentence
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 
 STATUSES = ("new", "persisting", "reopened", "unseen")
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.findings import SEVERITY
+from credly_audit.instant_columns import INSTANT
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 
 RESOLVED = {
     "finding_id": "string",

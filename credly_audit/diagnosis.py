@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 
+from credly_audit.instants import shift
 from credly_audit.renderers.text import spoken_day
 from credly_audit.snapshot import Snapshot
 
@@ -99,7 +100,9 @@ def diagnosed(
         None,
     )
     is_complete = found.status == "complete"
-    return replace(found, next_step=_care(found, now + due) if is_complete else _cure(found, snapshot.header.base_url))
+    return replace(
+        found, next_step=_care(found, shift(now, due)) if is_complete else _cure(found, snapshot.header.base_url)
+    )
 
 
 def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: datetime) -> Diagnosis:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import BrokenRule
+from credly_audit.instant_columns import INSTANT
 from credly_audit.past import ABOUT, nothing
 from credly_audit.rules.declare import Flags, Rule
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 
 SEVERITY = pd.CategoricalDtype(list(Severity), ordered=True)
 

@@ -22,6 +22,7 @@ from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import must_have
 from credly_audit.files import written_whole
+from credly_audit.instants import iso_day
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
@@ -212,7 +213,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 def _rendered(audit: Audit, formats: Sequence[str], folder: Path) -> dict[str, Path]:
     made = {}
     for name in formats:
-        made[name] = folder / f"credly-audit-{audit.as_of:%Y-%m-%d}{renderer(name).suffix}"
+        made[name] = folder / f"credly-audit-{iso_day(audit.as_of)}{renderer(name).suffix}"
         with written_whole(made[name]) as file:
             renderer(name).render(audit, file)
     return made

@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from credly_audit.instant_columns import INSTANT
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 
 LAST_KNOWN_TOKENS = {
     "organization_id": "string",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.instant_columns import last_days
+from credly_audit.instants import end_of
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.secret_shape import without_shapes
@@ -77,7 +79,7 @@ class Register:
         words = np.array([f"+{name}" for name in PERMISSIONS], dtype=object)
         allowed = entries[[f"{name}_approved" for name in PERMISSIONS]].to_numpy()
         approved = ["".join(words[each]).removeprefix("+") or "none" for each in allowed]
-        review = (entries["reviewed_until"] - timedelta(days=1)).dt.strftime("%Y-%m-%d")
+        review = last_days(entries["reviewed_until"]).dt.strftime("%Y-%m-%d")
         said = entries[["owner", "purpose"]].assign(permissions=approved, review_by=review)
         return pd.concat([said.astype("string"), self.extra], axis=1)
 
@@ -182,7 +184,7 @@ def _permissions(value: Any) -> dict[str, Any]:
 
 def _review(value: Any) -> dict[str, Any]:
     day = as_day(value)
-    return {"reviewed_until": day and datetime.combine(day + timedelta(days=1), time(), UTC)}
+    return {"reviewed_until": day and end_of(day)}
 
 
 def _words(name: str) -> Callable[[Any], dict[str, Any]]:

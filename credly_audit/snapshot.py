@@ -10,7 +10,7 @@ import json
 import zipfile
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,14 +20,14 @@ import pyarrow.parquet as pq
 
 from credly_audit.errors import UsageError
 from credly_audit.files import written_as_named
+from credly_audit.instant_columns import INSTANT, keep_within
+from credly_audit.instants import read_instant
 
 FORMAT = "credly-audit-snapshot"
 FORMAT_VERSION = 3
 
 READABLE = (1, 2, 3)
 """1: without OAuth applications; 2: without the lengths of values. From 3 on, unknown keys and columns are ignored."""
-
-INSTANT = "datetime64[us, UTC]"
 
 TOKENS = {
     "organization_id": "category",
@@ -198,7 +198,7 @@ class Snapshot:
                         "use the version of credly-audit that wrote it, or collect again"
                     )
                 frames = {
-                    name: conform(pq.read_table(io.BytesIO(archive.read(f"{name}.parquet"))).to_pandas(), dtypes)
+                    name: _read_frame(archive.read(f"{name}.parquet"), dtypes)
                     for name, dtypes in FRAMES.items()
                     if name != "applications" or head["format_version"] > 1
                 }
@@ -212,11 +212,27 @@ class Snapshot:
         return cls(header, **frames)
 
 
+def _read_frame(parquet: bytes, dtypes: dict[str, str]) -> pd.DataFrame:
+    """Return a frame of a snapshot; ValueError for an instant beyond the years that there are."""
+    frame = conform(pq.read_table(io.BytesIO(parquet)).to_pandas(), dtypes)
+    for name, dtype in dtypes.items():
+        if dtype == INSTANT and not keep_within(frame[name]).equals(frame[name]):
+            raise ValueError(name)
+    return frame
+
+
+def _instant(text: str) -> datetime:
+    instant = read_instant(text)
+    if instant is None:
+        raise ValueError(text)
+    return instant
+
+
 def _header(head: dict[str, Any]) -> Header:
     """Return the header that the JSON object of a snapshot describes; keys of later versions are ignored."""
     part = head.get("part")
     return Header(
-        collected_at=datetime.fromisoformat(head["collected_at"]).astimezone(UTC),
+        collected_at=_instant(head["collected_at"]),
         tool_version=head["tool_version"],
         base_url=head["base_url"],
         fingerprint_key=head["fingerprint_key"],

@@ -23,6 +23,7 @@ from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, r
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
 from credly_audit.fingerprint import Fingerprints
+from credly_audit.instants import iso_day
 from credly_audit.past import no_past
 from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
 from credly_audit.secrets import must_have_for, shown
@@ -186,7 +187,7 @@ def _may(each: Diagnosis) -> str:
 def _expires(each: Diagnosis, now: datetime) -> str:
     if each.expires_at is None:
         return NOTHING
-    return f"{each.expires_at:%Y-%m-%d} ({distance(each.expires_at, now)})"
+    return f"{iso_day(each.expires_at)} ({distance(each.expires_at, now)})"
 
 
 def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:

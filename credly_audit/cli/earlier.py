@@ -11,6 +11,7 @@ from credly_audit.audit import Audit
 from credly_audit.baseline import read_baseline
 from credly_audit.config.settings import Settings
 from credly_audit.errors import UsageError
+from credly_audit.instants import iso_day
 from credly_audit.past import Baseline, Past, no_past
 from credly_audit.places import NoStateFolder
 
@@ -75,7 +76,7 @@ class Earlier:
             if past.audits.empty and self.new_only and self.baseline is None and not self.record:
                 raise UsageError(
                     f"--new-only: the history {self.history.name} has no audit of {self.history.configuration.called} "
-                    f"before {as_of:%Y-%m-%d %H:%M} UTC to compare with; name a --baseline"
+                    f"before {iso_day(as_of)} {as_of:%H:%M} UTC to compare with; name a --baseline"
                 )
             yield past
 

@@ -18,6 +18,7 @@ from credly_audit.compared import remediation_times
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
+from credly_audit.instants import DAY, MOST_DAYS, iso_day, shift
 from credly_audit.past import TREND
 from credly_audit.renderers.json import encode, mends, rows
 from credly_audit.renderers.text import called, count, one_line
@@ -132,7 +133,9 @@ def trend(config: Path | None, name: str | None, shape: str) -> None:
 @name_option
 @click.option("--before", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Forget the audits before it.")
 @click.option(
-    "--keep-days", type=click.IntRange(min=1), help="Forget the audits older than this; default [history] keep_days."
+    "--keep-days",
+    type=click.IntRange(1, MOST_DAYS),
+    help="Forget the audits older than this; default [history] keep_days.",
 )
 @click.option("--all", "everything", is_flag=True, help="Forget all audits.")
 @shape_option
@@ -159,9 +162,7 @@ def purge(
             raise UsageError(
                 "nothing says what to forget; give --before, --keep-days or --all, or set [history] keep_days"
             )
-        from credly_audit.history.retention import days_before  # noqa: PLC0415 - loads SQLAlchemy
-
-        before = days_before(datetime.now(UTC), days)
+        before = shift(datetime.now(UTC), -days * DAY)
     purged = kept.purge(before)
     if shape == "json":
         print_json(encode({"forgotten": purged.audits}).decode())
@@ -213,7 +214,7 @@ def found(audits: pd.DataFrame, name: str) -> pd.Series:
 
 def shown(instant: datetime) -> str:
     """An instant as `found` takes it."""
-    return instant.isoformat(" ", "seconds")[: len("2026-11-23 09:30:00")]
+    return f"{iso_day(instant)} {instant:%H:%M:%S}"
 
 
 def open_ones(audit: pd.Series) -> int:

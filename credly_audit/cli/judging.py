@@ -19,6 +19,7 @@ from credly_audit.cli.summary import PAGE, summary
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, HistoryLost, Unfinished
 from credly_audit.fingerprint import Fingerprints
+from credly_audit.instants import shift
 from credly_audit.notify import Notices
 from credly_audit.own_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.past import Past
@@ -173,4 +174,4 @@ class Judging:
 
 def full_second(instant: datetime) -> datetime:
     """The first full second from an instant on: what judges a collection does not lie before it."""
-    return (instant + timedelta(microseconds=999_999)).replace(microsecond=0)
+    return shift(instant, timedelta(microseconds=999_999)).replace(microsecond=0)

@@ -2,8 +2,9 @@
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 
 from credly_audit.errors import UsageError
 from credly_audit.formats import formats
+from credly_audit.instants import read_instant
 from credly_audit.places import BadPath, local_path
 from credly_audit.severity import Severity
 
@@ -28,13 +30,19 @@ class Instant(click.ParamType[datetime]):
         """An aware instant in UTC."""
         if isinstance(value, datetime):
             return value
-        try:
-            if len(value) == len("2026-11-23"):
-                return datetime.combine(date.fromisoformat(value), time(), UTC)
-            instant = datetime.fromisoformat(value)
-            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        except ValueError:
-            self.fail(f"{value!r} is no date or timestamp; write 2026-11-23 or 2026-11-23T09:30:00Z", param, ctx)
+        instant = read_instant(value, assume_utc=True)
+        if instant is None or (value.isdecimal() and len(value) != len("20261123")):
+            self.fail(f"{value!r} is no date or timestamp; write {_likely(value)}", param, ctx)
+        return instant
+
+
+def _likely(value: str) -> str:
+    """Return what may be meant: the instant, where a number counts the seconds since 1970, else an example."""
+    for digits, unit, a_second in (("9,11", "seconds", 1), ("12,14", "milliseconds", 1_000)):
+        if re.fullmatch(f"[0-9]{{{digits}}}", value):
+            instant = datetime.fromtimestamp(int(value) // a_second, UTC)
+            return f"{instant:%Y-%m-%dT%H:%M:%SZ}, if it counts the {unit} since 1970"
+    return "2026-11-23 or 2026-11-23T09:30:00Z"
 
 
 class LocalPath(click.Path):
@@ -100,7 +108,7 @@ break_lock_option = click.option(
 )
 
 workers_option = click.option(
-    "--workers", type=click.IntRange(min=1), help="How many requests may be under way at once."
+    "--workers", type=click.IntRange(1, 256), help="How many requests may be under way at once."
 )
 
 talk_options = together(

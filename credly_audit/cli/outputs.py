@@ -14,6 +14,7 @@ from credly_audit.cli.streams import trouble_of
 from credly_audit.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values
 from credly_audit.files import written_as_named, written_whole
+from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
 from credly_audit.parts import parts
 from credly_audit.redaction import Redactor
@@ -138,7 +139,7 @@ class Outputs:
 
     def _stem(self, audit: Audit) -> str:
         """The name that no earlier audit's file has, unless those may be replaced."""
-        stem = f"credly-audit-{audit.as_of:%Y-%m-%d}{'' if audit.part is None else '-subset'}"
+        stem = f"credly-audit-{iso_day(audit.as_of)}{'' if audit.part is None else '-subset'}"
         if self.overwrite or not self._taken(stem, audit):
             return stem
         stem = f"{stem}-{audit.generated_at:%H%M%S}"

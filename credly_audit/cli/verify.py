@@ -7,6 +7,7 @@ import click
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
+from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, differences, read_manifest
 from credly_audit.renderers.text import count
 
@@ -31,7 +32,7 @@ def verify(manifest: Path) -> ExitCode:
         f"; {count(spoken, 'report', 'reports')} went to standard output and cannot be checked" if spoken else ""
     )
     print_lines(
-        f"{files} as written on {told.generated_at:%Y-%m-%d %H:%M} UTC, and so "
+        f"{files} as written on {iso_day(told.generated_at)} {told.generated_at:%H:%M} UTC, and so "
         f"{count(copies, 'copy', 'copies')} of the policy's files{unchecked}."
     )
     return ExitCode.OK

@@ -13,18 +13,9 @@ import pyarrow as pa
 from credly_audit.collection.coverage import coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
+from credly_audit.instant_columns import read_instants
 from credly_audit.redaction import Redactor
-from credly_audit.snapshot import APPLICATIONS, INSTANT, ORGANIZATIONS, TOKENS, conform
-
-INSTANT_TEXT = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d([.,]\d+)?)?(Z|[+-]\d\d:?\d\d)"
-"""ISO 8601 with a zone; without one it could be meant for any hour of the day."""
-
-
-def instants(texts: pd.Series) -> pd.Series:
-    """Texts as instants in UTC; null where there is no text, or none that can be read."""
-    texts = texts.astype("string")
-    readable = texts.str.fullmatch(INSTANT_TEXT).fillna(value=False)
-    return pd.to_datetime(texts.where(readable), format="ISO8601", utc=True, errors="coerce").astype(INSTANT)
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, conform
 
 
 def strings(values: Sequence[str | None]) -> pd.Series:
@@ -90,7 +81,7 @@ def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
     faults: dict[int, list[str]] = defaultdict(list)
     for name, said in (("expires_at", "expires_fault"), ("created_at", "created_fault")):
         texts = strings(_each(rows, name))
-        columns[name] = instants(texts)
+        columns[name] = read_instants(texts)
         fault = strings(_each(rows, said)).mask(texts.notna() & columns[name].isna(), "unreadable")
         for row, what in fault.dropna().items():
             faults[row].append(f"{name} {what}")
@@ -117,7 +108,7 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
         "seconds": [round(sum(each.effort.seconds for each in listing.lists), 3) for listing in listings],
         "credential_kind": [credential and credential.kind for credential in credentials],
         "credential_fingerprint": [credential and credential.fingerprint for credential in credentials],
-        "credential_expires_at": instants(pd.Series(own_expiry, dtype="string")),
+        "credential_expires_at": read_instants(pd.Series(own_expiry, dtype="string")),
         "contact": redactor.column([listing.organization.contact for listing in listings], by_shape=False)[0],
         "tags": redactor.column([",".join(listing.organization.tags) for listing in listings], by_shape=False)[0],
     }
@@ -139,8 +130,8 @@ def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Dat
         "name": redactor.column([each.name for _, each in rows])[0],
         "description": descriptions,
         "secrets_in_description": secrets,
-        "created_at": instants(strings([each.created_at for _, each in rows])),
-        "updated_at": instants(strings([each.updated_at for _, each in rows])),
+        "created_at": read_instants(strings([each.created_at for _, each in rows])),
+        "updated_at": read_instants(strings([each.updated_at for _, each in rows])),
         "creator_available": pd.Series([each.creator_available for _, each in rows], dtype="boolean"),
     }
     return conform(columns, APPLICATIONS)

@@ -10,10 +10,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
     SecretStr,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -45,6 +41,7 @@ from credly_audit.config.types import (
 )
 from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import BrokenRule, UsageError
+from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.guard import Failure, contain
@@ -100,16 +97,16 @@ class Api(Model):
     workers: Annotated[int, Field(ge=1, le=256)] = 16
     """How many requests may be under way at once."""
 
-    timeout: PositiveFloat = 30.0
+    timeout: Seconds = 30.0
     """Seconds that an answer may take."""
 
-    max_retries: NonNegativeInt = 5
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 5
     """How often a request is repeated that met no answer, or one that may pass."""
 
-    requests_per_second: NonNegativeFloat = 0.0
+    requests_per_second: Rate = 0.0
     """A limit of your own; 0: none. Where Credly throttles, the rate adapts by itself."""
 
-    max_throttled_seconds: PositiveFloat = 600.0
+    max_throttled_seconds: Seconds = 600.0
     """After so long without an answer but "too many requests" the collection ends."""
 
     proxy: Proxy | None = None
@@ -249,7 +246,7 @@ class PolicySettings(Model):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    audit_every_days: PositiveInt = 31
+    audit_every_days: Days = 31
     """How often the audit runs: what expires before the next one is urgent."""
 
     fail_on: Selectors = (Severity.HIGH,)
@@ -261,7 +258,7 @@ class PolicySettings(Model):
     severity: dict[RuleId, Severity] = {}
     """What a rule weighs, in place of its own severity and all its tiers."""
 
-    due_days: Annotated[dict[Severity, PositiveInt], BeforeValidator(_all_severities)] = Field(
+    due_days: Annotated[dict[Severity, Days], BeforeValidator(_all_severities)] = Field(
         default=DUE_DAYS, validate_default=True
     )
     """How many days after it was first seen a finding of a severity is due."""
@@ -281,7 +278,7 @@ class PolicySettings(Model):
     approvers: tuple[str, ...] = ()
     """Who may approve waivers; without it, anybody."""
 
-    max_waiver_days: PositiveInt = 365
+    max_waiver_days: Days = 365
     """For how many days after its approval a waiver may hold."""
 
     register_file: LocalPath | None = Field(default=None, alias="register")
@@ -356,7 +353,7 @@ class HistorySettings(Model):
     """The name of this configuration's audits in the history, where several configurations share it or the file moves;
     without it, the path of the configuration file."""
 
-    keep_days: NonNegativeInt = 0
+    keep_days: DaysOrNone = 0
     """For how many days an audit is kept; 0: indefinitely."""
 
 

@@ -5,12 +5,13 @@ import hashlib
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from credly_audit.instants import end_of
 from credly_audit.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.rules import catalogue, may_be_unloadable
 from credly_audit.secret_shape import without_shapes
@@ -119,7 +120,7 @@ class Decision(BaseModel):
     @property
     def ends_at(self) -> datetime:
         """The instant from which it no longer holds: the end of its last day in UTC."""
-        return datetime.combine(self.last_day + timedelta(days=1), time(), UTC)
+        return end_of(self.last_day)
 
 
 class Waiver(Decision):

@@ -140,7 +140,7 @@ def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used
         return "unjudged" if unknown else "unused"
     if waiver.ends_at <= as_of:
         return "expired"
-    return "expiring" if waiver.ends_at <= as_of + next_audit else "active"
+    return "expiring" if waiver.ends_at - as_of <= next_audit else "active"
 
 
 def plan_state(plan: Plan, as_of: datetime, *, used: bool, unknown: bool) -> PlanState:

@@ -2,23 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
 from credly_audit.history.schema import audits
+from credly_audit.instants import DAY, FIRST, shift
 
 log = logging.getLogger(__name__)
-
-BEGINNING = datetime.min.replace(tzinfo=UTC)
-
-
-def days_before(instant: datetime, days: int) -> datetime:
-    """Return the instant so many days earlier, or the first one that there is."""
-    try:
-        return instant - timedelta(days=days)
-    except OverflowError:
-        return BEGINNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +31,12 @@ class Retention:
         Days count back from the earlier of that instant and now: no `--as-of` in the future makes an audit older.
         """
         now = datetime.now(UTC)
-        since = days_before(min(as_of, now), keep_days) if keep_days else BEGINNING
+        since = shift(min(as_of, now), -keep_days * DAY) if keep_days else FIRST
         own = audits.c.series == series
         query = sa.select(sa.func.count(), sa.func.max(audits.c.recorded_at)).where(own)
         before, recorded_at = connection.execute(query).one()
         outdated = connection.execute(sa.select(sa.func.count()).where(own, audits.c.as_of < since)).scalar_one()
-        doubtful = bool(outdated) and recorded_at < days_before(now, keep_days)
+        doubtful = bool(outdated) and recorded_at < shift(now, -keep_days * DAY)
         return cls(keep_days, since, before, outdated, doubtful)
 
     def report(self, forgotten: int) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from credly_audit import changes
 from credly_audit.audit import Audit, said_nothing
 from credly_audit.history.schema import NULL_INSTANT, microseconds
+from credly_audit.instant_columns import keep_within
 from credly_audit.past import BITS
 
 UNKNOWN = 8
@@ -104,7 +105,7 @@ def _findings(audit: Audit) -> pd.DataFrame:
     within = [audit.policy.due_within(severity) for severity in frame["severity"].cat.categories]
     days = pd.Series([pd.NaT if each is None else each for each in within], dtype="timedelta64[us]")
     first = frame["first_seen_at"].fillna(audit.as_of)
-    usual = first + days.take(frame["severity"].cat.codes).set_axis(frame.index)
+    usual = keep_within(first + days.take(frame["severity"].cat.codes).set_axis(frame.index))
     return pd.DataFrame(
         {
             "finding_id": frame["finding_id"],

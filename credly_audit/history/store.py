@@ -30,8 +30,8 @@ from credly_audit.history.series import (
     remove_empty_series,
     series_names,
 )
+from credly_audit.instant_columns import INSTANT
 from credly_audit.past import TREND, Past, frame_of
-from credly_audit.snapshot import INSTANT
 
 log = logging.getLogger(__name__)
 

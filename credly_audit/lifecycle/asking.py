@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Literal
@@ -17,6 +17,7 @@ from credly_audit.credly.pace import Throttled
 from credly_audit.credly.trouble import NoAnswer
 from credly_audit.credly.wire import Row, Unreadable, read_page
 from credly_audit.fingerprint import Fingerprints
+from credly_audit.instants import read_instant
 from credly_audit.redaction import Redactor
 from credly_audit.secrets import Secret
 
@@ -186,8 +187,4 @@ def _without_advice(sentence: str) -> str:
 
 def instant(text: str | None) -> datetime | None:
     """A date as the API writes it; None where it is none."""
-    try:
-        read = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    return read_instant(text or "", assume_utc=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from credly_audit.credly.wire import Row
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.instants import iso_day
 from credly_audit.lifecycle.asking import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
 from credly_audit.lifecycle.keeping import Keeper
@@ -168,9 +169,9 @@ class Preparation:
             )
             return False
         expires_at = instant(row.expires_at)
-        if expires_at is not None and expires_at <= datetime.now(UTC) + self.due:
+        if expires_at is not None and expires_at - datetime.now(UTC) <= self.due:
             return True
-        self.not_due.append(f"{called}: {'never expires' if expires_at is None else f'expires {expires_at:%Y-%m-%d}'}")
+        self.not_due.append(f"{called}: {'never expires' if expires_at is None else f'expires {iso_day(expires_at)}'}")
         return False
 
     def _try(self, candidates: list[Candidate]) -> None:

@@ -5,7 +5,7 @@ Every report for people tells this, in this order; they differ in how they look.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from credly_audit.audit import Audit
 from credly_audit.findings import Findings, plain
+from credly_audit.instants import LAST
 from credly_audit.renderers.text import called, count, number, one_line, spoken_day
 from credly_audit.severity import Severity
 
@@ -215,16 +216,15 @@ def _action(audit: Audit, rule_ids: list[str], facts: dict[str, Any]) -> Action:
 
 
 def expiries(audit: Audit) -> list[Month]:
-    """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it."""
+    """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it, as far as there are."""
     as_of = pd.Timestamp(audit.as_of)
     ahead = audit.tokens.loc[(audit.tokens["expires_at"] > as_of).to_numpy(), "expires_at"]
-    soon = ahead[ahead <= as_of + pd.Timedelta(days=soon_days(audit))]
-    start = as_of.normalize().replace(day=1)
-    months = [start + pd.DateOffset(months=number) for number in range(MONTHS)]
+    soon = ahead[ahead - as_of <= pd.Timedelta(days=soon_days(audit))]
     per_month, soon_per_month = (_by_month(instants) for instants in (ahead, soon))
+    first = _key(audit.as_of)
     return [
-        Month(month.to_pydatetime(), per_month.get(_key(month), 0), soon_per_month.get(_key(month), 0))
-        for month in months
+        Month(_first_of(key), per_month.get(key, 0), soon_per_month.get(key, 0))
+        for key in range(first, min(first + MONTHS, _key(LAST) + 1))
     ]
 
 
@@ -236,6 +236,10 @@ def soon_days(audit: Audit) -> int:
 
 def _key(month: datetime) -> int:
     return month.year * 12 + month.month
+
+
+def _first_of(key: int) -> datetime:
+    return datetime((key - 1) // 12, (key - 1) % 12 + 1, 1, tzinfo=UTC)
 
 
 def _by_month(instants: pd.Series) -> dict[int, int]:

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from credly_audit import __version__
 from credly_audit.audit import Audit
+from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
@@ -44,7 +45,7 @@ def told(audit: Audit, finding: dict[str, Any]) -> dict[str, Any]:
     said: dict[str, Any] = {
         "title": one_line(f"{rule.summary} {subject(finding)}", MOST_TITLE),
         "severity": finding["severity"].capitalize(),
-        "date": f"{date:%Y-%m-%d}",
+        "date": iso_day(date),
         "description": "\n\n".join(description(audit, finding)),
         "mitigation": rule.remediation,
         "impact": rule.rationale,
@@ -60,7 +61,7 @@ def told(audit: Audit, finding: dict[str, Any]) -> dict[str, Any]:
         "tags": [rule.id, rule.family, rule.name],
     }
     if finding["due_at"] is not None:
-        said["planned_remediation_date"] = f"{finding['due_at']:%Y-%m-%d}"
+        said["planned_remediation_date"] = iso_day(finding["due_at"])
     return said
 
 
@@ -94,7 +95,7 @@ def incomplete(audit: Audit) -> dict[str, Any]:
     return {
         "title": "The audit is incomplete",
         "severity": "High",
-        "date": f"{audit.as_of:%Y-%m-%d}",
+        "date": iso_day(audit.as_of),
         "description": "\n\n".join([markdown(headline(audit)), f"As of {instant(audit.as_of)}.", "\n".join(lines)]),
         "mitigation": "Mend what each reason names and run the audit again.",
         "impact": "Of what was not seen nothing is known: findings that are missing here are not mended.",

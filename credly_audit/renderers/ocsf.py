@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from credly_audit import __version__
 from credly_audit.audit import Audit
+from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode
@@ -154,7 +155,7 @@ def event(audit: Audit, activity: tuple[int, str], status: tuple[int, str], seve
             "version": VERSION,
             "product": {"name": "credly-audit", "vendor_name": "credly-audit", "version": __version__},
             "logged_time": milliseconds(audit.generated_at),
-            "uid": f"{identity(audit)}/{audit.as_of:%Y-%m-%dT%H:%M:%SZ}",
+            "uid": f"{identity(audit)}/{iso_day(audit.as_of)}T{audit.as_of:%H:%M:%SZ}",
             "original_time": encode(audit.snapshot.header.collected_at).decode().strip('"'),
         },
     }

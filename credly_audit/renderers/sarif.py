@@ -14,6 +14,7 @@ from credly_audit import __version__
 from credly_audit.audit import Audit, Places
 from credly_audit.decisions.declared import Waiver
 from credly_audit.findings import Findings
+from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
@@ -55,7 +56,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
     run = {
         "tool": {"driver": driver(audit)},
         "invocations": [invocation(audit)],
-        "automationDetails": {"id": f"{identity(audit)}/{audit.as_of:%Y-%m-%d}"},
+        "automationDetails": {"id": f"{identity(audit)}/{iso_day(audit.as_of)}"},
         "columnKind": "unicodeCodePoints",
         "properties": {"verdict": audit.verdict.outcome, "headline": headline(audit)},
     }

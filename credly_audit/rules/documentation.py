@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import AfterValidator, Field, NonNegativeInt
+from pydantic import AfterValidator, Field
 
+from credly_audit.quantities import Count
 from credly_audit.rules.controls import LEAKED, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import Facts, searched
@@ -106,8 +107,8 @@ def description_placeholder(facts: Facts, options: PlaceholderOptions) -> Flags:
 class TooShortOptions(Options):
     """Options of DOC003."""
 
-    min_words: NonNegativeInt = Field(default=2, description="How many words a description must have.")
-    min_length: NonNegativeInt = Field(default=10, description="How many characters a description must have.")
+    min_words: Count = Field(default=2, description="How many words a description must have.")
+    min_length: Count = Field(default=10, description="How many characters a description must have.")
 
 
 @rule(

@@ -4,11 +4,13 @@ from datetime import timedelta
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from credly_audit.instants import DAY
+from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import DAY, Facts
+from credly_audit.rules.facts import Facts
 from credly_audit.rules.wording import day, distance, sentence, whole_days
 from credly_audit.severity import Severity
 
@@ -43,7 +45,7 @@ def token_expired(facts: Facts, _: Options) -> Flags:
 class ExpiringOptions(Options):
     """Options of EXP002."""
 
-    windows: dict[Severity, PositiveInt] | None = Field(
+    windows: dict[Severity, Days] | None = Field(
         default=None,
         description="Days ahead within which an expiry has a severity; by default high = audit_every_days + 4 "
         "(it may die before the next audit) and medium = 60.",
@@ -105,7 +107,7 @@ def token_never_expires(facts: Facts, _: Options) -> Flags:
 class BeyondPolicyOptions(Options):
     """Options of EXP004."""
 
-    max_lifetime_days: PositiveInt = Field(default=180, description="How far ahead an expiry may lie, in days.")
+    max_lifetime_days: Days = Field(default=180, description="How far ahead an expiry may lie, in days.")
 
 
 @rule(
@@ -139,7 +141,7 @@ def expiry_beyond_policy(facts: Facts, options: BeyondPolicyOptions) -> Flags:
 class RotationOptions(Options):
     """Options of EXP005."""
 
-    max_rotation_age_days: PositiveInt = Field(
+    max_rotation_age_days: Days = Field(
         default=180, description="How long a value may be in use before it is rotated, in days; 90 for stricter teams."
     )
 

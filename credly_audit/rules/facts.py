@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from credly_audit.snapshot import APPLICATIONS, INSTANT
-
-DAY = timedelta(days=1)
+from credly_audit.instant_columns import INSTANT
+from credly_audit.instants import DAY
+from credly_audit.snapshot import APPLICATIONS
 
 PERMISSIONS = ("read", "write", "delete")
 

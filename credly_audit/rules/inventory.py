@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field
 
+from credly_audit.instants import DAY
+from credly_audit.quantities import Count, Days
 from credly_audit.rules.controls import EXPIRING, MISPLACED, NO_CONTROLS, SHARED
 from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import DAY, Facts
+from credly_audit.rules.facts import Facts
 from credly_audit.rules.wording import day, distance, plural, sentence, shorten
 from credly_audit.severity import Severity
 
@@ -14,7 +16,7 @@ from credly_audit.severity import Severity
 class TooManyOptions(Options):
     """Options of INV001."""
 
-    max_tokens: NonNegativeInt = Field(default=10, description="How many unexpired tokens an organization may have.")
+    max_tokens: Count = Field(default=10, description="How many unexpired tokens an organization may have.")
 
 
 @rule(
@@ -76,9 +78,7 @@ def shared_value(facts: Facts, _: Options) -> Flags:
 class NoSuccessorOptions(Options):
     """Options of INV003."""
 
-    no_successor_days: PositiveInt = Field(
-        default=14, description="Days within which at least one token must not expire."
-    )
+    no_successor_days: Days = Field(default=14, description="Days within which at least one token must not expire.")
 
 
 @rule(

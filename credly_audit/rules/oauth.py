@@ -6,12 +6,14 @@ for it, whether its description says what for, and when it was last touched ([DO
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
+from credly_audit.instants import DAY
+from credly_audit.quantities import Days
 from credly_audit.rules.controls import OVERDUE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, rule
 from credly_audit.rules.documentation import placeholders
-from credly_audit.rules.facts import DAY, Facts, blank
+from credly_audit.rules.facts import Facts, blank
 from credly_audit.rules.wording import day, plural, sentence, shorten, whole_days
 from credly_audit.severity import Severity
 
@@ -68,7 +70,7 @@ def oauth_app_undocumented(facts: Facts, _: Options) -> Flags:
 class OldSecretOptions(Options):
     """Options of OAU003."""
 
-    max_secret_age_days: PositiveInt = Field(
+    max_secret_age_days: Days = Field(
         default=365, description="How long ago an OAuth application may have been updated last."
     )
 

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import BrokenRule
+from credly_audit.instant_columns import INSTANT
 from credly_audit.rules.declare import Flags, Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
-from credly_audit.snapshot import INSTANT
 
 LONGEST = 10_000
 """The most characters of a message; more than that no report shows."""

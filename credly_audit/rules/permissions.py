@@ -6,8 +6,9 @@ token whose permissions a purpose of the policy, or its register entry, allows i
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, NonNegativeInt
+from pydantic import Field
 
+from credly_audit.quantities import Count
 from credly_audit.rules.controls import PERMISSIVE
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts
@@ -114,7 +115,7 @@ def no_permissions(facts: Facts, _: Options) -> Flags:
 class PrivilegedOptions(Options):
     """Options of PRM006."""
 
-    max_privileged: NonNegativeInt = Field(
+    max_privileged: Count = Field(
         default=3, description="How many tokens of an organization may write or delete without being approved."
     )
 

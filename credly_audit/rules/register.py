@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from credly_audit.instant_columns import last_days
 from credly_audit.rules.controls import PERMISSIVE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts
@@ -82,7 +83,7 @@ def exceeds_register(facts: Facts, _: Options) -> Flags:
     for name in PERMISSIONS:
         words = words.str.cat(np.where(beyond[name][mask], f", {name}", ""))
     words = words.str.removeprefix(", ")
-    ends = pd.Series(theirs["reviewed_until"].array[mask], index=hit.index) - pd.Timedelta(days=1)
+    ends = last_days(pd.Series(theirs["reviewed_until"].array[mask], index=hit.index))
     message = _beyond_in_words(words).str.cat(_review_in_words(ends.where(past[mask]), facts.as_of)).str.strip()
     return flag(hit, message, not_approved=words.mask(words == ""), review_by=ends)
 

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from credly_audit.instant_columns import last_days
 from credly_audit.rules.controls import REVIEW
 from credly_audit.rules.declare import Flags, Options, rule
 from credly_audit.rules.facts import Facts
@@ -23,7 +24,7 @@ from credly_audit.severity import Severity
 def waiver_expired(facts: Facts, _: Options) -> Flags:
     lapses = facts.lapses
     lapses = lapses.set_axis(pd.Index(lapses["organization_row"]))
-    last_day = lapses["ended_at"] - pd.Timedelta(days=1)
+    last_day = last_days(lapses["ended_at"])
     return Flags(
         lapses.index,
         sentence(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
+from credly_audit.instants import shift
 from credly_audit.sandbox import oauth
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import (
@@ -216,7 +217,7 @@ class Api:
         description = _description(request)
         # The documented sample keeps id and created_at; no word says that write permission is needed.
         token.token = new_value()
-        token.expires_at = self.clock() + LIFETIME
+        token.expires_at = shift(self.clock(), LIFETIME)
         token.description = token.description if description is None else description
         return self._shown(200, organization, token, faults, {})
 
@@ -236,7 +237,7 @@ class Api:
             write_enabled=True,
             delete_enabled=True,
             created_at=now,
-            expires_at=now + LIFETIME,
+            expires_at=shift(now, LIFETIME),
         )
 
     def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Answer:

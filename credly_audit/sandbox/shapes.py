@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
+from credly_audit.instants import iso_day
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.world import OAuthApplication, Organization, Token
 
@@ -43,7 +44,8 @@ def iso(moment: datetime | None) -> str | None:
     """`2020-05-28T16:44:41.034Z`."""
     if moment is None:
         return None
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
+    moment = moment.astimezone(UTC)
+    return f"{iso_day(moment)}T{moment:%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def token_row(token: Token, organization: Organization, site: str, *, value: bool = True) -> dict[str, Any]:

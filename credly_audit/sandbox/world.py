@@ -9,12 +9,13 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
 from credly_audit.errors import UsageError
+from credly_audit.instants import read_instant
 
 LIFETIME = timedelta(days=180)
 """How long a token lives after it is made or rotated (Credly's issuer help: 'Auth Tokens for Authorization')."""
@@ -149,8 +150,10 @@ def _typed(row: dict[str, Any]) -> dict[str, Any]:
 
 def instant(text: str) -> datetime:
     """An ISO 8601 instant in UTC; a date alone is its midnight. ValueError where it is none."""
-    read = datetime.fromisoformat(text)
-    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+    read = read_instant(text, assume_utc=True)
+    if read is None:
+        raise ValueError(f"{text[:40]!r} is no instant")
+    return read
 
 
 def made_up_id(*name: object) -> str:

@@ -14,12 +14,13 @@ from credly_audit.audit import NOWHERE, Audit, Gate, Places, judge
 from credly_audit.compared import REMOVED, RESOLVED, Comparison
 from credly_audit.config.settings import PolicySettings
 from credly_audit.decisions.declared import Waiver
+from credly_audit.instant_columns import INSTANT
 from credly_audit.past import MENDED, TREND, frame_of
 from credly_audit.policy import Policy
 from credly_audit.renderers.base import renderer
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Flags
-from credly_audit.snapshot import INSTANT, Snapshot
+from credly_audit.snapshot import Snapshot
 from tests.build import ACME, AS_OF, BETA, organization, snapshot, token
 
 DAY = timedelta(days=1)

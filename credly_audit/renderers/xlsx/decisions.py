@@ -7,9 +7,10 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.findings import plain
+from credly_audit.instants import iso_day
 from credly_audit.renderers.words import STATES
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import DAY_ZERO
+from credly_audit.renderers.xlsx.cells import DAY_ZERO, FIRST_DAY
 from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
 from credly_audit.renderers.xlsx.report import DECISIONS, Report, described
 
@@ -100,9 +101,9 @@ def _typed(choice: str, reason: str, by: str, until: date) -> dict[str, Any]:
     return {"Decision": choice, "Reason": reason, "Approved by": by, "Until": day_number(until)}
 
 
-def day_number(day: date) -> int:
-    """Excel's number of a day."""
-    return (day - DAY_ZERO.date()).days
+def day_number(day: date) -> int | str:
+    """Return Excel's number of a day; the day as a text where Excel cannot show it."""
+    return (day - DAY_ZERO.date()).days if day >= FIRST_DAY.date() else iso_day(day)
 
 
 def validations(report: Report) -> dict[str, DataValidation]:
@@ -127,8 +128,8 @@ def validations(report: Report) -> dict[str, DataValidation]:
         "Until": DataValidation(
             type="date",
             operator="greaterThanOrEqual",
-            formula1=str(day_number(as_of.date())),
-            error=f"A date, {as_of:%Y-%m-%d} or later.",
+            formula1=str(day_number(max(as_of.date(), FIRST_DAY.date()))),
+            error=f"A date, {iso_day(as_of)} or later.",
             prompt=f"The last day on which it holds, at most {settings.max_waiver_days} days ahead; for fix, the day "
             "by which it is mended.",
         ),

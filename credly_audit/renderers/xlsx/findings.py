@@ -8,6 +8,7 @@ import pandas as pd
 
 from credly_audit.decisions.declared import Decision
 from credly_audit.findings import plain
+from credly_audit.instants import iso_day
 from credly_audit.renderers.text import NOTHING, count, yes_no
 from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
@@ -132,5 +133,5 @@ def _texts(record: dict[str, Any]) -> dict[str, str | None]:
 
 def _said(value: Any) -> str:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M} UTC"
+        return f"{iso_day(value)} {value:%H:%M} UTC"
     return yes_no(value) if isinstance(value, bool) else str(value)

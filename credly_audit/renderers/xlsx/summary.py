@@ -227,7 +227,7 @@ def _coming(page: Page, report: Report) -> None:
     colours = {index: SEVERITY_COLOURS[Severity.MEDIUM][0] for index, month in enumerate(months) if month.soon}
     within = f" (light: within {count(soon, 'day', 'days')})" if colours else ""
     title = f"{many} in {busiest.first:%B %Y}{within}"
-    chart(page, title, start, MONTHS, colours=colours, beside="E")
+    chart(page, title, start, len(months), colours=colours, beside="E")
 
 
 def _start(report: Report, title: str) -> str:
