@@ -145,10 +145,12 @@ def _redact_decisions(
 def _redact_presentation(
     presentation: Presentation, settings: Settings, redactor: Redactor
 ) -> tuple[Presentation, list[str]]:
-    [title, guidance], counts = redactor.column([presentation.title, presentation.guidance], by_shape=False)
-    places = [f"{settings.file}: [report] title", f"{settings.report.guidance}: it"]
+    texts = [presentation.title, presentation.guidance, presentation.logo]
+    [title, guidance, _], counts = redactor.column(texts, by_shape=False)
+    places = [f"{settings.file}: [report] title", f"{settings.report.guidance}: it", f"{settings.report.logo}: it"]
     found = [f"{place} holds a token's value: {ADVICE}" for place, count in zip(places, counts, strict=True) if count]
-    return replace(presentation, title=title, guidance=guidance), found
+    logo = None if counts[-1] else presentation.logo
+    return replace(presentation, title=title, guidance=guidance, logo=logo), found
 
 
 def _in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:

@@ -180,8 +180,15 @@ class Snapshot:
             conform((frame := getattr(self, name))[frame["organization_id"].isin(wanted)], dtypes)
             for name, dtypes in FRAMES.items()
         )
-        header = replace(self.header, organizations_asked=tuple(wanted), part=Part.of_organizations(wanted))
-        return Snapshot(header, *frames)
+        tokens, *others = frames
+        left_out = set(self.tokens["fingerprint"].dropna()).difference(tokens["fingerprint"].dropna())
+        header = replace(
+            self.header,
+            organizations_asked=tuple(wanted),
+            part=Part.of_organizations(wanted),
+            other_fingerprints=tuple(sorted(left_out.union(self.header.other_fingerprints))),
+        )
+        return Snapshot(header, tokens, *others)
 
     @classmethod
     def read(cls, path: Path) -> "Snapshot":

@@ -1,9 +1,7 @@
 """`check`: judge stored snapshots again, offline and without any credential."""
 
 import difflib
-import logging
 import os
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -23,19 +21,13 @@ from credly_audit.cli.options import (
 from credly_audit.cli.outputs import Outputs
 from credly_audit.cli.presenting import presented
 from credly_audit.cli.sources import places, sources
+from credly_audit.cli.stored import read_snapshots
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
-from credly_audit.credentials import fingerprints_of
-from credly_audit.errors import ConfigurationError, ExitCode, UsageError
-from credly_audit.fingerprint import Fingerprints
+from credly_audit.errors import ExitCode, UsageError
 from credly_audit.notify import Notices
-from credly_audit.own_texts import redact_snapshot, redactor_of
 from credly_audit.policy import Policy
-from credly_audit.snapshot import Snapshot, merged
-
-log = logging.getLogger(__name__)
-
-BY_SHAPE = "what the configuration, the register and the decisions say was searched for the shape of values only"
+from credly_audit.snapshot import Snapshot
 
 
 @click.command()
@@ -83,10 +75,7 @@ def check(
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = load(path, os.environ, for_collecting=False, all_rules=False) if path else Settings()
     policy = Policy.of(settings)
-    snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
-    fingerprints = known_fingerprints(snapshot, settings, os.environ)
-    if len(snapshots) > 1 or not snapshot.header.value_lengths:
-        snapshot = redact_snapshot(snapshot, redactor_of(snapshot, fingerprints))
+    snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
     snapshot = only(snapshot, organizations)
     judging = Judging.asked(
         settings,
@@ -112,21 +101,6 @@ def check(
         notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot, fingerprints)
-
-
-def known_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
-    """Return fingerprints under the snapshot's key; None, and a warning, where that key is not at hand."""
-    if snapshot.header.fingerprint_key is None:
-        return Fingerprints()
-    try:
-        fingerprints = fingerprints_of(settings, environ)
-    except ConfigurationError as error:
-        log.warning("%s; %s", error, BY_SHAPE)
-        return None
-    if fingerprints.key_fingerprint != snapshot.header.fingerprint_key:
-        log.warning("[privacy] fingerprint_key is not the key of the snapshot; %s", BY_SHAPE)
-        return None
-    return fingerprints
 
 
 def only(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:

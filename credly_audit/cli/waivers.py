@@ -13,6 +13,7 @@ import click
 from credly_audit.audit import Gate, judge
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.cli.stored import read_snapshots
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
@@ -24,10 +25,11 @@ from credly_audit.decisions.workbook import typed_rows
 from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.files import written_whole
+from credly_audit.own_texts import redact_own_texts, redactor_of
 from credly_audit.policy import Policy
+from credly_audit.presentation import PLAIN
 from credly_audit.renderers.text import count, number, one_line
 from credly_audit.rules import catalogue
-from credly_audit.snapshot import Snapshot, merged
 
 ASKS = {"expired": "expired", "unused": "covers nothing that is there", "overdue": "overdue"}
 """The states that ask for attention, in words."""
@@ -87,10 +89,7 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     2 wrong usage or configuration.
     """
     settings = configured(config)
-    if snapshots:
-        decisions = against(Policy.of(settings), snapshots, as_of or datetime.now(UTC))
-    else:
-        decisions = dated(settings, as_of)
+    decisions = against(settings, snapshots, as_of or datetime.now(UTC)) if snapshots else dated(settings, as_of)
     asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in {*ASKS, "expiring"}]
     many = len(settings.waivers) + len(settings.plans)
     tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none asks for attention.")
@@ -159,10 +158,12 @@ def dated(settings: Settings, as_of: datetime | None) -> Decisions:
     return by_calendar(settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit)
 
 
-def against(policy: Policy, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
-    """The decisions as an audit of the snapshots finds them."""
-    snapshot = merged({str(each): Snapshot.read(each) for each in dict.fromkeys(snapshots)})
-    return judge(snapshot, policy, Gate(), catalogue(), as_of=as_of, generated_at=as_of).decisions
+def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
+    """The decisions as an audit of the snapshots finds them, without the values that are listed there."""
+    snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
+    own = redact_own_texts(Policy.of(settings), PLAIN, settings, redactor_of(snapshot, fingerprints))
+    print_lines(*(f"credly-audit: {sentence}" for sentence in own.found), err=True)
+    return judge(snapshot, own.policy, Gate(), catalogue(), as_of=as_of, generated_at=as_of).decisions
 
 
 def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:

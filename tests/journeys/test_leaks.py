@@ -156,6 +156,47 @@ def test_a_value_known_after_the_listing_is_redacted_and_reported_with_file_and_
     assert all(sentence in done.err and sentence in again.err for sentence in found)
 
 
+def test_what_a_part_of_a_snapshot_leaves_out_is_redacted_too(
+    credly_audit: Command, acme: Organization, tmp_path: Path
+) -> None:
+    beta = made_up_organization("Beta", now=AS_OF, tokens=2, name="Beta")
+    beta.tokens[1].description = None
+    with Sandbox(World([acme, beta]), now=AS_OF) as sandbox:
+        path = configure(tmp_path, sandbox, [acme, beta])
+        credly_audit("collect", "-o", "it.snapshot", "--quiet")
+    path.write_text(
+        path.read_text()
+        + f'[[plans]]\nrule = "DOC"\norganization = "{beta.id}"\nreason = "{WORDS}"\nowner = "x"\n'
+        + "approved_on = 2026-11-01\nuntil = 2026-11-02\n"
+    )
+
+    part = credly_audit("check", "it.snapshot", "--organization", beta.id, "--output", "json=it.json", "--no-history")
+    decisions = credly_audit("waivers", "check", "it.snapshot", "--as-of", "2026-11-23")
+
+    assert WORDS not in part.out + part.err + (tmp_path / "it.json").read_text()
+    assert WORDS not in decisions.out + decisions.err
+    assert "reason holds a token's value" in decisions.err
+    assert decisions.code == 1
+
+
+def test_collectors_that_did_not_know_each_others_values_are_checked_with_all_of_them(
+    credly_audit: Command, acme: Organization, tmp_path: Path
+) -> None:
+    beta = made_up_organization("Beta", now=AS_OF, tokens=2, name="Beta")
+    beta.tokens[1].description = f"Made from {WORDS}"
+    with Sandbox(World([acme, beta]), now=AS_OF) as sandbox:
+        configure(tmp_path, sandbox, [acme, beta])
+        for each in (acme, beta):
+            credly_audit("collect", "-o", f"{each.name}.snapshot", "--quiet", "--organization", each.id)
+    assert WORDS in Snapshot.read(tmp_path / "Beta.snapshot").tokens["description"].to_csv()
+
+    credly_audit("check", "Acme.snapshot", "Beta.snapshot", "--output", "json=it.json", "--no-history")
+
+    report = json.loads((tmp_path / "it.json").read_text())
+    assert WORDS not in json.dumps(report)
+    assert [each["rule_id"] for each in report["findings"] if each["severity"] == "critical"] == ["DOC006"]
+
+
 @pytest.mark.parametrize("key", ["MADE-UP-key-of-fingerprints", None])
 def test_check_knows_the_values_of_a_snapshot_by_its_lengths(
     credly_audit: Command, acme: Organization, tmp_path: Path, key: str | None

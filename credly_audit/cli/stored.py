@@ -1,0 +1,44 @@
+"""The snapshots that `check` and `waivers check` read, and what is known of the values that were listed in them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from credly_audit.config.settings import Settings
+from credly_audit.credentials import fingerprints_of
+from credly_audit.errors import ConfigurationError
+from credly_audit.fingerprint import Fingerprints
+from credly_audit.own_texts import redact_snapshot, redactor_of
+from credly_audit.snapshot import Snapshot, merged
+
+log = logging.getLogger(__name__)
+
+BY_SHAPE = "what the configuration, the register and the decisions say was searched for the shape of values only"
+
+
+def read_snapshots(
+    paths: Sequence[Path], settings: Settings, environ: Mapping[str, str]
+) -> tuple[Snapshot, Fingerprints | None]:
+    """Return snapshots as one, and fingerprints under their key; None, and a warning, where that is not at hand.
+
+    Texts are redacted anew where a collector did not know the values of another, or no lengths of them.
+    """
+    snapshot = merged({str(path): Snapshot.read(path) for path in dict.fromkeys(paths)})
+    fingerprints = _known_fingerprints(snapshot, settings, environ)
+    if len(paths) > 1 or not snapshot.header.value_lengths:
+        snapshot = redact_snapshot(snapshot, redactor_of(snapshot, fingerprints))
+    return snapshot, fingerprints
+
+
+def _known_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
+    if snapshot.header.fingerprint_key is None:
+        return Fingerprints()
+    try:
+        fingerprints = fingerprints_of(settings, environ)
+    except ConfigurationError as error:
+        log.warning("%s; %s", error, BY_SHAPE)
+        return None
+    if fingerprints.key_fingerprint != snapshot.header.fingerprint_key:
+        log.warning("[privacy] fingerprint_key is not the key of the snapshot; %s", BY_SHAPE)
+        return None
+    return fingerprints
