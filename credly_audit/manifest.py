@@ -28,6 +28,7 @@ from credly_audit.audit import Audit
 from credly_audit.errors import UsageError
 from credly_audit.files import written_whole
 from credly_audit.redaction import REDACTED, Redactor
+from credly_audit.renderers.text import inert_json
 
 FORMAT: Final = "credly-audit-manifest"
 FORMAT_VERSION = 1
@@ -180,7 +181,8 @@ def write_manifest(
         policy=list(sources.policy),
     )
     with written_whole(path) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
+        text = msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode()
+        file.write(f"{inert_json(text)}\n".encode())
 
 
 def entry(folder: Path, file: Path, role: Role) -> Entry:

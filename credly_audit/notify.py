@@ -248,7 +248,7 @@ def _beat(url: str) -> None:
     try:
         answered = requests.get(url, timeout=PATIENCE, auth=lambda request: request)  # never from .netrc
         answered.raise_for_status()
-    except requests.RequestException as error:
+    except OSError as error:  # each of requests is one; a CA bundle that is not there is none of them
         log.warning("the heartbeat was not heard (%s); check [notify] heartbeat", type(error).__name__)
 
 

@@ -40,6 +40,14 @@ def local_path(text: str, folder: Path = Path()) -> Path:
     return path
 
 
+def working_folder() -> Path:
+    """Return the working directory; UsageError where it was removed meanwhile."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory does not exist any more; change to another one") from None
+
+
 def state_folder() -> Path:
     """Return the user's state directory: on Linux `$XDG_STATE_HOME/credly-audit`, else `~/.local/state/credly-audit`.
 

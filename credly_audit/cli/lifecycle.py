@@ -31,6 +31,7 @@ from credly_audit.lifecycle.preparing import Plan
 from credly_audit.lifecycle.states import Outcome, exit_code_of
 from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
+from credly_audit.places import working_folder
 from credly_audit.redaction import looks_like_a_value
 from credly_audit.renderers.text import count
 from credly_audit.secrets import is_place
@@ -168,7 +169,7 @@ class Order:
     def _then(self) -> Then | None:
         if self.then is None:
             return None
-        command = CommandStore.of(self.then.partition(":")[2], Path.cwd(), os.environ)
+        command = CommandStore.of(self.then.partition(":")[2], working_folder(), os.environ)
         command.check()
 
         def then(outcome: Outcome) -> None:

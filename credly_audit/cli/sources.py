@@ -6,6 +6,7 @@ from pathlib import Path
 from credly_audit.audit import Places
 from credly_audit.config.settings import Settings
 from credly_audit.manifest import PolicyRole, Sources
+from credly_audit.places import working_folder
 
 WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Environment variables in which GitHub Actions and GitLab CI name the folder of the checkout."""
@@ -45,5 +46,5 @@ def path_in_repository(path: Path, environ: Mapping[str, str]) -> str:
     file = path.resolve()
     named = [Path(environ[name]).resolve() for name in WORKSPACES if environ.get(name)]
     cloned = [folder for folder in file.parents if (folder / ".git").exists()]
-    root = next((each for each in [*named, *cloned[:1], Path.cwd()] if file.is_relative_to(each)), None)
+    root = next((each for each in [*named, *cloned[:1], working_folder()] if file.is_relative_to(each)), None)
     return file.as_posix() if root is None else file.relative_to(root).as_posix()

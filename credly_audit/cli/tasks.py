@@ -16,6 +16,7 @@ from credly_audit.lifecycle.states import Action
 from credly_audit.lifecycle.stores import Store, store_of
 from credly_audit.lifecycle.tasks import ReadBack, Task
 from credly_audit.locks import lock_name
+from credly_audit.places import working_folder
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,
@@ -59,7 +60,7 @@ class TaskMaker:
         self._settings = settings
         self._wanted = wanted
         self._environ = environ
-        self._here = Path.cwd()
+        self._here = working_folder()
         self._who = credential_maker(settings.api, fingerprints)
 
     def tasks(self) -> list[Task]:

@@ -13,6 +13,7 @@ import pytest
 
 from credly_audit.cli.outputs import Written
 from credly_audit.manifest import Sources, write_manifest
+from credly_audit.renderers.text import CONTROL
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, made_up_organization
 from tests.build import AS_OF, audited, snapshot, token
@@ -171,6 +172,19 @@ def test_a_manifest_that_is_not_there_is_refused(credly_audit: Command) -> None:
     done = credly_audit("verify", "nowhere.json")
 
     assert (done.code, done.err) == (2, "credly-audit: nowhere.json: cannot be read (No such file or directory)\n")
+
+
+def test_a_manifest_itself_is_harmless_on_a_terminal_and_holds_what_was(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = configure(tmp_path, sandbox)
+    path.write_text(path.read_text() + "# right to left: \u202e, a line separator: \u2028\n")
+
+    assert credly_audit("run", "--as-of", AS_OF_DATE, "--format", "json", "--manifest").code == 0
+
+    [written] = (tmp_path / "reports").glob("*.manifest.json")
+    assert not CONTROL.search(written.read_text())
+    assert json.loads(written.read_text())["policy"][0]["content"] == path.read_text()
 
 
 def test_hostile_names_in_a_manifest_are_harmless_on_a_terminal(credly_audit: Command, written: Path) -> None:

@@ -1,6 +1,7 @@
 """A path means the same wherever a person writes it, and one that is none is refused with its place."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -245,3 +246,18 @@ def test_a_state_folder_is_all_that_is_needed(
 
     assert credly_audit("run", "--as-of", "2026-11-23").code == 0
     assert (tmp_path / "state/credly-audit/history.sqlite").is_file()
+
+
+def test_a_working_directory_that_is_gone_is_told(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.chdir(gone)
+    gone.rmdir()
+    config, whose = tmp_path / "credly-audit.toml", sandbox.world.organizations[0].id
+
+    for line in (("run", "--output-dir", tmp_path / "reports"), ("rotate", "--dry-run", "--organization", whose)):
+        done = credly_audit(*line, "-c", config)
+        assert done.code == 2, done.err
+        assert done.err.endswith("the working directory does not exist any more; change to another one\n")
+    assert sandbox.requests == []
