@@ -5,14 +5,12 @@ A notice that fails is said and changes no exit code. Addresses hold passwords: 
 
 import importlib
 import logging
-import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import requests
 
@@ -23,6 +21,7 @@ from credly_audit.errors import ConfigurationError
 from credly_audit.extras import must_have
 from credly_audit.files import written_whole
 from credly_audit.instants import iso_day
+from credly_audit.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.parts import for_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
@@ -39,13 +38,6 @@ MOST_UNSEEN = 20
 MOST_IN_VAIN = 3
 """Mails to contacts that fail one after the other before no more are tried."""
 
-SERVER = re.compile(r"mailtos?://", re.IGNORECASE)
-
-ADDRESS = re.compile(r"[^@\s,;<>()]+@[^@\s,;<>()]+")
-"""What a contact has to be for a mail to reach it, and nobody else; several are separated by commas."""
-
-SOMEBODY = "somebody@example.org"
-
 
 @dataclass(frozen=True, slots=True)
 class Notices:
@@ -54,7 +46,7 @@ class Notices:
     on: tuple[str, ...]
     attach: tuple[str, ...]
     urls: tuple[Secret, ...]
-    contacts: Secret | None
+    contacts: MailServer | None
     heartbeat: Secret | None
 
     @classmethod
@@ -73,15 +65,19 @@ class Notices:
 
         urls = {reference: secret(reference, "urls") for reference in dict.fromkeys(settings.urls)}
         contacts, heartbeat = secret(settings.contacts, "contacts"), secret(settings.heartbeat, "heartbeat")
-        if settings.urls or settings.contacts:
-            mistakes += _no_addresses(urls, contacts, settings)
+        mistakes += _no_addresses(urls)
+        server = None
+        try:
+            server = MailServer.of(contacts.reveal(), _apprise()) if contacts else None
+        except NoServer as error:
+            mistakes.append(f"[notify] contacts: what {shown(settings.contacts or '')} holds {error}")
         if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
             mistakes.append(
                 f"[notify] heartbeat: what {shown(settings.heartbeat or '')} holds is no http or https address"
             )
         if mistakes:
             raise ConfigurationError(mistakes)
-        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), contacts, heartbeat)
+        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), server, heartbeat)
 
     def send(self, audit: Audit, reports: Mapping[str, Path], *, beats: bool = True) -> None:
         """Tell of the audit where it is one to be told of; then give a sign of life, unless it is not to.
@@ -102,27 +98,25 @@ class Notices:
         happened = {audit.verdict.outcome} | ({"violations"} if audit.verdict.violations else set())
         return not happened.isdisjoint(self.on)
 
-    def _tell_contacts(self, server: Secret, audit: Audit) -> None:
-        """To each contact its own part; none to those who have nothing to do, nor to what is no mail address."""
-        contacts = _with_something_to_do(audit)
-        unreachable, in_vain = [], 0
-        for position, contact in enumerate(contacts):
-            with _survived("a contact's notice"):
-                part, addresses = for_contact(audit, contact), _addresses(contact)
+    def _tell_contacts(self, server: MailServer, audit: Audit) -> None:
+        """Send each contact their own part; nothing to those who have nothing to do."""
+        post = Post(server)
+        for each in _people(audit):
+            with _survived(f"the notice to {each.named}"):
+                part = for_contact(audit, *each.contacts)
                 if not self._tells(part):
                     continue
-                if not addresses:
-                    unreachable.append(contact)
+                for text in each.unusable:
+                    log.warning("no notice to %s: the contact is no mail address", one_line(text, 60))
+                if post.in_vain == MOST_IN_VAIN:
+                    post.unsent += map(str, each.addresses)
                     continue
                 with self._attached(part, {}) as files:
-                    sent = self._tell(_mail_to(server, *addresses), part, files)
-                in_vain = 0 if sent else in_vain + 1
-            if in_vain == MOST_IN_VAIN and position + 1 < len(contacts):
-                log.warning("%d more contacts were not written to: no mail gets through", len(contacts) - position - 1)
-                break
-        if unreachable:
-            rest = f" and {len(unreachable) - 1} more" if len(unreachable) > 1 else ""
-            log.warning("no notice to %s%s: the contact is no mail address", one_line(unreachable[0], 60), rest)
+                    for address in each.addresses:
+                        post.send(part, files, address)
+        if post.unsent:
+            count, names = len(post.unsent), ", ".join(post.unsent)
+            log.warning("%d more contacts were not written to: no mail gets through: %s", count, names)
 
     @contextmanager
     def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:
@@ -146,7 +140,7 @@ class Notices:
         with _survived(f"the notice by {service}"):
             sent = bool(
                 notices.notify(
-                    title=message(f"credly-audit: {headline(audit)}"),
+                    title=_subject(audit),
                     body=body(audit),
                     attach=[file_of(str(path)) for path in attached] or None,
                     body_format=apprise.NotifyFormat.TEXT,
@@ -192,18 +186,80 @@ def _survived(what: str) -> Iterator[None]:
         log.warning("%s could not be sent (%s)", what, type(error).__name__)
 
 
-def _with_something_to_do(audit: Audit) -> list[str]:
+@dataclass(slots=True)
+class People:
+    """Who gets the same part: the organizations that have these contacts."""
+
+    contacts: tuple[str, ...]
+    addresses: list[Address] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    """What is written there and is no mail address."""
+
+    @property
+    def named(self) -> str:
+        """Who they are, for the log."""
+        return one_line(", ".join(map(str, self.addresses)) or ", ".join(self.contacts))
+
+
+def _people(audit: Audit) -> list[People]:
+    """Those with something to do, each of them once, in whichever ways the contacts are written."""
+    contacts = {
+        str(contact): read_contact(str(contact)) for contact in audit.organizations["contact"].dropna().unique()
+    }
+    written: dict[str, list[str]] = {}
+    addresses: dict[str, Address] = {}
+    for contact, (found, _) in contacts.items():
+        for address in found:
+            addresses.setdefault(address.person, address)
+            written.setdefault(address.person, []).append(contact)
+    groups: dict[tuple[str, ...], People] = {}
+    for person, theirs in written.items():
+        key = tuple(dict.fromkeys(theirs))
+        groups.setdefault(key, People(key)).addresses.append(addresses[person])
+    for contact, (_, unusable) in contacts.items():
+        if unusable:
+            groups.setdefault((contact,), People((contact,))).unusable += unusable
+    with_something = _with_something_to_do(audit)
+    return [each for each in groups.values() if not with_something.isdisjoint(each.contacts)]
+
+
+def _with_something_to_do(audit: Audit) -> set[str]:
     """The contacts of organizations with a finding that asks for an action, or that were not seen, unless waived."""
     unseen_ids = set(audit.verdict.not_seen) - set(audit.verdict.accepted)
     theirs = audit.organizations["organization_id"].isin(unseen_ids).to_numpy(dtype=bool, copy=True)
     theirs[audit.findings.frame["organization_row"].to_numpy()[audit.findings.actionable]] = True
-    return [str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna().unique()]
+    return {str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna()}
 
 
-def _addresses(contact: str) -> list[str]:
-    """The mail addresses that a contact is; none where one of them is no address."""
-    addresses = [each.strip() for each in re.split("[,;]", contact) if each.strip()]
-    return addresses if all(map(ADDRESS.fullmatch, addresses)) else []
+@dataclass(slots=True)
+class Post:
+    """The mails to contacts of one audit; after some that a server does not take, no more are tried."""
+
+    server: MailServer
+    in_vain: int = 0
+    unsent: list[str] = field(default_factory=list)
+    """Who was not written to."""
+
+    def send(self, part: Audit, attached: Sequence[Path], address: Address) -> None:
+        """Send the part to one address, and say how that went: what one recipient is refused, no other is."""
+        if self.in_vain == MOST_IN_VAIN:
+            self.unsent.append(str(address))
+            return
+        try:
+            refused = self.server.send(_subject(part), body(part), attached, address)
+        except ServerFailed as error:
+            self.in_vain += 1
+            refused = str(error)
+        else:
+            self.in_vain = 0
+        if refused:
+            log.warning("the notice by E-Mail could not be sent to %s: %s", address, refused)
+        else:
+            log.info("notice sent by E-Mail to %s", address)
+
+
+def _subject(audit: Audit) -> str:
+    return message(f"credly-audit: {headline(audit)}")
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
@@ -219,29 +275,11 @@ def _rendered(audit: Audit, formats: Sequence[str], folder: Path) -> dict[str, P
     return made
 
 
-def _mail_to(server: Secret, *addresses: str) -> str:
-    url = server.reveal()
-    return f"{url}{'&' if '?' in url else '?'}to={quote(','.join(addresses), safe='')}"
-
-
-def _no_addresses(
-    urls: Mapping[str, Secret | None], contacts: Secret | None, settings: NotifySettings
-) -> Iterator[str]:
+def _no_addresses(urls: Mapping[str, Secret | None]) -> Iterator[str]:
     """What apprise would not know what to do with."""
-    apprise = _apprise()
     for reference, url in urls.items():
-        if url and not apprise.Apprise().add(url.reveal()):
+        if url and not _apprise().Apprise().add(url.reveal()):
             yield f"[notify] urls: what {shown(reference)} holds is no address that apprise knows"
-    if contacts is None:
-        return
-    notices = apprise.Apprise()
-    if not (SERVER.match(contacts.reveal()) and notices.add(_mail_to(contacts, SOMEBODY))):
-        yield (
-            f"[notify] contacts: what {settings.contacts} holds is no mail server such as "
-            "mailtos://user:password@smtp.example.org?from=audit@example.org"
-        )
-    elif [address for _, address in notices[0].targets] != [SOMEBODY]:
-        yield f"[notify] contacts: what {settings.contacts} holds names a recipient; leave that to each contact"
 
 
 def _beat(url: str) -> None:

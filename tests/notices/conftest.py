@@ -17,16 +17,33 @@ USER, PASSWORD = "auditor", "MADE-UP-mail-password"
 
 @dataclass
 class Mailbox:
-    """A real SMTP server; `refuses` says whether it takes no mail today."""
+    """A real SMTP server; `refuses` says whether it takes no mail today, `unknown` whom it does not know."""
 
     port: int = 0
     refuses: bool = False
+    unknown: set[str] = field(default_factory=set)
+    hangs_up_on: set[str] = field(default_factory=set)
+    full: set[str] = field(default_factory=set)
+    """Whose mail it refuses only when it has it."""
+    takes_utf8: bool = True
     envelopes: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
+    ) -> str:
+        if address in self.hangs_up_on:
+            server.transport.close()
+        if address in self.unknown:
+            return "550 no such user here"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         if self.refuses:
             return "554 no mail today"
+        if self.full.intersection(envelope.rcpt_tos):
+            return "552 mailbox full"
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.envelopes.append((envelope.rcpt_tos, mail))
@@ -35,7 +52,7 @@ class Mailbox:
     def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:
         assert isinstance(given, LoginPassword)
         self.logins.append(given.login.decode())
-        return AuthResult(success=given.password == PASSWORD.encode())
+        return AuthResult(success=given.password == PASSWORD.encode(), handled=False)
 
     @property
     def url(self) -> str:
@@ -51,8 +68,8 @@ class Mailbox:
 def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
     loop = asyncio.new_event_loop()
-    asked = {"authenticator": box.login, "auth_require_tls": False, "loop": loop}
-    listening = loop.create_server(lambda: SMTP(box, hostname="mail.example.org", **asked), "127.0.0.1", 0)
+    asked = {"authenticator": box.login, "auth_require_tls": False, "loop": loop, "hostname": "mail.example.org"}
+    listening = loop.create_server(lambda: SMTP(box, **asked, enable_SMTPUTF8=box.takes_utf8), "127.0.0.1", 0)
     server = loop.run_until_complete(listening)
     box.port = server.sockets[0].getsockname()[1]
     thread = Thread(target=loop.run_forever)
