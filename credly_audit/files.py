@@ -16,10 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from credly_audit.attributes import keep_attributes
 from credly_audit.destinations import Place, is_own_folder, place_of
 from credly_audit.errors import CannotWrite
 
 OWNER_ONLY = 0o600
+
+DRAFT = ".credly-audit-"
 
 PATIENCE = 30.0
 """Seconds that a named pipe is given to find a reader."""
@@ -142,12 +145,13 @@ def written_whole(
 def written_as_named(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
     """A binary file that is put where a path given by a person leads when the block ends well.
 
-    Links are followed. A file is replaced by one of the same owner with mode 0600, or where it is `edited` with the
-    same mode; a device, a pipe, a descriptor and a mounted file are written to as they are. CannotWrite.
+    Links are followed. A file is replaced by one of the same owner with mode 0600. One that is `edited` keeps its
+    mode, access control list and attributes too; where a new file cannot have them, it is overwritten in its place, as
+    a device, a pipe, a descriptor and a mounted file are. CannotWrite.
     """
     try:
         place = place_of(path)
-        if place.is_replaced:
+        if place.is_replaced and not (edited and place.status and not _can_be_remade(place.path)):
             with _replaced(place, edited=edited) as file:
                 yield file
             return
@@ -166,13 +170,23 @@ def _replaced(place: Place, *, edited: bool) -> Iterator[BinaryIO]:
     like = before if before and is_own_folder(place.path.parent) else None
     with written_whole(place.path, like=like) as file:
         if edited and before:
-            os.fchmod(file.fileno(), stat.S_IMODE(before.st_mode))
+            keep_attributes(place.path, file.fileno())
         yield file
+
+
+def _can_be_remade(path: Path) -> bool:
+    """Whether a new file can have the owner, mode and attributes of a file."""
+    with tempfile.NamedTemporaryFile(prefix=DRAFT, dir=path.parent) as trial:
+        try:
+            keep_attributes(path, trial.fileno())
+        except CannotWrite:
+            return False
+    return True
 
 
 def _draft(path: Path, name: str | None) -> tuple[int, str]:
     if name is None:
-        return tempfile.mkstemp(prefix=".credly-audit-", dir=path.parent)
+        return tempfile.mkstemp(prefix=DRAFT, dir=path.parent)
     draft = path.parent / name
     draft.unlink(missing_ok=True)
     return os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OWNER_ONLY), str(draft)

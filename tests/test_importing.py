@@ -170,6 +170,38 @@ def test_the_file_says_in_the_end_what_was_typed_last_and_keeps_the_rest(
         assert sum(each.says(decision) and each.is_on_the_same_as(decision) for decision in (*waivers, *plans)) == 1
 
 
+@given(
+    batches=st.lists(rows, min_size=1, max_size=2),
+    mark=st.sampled_from(["", "\ufeff"]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    last=st.sampled_from(["", "\n", "\n\n", "\n\n\n"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_file_is_changed_in_the_form_in_which_it_was_kept(
+    batches: list[list[Typed]], mark: str, line_end: str, last: str
+) -> None:
+    """It begins, ends and breaks its lines as before, and says what a plain file would say."""
+    plain, kept = LEAD, mark + (LEAD.rstrip() + last).replace("\n", line_end)
+    for batch in batches:
+        before = kept
+        plain = import_rows(plain, batch, ANY, TODAY)[0]
+        kept, done = import_rows(kept, batch, ANY, TODAY)
+        assert kept.startswith(before) or done.changed
+
+    assert kept.startswith(mark)
+    assert mark or not kept.startswith("\ufeff")
+    assert kept.count("\n") == kept.count(line_end)
+    assert kept.endswith("\n") == bool(last)
+    assert tomllib.loads(kept.removeprefix(mark)) == tomllib.loads(plain)
+
+
+def test_in_a_file_of_mixed_line_ends_each_line_keeps_its_own() -> None:
+    text = "# one\r\n# two\n# three\r\n"
+    after, _ = import_rows(text, [row()], POLICY, TODAY)
+    assert after.startswith(text)
+    assert after.removeprefix(text).count("\n") == after.removeprefix(text).count("\r\n") > 3
+
+
 def test_what_was_written_is_read_by_the_audit(tmp_path: Path) -> None:
     path = tmp_path / "waivers.toml"
     path.write_text(import_rows("", [row(), row(decision="fix", rule="DOC001")], POLICY, TODAY)[0])

@@ -24,7 +24,7 @@ from credly_audit.decisions.outcome import Decisions
 from credly_audit.decisions.workbook import typed_rows
 from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.files import written_whole
+from credly_audit.files import written_as_named
 from credly_audit.own_texts import redact_own_texts, redactor_of
 from credly_audit.policy import Policy
 from credly_audit.presentation import PLAIN
@@ -120,7 +120,9 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
     target = into or settings.policy.waivers_file
     if target is None:
         raise UsageError("--into: name the file to write into, or set [policy] waivers_file")
-    file_can_be_written(target, "--into")
+    place = file_can_be_written(target, "--into")
+    if not place.is_file:
+        raise UsageError(f"--into: {target} is no file that decisions can be kept in; name a file")
     rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook)]
     before, elsewhere = standing(target, settings)
     try:
@@ -128,7 +130,7 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
     except ValueError as error:
         raise UsageError(f"{target}: {error}") from None
     if after != before and not dry_run:
-        with written_whole(target) as file:
+        with written_as_named(target, edited=True) as file:
             file.write(after.encode())
     for refusal in done.refused:
         print_lines(f"credly-audit: {refusal}", err=True)
@@ -211,13 +213,12 @@ def standing(target: Path, settings: Settings) -> tuple[str, list[Decision]]:
     every: list[Decision] = [*settings.waivers, *settings.plans]
     if not target.exists():
         return "", every
-    text = target.read_bytes().decode()
     if same_file(target, settings.file):
         own = settings.policy.waivers_file
         theirs = read_decisions(own, settings.policy) if own is not None and own.exists() else ((), ())
-        return text, [decision for decisions in theirs for decision in decisions]
+        return target.read_bytes().decode(), [decision for decisions in theirs for decision in decisions]
     here = {decision.id for decisions in read_decisions(target, settings.policy) for decision in decisions}
-    return text, [each for each in every if each.id not in here]
+    return target.read_bytes().decode(), [each for each in every if each.id not in here]
 
 
 def is_read(target: Path, settings: Settings) -> bool:

@@ -1,5 +1,6 @@
 """A TOML file as a person wrote it, so that every mistake in it can be told with its line."""
 
+import codecs
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,14 @@ from credly_audit.config.lines import lines, nearest
 from credly_audit.config.mistakes import Location
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.places import BadPath, local_path
+
+OTHERS = {
+    codecs.BOM_UTF32_LE: "UTF-32",  # begins as that of UTF-16 does
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""The byte order marks of other encodings than UTF-8."""
 
 
 class Source:
@@ -18,9 +27,9 @@ class Source:
         self.path = path
         self.mistakes: list[str] = []
         try:
-            text = path.read_bytes().decode()
-        except UnicodeDecodeError:
-            raise ConfigurationError([f"{path}: is not UTF-8; save it as UTF-8"]) from None
+            text = _decoded(path.read_bytes())
+        except UnicodeDecodeError as error:
+            raise ConfigurationError([f"{path}: is {error.reason}; save it as UTF-8"]) from None
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror}); {hint}") from None
         try:
@@ -49,3 +58,19 @@ class Source:
         """Note what is wrong, with its place."""
         line = self.line(location)
         self.mistakes.append(f"{self.path}{f':{line}' if line else ''}: {sentence}")
+
+
+def _decoded(content: bytes) -> str:
+    """The text of UTF-8, with or without the byte order mark that Windows programs put first.
+
+    UnicodeDecodeError, with the encoding as far as it can be told, for any other.
+    """
+    for mark, name in OTHERS.items():
+        if content.startswith(mark):
+            raise UnicodeDecodeError("utf-8", content, 0, len(mark), f"{name} and not UTF-8")
+    if b"\0" in content[:4]:
+        raise UnicodeDecodeError("utf-8", content, 0, 4, "UTF-16 and not UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnicodeDecodeError("utf-8", content, error.start, error.end, "not UTF-8") from None

@@ -1,4 +1,7 @@
-"""A TOML file that people keep their decisions in, changed in place: not a byte of the rest of it moves."""
+"""A TOML file that people keep their decisions in, changed in place: not a byte of the rest of it moves.
+
+What is added ends its lines as the file does, and begins and ends the file as it began and ended.
+"""
 
 import tomllib
 from collections import defaultdict
@@ -13,6 +16,8 @@ from credly_audit.decisions.declared import Decision, Plan, Waiver
 from credly_audit.decisions.workbook import Typed
 
 LISTS: dict[str, type[Decision]] = {"waivers": Waiver, "plans": Plan}
+
+MARK = "\ufeff"
 
 OF_ITS_KIND: dict[type[Decision], dict[str, str]] = {
     Waiver: {"owner": "approved_by", "until": "expires"},
@@ -34,6 +39,8 @@ class Kept:
     """The file's text, what stands in it, and what is to become of it; bytes are counted from its beginning."""
 
     text: str
+    mark: str = ""
+    """The byte order mark that the file began with."""
     by_organization: dict[str, list[Standing]] = field(default_factory=lambda: defaultdict(list))
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
     _added: list[str] = field(default_factory=list)
@@ -41,9 +48,11 @@ class Kept:
     @classmethod
     def of(cls, text: str) -> "Kept":
         """What a sound file holds; ValueError where its decisions are no tables."""
-        kept = cls(text)
-        said = tomllib.loads(text)
-        tables = {name: [node for node in parsed(text).named_children if _is_entry_of(name, node)] for name in LISTS}
+        kept = cls(text.removeprefix(MARK), MARK if text.startswith(MARK) else "")
+        said = tomllib.loads(kept.text)
+        tables = {
+            name: [node for node in parsed(kept.text).named_children if _is_entry_of(name, node)] for name in LISTS
+        }
         for name, kind in LISTS.items():
             if len(said.get(name, [])) != len(tables[name]):
                 raise ValueError(f"{name} is written as a list in one line; write it as [[{name}]] tables")
@@ -87,8 +96,28 @@ class Kept:
         content = self.text.encode()
         for start, end, text in sorted(self._edits, reverse=True):
             content = content[:start] + text.encode() + content[end:]
-        parts = [content.decode().rstrip("\n") + "\n" if self._added else content.decode(), *self._added]
-        return "\n".join(part for part in parts if part.strip() or not self._added)
+        text = content.decode()
+        if self._added:
+            text += self._between + "\n".join(self._added).replace("\n", self._line_end)
+            text = text.removesuffix(self._line_end) if self._ends_abruptly else text
+        return self.mark + text
+
+    @property
+    def _line_end(self) -> str:
+        """How most lines of the file end."""
+        return "\r\n" if self.text.count("\r\n") * 2 > self.text.count("\n") else "\n"
+
+    @property
+    def _ends_abruptly(self) -> bool:
+        """Whether the last line has no end."""
+        return bool(self.text.strip()) and not self.text.endswith("\n")
+
+    @property
+    def _between(self) -> str:
+        """What sets the first table that is added apart from what stands before it: an empty line."""
+        if not self.text.strip() or self.text.endswith(("\n\n", "\n\r\n")):
+            return ""
+        return self._line_end * (2 if self._ends_abruptly else 1)
 
 
 def _is_entry_of(name: str, node: Node) -> bool:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from credly_audit import keyring_calls, programs
 from credly_audit.attributes import keep_attributes
+from credly_audit.destinations import place_of
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.extras import must_have
 from credly_audit.files import written_whole
@@ -89,7 +90,10 @@ class FileStore:
 
     def check(self) -> None:
         """The folder must be there, since no program reads a value in a mistyped one; the file must have one name."""
-        target = self._target
+        try:
+            target = place_of(self.path).path
+        except OSError as error:
+            raise UsageError(f"{self.name}: cannot be written ({error.strerror}); mend the path") from None
         if not target.parent.is_dir():
             raise UsageError(f"{self.name}: there is no folder {target.parent}; make it, or mend the path")
         if target.exists() and not target.is_file():
@@ -105,7 +109,7 @@ class FileStore:
 
     def write(self, value: Secret) -> None:
         """Whole or not at all."""
-        end = b"\n" if self._content().endswith(b"\n") else b""
+        end = next((each for each in (b"\r\n", b"\n") if self._content().endswith(each)), b"")
         self._replace(value.reveal().encode() + end)
 
     def try_first(self) -> None:

@@ -213,6 +213,38 @@ def test_a_program_that_fails_is_told_by_name_status_and_time_and_never_by_its_w
     assert LITERAL not in done.out + done.err
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8"])
+def test_a_configuration_that_a_windows_program_saved_is_read(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, encoding: str
+) -> None:
+    config = configure(tmp_path, sandbox)
+    config.write_bytes(config.read_text().replace("\n", "\r\n").encode(encoding))
+
+    assert credly_audit("config", "validate").code == 0
+    config.write_bytes(config.read_bytes() + b"\r\n[polcy]\r\n")
+    lines = config.read_bytes().count(b"\n")
+    assert f"credly-audit.toml:{lines}: polcy: unknown key" in credly_audit("config", "validate").err
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [("utf-16", "UTF-16 and"), ("utf-16-le", "UTF-16 and"), ("utf-16-be", "UTF-16 and"), ("utf-32", "UTF-32 and")],
+)
+@pytest.mark.parametrize("file", ["credly-audit.toml", "waivers.toml"])
+def test_another_encoding_is_named(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, file: str, encoding: str, name: str
+) -> None:
+    config = configure(tmp_path, sandbox)
+    config.write_text(f'{config.read_text()}\n[policy]\nwaivers_file = "waivers.toml"\n')
+    (tmp_path / "waivers.toml").write_text("# nothing\n")
+    (tmp_path / file).write_bytes((tmp_path / file).read_text().encode(encoding))
+
+    done = credly_audit("config", "validate")
+
+    assert done.code == 2
+    assert done.err == f"credly-audit: {file}: is {name} not UTF-8; save it as UTF-8\n"
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
 def test_a_secret_that_others_may_read_is_warned_of(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
     configure(tmp_path, sandbox)

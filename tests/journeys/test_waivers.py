@@ -311,6 +311,15 @@ def test_a_file_for_decisions_may_be_made_by_the_import_and_one_that_no_audit_re
         sheet.cell(2, columns[title], text)
     book.save("typed.xlsx")
 
+    Path("kept.toml").write_bytes(b"\xef\xbb\xbf# Decided in the meeting.\r\n")
+    Path("kept.toml").chmod(0o664)
+    Path("link.toml").symlink_to("kept.toml")
+    assert audit("waivers", "import", "typed.xlsx", "--into", "link.toml").code == 0
+    assert Path("link.toml").is_symlink()
+    assert Path("kept.toml").read_bytes().startswith(b"\xef\xbb\xbf# Decided in the meeting.\r\n\r\n[[waivers]]\r\n")
+    assert Path("kept.toml").stat().st_mode & 0o777 == 0o664
+    assert audit("waivers", "import", "typed.xlsx", "--into", "kept.toml").out.startswith("Nothing new for kept.toml")
+
     dry = audit("waivers", "import", "typed.xlsx", "--dry-run")
     assert (dry.code, dry.out) == (0, "Would write waivers.toml: 1 added, 0 changed.\n")
     assert not Path("waivers.toml").exists()

@@ -522,3 +522,24 @@ def test_a_then_that_fails_needs_a_person_and_says_that_the_value_is_stored(benc
 def test_a_then_that_is_none_is_refused(bench: Bench, then: str) -> None:
     assert bench.rotate("--then", then).code == 2
     assert bench.sandbox.requests == []
+
+
+def test_the_end_of_line_of_a_windows_program_stays(bench: Bench) -> None:
+    bench.store.write_bytes(f"{bench.token.token}\r\n".encode())
+
+    assert bench.rotate().code == 0
+    assert bench.store.read_bytes() == f"{bench.token.token}\r\n".encode()
+
+
+def test_a_store_behind_a_link_that_others_can_change_is_refused_before_the_request(bench: Bench) -> None:
+    shared = bench.folder / "shared"
+    shared.mkdir()
+    (shared / "link").symlink_to(bench.store)
+    shared.chmod(0o777)
+
+    told = bench.rotate("--store", f"file:{shared}/link")
+    (shared / "link").unlink()
+
+    assert told.code == 2
+    assert f"other users can change the symbolic link {shared}/link" in told.err
+    assert bench.posts["rotate"] == 0
