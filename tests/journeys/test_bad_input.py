@@ -101,7 +101,7 @@ def test_every_mistake_is_told_in_one_pass_with_its_line(
     [
         (["-c", "nowhere.toml"], "nowhere.toml: cannot be read (No such file or directory)"),
         (["--organization", "88cf96b7-e4ca-4a17-b938-a72bf2b9c273"], "not configured"),
-        (["--workers", "0"], "0 is not in the range x>=1"),
+        (["--workers", "0"], "0 is not in the range 1<=x<=256"),
         (["--format", "pdf"], "'pdf' is not one of"),
         (["--output", "json"], "'json' is not FORMAT=PATH"),
         (["--output", "json=-", "--output", "html=-"], "two reports go to standard output"),
