@@ -186,15 +186,14 @@ def test_what_is_only_formatted_makes_no_columns(tmp_path: Path) -> None:
     assert list(Register.read(path).documented) == ["owner", "purpose", "permissions", "review_by"]
 
 
-@pytest.mark.parametrize("kind", ["xlsx:Calc MS Excel 2007 XML", "csv:Text - txt - csv (StarCalc):59,34,76,1"])
-def test_a_register_that_libreoffice_saved_says_the_same(kind: str, tmp_path: Path) -> None:
+def test_a_register_that_libreoffice_saved_says_the_same(tmp_path: Path) -> None:
     soffice = needs.runner("soffice")
     source = FORMS["by openpyxl"](tmp_path)
     home = f"-env:UserInstallation={(tmp_path / 'home').as_uri()}"
-    soffice(home, "--headless", "--convert-to", kind, "--outdir", tmp_path / "out", source).check_returncode()
+    for kind in ("xlsx:Calc MS Excel 2007 XML", "csv:Text - txt - csv (StarCalc):59,34,76,1"):
+        soffice(home, "--headless", "--convert-to", kind, "--outdir", tmp_path / "out", source).check_returncode()
 
-    [saved] = (tmp_path / "out").iterdir()
-    assert says(saved) == EXPECTED
+    assert [says(saved) for saved in sorted((tmp_path / "out").iterdir())] == [EXPECTED, EXPECTED]
 
 
 def refusal(make: Make, folder: Path) -> list[str]:
@@ -494,7 +493,7 @@ tables = st.lists(st.tuples(cells, cells), max_size=5)
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     above=st.integers(0, 19),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_dialect_of_csv_says_the_same(
     tmp_path_factory: pytest.TempPathFactory,
     rows: Sequence[tuple[str, str]],
@@ -522,7 +521,7 @@ def test_every_dialect_of_csv_says_the_same(
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_spoiled_workbook_is_read_or_refused_and_never_ends_the_command(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:

@@ -8,6 +8,7 @@ formula without a result for an empty cell; the other reserves memory for every 
 import io
 import posixpath
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -45,6 +46,9 @@ EAST_ASIAN_DATES = frozenset({*range(27, 37), *range(50, 59)})
 
 AFTER_THE_CELLS = ("conditionalFormatting", "dataValidations", "hyperlinks", "pageMargins")
 
+UNZIPPING = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, OSError, ValueError)
+"""What zipfile raises for a damaged archive."""
+
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 NO_RESULT = Unreadable(
@@ -81,7 +85,7 @@ class Workbook:
         """ConfigurationError where the bytes are no workbook."""
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        except UNZIPPING as error:
             raise _damaged(path, type(error).__name__) from None
         names = set(archive.namelist())
         kind = next((kind for name, kind in OTHER_ARCHIVES.items() if name in names), None)
@@ -134,10 +138,10 @@ class Workbook:
             parser.close()
         except KeyError:
             raise _damaged(self.path, f"{part} is missing") from None
-        except (zipfile.BadZipFile, zlib.error, etree.XMLSyntaxError, EOFError, OSError) as error:
+        except (*UNZIPPING, etree.XMLSyntaxError) as error:
             raise _damaged(self.path, f"{part}, {type(error).__name__}") from None
-        except (RuntimeError, NotImplementedError):
-            raise _damaged(self.path, f"{part} is encrypted or packed in an unknown way") from None
+        except RuntimeError:
+            raise _damaged(self.path, f"{part} is encrypted") from None
 
     def shared_text(self, number: str) -> str | Unreadable:
         """Return one of the texts that cells share."""
@@ -177,7 +181,8 @@ class Workbook:
         formats: dict[str, str] = {str(number): code for number, code in BUILTIN_FORMATS.items()}
         styles: list[str] = []
         for each in self.elements(part, "numFmt", "xf"):
-            parent = _name(each.getparent())
+            above = each.getparent()
+            parent = "" if above is None else _name(above)
             if parent == "numFmts":
                 formats[each.get("numFmtId", "")] = each.get("formatCode", "")
             elif parent == "cellXfs":
