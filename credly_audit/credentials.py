@@ -107,7 +107,7 @@ def credentials(
         raise ConfigurationError(missing)
     _say_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
     for doubt in dict.fromkeys(each.doubt for each in outcomes.values() if isinstance(each, Secret) and each.doubt):
-        log.warning("%s; it is used as it stands", doubt)
+        log.warning("%s; it is used unchanged", doubt)
     _warn_of_readable(every, folder)
     return found
 

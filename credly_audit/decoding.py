@@ -28,11 +28,12 @@ BLANK, FIRST, LAST = 32, 33, 126
 ESCAPES = re.compile(
     r"%[0-9A-Fa-f]{2}"
     r"|&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?"
-    r"|\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrtbfv/\"\\])"
+    r"|\\(?:u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}|[nrtbfv/\"\\_*-])"
     r"|=[0-9A-Fa-f]{2}"
     r"|[=\\-]\r?\n"
+    r"|</?[A-Za-z][^<>]{0,80}>"
 )
-"""Percent-encoding, HTML, JSON and programming languages, quoted-printable; what a line's end is marked with."""
+"""Percent-encoding, HTML, JSON and other languages, quoted-printable; marks of a line's end, and tags, which go."""
 
 DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe58\ufe63\uff0d"), "-")
 """What word processors make of `-`."""
@@ -169,7 +170,7 @@ def _firsts(many: int, shift: int, together: int, bits: int) -> tuple[Numbers, N
 
 def _without_escapes(view: View) -> View | None:
     """Return the view with every escape undone; None where it has none."""
-    if not np.isin(view.codes, [ord(each) for each in "%&\\=-"]).any():
+    if not np.isin(view.codes, [ord(each) for each in "%&\\=-<"]).any():
         return None
     begins, ends, codes = [], [], []
     for match in ESCAPES.finditer(view.text()):
@@ -191,7 +192,7 @@ def _without_escapes(view: View) -> View | None:
 
 def _unescaped(escape: str) -> str | None:
     """The character that an escape stands for, empty where it stands for none; None where it is no escape."""
-    if escape[-1] == "\n":
+    if escape[-1] in "\n>":
         return ""
     if escape[0] in "%=":
         return chr(int(escape[1:], 16))

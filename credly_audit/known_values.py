@@ -4,7 +4,7 @@ A value is known by its fingerprint and its length, so that every window of that
 is known too, all windows are told from it at once, and only the few that could be it are fingerprinted.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from credly_audit.decoding import Mask, Numbers, View, decoded_views, squeeze
 from credly_audit.fingerprint import Trace
 
 Span = tuple[int, int]
+
+Tables = list[tuple[int, Numbers | None]]
+"""For each length, the shortest first, the checksums of the values; None: not all are known."""
 
 DEEPEST = 3
 """How many encodings may lie in each other."""
@@ -29,6 +32,7 @@ class KnownValues:
         self._digest = digest
         self.fingerprints: set[str] = set()
         self._checksums: dict[int, set[int] | None] = {}
+        self._sorted: dict[int, Numbers | None] = {}
         for trace in traces:
             self.add(trace)
 
@@ -53,34 +57,45 @@ class KnownValues:
 
     def find(self, joined: str) -> list[Span]:
         """Where values stand in texts joined by SEPARATOR, in whatever form; in order, some may overlap."""
-        lengths = self.lengths
-        return sorted(set(self._found(View.of(joined), lengths, 0))) if lengths else []
+        return sorted(set(self._found(View.of(joined), self._tables(), 0))) if self._checksums else []
 
-    def _found(self, view: View, lengths: Sequence[int], depth: int) -> Iterator[Span]:
+    def _tables(self) -> Tables:
+        """The checksums of each length in ascending order; made anew where values were added."""
+        for length in self.lengths:
+            known, before = self._checksums[length], self._sorted.get(length)
+            if known is None:
+                self._sorted[length] = None
+            elif before is None or len(before) != len(known):
+                self._sorted[length] = np.sort(np.fromiter(tuple(known), dtype=np.int64))
+        return [(length, self._sorted[length]) for length in self.lengths]
+
+    def _found(self, view: View, tables: Tables, depth: int) -> Iterator[Span]:
+        shortest = tables[0][0]
         squeezed = squeeze(view)
-        runs = squeezed.long_runs(np.ones(len(squeezed.codes), dtype=bool), lengths[0])
+        runs = squeezed.long_runs(np.ones(len(squeezed.codes), dtype=bool), shortest)
         if runs is not None:
-            yield from self._windows(runs, lengths)
+            yield from self._windows(runs, tables)
         if depth < DEEPEST:
-            for decoded in decoded_views(view, squeezed, lengths[0]):
-                yield from self._found(decoded, lengths, depth + 1)
+            for decoded in decoded_views(view, squeezed, shortest):
+                yield from self._found(decoded, tables, depth + 1)
 
-    def _windows(self, view: View, lengths: Sequence[int]) -> Iterator[Span]:
+    def _windows(self, view: View, tables: Tables) -> Iterator[Span]:
         """Yield the windows that are values, of a view of printable ASCII alone."""
         text = view.text()
         closed = np.cumsum(view.barriers)
         same = np.cumsum(_ends_of_same(view.codes))
         sums = _cumulated(view.codes), _cumulated(view.codes * np.arange(len(text)))
-        for length in lengths:
+        for length, checksums in tables:
             windows = len(text) - length + 1
             if windows <= 0:
                 return
             possible = closed[:windows] == closed[length - 1 :]
             possible &= same[SAME - 2 :][:windows] == same[length - 1 :]
             firsts = np.flatnonzero(possible)
-            checksums = self._checksums[length]
             if checksums is not None:
-                firsts = firsts[np.isin(_checksums(*sums, firsts, length), list(checksums))]
+                sought = _checksums(*sums, firsts, length)
+                places = np.minimum(np.searchsorted(checksums, sought), len(checksums) - 1)
+                firsts = firsts[checksums[places] == sought]
             for first in firsts.tolist():
                 if self._digest(text[first : first + length]) in self.fingerprints:
                     yield int(view.starts[first]), int(view.ends[first + length - 1])
