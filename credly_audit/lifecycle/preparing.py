@@ -116,13 +116,28 @@ class Preparation:
             said = f"nothing was done: {seen.said}"
             candidate.outcome = task.outcome(State.UNCHANGED, said, "mend that, and run again")
         elif candidate.copy is None:
+            said = f"{seen.said}{self._known_otherwise(candidate)}"
             candidate.outcome = task.outcome(
                 State.LOST,
-                f"nothing was done, because the value in force is refused: {seen.said}",
+                f"nothing was done, because the value in force is refused: {said}",
                 "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
                 "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that "
                 "again",
             )
+
+    @staticmethod
+    def _known_otherwise(candidate: Candidate) -> str:
+        """What the second credential sees of a token whose value is refused."""
+        fallback, fingerprint = candidate.task.fallback, candidate.task.credential.fingerprint
+        if fallback is None or fingerprint is None:
+            return ""
+        seen = candidate.asker.listed(fallback)
+        if seen.verdict is not Verdict.WORKS:
+            return f"; fallback_token could not look for it: {seen.said}"
+        row = seen.row_of(fingerprint)
+        if row is None:
+            return "; the listing that fallback_token sees shows no token with this value"
+        return f"; the listing that fallback_token sees shows it as token {row.id}, which expires {row.expires_at}"
 
     def _tidy(self, candidate: Candidate) -> None:
         """The credential works: what a run left that got this very value is settled."""

@@ -108,7 +108,8 @@ def _concluded(attempt: Attempt, base: Outcome, posted: Posted, old: Seen, found
     elif old.verdict is Verdict.REFUSED and found.shown is Shown.NOTHING:
         outcome = _lost(base, f"{posted.said}; the old value is dead, and {found.why_not}", attempt.copy)
     else:
-        outcome = _unknown(base, f"{posted.said}; {_in_doubt(old, found)}", attempt.copy)
+        said = f"{posted.said}; {_in_doubt(old, found)}"
+        outcome = _unknown(base, said, attempt.copy, has_fallback=attempt.task.fallback is not None)
     if attempt.unrestored is None:
         return outcome
     message = f"{outcome.message}; the store holds a value that is refused, as it did not take the old one again"
@@ -144,14 +145,15 @@ def _lost(base: Outcome, said: str, copy: EmergencyCopy) -> Outcome:
     )
 
 
-def _unknown(base: Outcome, said: str, copy: EmergencyCopy) -> Outcome:
+def _unknown(base: Outcome, said: str, copy: EmergencyCopy, *, has_fallback: bool) -> Outcome:
+    way = "and looks up a new value with fallback_token" if has_fallback else "if you configure a fallback_token"
     return replace(
         base,
         state=State.UNKNOWN,
         message=said,
-        next_step="run the same command again in some minutes: it first finds out and, where the old value is dead, "
-        "looks for the new one with fallback_token; configure one if there is none. The token's expiry date in "
-        f"Credly's web page shows whether it was rotated. {copy.journal} keeps what is known until then",
+        next_step=f"run the same command again in some minutes: it first finds out what happened, {way}. The token's "
+        f"expiration date in Credly's web page shows whether it was rotated. {copy.journal} keeps what is known until "
+        "then",
         old_value=OldValue.UNKNOWN,
         emergency_file=copy.file if copy.value else None,
     )
@@ -160,7 +162,10 @@ def _unknown(base: Outcome, said: str, copy: EmergencyCopy) -> Outcome:
 def _in_doubt(old: Seen, found: Found) -> str:
     """Why nobody can say what became of the token."""
     if old.verdict is Verdict.WORKS:
-        return f"the old value still answers, as from a cache or a replica it would, and {found.why_not}"
+        return (
+            "the old value still works, but that does not prove that the token was not rotated, as a cache or a "
+            f"replica may have answered, and {found.why_not}"
+        )
     if old.verdict is Verdict.SILENT:
         return f"whether the old value still works is not known: {old.said}"
     return f"the old value is refused, and {found.why_not}"

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from datetime import UTC, datetime
 
 import pytest
 
@@ -246,7 +247,7 @@ def test_a_new_value_that_is_refused_while_the_old_one_works_is_replaced_by_the_
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "unknown")
-    assert "the value that Credly gave does not work; the old value still answers" in told.words
+    assert "the value that Credly gave does not work; the old value still works" in told.words
     assert bench.store.read_text() == old
     assert bench.copies == [bench.token.token]
 
@@ -290,6 +291,21 @@ def test_a_credential_that_is_refused_beforehand_needs_another_from_the_web_page
 
     assert (told.code, told.token["state"]) == (3, "lost")
     assert "make one in Credly's web page" in told.words
+    assert bench.posts == {}
+
+
+def test_what_the_second_credential_sees_of_a_value_that_is_refused_is_said(make_bench: MakeBench) -> None:
+    bench = make_bench(fallback=True)
+    bench.token.expires_at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    told = bench.rotate()
+    assert (told.code, told.token["state"]) == (3, "lost")
+    assert f"shows it as token {bench.token.id}, which expires 2026-01-01T00:00:00.000Z" in told.words
+
+    bench.token.token = "MADE-UP-given-by-someone-else"
+    assert "sees shows no token with this value" in bench.rotate().words
+    bench.sandbox.faults = ["status=401@list"]
+    assert "fallback_token could not look for it: 401" in bench.rotate().words
     assert bench.posts == {}
 
 
