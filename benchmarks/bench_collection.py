@@ -62,12 +62,12 @@ def organizations() -> list:
 
 
 def collector_alone(base_url: str) -> tuple[float, float, int, float]:
-    from credly_audit.collector import Ask, collect  # noqa: PLC0415
+    from credly_audit.collection.collect import Ask, collect  # noqa: PLC0415
+    from credly_audit.collection.progress import Lines  # noqa: PLC0415
     from credly_audit.config.settings import Api, Organization  # noqa: PLC0415
     from credly_audit.credly.auth import TokenCredential  # noqa: PLC0415
-    from credly_audit.fingerprint import Fingerprints  # noqa: PLC0415
-    from credly_audit.progress import Lines  # noqa: PLC0415
     from credly_audit.secrets import Secret  # noqa: PLC0415
+    from credly_audit.secrets.fingerprint import Fingerprints  # noqa: PLC0415
 
     fingerprints = Fingerprints()
     asks = [

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from bench_judging import AS_OF, POLICY, snapshot
 
-from credly_audit.audit import Audit, Gate, judge
+from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.prior import Past
 from credly_audit.config.settings import PolicySettings
 from credly_audit.history.store import History
-from credly_audit.past import Past
-from credly_audit.policy import Policy
+from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import Snapshot
 

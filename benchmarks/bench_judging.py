@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit import Gate, judge
+from credly_audit.audit.evaluate import Gate, judge
 from credly_audit.config.settings import PolicySettings
-from credly_audit.policy import Policy
+from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 

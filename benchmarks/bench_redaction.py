@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import process_time
 
-from credly_audit.fingerprint import Fingerprints, Trace
-from credly_audit.redaction import Redactor
+from credly_audit.secrets.fingerprint import Fingerprints, Trace
+from credly_audit.secrets.redaction import Redactor
 
 LENGTH = 1_000_000
 MOST_SECONDS, MOST_SECONDS_FROM_A_SNAPSHOT, MOST_TIMES = 2.5, 9.0, 15

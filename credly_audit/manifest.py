@@ -24,11 +24,11 @@ import msgspec
 from msgspec import structs
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.errors import UsageError
-from credly_audit.files import written_whole
-from credly_audit.redaction import REDACTED, Redactor
-from credly_audit.renderers.text import inert_json
+from credly_audit.files.writing import written_whole
+from credly_audit.secrets.redaction import REDACTED, Redactor
+from credly_audit.text import inert_json
 
 FORMAT: Final = "credly-audit-manifest"
 FORMAT_VERSION = 1

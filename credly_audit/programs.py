@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from time import monotonic
 
-from credly_audit.places import local_path
+from credly_audit.files.paths import local_path
 
 _running: set["subprocess.Popen[bytes]"] = set()
 

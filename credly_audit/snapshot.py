@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from credly_audit.errors import UsageError
-from credly_audit.files import written_as_named
+from credly_audit.files.writing import written_as_named
 from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.instants import read_instant
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit import rules
-from credly_audit.audit import Audit, Gate, judge
+from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.prior import Baseline, Past
+from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings
-from credly_audit.decisions.declared import Plan, Waiver
-from credly_audit.past import Baseline, Past
-from credly_audit.policy import Policy
-from credly_audit.register import Register
+from credly_audit.policy.policy import Policy
+from credly_audit.policy.register import Register
 from credly_audit.rules.declare import Rule
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 

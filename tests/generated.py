@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from credly_audit.catalogue_page import page
 from credly_audit.cli.main import cli
 from credly_audit.config.schema import schema
 from credly_audit.rules import built_in, catalogue
+from credly_audit.rules.catalogue_page import page
 
 DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS: dict[str, Any] = cli.context_settings | {"terminal_width": 110, "max_content_width": 110}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credly_audit.attributes import keep_attributes
 from credly_audit.errors import CannotWrite
+from credly_audit.files.attributes import keep_attributes
 from tests import needs
 from tests.access_lists import ACCESS, DEFAULT, access_list, attributes, set_attribute
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit import Audit, Gate, judge
+from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.findings import COLUMNS
 from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import BrokenRule, ExitCode
-from credly_audit.findings import COLUMNS
-from credly_audit.policy import Policy
+from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Flags
 from credly_audit.rules.facts import Facts

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit import Audit
-from credly_audit.decisions.outcome import JudgedPlan, JudgedWaiver
+from credly_audit.audit.evaluate import Audit
 from credly_audit.errors import ExitCode
+from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
 from credly_audit.rules import catalogue
 from tests.build import ACME, BETA, audited, organization, plan, snapshot, token, waiver
 

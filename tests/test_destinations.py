@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit.destinations import file_can_be_written, place_of
 from credly_audit.errors import CannotWrite, UsageError
-from credly_audit.files import written_as_named, written_whole
+from credly_audit.files.destinations import file_can_be_written, place_of
+from credly_audit.files.writing import written_as_named, written_whole
 from tests import needs
 from tests.journeys.conftest import Command, credly_audit
 
@@ -181,7 +181,7 @@ def test_a_named_pipe_is_written_to(tmp_path: Path) -> None:
 
 
 def test_a_named_pipe_that_nobody_reads_is_a_failure_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("credly_audit.files.PATIENCE", 0.2)
+    monkeypatch.setattr("credly_audit.files.writing.PATIENCE", 0.2)
     os.mkfifo(tmp_path / "pipe")
 
     with pytest.raises(CannotWrite, match="no program read from it within"):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.settings import PolicySettings
-from credly_audit.decisions.declared import Plan, Waiver
-from credly_audit.decisions.importing import import_rows
-from credly_audit.decisions.workbook import Typed, typed_rows
 from credly_audit.errors import ConfigurationError, UsageError
+from credly_audit.policy.decision_workbook import Typed, typed_rows
+from credly_audit.policy.import_decisions import import_rows
 from tests.build import ACME, BETA, plan, token, waiver
 
 TODAY = date(2026, 11, 23)

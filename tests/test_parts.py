@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit import Audit
-from credly_audit.parts import for_contact, parts
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.split import for_contact, parts
 from credly_audit.renderers.base import renderer
 from tests.build import ACME, BETA, application, audited, organization, register, snapshot, token
 

@@ -9,11 +9,11 @@ import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.config.load import load
 from credly_audit.config.settings import PolicySettings
 from credly_audit.config.source import Source
-from credly_audit.explained import Explanation
+from credly_audit.policy.explain import Explanation
 from credly_audit.rules import catalogue
 from tests.build import ACME, BETA, audited, organization, snapshot, token
 

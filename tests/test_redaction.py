@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.fingerprint import Fingerprints, Trace
-from credly_audit.redaction import BATCH, REDACTED, Redactor
 from credly_audit.secrets import Secret
+from credly_audit.secrets.fingerprint import Fingerprints, Trace
+from credly_audit.secrets.redaction import BATCH, REDACTED, Redactor
 
 FINGERPRINTS = Fingerprints()
 ALPHABET = string.ascii_letters + string.digits + "-_"

@@ -8,9 +8,9 @@ from itertools import product
 
 import pytest
 
-from credly_audit.fingerprint import Fingerprints, Trace
-from credly_audit.redaction import REDACTED, Redactor
-from credly_audit.secret_shape import LONGEST, SHORTEST, looks_random
+from credly_audit.secrets.fingerprint import Fingerprints, Trace
+from credly_audit.secrets.redaction import REDACTED, Redactor
+from credly_audit.secrets.shape import LONGEST, SHORTEST, looks_random
 
 ALPHABETS = {
     "base64url": string.ascii_letters + string.digits + "-_",

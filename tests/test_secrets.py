@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from credly_audit import programs, secrets
+from credly_audit.config.credentials import credentials
 from credly_audit.config.settings import OAuth, Organization
-from credly_audit.credentials import credentials
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import MissingExtra
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.summary import summary
-from credly_audit.renderers.text import CONTROL
+from credly_audit.text import CONTROL
 from tests.build import ACME, audited, organization, register, snapshot, token, waiver
 from tests.renderers.rendering import (
     FULL,

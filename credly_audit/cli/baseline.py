@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from credly_audit.baseline import baseline_of, write_baseline
+from credly_audit.audit.baseline import baseline_of, write_baseline
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
-from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode
-from credly_audit.renderers.text import count
+from credly_audit.files.destinations import file_can_be_written
+from credly_audit.text import count
 
 
 @click.command()

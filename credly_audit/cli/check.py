@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from credly_audit.cli.earlier import Earlier
-from credly_audit.cli.judging import Judging, require_rules_unless
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
@@ -18,15 +16,17 @@ from credly_audit.cli.options import (
     organization_option,
     talk_options,
 )
-from credly_audit.cli.outputs import Outputs
-from credly_audit.cli.presenting import presented
-from credly_audit.cli.sources import places, sources
 from credly_audit.cli.stored import read_snapshots
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.notify import Notices
-from credly_audit.policy import Policy
+from credly_audit.notify.notices import Notices
+from credly_audit.operations.conclude import Judging, require_rules_unless
+from credly_audit.operations.outputs import Outputs
+from credly_audit.operations.policy_files import places, sources
+from credly_audit.operations.presenting import presented
+from credly_audit.operations.prior_audits import Earlier
+from credly_audit.policy.policy import Policy
 from credly_audit.snapshot import Snapshot
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from credly_audit.cli.collecting import begin_log, collected, configured
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FILE, config_option, organization_option, talk_options, workers_option
 from credly_audit.cli.screen import print_lines
-from credly_audit.credentials import fingerprints_of
-from credly_audit.destinations import file_can_be_written
+from credly_audit.config.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
-from credly_audit.renderers.text import count, one_line
+from credly_audit.files.destinations import file_can_be_written
+from credly_audit.operations.collecting import begin_log, collected, configured
+from credly_audit.text import count, one_line
 
 
 @click.command()

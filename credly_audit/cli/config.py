@@ -9,27 +9,27 @@ from pathlib import Path
 
 import click
 
+from credly_audit.audit.redact_texts import redact_own_texts
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
+from credly_audit.config.credentials import all_read, credentials, fingerprint_key, warn_of_password
 from credly_audit.config.load import load
+from credly_audit.config.presentation import Presentation
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import Source
-from credly_audit.credentials import all_read, credentials, fingerprint_key, warn_of_password
-from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
-from credly_audit.explained import DEFAULT, Explanation, Setting
-from credly_audit.files import written_as_named
-from credly_audit.fingerprint import Fingerprints
-from credly_audit.own_texts import redact_own_texts
-from credly_audit.policy import Policy
-from credly_audit.presentation import Presentation
-from credly_audit.redaction import Redactor
-from credly_audit.register import Register
-from credly_audit.renderers.text import count, one_line
-from credly_audit.resources import PACKAGE
+from credly_audit.files.destinations import file_can_be_written
+from credly_audit.files.resources import PACKAGE
+from credly_audit.files.writing import written_as_named
+from credly_audit.policy.explain import DEFAULT, Explanation, Setting
+from credly_audit.policy.policy import Policy
+from credly_audit.policy.register import Register
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference
+from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.secrets.redaction import Redactor
+from credly_audit.text import count, one_line
 
 log = logging.getLogger(__name__)
 

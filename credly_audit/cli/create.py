@@ -10,12 +10,12 @@ import click
 from credly_audit.cli.lifecycle import Order, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, checked_gate
-from credly_audit.cli.tasks import Wanted
 from credly_audit.config.load import load
 from credly_audit.errors import AuditError, ExitCode, UsageError
-from credly_audit.lifecycle.judging import violations
-from credly_audit.lifecycle.states import Outcome
-from credly_audit.policy import Policy
+from credly_audit.lifecycle.check_created import violations
+from credly_audit.lifecycle.outcome import Outcome
+from credly_audit.lifecycle.requests import Wanted
+from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 
 

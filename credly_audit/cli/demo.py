@@ -11,7 +11,7 @@ from credly_audit.cli.options import FOLDER
 from credly_audit.cli.run import audited
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 

@@ -12,21 +12,21 @@ from typing import Any
 import click
 import pandas as pd
 
-from credly_audit.cli.collecting import collected, configured
+from credly_audit.audit.prior import no_past
 from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
+from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.config.settings import Organization, Settings
-from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
-from credly_audit.diagnosis import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
-from credly_audit.fingerprint import Fingerprints
 from credly_audit.instants import iso_day
-from credly_audit.past import no_past
-from credly_audit.renderers.text import NOTHING, count, distance, instant, one_line, spoken_day
+from credly_audit.operations.collecting import collected, configured
 from credly_audit.secrets import must_have_for, shown
+from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.text import NOTHING, count, distance, instant, one_line, spoken_day
 
 HEADS = ("Organization", "Credential", "Answer", "Sees", "May", "Expires")
 
@@ -51,7 +51,9 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     Exit codes: 0 every credential sees everything and the history can be read; 3 something is amiss.
     """
     start_log(quiet=True, verbose=False, log_format="text")
-    logging.getLogger("credly_audit.progress").setLevel(logging.ERROR)  # what it would warn of is the answer here
+    logging.getLogger("credly_audit.collection.progress").setLevel(
+        logging.ERROR
+    )  # what it would warn of is the answer here
     settings = configured(config, organizations, None, os.environ)
     must_have_extras(settings, os.environ)
     warn_of_password(settings)

@@ -18,23 +18,23 @@ from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import FOLDER, break_lock_option, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.streams import trouble_of
-from credly_audit.cli.tasks import TaskMaker, Wanted
+from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.config.settings import Settings
-from credly_audit.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.credly.host import Host
 from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
-from credly_audit.files import written_whole
+from credly_audit.files.paths import working_folder
+from credly_audit.files.writing import written_whole
 from credly_audit.lifecycle import report
-from credly_audit.lifecycle.campaign import Campaign
 from credly_audit.lifecycle.emergency import emergency_folder, must_hold_copies
-from credly_audit.lifecycle.preparing import Plan
-from credly_audit.lifecycle.states import Outcome, exit_code_of
+from credly_audit.lifecycle.outcome import Outcome, exit_code_of
+from credly_audit.lifecycle.prepare import Plan
+from credly_audit.lifecycle.requests import TaskMaker, Wanted
+from credly_audit.lifecycle.run import Campaign
 from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
-from credly_audit.places import working_folder
-from credly_audit.redaction import looks_like_a_value
-from credly_audit.renderers.text import count
 from credly_audit.secrets import is_place
+from credly_audit.secrets.redaction import looks_like_a_value
+from credly_audit.text import count
 
 log = logging.getLogger(__name__)
 

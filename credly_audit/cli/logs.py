@@ -6,7 +6,7 @@ import secrets
 import sys
 from datetime import UTC, datetime
 
-from credly_audit.renderers.text import harmless, one_line
+from credly_audit.text import harmless, one_line
 
 PACKAGE = "credly_audit"
 

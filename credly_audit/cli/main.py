@@ -21,7 +21,7 @@ from credly_audit.cli.streams import ignore_unraisable, tolerant_streams, troubl
 from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
 from credly_audit.interruption import watch_signals
-from credly_audit.secret_shape import without_shapes
+from credly_audit.secrets.shape import without_shapes
 
 log = logging.getLogger(__name__)
 

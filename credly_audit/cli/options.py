@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
+from credly_audit.config.formats import formats
 from credly_audit.errors import UsageError
-from credly_audit.formats import formats
+from credly_audit.files.paths import BadPath, local_path
 from credly_audit.instants import read_instant
-from credly_audit.places import BadPath, local_path
 from credly_audit.severity import Severity
 
 DEFAULT_CONFIG = Path("credly-audit.toml")

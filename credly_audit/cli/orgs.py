@@ -12,22 +12,22 @@ from typing import Any
 import click
 import tomlkit
 
-from credly_audit.cli.collecting import credential_maker
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
 from credly_audit.cli.screen import print_document, print_lines
+from credly_audit.config.credentials import credentials, warn_of_password, with_proxy
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
-from credly_audit.credentials import credentials, warn_of_password, with_proxy
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.organizations import Seen, organizations, owner
 from credly_audit.credly.pace import Throttled
-from credly_audit.credly.trouble import NoAnswer
+from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.fingerprint import Fingerprints
-from credly_audit.redaction import Redactor
-from credly_audit.renderers.text import csv_field, one_line
+from credly_audit.operations.collecting import credential_maker
 from credly_audit.secrets import ClientCredentials, Secret, Unavailable, is_reference, read, shown
+from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.secrets.redaction import Redactor
+from credly_audit.text import csv_field, one_line
 
 
 @dataclass(frozen=True, slots=True)

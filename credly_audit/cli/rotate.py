@@ -9,10 +9,10 @@ import click
 from credly_audit.cli.lifecycle import Order, Span, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG
-from credly_audit.cli.tasks import Wanted
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
+from credly_audit.lifecycle.requests import Wanted
 
 
 @click.command()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from credly_audit.catalogue_page import as_json, page
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_document, print_json, print_lines
-from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import UsageError
-from credly_audit.files import written_as_named
+from credly_audit.files.destinations import file_can_be_written
+from credly_audit.files.writing import written_as_named
 from credly_audit.rules import built_in, catalogue, require_all_rules
+from credly_audit.rules.catalogue_page import as_json, page
 from credly_audit.rules.declare import Rule, family_name
 
 

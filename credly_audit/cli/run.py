@@ -8,9 +8,6 @@ from typing import Any
 
 import click
 
-from credly_audit.cli.collecting import begin_log, collected, configured
-from credly_audit.cli.earlier import Earlier
-from credly_audit.cli.judging import Judging, require_rules_unless
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
@@ -21,14 +18,17 @@ from credly_audit.cli.options import (
     talk_options,
     workers_option,
 )
-from credly_audit.cli.outputs import Outputs
-from credly_audit.cli.presenting import presented
-from credly_audit.cli.sources import places, sources
-from credly_audit.credentials import fingerprints_of
+from credly_audit.config.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
-from credly_audit.locks import alone
-from credly_audit.notify import Notices
-from credly_audit.policy import Policy
+from credly_audit.files.locks import alone
+from credly_audit.notify.notices import Notices
+from credly_audit.operations.collecting import begin_log, collected, configured
+from credly_audit.operations.conclude import Judging, require_rules_unless
+from credly_audit.operations.outputs import Outputs
+from credly_audit.operations.policy_files import places, sources
+from credly_audit.operations.presenting import presented
+from credly_audit.operations.prior_audits import Earlier
+from credly_audit.policy.policy import Policy
 
 
 @click.command()

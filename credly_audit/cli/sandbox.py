@@ -10,7 +10,7 @@ import click
 from credly_audit.cli.options import LocalPath
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
 from credly_audit.sandbox.faults import explained
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, instant

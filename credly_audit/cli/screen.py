@@ -12,7 +12,7 @@ from typing import TextIO
 
 import click
 
-from credly_audit.renderers.text import harmless, inert_json, inert_line
+from credly_audit.text import harmless, inert_json, inert_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from credly_audit.audit.redact_texts import redact_snapshot, redactor_of
+from credly_audit.config.credentials import fingerprints_of
 from credly_audit.config.settings import Settings
-from credly_audit.credentials import fingerprints_of
 from credly_audit.errors import ConfigurationError
-from credly_audit.fingerprint import Fingerprints
-from credly_audit.own_texts import redact_snapshot, redactor_of
+from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Snapshot, merged
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from credly_audit.files import Tolerant
+from credly_audit.files.writing import Tolerant
 
 log = logging.getLogger(__name__)
 

@@ -5,12 +5,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.cli.screen import Line, Span
-from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import count, number, one_line, spoken, spoken_day
+from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
+from credly_audit.text import count, number, one_line, spoken, spoken_day
 
 MOST_UNSEEN = 20
 

@@ -9,7 +9,7 @@ from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, differences, read_manifest
-from credly_audit.renderers.text import count
+from credly_audit.text import count
 
 
 @click.command()

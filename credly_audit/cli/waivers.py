@@ -10,26 +10,26 @@ from typing import Any
 
 import click
 
-from credly_audit.audit import Gate, judge
+from credly_audit.audit.evaluate import Gate, judge
+from credly_audit.audit.redact_texts import redact_own_texts, redactor_of
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.cli.stored import read_snapshots
+from credly_audit.config.decision_models import Decision
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
+from credly_audit.config.presentation import PLAIN
 from credly_audit.config.settings import Settings
-from credly_audit.decisions.dated import by_calendar
-from credly_audit.decisions.declared import Decision
-from credly_audit.decisions.importing import Import, import_rows
-from credly_audit.decisions.outcome import Decisions
-from credly_audit.decisions.workbook import typed_rows
-from credly_audit.destinations import file_can_be_written
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.files import written_as_named
-from credly_audit.own_texts import redact_own_texts, redactor_of
-from credly_audit.policy import Policy
-from credly_audit.presentation import PLAIN
-from credly_audit.renderers.text import count, number, one_line
+from credly_audit.files.destinations import file_can_be_written
+from credly_audit.files.writing import written_as_named
+from credly_audit.policy.apply import Decisions
+from credly_audit.policy.decision_dates import by_calendar
+from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.policy.import_decisions import Import, import_rows
+from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
+from credly_audit.text import count, number, one_line
 
 ASKS = {"expired": "expired", "unused": "covers nothing that is there", "overdue": "overdue"}
 """The states that ask for attention, in words."""

@@ -14,7 +14,7 @@ from credly_audit.collection.coverage import coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
 from credly_audit.instant_columns import read_instants
-from credly_audit.redaction import Redactor
+from credly_audit.secrets.redaction import Redactor
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, conform
 
 

@@ -12,7 +12,7 @@ from credly_audit.credly.applications import Application, read_applications
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Effort
 from credly_audit.credly.wire import FingerprintOf, Page, R, Row, read_page
-from credly_audit.fingerprint import Trace
+from credly_audit.secrets.fingerprint import Trace
 
 MOST_STRIKES = 2
 """Readings that may contradict themselves or each other, until the list counts as inconsistent."""

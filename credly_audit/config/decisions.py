@@ -4,10 +4,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from credly_audit.config.decision_models import Decision, Plan, Waiver
 from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import Model, PolicySettings, Settings
 from credly_audit.config.source import Source
-from credly_audit.decisions.declared import Decision, Plan, Waiver
 from credly_audit.errors import ConfigurationError
 
 Placed = tuple[Decision, Source, str, int]

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.types import (
     CREDLY,
     Address,
@@ -39,13 +40,12 @@ from credly_audit.config.types import (
     Texts,
     shown_address,
 )
-from credly_audit.decisions.declared import Plan, Waiver
 from credly_audit.errors import BrokenRule, UsageError
 from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.guard import Failure, contain
-from credly_audit.secret_shape import without_shapes
+from credly_audit.secrets.shape import without_shapes
 from credly_audit.severity import Severity
 
 

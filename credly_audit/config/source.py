@@ -8,7 +8,7 @@ from typing import Any
 from credly_audit.config.lines import lines, nearest
 from credly_audit.config.mistakes import Location
 from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.places import BadPath, local_path
+from credly_audit.files.paths import BadPath, local_path
 
 OTHERS = {
     codecs.BOM_UTF32_LE: "UTF-32",  # begins as that of UTF-16 does

@@ -16,11 +16,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from credly_audit.formats import formats
-from credly_audit.places import local_path
+from credly_audit.config.formats import formats
+from credly_audit.files.paths import local_path
 from credly_audit.rules import catalogue, may_be_unloadable
-from credly_audit.secret_shape import without_shapes
 from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown
+from credly_audit.secrets.shape import without_shapes
 from credly_audit.severity import Severity
 
 CREDLY = "https://api.credly.com/v1"

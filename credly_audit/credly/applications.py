@@ -19,7 +19,7 @@ from credly_audit.credly.wire import (
     date_text,
     page_of,
 )
-from credly_audit.fingerprint import Trace
+from credly_audit.secrets.fingerprint import Trace
 
 
 class _WireApplication(msgspec.Struct, gc=False):

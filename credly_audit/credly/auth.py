@@ -5,8 +5,8 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from credly_audit.fingerprint import Trace
 from credly_audit.secrets import Secret
+from credly_audit.secrets.fingerprint import Trace
 
 
 class Authenticator(Protocol):

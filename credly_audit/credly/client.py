@@ -19,14 +19,14 @@ import requests
 
 from credly_audit import __version__
 from credly_audit.config.settings import Api
-from credly_audit.credly.answers import Answer, retry_after, words_in
 from credly_audit.credly.auth import Authenticator, Credential
-from credly_audit.credly.clocked import ClockedAdapter, deadline
+from credly_audit.credly.deadline import ClockedAdapter, deadline
 from credly_audit.credly.host import Host, Origin
 from credly_audit.credly.pace import Pace, RetryBudget, back_off
-from credly_audit.credly.trouble import TRANSPORT_ERRORS, NoAnswer, no_answer
-from credly_audit.fingerprint import Trace
-from credly_audit.known_values import KnownValues
+from credly_audit.credly.refusals import Answer, retry_after, words_in
+from credly_audit.credly.transport_errors import TRANSPORT_ERRORS, NoAnswer, no_answer
+from credly_audit.secrets.fingerprint import Trace
+from credly_audit.secrets.known_values import KnownValues
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from requests.utils import get_environ_proxies, select_proxy
 
 from credly_audit.config.settings import Api
 from credly_audit.errors import UsageError
-from credly_audit.places import BadPath, local_path
+from credly_audit.files.paths import BadPath, local_path
 
 PORTS = {"http": 80, "https": 443}
 

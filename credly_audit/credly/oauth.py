@@ -18,13 +18,13 @@ from typing import Any, Literal
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 from credly_audit.config.settings import Api
-from credly_audit.credly.answers import Answer
 from credly_audit.credly.client import REDIRECTS, TOO_MANY, WORTH_ANOTHER_TRY, Client, Line
 from credly_audit.credly.host import Origin
 from credly_audit.credly.pace import Throttled, back_off
-from credly_audit.credly.trouble import NoAnswer
-from credly_audit.fingerprint import Fingerprints, Trace
+from credly_audit.credly.refusals import Answer
+from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.secrets import ClientCredentials, Secret
+from credly_audit.secrets.fingerprint import Fingerprints, Trace
 
 log = logging.getLogger(__name__)
 

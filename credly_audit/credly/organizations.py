@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from credly_audit.config.types import UUID_SHAPE
-from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
-from credly_audit.credly.trouble import NoAnswer
+from credly_audit.credly.refusals import refusal
+from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, clean, page_of, read_page
-from credly_audit.redaction import Redactor
+from credly_audit.secrets.redaction import Redactor
 
 MOST_PAGES = 1_000
 

@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from credly_audit.fingerprint import Trace
+from credly_audit.secrets.fingerprint import Trace
 
 ABSENT = msgspec.UNSET
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.extras import MissingExtra, must_have
+from credly_audit.files.paths import BadPath, local_path, state_folder
 from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
-from credly_audit.places import BadPath, local_path, state_folder
 from credly_audit.secrets import is_reference, read, shown
 
 log = logging.getLogger(__name__)

@@ -12,16 +12,18 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from credly_audit.audit import Audit
-from credly_audit.destinations import must_be_writable
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.prior import TREND, Past, frame_of
 from credly_audit.errors import CannotWrite, HistoryLost
-from credly_audit.history import remembering, schema
+from credly_audit.files.destinations import must_be_writable
+from credly_audit.history import load_prior as remembering
+from credly_audit.history import schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Place, cannot_write
-from credly_audit.history.differing import Difference, difference
-from credly_audit.history.reading import Moment
-from credly_audit.history.replaying import forget_before, inserted
+from credly_audit.history.diff import Difference, difference
+from credly_audit.history.queries import Moment
+from credly_audit.history.record import seen_by
 from credly_audit.history.retention import Retention
-from credly_audit.history.seen import seen_by
+from credly_audit.history.rewrite import forget_before, inserted
 from credly_audit.history.series import (
     Configuration,
     begin_series,
@@ -31,7 +33,6 @@ from credly_audit.history.series import (
     series_names,
 )
 from credly_audit.instant_columns import INSTANT
-from credly_audit.past import TREND, Past, frame_of
 
 log = logging.getLogger(__name__)
 

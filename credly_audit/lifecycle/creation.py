@@ -5,10 +5,10 @@ from time import sleep
 
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.wire import Row
-from credly_audit.lifecycle.asking import Posted, Seen, Verdict, instant
+from credly_audit.lifecycle.api import Posted, Seen, Verdict, instant
+from credly_audit.lifecycle.deliver import Keeper
 from credly_audit.lifecycle.emergency import EmergencyCopy
-from credly_audit.lifecycle.keeping import Keeper
-from credly_audit.lifecycle.states import Outcome, State
+from credly_audit.lifecycle.outcome import Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task
 
 WEB_PAGE = "Credly's web page (Developers > Authorization Tokens)"

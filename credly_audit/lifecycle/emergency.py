@@ -20,12 +20,12 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from credly_audit.destinations import must_be_writable
 from credly_audit.errors import UsageError
-from credly_audit.files import written_whole
-from credly_audit.lifecycle.asking import instant
-from credly_audit.lifecycle.states import Action
-from credly_audit.places import NoStateFolder, make_folder, state_folder, sync_folder
+from credly_audit.files.destinations import must_be_writable
+from credly_audit.files.paths import NoStateFolder, make_folder, state_folder, sync_folder
+from credly_audit.files.writing import written_whole
+from credly_audit.lifecycle.api import instant
+from credly_audit.lifecycle.outcome import Action
 from credly_audit.secrets import Secret
 
 ROOM = 4096

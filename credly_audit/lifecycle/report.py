@@ -11,11 +11,11 @@ from typing import Any
 
 from credly_audit import __version__
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.campaign import Result
 from credly_audit.lifecycle.emergency import EmergencyCopy
-from credly_audit.lifecycle.preparing import Candidate, Plan
-from credly_audit.lifecycle.states import Outcome, State
-from credly_audit.renderers.text import distance, instant, one_line, spoken_day
+from credly_audit.lifecycle.outcome import Outcome, State
+from credly_audit.lifecycle.prepare import Candidate, Plan
+from credly_audit.lifecycle.run import Result
+from credly_audit.text import distance, instant, one_line, spoken_day
 
 SCHEMA_VERSION = "1.0"
 

@@ -7,13 +7,13 @@ unchanged unless Credly refused the request, or the listing that a second creden
 from dataclasses import replace
 from time import sleep
 
-from credly_audit.credly.made import Made
+from credly_audit.credly.new_token import Made
 from credly_audit.credly.wire import Row
 from credly_audit.errors import CannotWrite
-from credly_audit.lifecycle.asking import Found, Posted, Seen, Shown, Verdict, instant
+from credly_audit.lifecycle.api import Found, Posted, Seen, Shown, Verdict, instant
+from credly_audit.lifecycle.deliver import Keeper
 from credly_audit.lifecycle.emergency import EmergencyCopy
-from credly_audit.lifecycle.keeping import Keeper
-from credly_audit.lifecycle.states import OldValue, Outcome, State
+from credly_audit.lifecycle.outcome import OldValue, Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task
 
 WEB_PAGE = "make a token in Credly's web page (Developers > Authorization Tokens) and put it where this one was"

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from credly_audit import keyring_calls, programs
-from credly_audit.attributes import keep_attributes
-from credly_audit.destinations import place_of
+from credly_audit import programs
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.extras import must_have
-from credly_audit.files import written_whole
-from credly_audit.places import BadPath, local_path, sync_folder
-from credly_audit.secrets import Secret, SecretError, is_place, keyring_entry, read, shown
+from credly_audit.files.attributes import keep_attributes
+from credly_audit.files.destinations import place_of
+from credly_audit.files.paths import BadPath, local_path, sync_folder
+from credly_audit.files.writing import written_whole
+from credly_audit.secrets import Secret, SecretError, is_place, keyring_calls, keyring_entry, read, shown
 
 PATIENCE = 60.0
 """Seconds that a program gets to take a value."""

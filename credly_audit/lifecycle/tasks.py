@@ -6,9 +6,9 @@ from time import monotonic
 
 from credly_audit.config.settings import Organization
 from credly_audit.credly.auth import Credential
-from credly_audit.lifecycle.asking import Asker, Seen
+from credly_audit.lifecycle.api import Asker, Seen
 from credly_audit.lifecycle.emergency import EmergencyCopy
-from credly_audit.lifecycle.states import Action, Outcome, State
+from credly_audit.lifecycle.outcome import Action, Outcome, State
 from credly_audit.lifecycle.stores import Reader, Store
 from credly_audit.secrets import Secret
 

@@ -10,13 +10,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
-from credly_audit.audit import AUDITED_TOKENS, Audit
-from credly_audit.findings import COLUMNS
+from credly_audit.audit.evaluate import AUDITED_TOKENS, Audit
+from credly_audit.audit.findings import COLUMNS
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import encode, rows
 from credly_audit.renderers.json import tokens as documented
-from credly_audit.renderers.text import csv_field, instant
 from credly_audit.snapshot import ORGANIZATIONS
+from credly_audit.text import csv_field, instant
 
 Rows = Callable[[Audit], Iterator[dict[str, Any]]]
 

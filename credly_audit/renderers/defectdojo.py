@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
-from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
-from credly_audit.renderers.text import instant, markdown, one_line, spoken, subject
+from credly_audit.report.briefing import headline, unseen
+from credly_audit.text import instant, markdown, one_line, spoken, subject
 
 MOST_TITLE = 500
 """A title holds 511 characters there, a service 200."""

@@ -9,11 +9,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from credly_audit.audit import COVERAGE_RULES, Audit
+from credly_audit.audit.evaluate import COVERAGE_RULES, Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import headline, unseen
-from credly_audit.renderers.text import count, one_line, subject, workflow_message, workflow_property
+from credly_audit.report.briefing import headline, unseen
 from credly_audit.severity import Severity
+from credly_audit.text import count, one_line, subject, workflow_message, workflow_property
 
 MOST = 10
 """How many annotations of one level GitHub shows of a step ('Workflow commands', limits of annotations)."""

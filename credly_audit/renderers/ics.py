@@ -12,11 +12,11 @@ import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import rows
-from credly_audit.renderers.text import called, count, harmless, one_line, spoken_day
+from credly_audit.report.briefing import headline, unseen
+from credly_audit.text import called, count, harmless, one_line, spoken_day
 
 ALARMS = (14, 3)
 """Days before the expiry on which a calendar reminds."""

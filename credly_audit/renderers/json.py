@@ -11,14 +11,14 @@ import msgspec
 import pandas as pd
 
 from credly_audit import __version__
-from credly_audit.audit import AUDITED_TOKENS, Audit
-from credly_audit.compared import REMOVED, RESOLVED, Comparison, remediation_times
-from credly_audit.findings import plain
-from credly_audit.past import TREND
+from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, remediation_times
+from credly_audit.audit.evaluate import AUDITED_TOKENS, Audit
+from credly_audit.audit.findings import plain
+from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import inert_json
+from credly_audit.report.tally import tally
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
+from credly_audit.text import inert_json
 
 SCHEMA_VERSION = "1.0"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
+from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.tally import tally
+from credly_audit.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
 MOST_BYTES = 1_000_000
 """A step summary of GitHub holds 1 MiB; a longer one is refused whole."""

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
-from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode
-from credly_audit.renderers.text import harmless, one_line, subject
+from credly_audit.report.briefing import headline, unseen
 from credly_audit.rules.declare import Rule
 from credly_audit.severity import Severity
+from credly_audit.text import harmless, one_line, subject
 
 VERSION = "1.5.0"
 

@@ -11,16 +11,16 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from credly_audit import __version__
-from credly_audit.audit import Audit, Places
-from credly_audit.decisions.declared import Waiver
-from credly_audit.findings import Findings
+from credly_audit.audit.evaluate import Audit, Places
+from credly_audit.audit.findings import Findings
+from credly_audit.config.decision_models import Waiver
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
-from credly_audit.renderers.briefing import headline, unseen
 from credly_audit.renderers.json import encode, write_list
-from credly_audit.renderers.text import count, instant, number, one_line, sarif, spoken_day, subject
+from credly_audit.report.briefing import headline, unseen
 from credly_audit.rules.declare import FAMILIES, Rule
 from credly_audit.severity import Severity
+from credly_audit.text import count, instant, number, one_line, sarif, spoken_day, subject
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from credly_audit.past import BITS
+from credly_audit.audit.prior import BITS
 from credly_audit.rules.controls import NO_CONTROLS, OVERDUE, PERMISSIVE
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts

@@ -16,7 +16,7 @@ from typing import Any
 from openpyxl.utils import get_column_letter
 
 from credly_audit.errors import ConfigurationError
-from credly_audit.redaction import REDACTED, looks_like_a_value
+from credly_audit.secrets.redaction import REDACTED, looks_like_a_value
 from credly_audit.tables.delimited import WHOLE_ROW, read_kind, read_separated
 from credly_audit.tables.spreadsheet import LAST_COLUMN, SAVE_AS, Workbook
 from credly_audit.tables.values import (

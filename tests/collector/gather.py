@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from threading import Event
 from typing import Any
 
-from credly_audit.collector import Ask, collect
+from credly_audit.collection.collect import Ask, collect
+from credly_audit.collection.progress import Lines, Observer
 from credly_audit.config import settings
 from credly_audit.credly.auth import TokenCredential
-from credly_audit.fingerprint import Fingerprints
-from credly_audit.progress import Lines, Observer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization
 from credly_audit.secrets import Secret, Unavailable
+from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Snapshot
 
 FINGERPRINTS = Fingerprints()

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from credly_audit.credly.answers import Answer, refusal, retry_after, words, words_in
+from credly_audit.credly.refusals import Answer, refusal, retry_after, words, words_in
 
 WORDS = {
     '{"data": {"message": "Invalid or missing Badge Template ID: "}, "metadata": null}': (

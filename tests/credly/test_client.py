@@ -15,11 +15,11 @@ import pytest
 
 from credly_audit import __version__
 from credly_audit.config.settings import Api
-from credly_audit.credly.answers import refusal
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
-from credly_audit.credly.trouble import NoAnswer
+from credly_audit.credly.refusals import refusal
+from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization
 from credly_audit.secrets import Secret

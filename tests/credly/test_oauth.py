@@ -16,11 +16,11 @@ import pytest
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
-from credly_audit.credly.trouble import NoAnswer
-from credly_audit.fingerprint import Fingerprints
+from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import OAuthApplication, Organization
 from credly_audit.secrets import ClientCredentials, Secret
+from credly_audit.secrets.fingerprint import Fingerprints
 from tests.credly.conftest import MakeClient, Raw
 
 UID = "MADE-UP-uid+of/an&application"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credly_audit.credly.wire import Page, Row, Unreadable, clean, read_page
-from credly_audit.fingerprint import Fingerprints, Trace
+from credly_audit.secrets.fingerprint import Fingerprints, Trace
 
 VALUE = "MADE-UP-0123456789abcdefghijklmnopqr"
 TOKEN: dict[str, Any] = {

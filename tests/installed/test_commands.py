@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 
-from credly_audit.formats import formats
+from credly_audit.config.formats import formats
 from tests import needs
 from tests.installed.conftest import PATH, Installed, Machine, prepared, served
 

@@ -12,7 +12,7 @@ import pytest
 
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Settings
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 from tests.build import ACME, BETA

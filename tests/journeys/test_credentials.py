@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from credly_audit.cli.doctor import HEADS
+from credly_audit.collection.credential_check import diagnosed
+from credly_audit.collection.credential_check import environment as environment_of
 from credly_audit.config.load import load
-from credly_audit.diagnosis import diagnosed
-from credly_audit.diagnosis import environment as environment_of
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Answer
 from credly_audit.sandbox.world import World, made_up_organization

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit.formats import formats
+from credly_audit.config.formats import formats
 from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
 from tests.journeys.conftest import Command, configure

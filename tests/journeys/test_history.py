@@ -288,6 +288,6 @@ def test_an_audit_in_the_far_future_deletes_no_history_and_any_keep_days_will_do
 def test_help_and_runs_without_a_history_load_no_database(arguments: list[str]) -> None:
     check = (
         "import sys; from credly_audit.cli.main import outcome; outcome(sys.argv[1:]);"
-        "import credly_audit.cli.judging; sys.exit('sqlalchemy' in sys.modules)"
+        "import credly_audit.operations.conclude; sys.exit('sqlalchemy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", check, *arguments], capture_output=True, check=False).returncode == 0

@@ -8,10 +8,10 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from credly_audit.formats import formats
-from credly_audit.redaction import REDACTED
+from credly_audit.config.formats import formats
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
+from credly_audit.secrets.redaction import REDACTED
 from credly_audit.snapshot import Snapshot
 from tests.build import AS_OF
 from tests.journeys.conftest import Command, Outcome, configure

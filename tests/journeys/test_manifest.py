@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from credly_audit.cli.outputs import Written
 from credly_audit.manifest import Sources, write_manifest
-from credly_audit.renderers.text import CONTROL
+from credly_audit.operations.outputs import Written
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, made_up_organization
+from credly_audit.text import CONTROL
 from tests.build import AS_OF, audited, snapshot, token
 from tests.journeys.conftest import Command, configure
 from tests.journeys.test_run import AS_OF_DATE

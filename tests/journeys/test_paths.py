@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from credly_audit.cli.options import LocalPath
-from credly_audit.places import BadPath, local_path
+from credly_audit.files.paths import BadPath, local_path
 from credly_audit.sandbox.server import Sandbox
 from tests.build import ACME
 from tests.journeys.conftest import Command, configure

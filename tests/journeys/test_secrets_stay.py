@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, made_up_organization
 from credly_audit.snapshot import Snapshot

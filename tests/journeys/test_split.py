@@ -8,7 +8,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from credly_audit.formats import formats
+from credly_audit.config.formats import formats
 from credly_audit.renderers.base import renderer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, made_up_organization

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 
 from credly_audit.cli import screen
-from credly_audit.renderers.text import CONTROL
 from credly_audit.sandbox.server import Sandbox
+from credly_audit.text import CONTROL
 from tests.journeys.conftest import Command, Outcome, configure
 from tests.renderers.rendering import hostile, tried
 

@@ -17,7 +17,7 @@ from typing import Self
 import pytest
 import trustme
 
-from credly_audit.locks import AlreadyRunning, alone
+from credly_audit.files.locks import AlreadyRunning, alone
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 from tests.build import AS_OF

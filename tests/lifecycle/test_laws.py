@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credly_audit.credly.made import read_made, read_values
+from credly_audit.credly.new_token import read_made, read_values
 from credly_audit.errors import ExitCode
-from credly_audit.fingerprint import Fingerprints
 from credly_audit.lifecycle.emergency import Undertaking, left_behind, reserve
-from credly_audit.lifecycle.states import Outcome, State, exit_code_of
+from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
 from credly_audit.secrets import Secret
+from credly_audit.secrets.fingerprint import Fingerprints
 
 VALUES = st.text("ABCabc019_-", min_size=20, max_size=64)
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
 from credly_audit.sandbox.api import new_value
-from credly_audit.secret_shape import looks_random
+from credly_audit.secrets.shape import looks_random
 from tests.lifecycle.conftest import Bench, Told, Watched
 from tests.lifecycle.odd import ELSEWHERE, HOLDS_IT, LACKS_IT, LISTINGS, OLD, WORDS, Odd, row
 

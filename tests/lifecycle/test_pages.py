@@ -8,7 +8,7 @@ import click
 import pytest
 
 from credly_audit.cli.main import cli
-from credly_audit.lifecycle.states import State
+from credly_audit.lifecycle.outcome import State
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.errors import ConfigurationError
-from credly_audit.mail import Address, MailServer, NoServer, read_contact
+from credly_audit.notify.mail import Address, MailServer, NoServer, read_contact
 from tests.build import audited, organization, snapshot, token
 from tests.notices.conftest import Mailbox
 from tests.notices.test_notices import GRAVE, send
@@ -106,7 +106,7 @@ def test_what_is_no_address_is_named_and_nobody_gets_its_part(
     send(of_contacts(contact, "other@x.example"), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert mailbox.recipients == ["other@x.example"]
-    [said] = [record.getMessage() for record in caplog.records if record.name == "credly_audit.notify"]
+    [said] = [record.getMessage() for record in caplog.records if record.name == "credly_audit.notify.notices"]
     assert re.fullmatch(r"no notice to .+: the contact is no mail address", said)
     assert letters(contact) in letters(said)
 

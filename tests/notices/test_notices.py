@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from openpyxl import load_workbook
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import MissingExtra
-from credly_audit.notify import Notices, body
+from credly_audit.notify.notices import Notices, body
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.text import message
+from credly_audit.text import message
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token, waiver
 from tests.notices.conftest import PASSWORD, Mailbox, Receiver
 from tests.renderers.rendering import hostile, hostile_audit, tried

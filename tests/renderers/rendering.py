@@ -10,13 +10,13 @@ import pandas as pd
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from credly_audit.audit import NOWHERE, Audit, Gate, Places, judge
-from credly_audit.compared import REMOVED, RESOLVED, Comparison
+from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
+from credly_audit.audit.evaluate import NOWHERE, Audit, Gate, Places, judge
+from credly_audit.audit.prior import MENDED, TREND, frame_of
+from credly_audit.config.decision_models import Waiver
 from credly_audit.config.settings import PolicySettings
-from credly_audit.decisions.declared import Waiver
 from credly_audit.instant_columns import INSTANT
-from credly_audit.past import MENDED, TREND, frame_of
-from credly_audit.policy import Policy
+from credly_audit.policy.policy import Policy
 from credly_audit.renderers.base import renderer
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Flags

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.formats import formats
+from credly_audit.config.formats import formats
 from credly_audit.instants import FIRST, LAST, MOST_DAYS
 from tests.build import ACME, AS_OF, application, audited, organization, plan, register, snapshot, token, waiver
 from tests.renderers.rendering import files, rendered

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
-from credly_audit.audit import Audit, Gate
-from credly_audit.formats import formats
-from credly_audit.parts import parts
-from credly_audit.past import MENDED, frame_of
-from credly_audit.presentation import Presentation
-from credly_audit.renderers.briefing import actions
+from credly_audit.audit.evaluate import Audit, Gate
+from credly_audit.audit.prior import MENDED, frame_of
+from credly_audit.audit.split import parts
+from credly_audit.config.formats import formats
+from credly_audit.config.presentation import Presentation
+from credly_audit.report.briefing import actions
 from credly_audit.severity import Severity
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, snapshot, token
 from tests.renderers.rendering import FULL, comparison, files, judged, of_all_kinds, rendered, with_a_past

@@ -13,11 +13,11 @@ import lxml.html
 import pytest
 from hypothesis import given, settings
 
-from credly_audit.audit import Audit
-from credly_audit.compared import RESOLVED, Comparison
-from credly_audit.findings import COLUMNS
-from credly_audit.past import MENDED, TREND, frame_of
-from credly_audit.presentation import Presentation
+from credly_audit.audit.comparison import RESOLVED, Comparison
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.prior import MENDED, TREND, frame_of
+from credly_audit.config.presentation import Presentation
 from credly_audit.snapshot import APPLICATIONS, conform
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register, snapshot, token, waiver
 from tests.renderers.rendering import (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from credly_audit.audit import Audit
-from credly_audit.presentation import Presentation
+from credly_audit.audit.evaluate import Audit
+from credly_audit.config.presentation import Presentation
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
 from tests.needs import runner, tool
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written

@@ -7,10 +7,10 @@ from pathlib import Path
 import lxml.html
 import pytest
 
-from credly_audit.cli.presenting import presented
+from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import ReportSettings
 from credly_audit.errors import UsageError
-from credly_audit.presentation import Presentation
+from credly_audit.operations.presenting import presented
 from tests.renderers.rendering import clean, of_all_kinds, rendered
 
 PNG = base64.b64decode(

@@ -6,8 +6,8 @@ import re
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from credly_audit.audit import Audit
-from credly_audit.renderers.text import harmless, markdown
+from credly_audit.audit.evaluate import Audit
+from credly_audit.text import harmless, markdown
 from tests.renderers.rendering import (
     clean,
     empty,

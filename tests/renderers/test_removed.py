@@ -7,10 +7,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from credly_audit.audit.split import parts
 from credly_audit.cli.summary import summary
-from credly_audit.notify import body
-from credly_audit.parts import parts
-from credly_audit.renderers.briefing import MOST_REMOVED, removed_from_scope
+from credly_audit.notify.notices import body
+from credly_audit.report.briefing import MOST_REMOVED, removed_from_scope
 from tests.renderers.rendering import comparison, of_all_kinds, rendered
 
 SAID = "with 2 open findings (highest severity: high); last audited on 23 October 2026."

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from jsonschema.protocols import Validator
 
-from credly_audit.audit import Audit, Gate, Places
+from credly_audit.audit.evaluate import Audit, Gate, Places
 from credly_audit.renderers import sarif
-from credly_audit.renderers.text import number
 from credly_audit.rules import catalogue
 from credly_audit.severity import Severity
+from credly_audit.text import number
 from tests.build import ACME, BETA, organization, snapshot, token
 from tests.needs import tool, validator
 from tests.renderers.rendering import (

@@ -15,12 +15,13 @@ from openpyxl.utils.escape import unescape
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from credly_audit.audit import Audit
-from credly_audit.decisions.workbook import typed_rows
-from credly_audit.renderers.text import harmless
-from credly_audit.renderers.xlsx import render, rows
+from credly_audit.audit.evaluate import Audit
+from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.renderers.xlsx import render
+from credly_audit.renderers.xlsx import table_xml as rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.severity import Severity
+from credly_audit.text import harmless
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver
 from tests.renderers.rendering import (
     FULL,

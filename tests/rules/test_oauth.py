@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.findings import finding_ids
+from credly_audit.audit.findings import finding_ids
 from tests.build import ACME, AS_OF, BETA, application, audited, snapshot, token, waiver
 
 

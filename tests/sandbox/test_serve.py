@@ -13,7 +13,7 @@ import requests
 import trustme
 
 from credly_audit.errors import UsageError
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization, World
 from tests.sandbox.conftest import NOW

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from credly_audit.audit import Audit
-from credly_audit.findings import plain
-from credly_audit.renderers.html.words import described
-from credly_audit.renderers.text import spoken, yes_no
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.findings import plain
+from credly_audit.renderers.html.labels import described
+from credly_audit.text import spoken, yes_no
 
 
 def applications(audit: Audit) -> list[dict[str, Any]]:

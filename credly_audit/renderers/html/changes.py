@@ -4,15 +4,15 @@ from typing import Any
 
 import pandas as pd
 
-from credly_audit.audit import Audit
-from credly_audit.compared import Comparison, remediation_time, remediation_times
-from credly_audit.findings import plain
-from credly_audit.renderers.briefing import removed_from_scope
+from credly_audit.audit.comparison import Comparison, remediation_time, remediation_times
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.findings import plain
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
-from credly_audit.renderers.html.words import SEVERITIES, described
-from credly_audit.renderers.text import count, number, spoken, spoken_day
-from credly_audit.renderers.words import ITSELF
+from credly_audit.renderers.html.labels import SEVERITIES, described
+from credly_audit.report.briefing import removed_from_scope
+from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
+from credly_audit.text import count, number, spoken, spoken_day
 
 MOST_AUDITS = 12
 MOST_RESOLVED = 1_000

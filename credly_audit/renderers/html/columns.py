@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from credly_audit.audit import LIFETIME, Audit
-from credly_audit.findings import plain
-from credly_audit.renderers.html.lists import BAR, OWNER, UNREGISTERED, Lists, own, seconds
-from credly_audit.renderers.html.words import SEVERITIES, described
-from credly_audit.renderers.text import harmless
-from credly_audit.renderers.words import COVERAGE, ITSELF, NO_DESCRIPTION
+from credly_audit.audit.evaluate import LIFETIME, Audit
+from credly_audit.audit.findings import plain
+from credly_audit.renderers.html.labels import SEVERITIES, described
+from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
+from credly_audit.report.labels import COVERAGE, ITSELF, NO_DESCRIPTION
 from credly_audit.severity import Severity
+from credly_audit.text import harmless
 
 PIECE = 20_000
 

@@ -10,23 +10,23 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
-from credly_audit.presentation import Presentation
-from credly_audit.renderers.briefing import Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.audit.evaluate import Audit
+from credly_audit.config.presentation import Presentation
 from credly_audit.renderers.html.applications import applications
 from credly_audit.renderers.html.catalogue import controls, rules
 from credly_audit.renderers.html.changes import changes
 from credly_audit.renderers.html.columns import blocks
-from credly_audit.renderers.html.decided import decisions
-from credly_audit.renderers.html.lists import Lists, Row
+from credly_audit.renderers.html.decisions import decisions
+from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.policy import about
-from credly_audit.renderers.html.words import OUTCOMES, SEVERITIES
-from credly_audit.renderers.standing import Standing
-from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import NOTHING, spoken, spoken_day
-from credly_audit.renderers.words import COVERAGE
+from credly_audit.renderers.html.rows import Lists, Row
+from credly_audit.report.briefing import Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.report.counts import Standing
+from credly_audit.report.labels import COVERAGE
+from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, spoken, spoken_day
 
 TITLE = "Credly authorization tokens"
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from credly_audit.audit import Audit
-from credly_audit.renderers.briefing import MONTHS, expiries, permissions, soon_days
+from credly_audit.audit.evaluate import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
-from credly_audit.renderers.html.words import SEVERITIES
-from credly_audit.renderers.text import count, number
-from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
+from credly_audit.renderers.html.labels import SEVERITIES
+from credly_audit.report.briefing import MONTHS, expiries, permissions, soon_days
+from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.severity import Severity
+from credly_audit.text import count, number
 
 STRIP = 1_000.0
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.audit import Audit
-from credly_audit.renderers.html.words import SEVERITIES
-from credly_audit.renderers.text import NOTHING, count, spoken_day
+from credly_audit.audit.evaluate import Audit
+from credly_audit.renderers.html.labels import SEVERITIES
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, count, spoken_day
 
 
 def about(audit: Audit) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from credly_audit.errors import UsageError
-from credly_audit.renderers.text import NOTHING, count, harmless, number, one_line, yes_no
-from credly_audit.resources import shipped
+from credly_audit.files.resources import shipped
+from credly_audit.text import NOTHING, count, harmless, number, one_line, yes_no
 
 PAGE, STYLES, SCRIPTS = "report.html", ("report.css",), ("tables.js", "report.js")
 

@@ -6,23 +6,23 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from credly_audit.audit import Audit
+from credly_audit.audit.evaluate import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.briefing import headline
-from credly_audit.renderers.text import spoken_day
 from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
 from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
-from credly_audit.renderers.xlsx.lists import MOST_ROWS, add_list
 from credly_audit.renderers.xlsx.organizations import organizations
 from credly_audit.renderers.xlsx.report import Report
 from credly_audit.renderers.xlsx.resolved import resolved
 from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
+from credly_audit.renderers.xlsx.table_sheet import MOST_ROWS, add_list
 from credly_audit.renderers.xlsx.tokens import expiries, tokens
+from credly_audit.report.briefing import headline
+from credly_audit.text import spoken_day
 
 LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""

@@ -1,14 +1,14 @@
 """The sheet About: by what was judged, how to read it, and what was not looked at."""
 
 from credly_audit import __version__
-from credly_audit.renderers.text import NOTHING, count, spoken_day
-from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
 from credly_audit.renderers.xlsx.book import Book
-from credly_audit.renderers.xlsx.page import Page
+from credly_audit.renderers.xlsx.free_sheet import Page
 from credly_audit.renderers.xlsx.report import ABOUT, RULES, Report
-from credly_audit.renderers.xlsx.rows import MOST_LINKS
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table_xml import MOST_LINKS
+from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, count, spoken_day
 
 READING = {
     "Order": "Findings stand worst first, Actions by due date, the Expiry calendar by expiry. A severity's digit lets "

@@ -3,13 +3,13 @@
 import pandas as pd
 
 from credly_audit.instant_columns import INSTANT
-from credly_audit.renderers.text import NOTHING
-from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
-from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.report import ACTIONS, FINDINGS, Report, described
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.report.labels import ITSELF
+from credly_audit.text import NOTHING
 
 COLUMNS = (
     Column("Due", "date", narrowest=12),

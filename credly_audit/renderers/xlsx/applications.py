@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from credly_audit.findings import plain
-from credly_audit.renderers.text import NOTHING, has_words
+from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
-from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.report import FINDINGS, Report, described, ticks
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, has_words
 
 TITLE = "OAuth applications"
 

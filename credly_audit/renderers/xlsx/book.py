@@ -13,8 +13,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from credly_audit import __version__
-from credly_audit.renderers.text import one_line
 from credly_audit.renderers.xlsx.archive import Archive, Body
+from credly_audit.text import one_line
 
 A4 = 9
 

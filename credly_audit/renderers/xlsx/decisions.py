@@ -5,14 +5,14 @@ from typing import Any
 
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from credly_audit.decisions.declared import FALSE_POSITIVE, Decision, Plan, Waiver
-from credly_audit.findings import plain
+from credly_audit.audit.findings import plain
+from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.instants import iso_day
-from credly_audit.renderers.words import STATES
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import DAY_ZERO, FIRST_DAY
-from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import DAY_ZERO, FIRST_DAY
 from credly_audit.renderers.xlsx.report import DECISIONS, Report, described
+from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.report.labels import STATES
 
 CHOICES = ("accept", "fix", "false positive")
 

@@ -6,8 +6,6 @@ from openpyxl.formatting.rule import DataBar, FormatObject, Rule
 from openpyxl.styles import Font
 from openpyxl.styles.differential import DifferentialStyle
 
-from credly_audit.renderers.words import COVERAGE
-from credly_audit.renderers.xlsx.listing import Emphasis, Listing
 from credly_audit.renderers.xlsx.styles import (
     COVERAGE_COLOURS,
     MUTED,
@@ -16,6 +14,8 @@ from credly_audit.renderers.xlsx.styles import (
     SEVERITY_WORDS,
     paint,
 )
+from credly_audit.renderers.xlsx.table import Emphasis, Listing
+from credly_audit.report.labels import COVERAGE
 
 
 def severities(title: str) -> list[Emphasis]:

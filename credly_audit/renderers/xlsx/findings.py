@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from credly_audit.decisions.declared import Decision
-from credly_audit.findings import plain
+from credly_audit.audit.findings import plain
+from credly_audit.config.decision_models import Decision
 from credly_audit.instants import iso_day
-from credly_audit.renderers.text import NOTHING, count, yes_no
-from credly_audit.renderers.words import ITSELF
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.decisions import as_typed, validations
-from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
 from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, TOKENS, Report, described
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.report.labels import ITSELF
 from credly_audit.rules.declare import FAMILIES
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, count, yes_no
 
 COLUMNS = (
     Column("Severity", "word", narrowest=12),

@@ -1,13 +1,13 @@
 """The sheet Organizations: how completely each was seen, why, and how it stands."""
 
-from credly_audit.findings import plain
-from credly_audit.renderers.text import NOTHING
-from credly_audit.renderers.words import COVERAGE
+from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
-from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, Report
+from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.report.labels import COVERAGE
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING
 
 COLUMNS = (
     Column("Organization", "text", 34, narrowest=20),

@@ -6,12 +6,12 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit import Audit
-from credly_audit.renderers.briefing import Action, actions
-from credly_audit.renderers.standing import Standing
-from credly_audit.renderers.text import has_words
-from credly_audit.renderers.words import NO_DESCRIPTION
+from credly_audit.audit.evaluate import Audit
+from credly_audit.report.briefing import Action, actions
+from credly_audit.report.counts import Standing
+from credly_audit.report.labels import NO_DESCRIPTION
 from credly_audit.severity import Severity
+from credly_audit.text import has_words
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
 ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (

@@ -1,14 +1,14 @@
 """The sheet Resolved: what was there at the audit before and is mended now, and how long it was open."""
 
-from credly_audit.findings import plain
-from credly_audit.renderers.text import spoken_day
-from credly_audit.renderers.words import ITSELF
+from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
-from credly_audit.renderers.xlsx.listing import Column, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.report import RESOLVED, Report, described
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
+from credly_audit.text import spoken_day
 
 COLUMNS = (
     Column("Severity", "word", narrowest=12),

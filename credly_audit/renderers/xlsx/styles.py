@@ -10,7 +10,7 @@ from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
 from openpyxl.worksheet.hyperlink import Hyperlink
 from openpyxl.worksheet.worksheet import Worksheet
 
-from credly_audit.renderers.xlsx.cells import words
+from credly_audit.renderers.xlsx.cell_xml import words
 from credly_audit.severity import Severity
 
 INK, MUTED, ACCENT, WHITE, PAPER, LINE = "1B2430", "5B6673", "1F3A5F", "FFFFFF", "F1F4F8", "D5DAE1"

@@ -3,22 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from credly_audit.renderers.briefing import (
-    MONTHS,
-    MOST_ACTIONS,
-    Action,
-    expiries,
-    headline,
-    permissions,
-    soon_days,
-    unseen,
-)
-from credly_audit.renderers.tally import tally
-from credly_audit.renderers.text import NOTHING, count, number, one_line, spoken, spoken_day
-from credly_audit.renderers.words import COVERAGE, COVERAGE_MEANS
 from credly_audit.renderers.xlsx.book import Book
-from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell, linked
-from credly_audit.renderers.xlsx.page import Page
+from credly_audit.renderers.xlsx.free_sheet import Page
 from credly_audit.renderers.xlsx.report import (
     ACTIONS,
     EXPIRIES,
@@ -29,6 +15,7 @@ from credly_audit.renderers.xlsx.report import (
     Report,
     described,
 )
+from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.styles import (
     SEVERITY_COLOURS,
     SEVERITY_WORDS,
@@ -37,7 +24,20 @@ from credly_audit.renderers.xlsx.styles import (
     paint,
 )
 from credly_audit.renderers.xlsx.trend import trend
+from credly_audit.report.briefing import (
+    MONTHS,
+    MOST_ACTIONS,
+    Action,
+    expiries,
+    headline,
+    permissions,
+    soon_days,
+    unseen,
+)
+from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
+from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, count, number, one_line, spoken, spoken_day
 
 MOST_UNSEEN = 20
 

@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.findings import plain
-from credly_audit.renderers.briefing import soon_days
-from credly_audit.renderers.text import NOTHING, count
+from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.cells import serial
-from credly_audit.renderers.xlsx.listing import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.report import EXPIRIES, FINDINGS, TOKENS, Report, described, ticks
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.report.briefing import soon_days
 from credly_audit.severity import Severity
+from credly_audit.text import NOTHING, count
 
 DESCRIBED = (Column("Token", "text", 44, narrowest=24), Column("Organization", "text", 28))
 PERMISSIONS = tuple(Column(title, "tick") for title in ("Read", "Write", "Delete"))

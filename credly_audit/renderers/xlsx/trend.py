@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from credly_audit.compared import Comparison, remediation_times
-from credly_audit.renderers.briefing import removed_from_scope
-from credly_audit.renderers.text import count, number, spoken_day
-from credly_audit.renderers.xlsx.figures import CHART_ROW, captions, chart, day_cell
-from credly_audit.renderers.xlsx.page import Page
+from credly_audit.audit.comparison import Comparison, remediation_times
+from credly_audit.renderers.xlsx.free_sheet import Page
 from credly_audit.renderers.xlsx.report import RESOLVED, Report
+from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS, STYLES
+from credly_audit.report.briefing import removed_from_scope
 from credly_audit.severity import Severity
+from credly_audit.text import count, number, spoken_day
 
 MOST_AUDITS = 12
 

@@ -1,0 +1,124 @@
+"""What changed between two recorded audits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from credly_audit.audit.findings import SEVERITY
+from credly_audit.audit.prior import BITS
+from credly_audit.history import column_io as bulk
+from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens
+from credly_audit.history.schema import NULL_INSTANT, organizations, tokens
+
+TOKEN = ("organization_id", "organization_name", "token_id", "description", "fingerprint")
+FINDING = ("finding_id", "rule_id", "severity", "organization_id", "organization_name", "token_id", "description")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Tokens made, gone, rotated and escalated (columns TOKEN; `gained`: what), findings new, mended and reopened."""
+
+    made: pd.DataFrame
+    gone: pd.DataFrame
+    rotated: pd.DataFrame
+    escalated: pd.DataFrame
+    new: pd.DataFrame
+    mended: pd.DataFrame
+    reopened: pd.DataFrame
+
+
+def difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
+    """Between two audits of a series by their numbers; of what was not fully seen only what was seen is told."""
+    then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
+    seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
+    names = _names(connection, now)
+    tokens_then = known_tokens(connection, then, seen_then)
+    tokens_now = known_tokens(connection, now, seen_now, described=True)
+    before, after = _aligned(tokens_then, tokens_now, "token")
+    there, there_now = before["known"] & ~before["gone"], ~after["gone"]
+    fully_seen = seen_then.fully_seen_at != NULL_INSTANT
+    places = after["organization"].to_numpy()
+    known_place = places < len(fully_seen)
+    watched = np.where(known_place, np.append(fully_seen, [False])[np.where(known_place, places, -1)], False)
+    same_key = before["fingerprint_key"].fillna("") == after["fingerprint_key"].fillna("")
+    other = (before["fingerprint"] != after["fingerprint"]) & before["fingerprint"].notna()
+    on, was_off = after["permissions"].to_numpy() & 7, ~_could(before["permissions"].to_numpy()) & 7
+    gained = on & was_off
+    listed = after.assign(gained=[_words(each) for each in gained])
+    findings_then = known_findings(connection, then, seen_then)
+    findings_now = known_findings(connection, now, seen_now, whole=True)
+    was, is_now = _aligned(findings_then, findings_now, "finding")
+    first = is_now["first_seen_at"].to_numpy() > then.as_of
+    token_names = _token_names(connection, now)
+    return Difference(
+        **{
+            name: _told(listed[mask.to_numpy(dtype=bool)], names)
+            for name, mask in {
+                "made": there_now & ~there & watched,
+                "gone": there & ~there_now,
+                "rotated": there & there_now & same_key & other,
+            }.items()
+        },
+        escalated=_told(listed[(there & there_now & (gained > 0)).to_numpy(dtype=bool)], names, "gained"),
+        **{
+            name: _findings(is_now[mask.to_numpy(dtype=bool)], names, token_names)
+            for name, mask in {
+                "new": ~is_now["gone"] & first,
+                "mended": was["known"] & ~was["gone"] & is_now["gone"],
+                "reopened": ~is_now["gone"] & ~first & was["gone"],
+            }.items()
+        },
+    )
+
+
+def _aligned(then: pd.DataFrame, now: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both as rows of the later one, the earlier with `known`."""
+    places = pd.Index(then[subject]).get_indexer(now[subject])
+    before = then.reindex(np.where(places < 0, len(then), places)).reset_index(drop=True)
+    return before.assign(known=places >= 0, gone=(before["gone"] == True).to_numpy(dtype=bool)), now  # noqa: E712 - null is not true
+
+
+def _could(permissions: np.ndarray) -> np.ndarray:
+    """The bits that are on, or not known."""
+    known = np.nan_to_num(permissions.astype("float64"), nan=7).astype("int64")
+    return (known | known >> 3) & 7
+
+
+def _words(bits: int) -> str:
+    return ", ".join(name for name, bit in BITS.items() if bits & bit)
+
+
+def _names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+    columns = (organizations.c.id, organizations.c.organization_id, organizations.c.name)
+    known = bulk.read(connection, sa.select(*columns).where(*now.of(organizations)))
+    return pd.DataFrame(
+        {"organization_id": known["organization_id"], "organization_name": known["name"]}, index=known["id"]
+    ).astype("string")
+
+
+def _token_names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+    columns = (tokens.c.id, tokens.c.token_id, tokens.c.description)
+    known = bulk.read(connection, sa.select(*columns).where(*now.of(tokens)))
+    frame = pd.DataFrame({name: known[name] for name in ("token_id", "description")}, index=known["id"])
+    return frame.astype("string")
+
+
+def _told(rows: pd.DataFrame, names: pd.DataFrame, *more: str) -> pd.DataFrame:
+    theirs = names.reindex(rows["organization"]).reset_index(drop=True)
+    frame = pd.concat([theirs, rows.reset_index(drop=True)], axis=1)
+    return frame.sort_values(["organization_name", "token_id"], ignore_index=True)[[*TOKEN, *more]]
+
+
+def _findings(rows: pd.DataFrame, names: pd.DataFrame, of_tokens: pd.DataFrame) -> pd.DataFrame:
+    frame = pd.concat(
+        [
+            rows.reset_index(drop=True),
+            names.reindex(rows["organization"]).reset_index(drop=True),
+            of_tokens.reindex(rows["token"]).reset_index(drop=True),
+        ],
+        axis=1,
+    ).assign(severity=pd.Categorical.from_codes(rows["weight"].to_numpy(), dtype=SEVERITY))
+    order = ["severity", "organization_name", "rule_id", "finding_id"]
+    return frame.sort_values(order, ascending=[False, True, True, True], ignore_index=True)[list(FINDING)]

@@ -1,0 +1,189 @@
+"""All that judging may know of the audits before it, read in as few and as short columns as it fits into."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sqlalchemy as sa
+
+from credly_audit.audit.prior import (
+    ABOUT,
+    LAST_KNOWN_FINDINGS,
+    LAST_KNOWN_TOKENS,
+    MENDED,
+    OPEN,
+    SEEN_ORGANIZATIONS,
+    TREND,
+    Past,
+    frame_of,
+)
+from credly_audit.history import column_io as bulk
+from credly_audit.history.column_io import number
+from credly_audit.history.queries import Moment, Sightings, ends_of, mind_unjudged, named, with_ends
+from credly_audit.history.schema import (
+    NULL_INSTANT,
+    audits,
+    finding_states,
+    findings,
+    organizations,
+    token_states,
+    tokens,
+)
+
+
+def past(connection: sa.Connection, moment: Moment) -> Past:
+    """All that judging may know; usable for as long as the connection."""
+    seen = Sightings.upto(connection, moment)
+    listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
+    return Past(
+        tokens=_last_known_tokens(connection, moment, seen),
+        findings=_last_known_findings(connection, moment),
+        organizations=frame_of(
+            {
+                "organization_id": seen.ids[listed],
+                "audited_at": seen.audited_at[listed],
+                "fully_seen_at": seen.fully_seen_at[listed],
+                "in_scope": seen.in_scope[listed],
+            },
+            SEEN_ORGANIZATIONS,
+        ),
+        mended=mended(connection, moment),
+        audits=_trend(connection, moment),
+        about=lambda ids: about(connection, moment, seen, ids),
+        open_in=lambda ids: open_in(connection, moment, seen, ids),
+    )
+
+
+def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
+    """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
+    states = token_states
+    ends, seen_at = ends_of(states, moment)
+    state = states.c.denied + ends * 8
+    keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
+    dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
+    columns = (sa.type_coerce(keyed, sa.String).label("fingerprint"), state.label("state"), *dates)
+    query = sa.select(*columns, seen_at).where(moment.latest(states)).order_by(states.c.token)
+    known = bulk.read(connection, query)
+    about = (tokens, (tokens.c.organization, tokens.c.token_id))
+    known |= named(connection, moment, len(known["state"]), states, about)
+    state = known["state"]
+    ended = state & 8 != 0
+    fingerprint, key = _parted(known["fingerprint"])
+    return frame_of(
+        {
+            "organization_id": pd.array(seen.ids, dtype="string").take(known["organization"]),
+            "token_id": known["token_id"],
+            "fingerprint": fingerprint,
+            "fingerprint_key": key,
+            "expires_at": known["expires_at"],
+            "denied": state & 7,
+            "rotated_at": known["rotated_at"],
+            "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
+            "gone": state & 16 != 0,
+        },
+        LAST_KNOWN_TOKENS,
+    )
+
+
+def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
+    """Fingerprints and the names of their keys (null: no key), from `fingerprint` or `fingerprint:key`."""
+    texts = pd.Series(keyed)
+    if not texts.str.contains(":", regex=False).any():
+        return keyed, pd.array([None] * len(texts), dtype="string")
+    parts = texts.str.partition(":")
+    return parts[0], parts[2].where(parts[2] != "")
+
+
+def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
+    states = finding_states
+    gone = sa.case((states.c.gone_at <= moment.as_of, 16), else_=0)
+    state = states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone
+    packed = (number(states.c.first_seen_at) * 32 + state).label("packed")
+    query = sa.select(packed).where(moment.latest(states)).order_by(states.c.finding)
+    packed = bulk.read(connection, query)["packed"]
+    ids = named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
+    columns = {
+        "weight": packed & 7,
+        "waived": packed & 8 != 0,
+        "resolved": packed & 16 != 0,
+        "first_seen_at": packed >> 5,
+    }
+    return frame_of(ids | columns, LAST_KNOWN_FINDINGS)
+
+
+def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
+    """ABOUT for some of the findings' ids."""
+    states, of_token = finding_states, token_states
+    last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
+    own = sa.and_(tokens.c.id == findings.c.token, *moment.of(tokens))
+    query = (
+        sa.select(
+            findings.c.finding_id,
+            findings.c.rule_id,
+            findings.c.organization,
+            tokens.c.token_id,
+            tokens.c.description,
+            last.c.fingerprint,
+            states.c.weight,
+            states.c.since,
+            *(number(states.c[name]).label(name) for name in ("due_at", "first_seen_at", "opened_at")),
+            *ends_of(states, moment),
+        )
+        .join(findings, findings.c.id == states.c.finding)
+        .outerjoin(tokens, own)
+        .outerjoin(last, last.c.token == findings.c.token)
+        .where(moment.latest(states), *moment.of(findings), bulk.among(connection, findings.c.finding_id, ids.tolist()))
+    )
+    frame = mind_unjudged(connection, moment, seen, with_ends(bulk.read(connection, query), seen))
+    columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
+    return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
+
+
+def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
+    """OPEN for some of the organizations' ids."""
+    states = finding_states
+    query = (
+        sa.select(
+            organizations.c.id,
+            organizations.c.organization_id,
+            organizations.c.name.label("organization_name"),
+            sa.func.count().label("open_findings"),
+            sa.func.max(states.c.weight).label("weight"),
+        )
+        .join(findings, findings.c.id == states.c.finding)
+        .join(organizations, organizations.c.id == findings.c.organization)
+        .where(
+            moment.latest(states),
+            *moment.of(findings, organizations),
+            ~states.c.waived,
+            states.c.gone_at.is_(None) | (states.c.gone_at > moment.as_of),
+            bulk.among(connection, organizations.c.organization_id, ids.tolist()),
+        )
+        .group_by(organizations.c.id, organizations.c.organization_id, organizations.c.name)
+        .order_by(organizations.c.organization_id)
+    )
+    columns = bulk.read(connection, query)
+    return frame_of(columns | {"last_audited_at": seen.audited_at[columns["id"]]}, OPEN)
+
+
+def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    """How many findings of a severity that appeared at one audit were gone at another (MENDED)."""
+    states = finding_states
+    query = (
+        sa.select(
+            states.c.weight,
+            number(states.c.opened_at).label("opened_at"),
+            number(states.c.gone_at).label("resolved_at"),
+            sa.func.count().label("findings"),
+        )
+        .where(*moment.of(states), states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
+        .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
+    )
+    return frame_of(bulk.read(connection, query), MENDED)
+
+
+def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    query = sa.select(*(audits.c[name] for name in TREND)).where(*moment.of(audits), audits.c.id <= moment.audit)
+    rows = pd.DataFrame(connection.execute(query.order_by(audits.c.id)).all(), columns=list(TREND))
+    return frame_of({name: rows[name] for name in TREND}, TREND)

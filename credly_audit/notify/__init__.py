@@ -1,0 +1,1 @@
+"""Messages to people about an audit, and their delivery."""

@@ -1,0 +1,90 @@
+"""What `run` and `collect` share: the settings, the credentials, and a collection that a person can watch."""
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+
+from credly_audit.cli.options import DEFAULT_CONFIG
+from credly_audit.collection.collect import Ask, collect
+from credly_audit.collection.progress import observer
+from credly_audit.config.credentials import credentials, warn_of_password, with_proxy
+from credly_audit.config.load import load
+from credly_audit.config.settings import Api, Settings
+from credly_audit.credly.auth import Credential, TokenCredential
+from credly_audit.credly.host import Host
+from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
+from credly_audit.secrets import ClientCredentials, Secret, Unavailable
+from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.snapshot import Part, Snapshot
+from credly_audit.text import count
+
+log = logging.getLogger(__name__)
+
+
+def configured(
+    config: Path | None,
+    organizations: tuple[str, ...],
+    workers: int | None,
+    environ: Mapping[str, str],
+    *,
+    all_rules: bool = True,
+) -> Settings:
+    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
+    settings = load(config or DEFAULT_CONFIG, environ, all_rules=all_rules)
+    if organizations:
+        settings = settings.only(organizations)
+    return settings.with_workers(workers) if workers else settings
+
+
+def begin_log(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Name the host that gets the credentials, when nothing is left that the usage could have wrong.
+
+    Return the settings with the proxy's address; ConfigurationError where that cannot be read.
+    """
+    settings, written = with_proxy(settings, environ), settings
+    organizations = count(len(settings.organizations), "organization", "organizations")
+    log.info("Going to ask %s for %s", Host.of(settings.api).way, organizations)
+    warn_of_password(written)
+    return settings
+
+
+def collected(
+    settings: Settings,
+    fingerprints: Fingerprints,
+    environ: Mapping[str, str],
+    *,
+    quiet: bool,
+    no_color: bool,
+    all_needed: bool = True,
+    subset: bool = False,
+) -> Snapshot:
+    """Collect the tokens of the configured organizations; a `subset` of them is named as a part in the snapshot.
+
+    ConfigurationError, before the first request, where a credential is missing and all are needed.
+    """
+    secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
+    who = credential_maker(settings.api, fingerprints)
+    asks = [
+        Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))
+        for organization in settings.organizations
+    ]
+    part = Part.of_organizations([ask.organization.id for ask in asks]) if subset else None
+    return collect(asks, settings.api, fingerprints, part=part, observer=observer(quiet=quiet, no_color=no_color))
+
+
+def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
+    """Return what makes a secret into who asks; the organizations of one OAuth application share its access token."""
+    oauth = cache(lambda: _of_applications(api, fingerprints))
+
+    def credential(secret: Secret | ClientCredentials) -> Credential:
+        if isinstance(secret, ClientCredentials):
+            return oauth()(secret)
+        return TokenCredential(secret, fingerprints.of(secret.reveal()))
+
+    return credential
+
+
+def _of_applications(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
+    endpoint = TokenEndpoint(api)
+    return cache(lambda client: OAuthCredential(client, endpoint, fingerprints))

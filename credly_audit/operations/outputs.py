@@ -1,0 +1,234 @@
+"""Where the reports of an audit go, decided and tried before anything is asked of Credly."""
+
+import hashlib
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.split import parts
+from credly_audit.cli.streams import trouble_of
+from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values
+from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
+from credly_audit.files.writing import written_as_named, written_whole
+from credly_audit.instants import iso_day
+from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
+from credly_audit.renderers.base import Render, renderer
+from credly_audit.secrets.redaction import Redactor
+
+DEFAULT_FORMATS = ("html", "xlsx", "json")
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written and what could not be.
+
+    `paths` are files, in the order of asking; `reports` are those of the whole audit by format; `digests` are of what
+    went to standard output, a pipe or a device; `failed` holds a sentence for each report that is missing.
+    """
+
+    paths: list[Path] = field(default_factory=list)
+    reports: dict[str, Path] = field(default_factory=dict)
+    digests: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self, what: object) -> Iterator[None]:
+        """Note what goes wrong with one report: it must not cost the others."""
+        try:
+            yield
+        except AuditError as error:
+            self.failed.append(str(error))
+        except MemoryError:
+            self.failed.append(f"{what}: could not be written (there is not enough memory)")
+        except Exception as error:  # noqa: BLE001 - whatever a renderer raises
+            said = f"unexpected error: {without_values(error)}; please report it"
+            self.failed.append(f"{what}: could not be written ({said})")
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """The reports asked for: `formats` in `folder`, `elsewhere` at paths of their own.
+
+    With `manifest`, what the audit is judged from, a manifest of them all is written beside those in `folder`.
+    """
+
+    formats: tuple[str, ...]
+    elsewhere: tuple[tuple[str, str], ...]
+    folder: Path
+    overwrite: bool
+    with_snapshot: bool
+    manifest: Sources | None = None
+    split_by: str | None = None
+
+    @classmethod
+    def asked(
+        cls,
+        formats: Sequence[str],
+        outputs: Sequence[tuple[str, str]],
+        folder: Path,
+        *,
+        overwrite: bool,
+        with_snapshot: bool,
+        manifest: Sources | None = None,
+        split_by: str | None = None,
+    ) -> "Outputs":
+        """What the options say; UsageError where two reports have one place or a place cannot be written."""
+        chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
+        spoken = tuple((name, STANDARD_OUTPUT) for name in chosen if renderer(name).speaks)
+        chosen = tuple(name for name in chosen if not renderer(name).speaks)
+        outputs = tuple((name, _checked(path)) for name, path in (*outputs, *spoken))
+        places = [path if path == STANDARD_OUTPUT else place_of(Path(path)) for _, path in outputs]
+        for (_, path), place in zip(outputs, places, strict=True):
+            if places.count(place) > 1:
+                named = "standard output" if path == STANDARD_OUTPUT else path
+                raise UsageError(f"--output: two reports go to {named}; give each a place of its own")
+        if chosen or manifest is not None:
+            must_be_writable(folder)
+        if split_by and not chosen:
+            raise UsageError("--split-by: there is nothing to split; name a --format that goes to --output-dir")
+        return cls(chosen, outputs, folder, overwrite, with_snapshot and bool(chosen), manifest, split_by)
+
+    @property
+    def to_standard_output(self) -> bool:
+        """Whether a report goes to standard output, so that nothing else may."""
+        return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
+
+    def write(self, audit: Audit, redactor: Redactor) -> Written:
+        """Write every report, each completely or not at all; one that fails does not stop the others.
+
+        The redactor is for what the manifest copies.
+        """
+        written = Written()
+        stem = self._stem(audit)
+        if self.with_snapshot:
+            path = self.folder / f"{stem}.snapshot"
+            _write(audit, path, _save_snapshot, written)
+        for name in self.formats:
+            path = self._path(name, stem, audit)
+            if _write_format(audit, name, path, written):
+                written.reports[name] = path
+        with written.attempt("--split-by"):
+            for part in parts(audit, self.split_by) if self.split_by else ():
+                for name in self.formats:
+                    _write_format(part.audit, name, self._path(name, stem, part.audit), written)
+        for name, place in self.elsewhere:
+            if place == STANDARD_OUTPUT:
+                _print(audit, name, written)
+            elif _write_as_named(audit, name, Path(place), written):
+                written.reports.setdefault(name, Path(place))
+        if self.manifest is not None:
+            path = self.folder / f"{stem}{SUFFIX}"
+            with written.attempt(path):
+                write_manifest(path, audit, self.manifest.redacted(redactor), written.paths, written.digests)
+                written.paths.append(path)
+        return written
+
+    def _path(self, name: str, stem: str, audit: Audit) -> Path:
+        """Return where a report goes. Only the complete audit's may have a name without a date, which others poll."""
+        chosen, part = renderer(name), audit.part
+        if part is None:
+            base = stem if chosen.dated else "credly-audit"
+        else:
+            base = stem if part.kind == "subset" else f"{stem}-{part.name}"
+        return self.folder / f"{base}{chosen.suffix}"
+
+    def _stem(self, audit: Audit) -> str:
+        """The name that no earlier audit's file has, unless those may be replaced."""
+        stem = f"credly-audit-{iso_day(audit.as_of)}{'' if audit.part is None else '-subset'}"
+        if self.overwrite or not self._taken(stem, audit):
+            return stem
+        stem = f"{stem}-{audit.generated_at:%H%M%S}"
+        later = [stem, *(f"{stem}-{number}" for number in range(2, 1_000))]
+        return next(name for name in later if not self._taken(name, audit))
+
+    def _taken(self, stem: str, audit: Audit) -> bool:
+        paths = [
+            path
+            for name in self.formats
+            if renderer(name).dated or audit.part
+            for path, _ in _with_those_beside(name, self._path(name, stem, audit))
+        ]
+        kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
+        return any(path.exists() for path in [*paths, *kept])
+
+
+class _Digesting(io.RawIOBase):
+    """Passes on what is written, and digests it."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.digest.update(data)
+        return self._out.write(data)
+
+
+def _checked(path: str) -> str:
+    """A path of `--output`, `-` for any name of standard output; UsageError where it cannot be written to."""
+    if path == STANDARD_OUTPUT:
+        return path
+    return STANDARD_OUTPUT if file_can_be_written(Path(path), "--output").is_standard_output else path
+
+
+def _print(audit: Audit, name: str, written: Written) -> None:
+    """Write a report to standard output."""
+    with written.attempt("standard output"):
+        out = _Digesting(sys.stdout.buffer)
+        renderer(name).render(audit, cast("BinaryIO", out))
+        sys.stdout.buffer.flush()
+        trouble = trouble_of(sys.stdout)
+        if trouble is not None:
+            raise CannotWrite(f"standard output: the {name} report could not be written ({trouble.strerror})")
+        written.digests.append(out.digest.hexdigest())
+
+
+def _write_as_named(audit: Audit, name: str, path: Path, written: Written) -> bool:
+    """Write a report where a path leads, to a file with those beside it; whether its file is there."""
+    is_file = False
+    with written.attempt(path):
+        is_file = place_of(path).is_file
+        with written_as_named(path) as file:
+            out = file if is_file else cast("BinaryIO", _Digesting(file))
+            renderer(name).render(audit, out)
+        if isinstance(out, _Digesting):
+            written.digests.append(out.digest.hexdigest())
+        else:
+            written.paths.append(path)
+    _, *beside = _with_those_beside(name, path)
+    for target, render in beside if is_file else ():
+        _write(audit, target, render, written)
+    return path in written.paths
+
+
+def _write_format(audit: Audit, name: str, path: Path, written: Written) -> bool:
+    """Write the files of a format under names that the tool makes; whether its report is there."""
+    for target, render in _with_those_beside(name, path):
+        _write(audit, target, render, written)
+    return path in written.paths
+
+
+def _write(audit: Audit, path: Path, render: Render, written: Written) -> None:
+    with written.attempt(path):
+        with written_whole(path) as file:
+            render(audit, file)
+        written.paths.append(path)
+
+
+def _save_snapshot(audit: Audit, file: BinaryIO) -> None:
+    audit.snapshot.save(file)
+
+
+def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
+    chosen = renderer(name)
+    yield path, chosen.render
+    for suffix, render in chosen.beside.items():
+        yield path.with_name(path.name.removesuffix(path.suffix) + suffix), render

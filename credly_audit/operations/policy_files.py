@@ -1,0 +1,50 @@
+"""What an audit is judged from, as files: copied for the manifest, pointed at by the formats that point."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from credly_audit.audit.evaluate import Places
+from credly_audit.config.settings import Settings
+from credly_audit.files.paths import working_folder
+from credly_audit.manifest import PolicyRole, Sources
+
+WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
+"""Environment variables in which GitHub Actions and GitLab CI name the folder of the checkout."""
+
+
+def sources(config: Path | None, settings: Settings, snapshots: Sequence[Path] = ()) -> Sources:
+    """Copies of the policy's files, and the snapshots that are read; UsageError for a file that cannot be read."""
+    return Sources.taken(policy_files(config, settings), snapshots)
+
+
+def policy_files(config: Path | None, settings: Settings) -> Iterator[tuple[PolicyRole, Path]]:
+    """The files that a policy is made of."""
+    if config is None:
+        return
+    yield "configuration", config
+    if settings.organizations_file is not None:
+        yield "organizations", settings.organizations_file
+    if settings.policy.waivers_file is not None:
+        yield "waivers", settings.policy.waivers_file
+    if settings.policy.register_file is not None:
+        yield "register", settings.policy.register_file
+
+
+def places(settings: Settings, environ: Mapping[str, str], snapshots: Sequence[Path] = ()) -> Places:
+    """Where each organization is configured; for the others the first snapshot."""
+    files = {each.file: path_in_repository(each.file, environ) for each in settings.organizations if each.file}
+    lines = {each.id: (files[each.file], each.line or 1) for each in settings.organizations if each.file}
+    return Places(lines, path_in_repository(snapshots[0], environ)) if snapshots else Places(lines)
+
+
+def path_in_repository(path: Path, environ: Mapping[str, str]) -> str:
+    """Return a file's path as code hosts know it: relative to the checkout that holds it, with `/` between its parts.
+
+    The checkout is what GitHub or GitLab name, else the closest folder with `.git`, else the working directory. The
+    path is absolute where none of them holds the file.
+    """
+    file = path.resolve()
+    named = [Path(environ[name]).resolve() for name in WORKSPACES if environ.get(name)]
+    cloned = [folder for folder in file.parents if (folder / ".git").exists()]
+    root = next((each for each in [*named, *cloned[:1], working_folder()] if file.is_relative_to(each)), None)
+    return file.as_posix() if root is None else file.relative_to(root).as_posix()

@@ -1,0 +1,97 @@
+"""The audits before this one, as the options say: a history, a baseline, both or neither."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from credly_audit.audit.baseline import read_baseline
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.prior import Baseline, Past, no_past
+from credly_audit.config.settings import Settings
+from credly_audit.errors import UsageError
+from credly_audit.files.paths import NoStateFolder
+from credly_audit.instants import iso_day
+
+if TYPE_CHECKING:
+    from credly_audit.history.store import History
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an audit is held against, and whether it is recorded; opened, and so tried, before anything is asked."""
+
+    baseline: Baseline | None = None
+    history: "History | None" = None
+    record: bool = False
+    """Where there is no history yet, recording begins one."""
+    new_only: bool = False
+    settings: Settings = field(default_factory=Settings)
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def asked(
+        cls,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        baseline: Path | None,
+        no_history: bool,
+        record: bool,
+        new_only: bool,
+    ) -> "Earlier":
+        """What the options say; UsageError where the history cannot be used or `new_only` has nothing to go by."""
+        known = None if baseline is None else read_baseline(baseline)
+        if no_history:
+            if new_only and known is None:
+                raise UsageError(
+                    "--new-only: needs a history or --baseline; leave --no-history out, or name a baseline"
+                )
+            return cls(known, new_only=new_only)
+        from credly_audit.history.store import History, must_be_possible  # noqa: PLC0415 - loads SQLAlchemy
+
+        try:
+            history = History.opened(*where(settings, environ), name=settings.history.name, create=False)
+        except NoStateFolder as error:
+            if record:
+                raise UsageError(f"{error}, set [history] url, or go without by --no-history") from None
+            history = None
+        if history is None and record:
+            must_be_possible(*where(settings, environ))
+        elif history is None and new_only and known is None:
+            raise UsageError("--new-only: there is no history yet; name a --baseline, or let `run` begin a history")
+        elif history is not None and record:
+            history.must_be_writable()
+        return cls(known, history, record, new_only, settings, environ)
+
+    @contextmanager
+    def past(self, as_of: datetime) -> Iterator[Past | None]:
+        """The audits before an instant; None where there is no history and none begins."""
+        if self.history is None:
+            yield no_past() if self.record else None
+            return
+        with self.history.past(as_of) as past:
+            if past.audits.empty and self.new_only and self.baseline is None and not self.record:
+                raise UsageError(
+                    f"--new-only: the history {self.history.name} has no audit of {self.history.configuration.called} "
+                    f"before {iso_day(as_of)} {as_of:%H:%M} UTC to compare with; name a --baseline"
+                )
+            yield past
+
+    def keep(self, audit: Audit) -> None:
+        """Record the audit, where that was asked for."""
+        if not self.record:
+            return
+        from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
+
+        name = self.settings.history.name
+        history = self.history or History.opened(*where(self.settings, self.environ), name=name, create=True)
+        assert history is not None  # noqa: S101 - it is created
+        history.record(audit, keep_days=self.settings.history.keep_days)
+
+
+def where(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Path, Mapping[str, str]]:
+    """Return what a history is opened by."""
+    return settings.history.url, settings.file, environ

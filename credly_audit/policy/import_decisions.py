@@ -1,0 +1,162 @@
+"""Turns what was typed in workbooks into waivers and plans, and writes them into a TOML file that people keep.
+
+The file's comments and order stay. What stands already is left as it is, what was decided anew takes its place, so
+that an import can be run twice.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from pydantic import ValidationError
+
+from credly_audit.config.decision_models import Decision, Plan, Waiver
+from credly_audit.config.decisions import waiver_faults
+from credly_audit.config.mistakes import sentences
+from credly_audit.config.settings import PolicySettings
+from credly_audit.policy.decision_workbook import Typed
+from credly_audit.policy.toml_file import Kept
+from credly_audit.secrets.shape import without_shapes
+
+COLUMN = {
+    "reason": "Reason",
+    "approved_by": "Approved by",
+    "owner": "Approved by",
+    "expires": "Until",
+    "until": "Until",
+}
+"""The column in which each key of a decision was typed."""
+
+
+@dataclass(slots=True)
+class Import:
+    """What an import did: how many decisions were added, changed or stood already; a sentence for each row refused."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+def import_rows(
+    text: str, rows: Iterable[Typed], policy: PolicySettings, today: date, elsewhere: Sequence[Decision] = ()
+) -> tuple[str, Import]:
+    """The file's text with the decisions of the rows in it, and what was done; the same text where nothing is new.
+
+    ValueError where the file's own decisions are not written as tables.
+    `elsewhere` are the decisions that stand in other files of the configuration, which are not written.
+    """
+    kept = Kept.of(text)
+    done = Import()
+    by_subject: dict[tuple[str, str, str], list[Typed]] = defaultdict(list)
+    rows = list(rows)
+    refused = {row.place: "; ".join(row.faults) for row in rows if row.faults}
+    for row in rows:
+        if not row.faults:
+            by_subject[row.subject].append(row)
+    carry_out = _Carrying(kept, elsewhere, policy, today, done)
+    for same in by_subject.values():
+        differing = next((row for row in same if row.said != same[0].said), None)
+        if differing is not None:
+            refused |= {
+                row.place: f"decides otherwise than {(differing if row.said == same[0].said else same[0]).place}; make "
+                "them agree"
+                for row in same
+            }
+            continue
+        try:
+            carry_out(same[0])
+        except ValueError as error:
+            refused |= dict.fromkeys((row.place for row in same), str(error))
+    done.refused = [f"{row.place}: {refused[row.place]}" for row in rows if row.place in refused]
+    return kept.changed, done
+
+
+@dataclass(frozen=True, slots=True)
+class _Carrying:
+    """Writes one decision, unless it stands; ValueError, in a sentence, where it may not be written."""
+
+    kept: Kept
+    elsewhere: Sequence[Decision]
+    policy: PolicySettings
+    today: date
+    done: Import
+
+    def __call__(self, row: Typed) -> None:
+        here = self.kept.about(row)
+        held = [*(standing.decision for standing in here), *(each for each in self.elsewhere if row.is_about(each))]
+        if any(row.says(each) for each in held):
+            self.done.unchanged += 1
+            return
+        decision = _decision(row, self.policy, self.today)
+        for each in self.elsewhere:
+            if row.is_on_the_same_as(each):
+                raise ValueError(f"{each.id}, in another file of the configuration, says otherwise; change it there")
+        for each in held:
+            if not row.is_on_the_same_as(each) and _outweighs(each, decision, self.today):
+                raise ValueError(
+                    f"{each.id}, on {each.rule} of {'the token' if each.token else 'the whole organization'}, covers "
+                    "it too and says otherwise; change that one"
+                )
+        same = [standing for standing in here if row.is_on_the_same_as(standing.decision)]
+        if not same:
+            self.kept.add(decision)
+            self.done.added += 1
+            return
+        best = max(same, key=lambda each: (type(each.decision) is row.kind, each.decision.last_day))
+        self.kept.replace(best, decision)
+        self.done.changed += 1
+
+
+def _outweighs(wider: Decision, decision: Decision, today: date) -> bool:
+    """Whether the narrower decision would change nothing, or leave in doubt which of the two is meant."""
+    if isinstance(wider, Waiver):
+        return wider.expires >= today
+    return isinstance(decision, Plan)
+
+
+def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
+    """ValueError, in a sentence, for a row that is incomplete or that the policy does not allow."""
+    if not (row.rule and row.organization):
+        raise ValueError("stands beside no finding; type into the row of one")
+    if row.kind is None:
+        said = f"{without_shapes(row.decision)[:40]!r} is no decision" if row.decision else "Decision is empty"
+        raise ValueError(f"{said}; choose accept, fix or false positive")
+    blank = [
+        name
+        for name, said in {"Reason": row.reason, "Approved by": row.approved_by, "Until": row.until}.items()
+        if not said
+    ]
+    if blank:
+        raise ValueError(f"{' and '.join(blank)} {'is' if len(blank) == 1 else 'are'} empty; fill in what is missing")
+    if isinstance(row.until, date) and row.until < today:
+        raise ValueError(f"Until: {row.until} is past; choose a day that is still to come")
+    try:
+        decision = row.kind.model_validate(_keys(row, row.kind, today))
+    except ValidationError as error:
+        raise ValueError("; ".join(_in_columns(sentence) for _, sentence in sentences(error, Decision))) from None
+    if isinstance(decision, Waiver):
+        faults = waiver_faults(decision, {approver.casefold() for approver in policy.approvers}, policy)
+        if faults:
+            raise ValueError("; ".join(map(_in_columns, faults)))
+    return decision
+
+
+def _keys(row: Typed, kind: type[Decision], today: date) -> dict[str, Any]:
+    who, until = ("owner", "until") if kind is Plan else ("approved_by", "expires")
+    return {
+        "rule": row.rule,
+        "organization": row.organization,
+        "token": row.token or None,
+        "reason": row.full_reason,
+        "approved_on": today,
+        who: row.approved_by,
+        until: row.until,
+    }
+
+
+def _in_columns(sentence: str) -> str:
+    key, colon, rest = sentence.partition(": ")
+    return f"{COLUMN.get(key, key)}{colon}{rest}" if key else rest

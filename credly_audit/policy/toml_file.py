@@ -1,0 +1,136 @@
+"""A TOML file that people keep their decisions in, changed in place: not a byte of the rest of it moves.
+
+What is added ends its lines as the file does, and begins and ends the file as it began and ended.
+"""
+
+import tomllib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import tomlkit
+from tree_sitter import Node
+
+from credly_audit.config.decision_models import Decision, Plan, Waiver
+from credly_audit.config.lines import parsed
+from credly_audit.policy.decision_workbook import Typed
+
+LISTS: dict[str, type[Decision]] = {"waivers": Waiver, "plans": Plan}
+
+MARK = "\ufeff"
+
+OF_ITS_KIND: dict[type[Decision], dict[str, str]] = {
+    Waiver: {"owner": "approved_by", "until": "expires"},
+    Plan: {"approved_by": "owner", "expires": "until"},
+}
+"""What a key is called where a plan becomes a waiver, or a waiver a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A decision that stands in the file, and the table that it is."""
+
+    decision: Decision
+    table: Node
+
+
+@dataclass(slots=True)
+class Kept:
+    """The file's text, what stands in it, and what is to become of it; bytes are counted from its beginning."""
+
+    text: str
+    mark: str = ""
+    """The byte order mark that the file began with."""
+    by_organization: dict[str, list[Standing]] = field(default_factory=lambda: defaultdict(list))
+    _edits: list[tuple[int, int, str]] = field(default_factory=list)
+    _added: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, text: str) -> "Kept":
+        """What a sound file holds; ValueError where its decisions are no tables."""
+        kept = cls(text.removeprefix(MARK), MARK if text.startswith(MARK) else "")
+        said = tomllib.loads(kept.text)
+        tables = {
+            name: [node for node in parsed(kept.text).named_children if _is_entry_of(name, node)] for name in LISTS
+        }
+        for name, kind in LISTS.items():
+            if len(said.get(name, [])) != len(tables[name]):
+                raise ValueError(f"{name} is written as a list in one line; write it as [[{name}]] tables")
+            for entry, table in zip(said.get(name, []), tables[name], strict=True):
+                decision = kind.model_validate(entry)
+                kept.by_organization[decision.organization].append(Standing(decision, table))
+        return kept
+
+    def about(self, row: Typed) -> list[Standing]:
+        """Those that cover what a row of a workbook is about."""
+        return [each for each in self.by_organization[row.subject[1]] if row.is_about(each.decision)]
+
+    def add(self, decision: Decision) -> None:
+        """Put a decision at the end of the file."""
+        name = next(name for name, kind in LISTS.items() if isinstance(decision, kind))
+        pairs = [f"{key} = {_toml(value)}\n" for key, value in _written(decision).items()]
+        self._added.append(f"[[{name}]]\n{''.join(pairs)}")
+
+    def replace(self, standing: Standing, decision: Decision) -> None:
+        """Change the table of a decision into that of another on the same; its id and its token stay as written."""
+        name, *pairs = _said_in(standing.table)
+        if type(standing.decision) is not type(decision):
+            self._edit(name, next(name for name, kind in LISTS.items() if isinstance(decision, kind)))
+        said = _written(decision)
+        for pair in pairs:
+            key, value = _said_in(pair)
+            old = (key.text or b"").decode().strip("\"'")
+            new = OF_ITS_KIND[type(decision)].get(old, old)
+            if new != old:
+                self._edit(key, new)
+            if new in said and new not in {"rule", "organization", "token"}:
+                self._edit(value, _toml(said[new]))
+        self.by_organization[decision.organization].remove(standing)
+
+    def _edit(self, node: Node, text: str) -> None:
+        self._edits.append((node.start_byte, node.end_byte, text))
+
+    @property
+    def changed(self) -> str:
+        """The text with all that was put into it."""
+        content = self.text.encode()
+        for start, end, text in sorted(self._edits, reverse=True):
+            content = content[:start] + text.encode() + content[end:]
+        text = content.decode()
+        if self._added:
+            text += self._between + "\n".join(self._added).replace("\n", self._line_end)
+            text = text.removesuffix(self._line_end) if self._ends_abruptly else text
+        return self.mark + text
+
+    @property
+    def _line_end(self) -> str:
+        """How most lines of the file end."""
+        return "\r\n" if self.text.count("\r\n") * 2 > self.text.count("\n") else "\n"
+
+    @property
+    def _ends_abruptly(self) -> bool:
+        """Whether the last line has no end."""
+        return bool(self.text.strip()) and not self.text.endswith("\n")
+
+    @property
+    def _between(self) -> str:
+        """What sets the first table that is added apart from what stands before it: an empty line."""
+        if not self.text.strip() or self.text.endswith(("\n\n", "\n\r\n")):
+            return ""
+        return self._line_end * (2 if self._ends_abruptly else 1)
+
+
+def _is_entry_of(name: str, node: Node) -> bool:
+    return node.type == "table_array_element" and (node.named_children[0].text or b"").decode().strip("\"'") == name
+
+
+def _said_in(node: Node) -> list[Node]:
+    return [each for each in node.named_children if each.type != "comment"]
+
+
+def _written(decision: Decision) -> dict[str, Any]:
+    return {name: said for name, said in decision.model_dump(exclude={"id"}).items() if said is not None}
+
+
+def _toml(value: Any) -> str:
+    return tomlkit.item(value).as_string()

@@ -1,0 +1,1 @@
+"""What several formats show of an audit, computed once."""

@@ -1,0 +1,268 @@
+"""What a head of security wants to know in ten seconds: is all well, what was seen, what to do first, what is coming.
+
+Every report for people tells this, in this order; they differ in how they look.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.findings import Findings, plain
+from credly_audit.instants import LAST
+from credly_audit.severity import Severity
+from credly_audit.text import called, count, number, one_line, spoken_day
+
+MOST_ACTIONS = 10
+MOST_DECISIONS = 5
+MOST_REMOVED = 10
+MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """An organization that was not fully seen; its reason says why, and what to do."""
+
+    organization_id: str
+    name: str
+    status: str
+    reason: str
+    tokens: int
+    """How many were seen all the same."""
+    contact: str | None
+    position: int
+    """Its row in the organizations frame."""
+    accepted: bool
+    """Whether a waiver accepts that; it still was not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What to do about one token, or one organization: all its open findings together, the gravest first."""
+
+    subject: str
+    organization_id: str
+    organization_name: str
+    token_id: str | None
+    fingerprint: str | None
+    severity: Severity
+    due_at: datetime | None
+    what: str
+    why: str
+    also: tuple[str, ...]
+    contact: str | None
+    findings: int
+    """How many they are."""
+    position: int
+    """Where the gravest stands in `Findings.frame`."""
+    description: str | None
+    """The token's own, None for an organization."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """How many unexpired tokens expire in a month; `soon`: within the widest window of EXP002."""
+
+    first: datetime
+    tokens: int
+    soon: int
+
+
+def headline(audit: Audit) -> str:
+    """Return the verdict as a sentence that begins with its word; a part of an audit is named in a second one."""
+    said = _verdict(audit)
+    return said if audit.part is None else f"{said} This is only a part of the audit: {audit.part.name}."
+
+
+def _verdict(audit: Audit) -> str:
+    verdict = audit.verdict
+    accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
+    organizations = count(len(audit.organizations), "organization", "organizations")
+    broken = f"{count(verdict.violations, 'finding breaks', 'findings break')} policy"
+    if verdict.outcome == "incomplete":
+        lacks = [f"{count(len(audit.broken), 'rule is', 'rules are')} broken"] if audit.broken else []
+        if hidden:
+            were = "was" if len(audit.organizations) == 1 else "were"
+            but = f" ({number(accepted)} of them accepted)" if accepted else ""
+            lacks.insert(0, f"{number(hidden)} of {organizations} {were} not fully seen{but}")
+        return f"Incomplete: {' and '.join(lacks)}. {'In what was seen' if hidden else 'By the other rules'}, {broken}."
+    tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {organizations}"
+    seen = f"all seen but {number(accepted)} that a waiver accepts" if accepted else "all seen"
+    if verdict.outcome == "violations":
+        return f"Violations: {broken}. {tokens}, {seen}."
+    return f"Pass: {tokens}, {seen}, none breaks policy."
+
+
+def unseen(audit: Audit) -> list[Unseen]:
+    """The organizations that were not fully seen, in the order of asking."""
+    frame = audit.organizations[(audit.organizations["status"] != "complete").to_numpy()]
+    names = ["organization_id", "name", "status", "reason", "tokens", "contact"]
+    rows = zip(*(plain(frame[name]) for name in names), strict=True)
+    facts = [dict(zip(names, row, strict=True)) for row in rows]
+    return [
+        Unseen(
+            **fact,
+            position=position,
+            accepted=fact["organization_id"] in audit.verdict.accepted,
+        )
+        for position, fact in zip(frame.index.tolist(), facts, strict=True)
+    ]
+
+
+def removed_from_scope(audit: Audit) -> Iterator[str]:
+    """Yield a sentence for each organization that left the configuration with open findings, the most severe first."""
+    if audit.compared is None:
+        return
+    removed = audit.compared.removed
+    for _, row in removed.head(MOST_REMOVED).iterrows():
+        findings = count(row["open_findings"], "open finding", "open findings")
+        yield (
+            f"Removed from scope: {one_line(row['organization_name'], 60)}, with {findings} (highest severity: "
+            f"{row['highest_severity']}); last audited on {spoken_day(row['last_audited_at'])}."
+        )
+    if len(removed) > MOST_REMOVED:
+        rest = count(len(removed) - MOST_REMOVED, "more organization", "more organizations")
+        yield f"Removed from scope with open findings: {rest}."
+
+
+def decisions_in_need(audit: Audit) -> Iterator[str]:
+    """A sentence for each kind of decision that asks for attention: how many, and which first."""
+    made = audit.decisions
+    for one, more, judged in (
+        ("waiver is past its date, and what it covered is back", "waivers are past their dates", made.expired),
+        ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
+        ("waiver covers nothing that is there", "waivers cover nothing that is there", made.unused),
+    ):
+        yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
+    yield from _named(
+        "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
+    )
+
+
+def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
+    if decisions:
+        names = ", ".join(f"{one_line(name, 40)} ({day})" for name, day in decisions[:MOST_DECISIONS])
+        yield f"{count(len(decisions), one, more)}: {names}{' …' if len(decisions) > MOST_DECISIONS else ''}"
+
+
+def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
+    """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
+    frame = audit.findings.frame
+    asks = audit.findings.actionable
+    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks]))
+    starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
+    bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
+    gravest = live.take(starts[:most])
+    organizations = audit.organizations.take(gravest["organization_row"])
+    tokens = audit.tokens.reindex(gravest["token_row"].where(gravest["token_row"] >= 0))
+    columns = {
+        "organization_id": plain(organizations["organization_id"]),
+        "organization_name": plain(organizations["name"]),
+        "contact": plain(gravest["owner"]),
+        "token_id": plain(tokens["token_id"]),
+        "fingerprint": plain(tokens["fingerprint"]),
+        "description": plain(tokens["description"]),
+        "severity": [Severity(severity) for severity in gravest["severity"]],
+        "due_at": plain(gravest["first_due"]),
+        "why": plain(gravest["message"]),
+        "position": plain(gravest["position"]),
+    }
+    rule_ids = live["rule_id"].astype(object).to_numpy()
+    for (start, end), values in zip(bounds, zip(*columns.values(), strict=True), strict=True):
+        yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
+
+
+def _applications(findings: Findings) -> np.ndarray:
+    """For each finding the OAuth application that it is about; empty where it is about none."""
+    rule_ids = findings.frame["rule_id"].astype(object).to_numpy()
+    named = np.full(len(rule_ids), "", dtype=object)
+    for rule_id, evidence in findings.evidence.items():
+        if "application_id" in evidence:
+            hit = rule_ids == rule_id
+            rows = findings.frame["evidence_row"].to_numpy()[hit]
+            named[hit] = evidence["application_id"].astype(object).to_numpy()[rows]
+    return named
+
+
+def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
+    """Findings subject after subject, each numbered by when its first falls due and how grave its gravest is.
+
+    Adds `subject` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the gravest of a subject comes first.
+    """
+    keys = ["organization_row", "token_row", "application"]
+    live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
+    groups = live.groupby(keys, sort=False)
+    live = live.assign(first_due=groups["due_at"].transform("min"), gravest=groups["weight"].transform("min"))
+    live = live.sort_values(["first_due", "gravest", *keys, "weight"], kind="stable", ignore_index=True)
+    return live.assign(subject=live.groupby(keys, sort=False).ngroup())
+
+
+def _action(audit: Audit, rule_ids: list[str], facts: dict[str, Any]) -> Action:
+    names = (audit.rules[rule_id].name.replace("-", " ") for rule_id in rule_ids[1:])
+    organization = facts["organization_name"]
+    is_token = facts["token_id"] is not None
+    return Action(
+        **facts,
+        subject=called(facts["description"], organization, facts["fingerprint"]) if is_token else organization,
+        what=audit.rules[rule_ids[0]].remediation,
+        also=tuple(dict.fromkeys(names)),
+        findings=len(rule_ids),
+    )
+
+
+def expiries(audit: Audit) -> list[Month]:
+    """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it, as far as there are."""
+    as_of = pd.Timestamp(audit.as_of)
+    ahead = audit.tokens.loc[(audit.tokens["expires_at"] > as_of).to_numpy(), "expires_at"]
+    soon = ahead[ahead - as_of <= pd.Timedelta(days=soon_days(audit))]
+    per_month, soon_per_month = (_by_month(instants) for instants in (ahead, soon))
+    first = _key(audit.as_of)
+    return [
+        Month(_first_of(key), per_month.get(key, 0), soon_per_month.get(key, 0))
+        for key in range(first, min(first + MONTHS, _key(LAST) + 1))
+    ]
+
+
+def soon_days(audit: Audit) -> int:
+    """How many days ahead the widest window of EXP002 reaches."""
+    windows = audit.policy.options(audit.rules["EXP002"]).model_dump()["windows"]
+    return max(windows.values()) if windows else max(60, audit.policy.settings.audit_every_days + 4)
+
+
+def _key(month: datetime) -> int:
+    return month.year * 12 + month.month
+
+
+def _first_of(key: int) -> datetime:
+    return datetime((key - 1) // 12, (key - 1) % 12 + 1, 1, tzinfo=UTC)
+
+
+def _by_month(instants: pd.Series) -> dict[int, int]:
+    counts = (instants.dt.year * 12 + instants.dt.month).value_counts()
+    return {int(month): int(many) for month, many in counts.items()}
+
+
+def permissions(audit: Audit) -> dict[str, int]:
+    """Unexpired tokens by what they may do; every token is counted once."""
+    tokens = audit.tokens[~(audit.tokens["expires_at"] <= pd.Timestamp(audit.as_of)).to_numpy()]
+    flags = {
+        name: tokens[f"{name}_enabled"].fillna(value=False).to_numpy(dtype=bool) for name in ("read", "write", "delete")
+    }
+    unknown = tokens[["read_enabled", "write_enabled", "delete_enabled"]].isna().any(axis=1).to_numpy()
+    full = flags["read"] & flags["write"] & flags["delete"]
+    delete = flags["delete"] & ~full
+    write = flags["write"] & ~flags["delete"]
+    privileged = flags["write"] | flags["delete"]
+    return {
+        "read, write and delete": int(full.sum()),
+        "delete": int(delete.sum()),
+        "write": int(write.sum()),
+        "not known": int((unknown & ~privileged).sum()),
+        "read alone": int((flags["read"] & ~privileged & ~unknown).sum()),
+        "nothing": int((~flags["read"] & ~privileged & ~unknown).sum()),
+    }
