@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from bench_judging import AS_OF, POLICY, snapshot
 
-from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import Past
 from credly_audit.config.settings import PolicySettings
 from credly_audit.history.store import History

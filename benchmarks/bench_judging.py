@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue

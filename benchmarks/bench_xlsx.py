@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
 from credly_audit.renderers.xlsx import render

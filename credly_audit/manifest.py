@@ -24,7 +24,7 @@ import msgspec
 from msgspec import structs
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.errors import UsageError
 from credly_audit.files.writing import written_whole
 from credly_audit.secrets.redaction import REDACTED, Redactor

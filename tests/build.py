@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit import rules
-from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import Baseline, Past
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings

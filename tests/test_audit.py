@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.evaluate import judge
 from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import BrokenRule, ExitCode
 from credly_audit.policy.policy import Policy

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.errors import ExitCode
 from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
 from credly_audit.rules import catalogue

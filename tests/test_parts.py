@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.audit.split import for_contact, parts
 from credly_audit.renderers.base import renderer
 from tests.build import ACME, BETA, application, audited, organization, register, snapshot, token

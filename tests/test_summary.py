@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.summary import summary
 from credly_audit.text import CONTROL

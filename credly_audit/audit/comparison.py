@@ -1,5 +1,6 @@
 """What an audit is when it is held against the ones before: what was mended since, how long that takes, the trend."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -7,6 +8,12 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.findings import SEVERITY
+from credly_audit.audit.prior import (
+    MENDED,
+    TREND,
+    Past,
+    frame_of,
+)
 from credly_audit.instant_columns import INSTANT
 from credly_audit.severity import Severity
 
@@ -77,3 +84,65 @@ def remediation_times(mended: pd.DataFrame) -> dict[Severity, RemediationTime | 
     """Return the median by severity, most severe first, over a frame with the columns MENDED."""
     weights = mended["weight"].to_numpy()
     return {severity: remediation_time(mended[weights == severity.weight]) for severity in reversed(Severity)}
+
+
+def line(
+    frame: pd.DataFrame,
+    organizations: pd.DataFrame,
+    *,
+    resolved: int,
+    tokens: int,
+    outcome: str,
+    as_of: pd.Timestamp,
+) -> dict[str, object]:
+    """An audit as a line of the trend (TREND)."""
+    statuses = frame["status"].astype(object).to_numpy()
+    unseen = statuses == "unseen"
+    waived = frame["waived"].to_numpy(dtype=bool) & ~unseen
+    live = ~waived & ~unseen
+    weights = np.bincount(frame["severity"].cat.codes.to_numpy()[live], minlength=len(Severity))
+    return {
+        "as_of": as_of,
+        "outcome": outcome,
+        "organizations": len(organizations),
+        "fully_seen": int(organizations["status"].eq("complete").sum()),
+        "tokens": tokens,
+        **{severity.value: int(weights[severity.weight]) for severity in Severity},
+        **{status: int((live & (statuses == status)).sum()) for status in ("new", "persisting", "reopened")},
+        "resolved": resolved,
+        "unseen": int(unseen.sum()),
+        "waived": int(waived.sum()),
+    }
+
+
+def compared(
+    past: Past | None,
+    resolved: pd.DataFrame,
+    organizations: pd.DataFrame,
+    now: Mapping[str, object],
+    *,
+    removed: pd.DataFrame,
+    as_of: pd.Timestamp,
+) -> Comparison | None:
+    """This audit (`now`: its line of the trend) beside the earlier ones; None where there is none."""
+    if past is None or past.audits.empty:
+        return None
+    names = organizations.set_index("organization_id")["name"].reindex(resolved["organization_id"])
+    frame = resolved.assign(
+        severity=pd.Categorical.from_codes(resolved["weight"].to_numpy(), dtype=SEVERITY),
+        organization_name=names.array,
+        resolved_at=pd.Series(as_of, resolved.index, dtype=INSTANT),
+        days_open=(as_of - resolved["opened_at"]).dt.days.astype("int64"),
+    )
+    order = ["severity", "first_seen_at", "organization_id", "token_id", "finding_id"]
+    frame = frame.sort_values(order, ascending=[False, True, True, True, True], kind="stable", ignore_index=True)
+    fresh = resolved.groupby(["weight", "opened_at"], as_index=False).size().rename(columns={"size": "findings"})
+    fresh["resolved_at"] = pd.Series(as_of, fresh.index, dtype=INSTANT)
+    last = frame_of({name: [value] for name, value in now.items()}, TREND)
+    return Comparison(
+        past.audits["as_of"].iloc[-1].to_pydatetime(),
+        frame[list(RESOLVED)].astype(RESOLVED),
+        pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
+        pd.concat([past.audits, last], ignore_index=True),
+        removed,
+    )

@@ -6,70 +6,25 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
+from credly_audit.audit.comparison import REMOVED
 from credly_audit.audit.findings import SEVERITY
 from credly_audit.audit.prior import (
     ABOUT,
-    MENDED,
-    TREND,
     Baseline,
     Past,
-    frame_of,
     no_past,
     nothing,
     positions,
     positions_of_ids,
     with_default,
 )
-from credly_audit.instant_columns import INSTANT
-from credly_audit.policy.apply import applied
 from credly_audit.policy.policy import Policy
 from credly_audit.rules.declare import Rule
-from credly_audit.rules.facts import BEFORE
-from credly_audit.rules.wording import day, distance, sentence
-from credly_audit.severity import Severity
 
 STATUSES = ("new", "persisting", "reopened", "unseen")
 
 NO_REGISTER = frozenset({"INV005", "INV006", "INV007"})
 """Rules that say nothing where there is no register, whatever is there."""
-
-
-def before(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.DataFrame:
-    """What earlier audits knew of each token (columns BEFORE, indexed as `tokens`)."""
-    known = past.tokens
-    places = positions((tokens["organization_id"], tokens["token_id"]), (known["organization_id"], known["token_id"]))
-    key = known["fingerprint_key"]
-    comparable = (key.isna() if fingerprint_key is None else key.eq(fingerprint_key).fillna(value=False)).to_numpy(bool)
-    columns = {
-        "known": places >= 0,
-        "gone": with_default(known["gone"].to_numpy(), places, default=False),
-        "fingerprint": known["fingerprint"].where(comparable).array.take(places, allow_fill=True),
-        "denied": with_default(known["denied"].to_numpy(), places, default=0),
-        **{name: known[name].array.take(places, allow_fill=True) for name in ("expires_at", "rotated_at", "seen_at")},
-    }
-    return pd.DataFrame({name: columns[name] for name in BEFORE}, index=tokens.index)
-
-
-def fully_seen_before(past: Past, organizations: pd.DataFrame) -> pd.Series:
-    """When each organization was last fully seen (null: never), indexed as `organizations`."""
-    known = past.organizations
-    places = positions(organizations["organization_id"], known["organization_id"])
-    seen = known["fully_seen_at"].reindex(np.where(places < 0, len(known), places))
-    return seen.set_axis(organizations.index).astype(INSTANT)
-
-
-def rotated_at(tokens: pd.DataFrame, before: pd.DataFrame, inferred: pd.Series, as_of: pd.Timestamp) -> pd.Series:
-    """When each token's value was seen to change (null: never): by the audit that first saw this fingerprint.
-
-    The date inferred from its expiry is the better one where it lies between that audit and the one before it.
-    """
-    now, then = tokens["fingerprint"], before["fingerprint"]
-    same = (now == then).fillna(value=False).to_numpy(dtype=bool)
-    changed = (now != then).fillna(value=False).to_numpy(dtype=bool)
-    between = ((inferred >= before["seen_at"]) & (inferred <= as_of)).to_numpy(dtype=bool)
-    fresh = inferred.where(between, as_of).where(changed)
-    return before["rotated_at"].where(same).fillna(fresh).astype(INSTANT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,95 +166,6 @@ def _not_judged(
     return pd.Series(not_judged, index=organizations.index, dtype="string")
 
 
-def with_unseen(
-    frame: pd.DataFrame,
-    unseen: pd.DataFrame,
-    tokens: pd.DataFrame,
-    organizations: pd.DataFrame,
-    *,
-    policy: Policy,
-    as_of: pd.Timestamp,
-) -> pd.DataFrame:
-    """The findings and, after them, those that nobody saw; `unseen_row` is their position in `unseen`, else -1.
-
-    Waivers and plans apply to them as to any; one whose token is listed all the same points at it.
-    """
-    frame = frame.assign(unseen_row=np.full(len(frame), -1, dtype="int32"))
-    if unseen.empty:
-        return frame
-    many = len(unseen)
-    places = positions(unseen["organization_id"], organizations["organization_id"])
-    rows = pd.DataFrame(
-        {
-            "finding_id": unseen["finding_id"],
-            "rule_id": pd.Categorical(unseen["rule_id"].astype(object), categories=unseen["rule_id"].unique()),
-            "severity": pd.Categorical.from_codes(unseen["weight"].to_numpy(), dtype=SEVERITY),
-            "organization_row": places.astype("int32"),
-            "token_row": np.where(unseen["token_id"].notna(), np.arange(many), -1).astype("int32"),
-            "evidence_row": np.full(many, -1, dtype="int32"),
-            "message": sentence(
-                "Last seen on {day} ({ago}); this time what it depends on was not fully seen.",
-                day=day(unseen["seen_at"]),
-                ago=distance(unseen["seen_at"], as_of),
-            ),
-            "due_at": unseen["due_at"],
-            "owner": organizations["contact"].take(places).array,
-            "status": pd.Categorical(["unseen"] * many, categories=STATUSES),
-            "first_seen_at": unseen["first_seen_at"],
-            "newly": np.zeros(many, dtype=bool),
-            "unseen_row": np.arange(many, dtype="int32"),
-        }
-    )
-    theirs = unseen.assign(
-        organization_id=pd.Categorical.from_codes(places, categories=organizations["organization_id"].tolist())
-    )
-    decided = applied(
-        rows, theirs, organizations, policy.waivers, policy.plans, as_of=as_of, next_audit=policy.next_audit
-    ).findings
-    decided["token_row"] = positions(
-        (unseen["organization_id"], unseen["token_id"].fillna("")), (tokens["organization_id"], tokens["token_id"])
-    ).astype("int32")
-    return _appended(frame, decided)
-
-
-def _appended(frame: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    """Two frames of findings as one, whose categories hold both's."""
-    both = pd.concat([frame.astype({"rule_id": object, "owner": object}), more.astype({"rule_id": object})])
-    rule_ids = [*frame["rule_id"].cat.categories, *more["rule_id"].cat.categories]
-    both["rule_id"] = pd.Categorical(both["rule_id"], categories=list(dict.fromkeys(rule_ids)))
-    both["owner"] = pd.Categorical(both["owner"], categories=frame["owner"].cat.categories)
-    return both.reset_index(drop=True)
-
-
-def line(
-    frame: pd.DataFrame,
-    organizations: pd.DataFrame,
-    *,
-    resolved: int,
-    tokens: int,
-    outcome: str,
-    as_of: pd.Timestamp,
-) -> dict[str, object]:
-    """An audit as a line of the trend (TREND)."""
-    statuses = frame["status"].astype(object).to_numpy()
-    unseen = statuses == "unseen"
-    waived = frame["waived"].to_numpy(dtype=bool) & ~unseen
-    live = ~waived & ~unseen
-    weights = np.bincount(frame["severity"].cat.codes.to_numpy()[live], minlength=len(Severity))
-    return {
-        "as_of": as_of,
-        "outcome": outcome,
-        "organizations": len(organizations),
-        "fully_seen": int(organizations["status"].eq("complete").sum()),
-        "tokens": tokens,
-        **{severity.value: int(weights[severity.weight]) for severity in Severity},
-        **{status: int((live & (statuses == status)).sum()) for status in ("new", "persisting", "reopened")},
-        "resolved": resolved,
-        "unseen": int(unseen.sum()),
-        "waived": int(waived.sum()),
-    }
-
-
 def removed_from_scope(past: Past | None, policy: Policy, organizations: pd.DataFrame, sight: Sight) -> pd.DataFrame:
     """REMOVED: organizations of the audits before that are no longer configured and have open findings.
 
@@ -318,36 +184,3 @@ def removed_from_scope(past: Past | None, policy: Policy, organizations: pd.Data
     removed = known_open.assign(highest_severity=severities)
     order = ["highest_severity", "organization_name", "organization_id"]
     return removed.sort_values(order, ascending=[False, True, True], ignore_index=True)[list(REMOVED)]
-
-
-def compared(
-    past: Past | None,
-    resolved: pd.DataFrame,
-    organizations: pd.DataFrame,
-    now: Mapping[str, object],
-    *,
-    removed: pd.DataFrame,
-    as_of: pd.Timestamp,
-) -> Comparison | None:
-    """This audit (`now`: its line of the trend) beside the earlier ones; None where there is none."""
-    if past is None or past.audits.empty:
-        return None
-    names = organizations.set_index("organization_id")["name"].reindex(resolved["organization_id"])
-    frame = resolved.assign(
-        severity=pd.Categorical.from_codes(resolved["weight"].to_numpy(), dtype=SEVERITY),
-        organization_name=names.array,
-        resolved_at=pd.Series(as_of, resolved.index, dtype=INSTANT),
-        days_open=(as_of - resolved["opened_at"]).dt.days.astype("int64"),
-    )
-    order = ["severity", "first_seen_at", "organization_id", "token_id", "finding_id"]
-    frame = frame.sort_values(order, ascending=[False, True, True, True, True], kind="stable", ignore_index=True)
-    fresh = resolved.groupby(["weight", "opened_at"], as_index=False).size().rename(columns={"size": "findings"})
-    fresh["resolved_at"] = pd.Series(as_of, fresh.index, dtype=INSTANT)
-    last = frame_of({name: [value] for name, value in now.items()}, TREND)
-    return Comparison(
-        past.audits["as_of"].iloc[-1].to_pydatetime(),
-        frame[list(RESOLVED)].astype(RESOLVED),
-        pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
-        pd.concat([past.audits, last], ignore_index=True),
-        removed,
-    )

@@ -89,8 +89,6 @@ TREND = {
 }
 """A row an audit, as its reports counted: findings by severity are those neither waived nor unseen."""
 
-BITS = {"read": 1, "write": 2, "delete": 4}
-
 
 @dataclass(frozen=True, slots=True)
 class Past:

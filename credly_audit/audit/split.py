@@ -9,8 +9,9 @@ import pandas as pd
 
 from credly_audit import snapshot
 from credly_audit.audit.comparison import Comparison
-from credly_audit.audit.evaluate import Audit, Places, decided
 from credly_audit.audit.findings import Findings
+from credly_audit.audit.gate import decided
+from credly_audit.audit.model import Audit, Places
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.policy import Policy, applies
 

@@ -5,7 +5,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.cli.screen import Line, Span
 from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.tally import tally

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from credly_audit.audit.evaluate import Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Gate
 from credly_audit.audit.redact_texts import redact_own_texts, redactor_of
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines

@@ -21,7 +21,6 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from credly_audit.errors import UsageError
 from credly_audit.files.paths import NoStateFolder, make_folder, state_folder
-from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +90,6 @@ def alone(config: Path, *, break_lock: bool = False) -> Iterator[None]:
 def run_lock_name(config: Path) -> str:
     """Return a configuration's own name here, however its path is written."""
     return f"run-{hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:32]}"
-
-
-def lock_name(value: Secret) -> str:
-    """Return a credential's own name here; not a fingerprint, so that it can be compared with none in a report."""
-    return hashlib.sha256(b"credly-audit lock\0" + value.reveal().encode()).hexdigest()[:32]
 
 
 @contextmanager

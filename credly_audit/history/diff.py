@@ -7,10 +7,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit.audit.findings import SEVERITY
-from credly_audit.audit.prior import BITS
 from credly_audit.history import column_io as bulk
 from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens
 from credly_audit.history.schema import NULL_INSTANT, organizations, tokens
+from credly_audit.rules.facts import BITS
 
 TOKEN = ("organization_id", "organization_name", "token_id", "description", "fingerprint")
 FINDING = ("finding_id", "rule_id", "severity", "organization_id", "organization_name", "token_id", "description")

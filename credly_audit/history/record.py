@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit import finding_status as changes
-from credly_audit.audit.evaluate import Audit, said_nothing
-from credly_audit.audit.prior import BITS
+from credly_audit.audit.comparison import line as trend_line
+from credly_audit.audit.evaluate import said_nothing
+from credly_audit.audit.finding_status import Sight
+from credly_audit.audit.model import Audit
 from credly_audit.history.schema import NULL_INSTANT, microseconds
 from credly_audit.instant_columns import keep_within
+from credly_audit.rules.facts import BITS
 
 UNKNOWN = 8
 """What a permission's bit is times where it is not known."""
@@ -41,7 +43,7 @@ class Seen:
 def seen_by(audit: Audit) -> Seen:
     """What an audit saw."""
     header = audit.snapshot.header
-    sight = changes.Sight.of(
+    sight = Sight.of(
         audit.policy,
         audit.tokens,
         audit.organizations,
@@ -49,7 +51,7 @@ def seen_by(audit: Audit) -> Seen:
         said_nothing(audit.snapshot, audit.rules, audit.broken),
     )
     resolved = 0 if audit.compared is None else len(audit.compared.resolved)
-    line = changes.line(
+    line = trend_line(
         audit.findings.frame,
         audit.organizations,
         resolved=resolved,

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import TREND, Past, frame_of
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable

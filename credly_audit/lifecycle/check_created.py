@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Gate
 from credly_audit.config.settings import Api, Organization
 from credly_audit.credly.wire import Row
 from credly_audit.lifecycle.api import instant

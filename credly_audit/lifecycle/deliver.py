@@ -11,12 +11,11 @@ from time import monotonic, sleep
 
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.errors import UsageError
-from credly_audit.files.locks import lock_name
 from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy
 from credly_audit.lifecycle.outcome import OldValue, Outcome, State
 from credly_audit.lifecycle.stores import StoreFailed, now_in
-from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
+from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then, lock_name
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.shape import looks_random

@@ -1,5 +1,6 @@
 """One token that is to be rotated or made: whose it is, where its new value goes, and how that is read back."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
@@ -91,3 +92,8 @@ class Patience:
 
 Then = Callable[[Outcome], None]
 """What `--then` runs; StoreFailed where it fails."""
+
+
+def lock_name(value: Secret) -> str:
+    """Return a credential's own name here; not a fingerprint, so that it can be compared with none in a report."""
+    return hashlib.sha256(b"credly-audit lock\0" + value.reveal().encode()).hexdigest()[:32]

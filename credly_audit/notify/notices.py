@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.audit.split import for_contact
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError

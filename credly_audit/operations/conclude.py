@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
-from credly_audit.audit.evaluate import Audit, Gate, Places, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.audit.prior import Past
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.cli import screen

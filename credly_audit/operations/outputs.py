@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.audit.split import parts
 from credly_audit.cli.streams import trouble_of
 from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from credly_audit.audit.evaluate import Places
+from credly_audit.audit.model import Places
 from credly_audit.config.settings import Settings
 from credly_audit.files.paths import working_folder
 from credly_audit.manifest import PolicyRole, Sources

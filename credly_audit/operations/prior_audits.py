@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from credly_audit.audit.baseline import read_baseline
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import Baseline, Past, no_past
 from credly_audit.config.settings import Settings
 from credly_audit.errors import UsageError

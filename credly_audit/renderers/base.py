@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 
 Render = Callable[[Audit, BinaryIO], None]
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
-from credly_audit.audit.evaluate import AUDITED_TOKENS, Audit
 from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.model import AUDITED_TOKENS, Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import encode, rows
 from credly_audit.renderers.json import tokens as documented

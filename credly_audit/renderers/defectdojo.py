@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.json import encode, write_list

@@ -9,7 +9,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from credly_audit.audit.evaluate import COVERAGE_RULES, Audit
+from credly_audit.audit.gate import COVERAGE_RULES
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.briefing import headline, unseen
 from credly_audit.severity import Severity

@@ -12,7 +12,7 @@ import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import rows
 from credly_audit.report.briefing import headline, unseen

@@ -12,8 +12,8 @@ import pandas as pd
 
 from credly_audit import __version__
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, remediation_times
-from credly_audit.audit.evaluate import AUDITED_TOKENS, Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import AUDITED_TOKENS, Audit
 from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.tally import tally

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from junitparser import Attr, Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
-from credly_audit.audit.evaluate import COVERAGE_RULES, Audit
+from credly_audit.audit.gate import COVERAGE_RULES
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.report.briefing import headline
 from credly_audit.text import count, harmless, instant, one_line, subject

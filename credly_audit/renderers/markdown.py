@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.tally import tally

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit, Places
 from credly_audit.audit.findings import Findings
+from credly_audit.audit.model import Audit, Places
 from credly_audit.config.decision_models import Waiver
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import Findings, plain
+from credly_audit.audit.model import Audit
 from credly_audit.instants import LAST
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.severity import Severity
 from credly_audit.snapshot import STATUSES
 

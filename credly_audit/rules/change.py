@@ -3,10 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.prior import BITS
 from credly_audit.rules.controls import NO_CONTROLS, OVERDUE, PERMISSIVE
 from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import PERMISSIONS, Facts
+from credly_audit.rules.facts import BITS, PERMISSIONS, Facts
 from credly_audit.rules.permissions import permissions_in_words
 from credly_audit.rules.wording import day, distance, sentence, whole_days
 from credly_audit.severity import Severity

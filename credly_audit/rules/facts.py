@@ -173,3 +173,6 @@ def searched(texts: pd.Series, pattern: str) -> np.ndarray:
     found = np.array([search(text) is not None for text in different] + [False], dtype=bool)
     mask: np.ndarray = found[codes]
     return mask
+
+
+BITS = {"read": 1, "write": 2, "delete": 4}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.errors import ExitCode
 from credly_audit.history.store import History
 from credly_audit.rules import catalogue

@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from credly_audit.audit.comparison import remediation_times
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import LIFETIME, Organization, Token, World, made_up_organization, made_up_token

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit.files.locks import lock_name, run_lock_name
+from credly_audit.files.locks import run_lock_name
+from credly_audit.lifecycle.tasks import lock_name
 from credly_audit.secrets import Secret
 from tests.lifecycle.conftest import Bench
 from tests.lifecycle.processes import PLANT, ROOT, eventually

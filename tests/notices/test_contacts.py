@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.errors import ConfigurationError
 from credly_audit.notify.mail import Address, MailServer, NoServer, read_contact
 from tests.build import audited, organization, snapshot, token

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from openpyxl import load_workbook
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import MissingExtra

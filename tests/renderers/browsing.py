@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.needs import common_folder, program
 from tests.renderers.rendering import rendered
 

@@ -11,7 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
-from credly_audit.audit.evaluate import NOWHERE, Audit, Gate, Places, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
 from credly_audit.audit.prior import MENDED, TREND, frame_of
 from credly_audit.config.decision_models import Waiver
 from credly_audit.config.settings import PolicySettings

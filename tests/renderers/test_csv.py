@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
-from credly_audit.audit.evaluate import AUDITED_TOKENS
 from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.model import AUDITED_TOKENS
 from credly_audit.snapshot import ORGANIZATIONS
 from tests.build import ACME, BETA
 from tests.renderers.rendering import clean, files, hostile, hostile_audit, of_all_kinds, tried

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.build import BETA, organization, snapshot, token
 from tests.renderers.rendering import (
     clean,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
-from credly_audit.audit.evaluate import Audit, Gate
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import MENDED, frame_of
 from credly_audit.audit.split import parts
 from credly_audit.config.formats import formats

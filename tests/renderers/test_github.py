@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import pytest
 from hypothesis import given
 
-from credly_audit.audit.evaluate import Audit, Gate
+from credly_audit.audit.model import Audit, Gate
 from tests.build import BETA, organization, snapshot, token
 from tests.renderers.rendering import (
     clean,

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 
 from credly_audit.audit.comparison import RESOLVED, Comparison
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import MENDED, TREND, frame_of
 from credly_audit.config.presentation import Presentation
 from credly_audit.snapshot import APPLICATIONS, conform

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
 from tests.needs import runner, tool

@@ -7,7 +7,7 @@ from typing import Any
 import vobject
 from hypothesis import given
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.build import ACME, AS_OF, snapshot, token
 from tests.renderers.rendering import (
     DAY,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from jsonschema import Draft202012Validator
 
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import COLUMNS
+from credly_audit.audit.model import Audit
 from credly_audit.snapshot import ORGANIZATIONS
 from tests.renderers.rendering import (
     clean,

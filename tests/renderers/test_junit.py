@@ -9,7 +9,8 @@ from hypothesis import given
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from lxml import etree
 
-from credly_audit.audit.evaluate import COVERAGE_RULES, Audit, Gate
+from credly_audit.audit.gate import COVERAGE_RULES
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.renderers.junit import MOST_LISTED
 from tests.build import ACME, BETA, organization, snapshot, token
 from tests.renderers.rendering import (

@@ -6,7 +6,7 @@ import re
 from hypothesis import given
 from markdown_it import MarkdownIt
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.text import harmless, markdown
 from tests.renderers.rendering import (
     clean,

@@ -10,7 +10,7 @@ from hypothesis import given
 from jsonschema.protocols import Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.ocsf import VERSION
 from tests.build import BETA, organization, snapshot, token
 from tests.renderers.rendering import (

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.build import BETA, organization, snapshot, token
 from tests.needs import runner
 from tests.renderers.rendering import (

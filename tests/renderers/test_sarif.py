@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from jsonschema.protocols import Validator
 
-from credly_audit.audit.evaluate import Audit, Gate, Places
+from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.renderers import sarif
 from credly_audit.rules import catalogue
 from credly_audit.severity import Severity

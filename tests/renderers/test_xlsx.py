@@ -15,7 +15,7 @@ from openpyxl.utils.escape import unescape
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.policy.decision_workbook import typed_rows
 from credly_audit.renderers.xlsx import render
 from credly_audit.renderers.xlsx import table_xml as rows

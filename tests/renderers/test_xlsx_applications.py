@@ -6,7 +6,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, snapshot, token
 from tests.renderers.rendering import rendered
 

@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 from openpyxl.workbook import Workbook
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from tests.needs import runner, validator
 from tests.renderers.rendering import empty, hostile_audit, of_all_kinds, rendered, with_a_past
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit.prior import BITS, LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
+from credly_audit.audit.prior import LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
 from credly_audit.rules import catalogue
+from credly_audit.rules.facts import BITS
 from credly_audit.snapshot import STATUSES, conform
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token
 from tests.rules.restated import PURPOSES, REGISTER, RULES, WAIVERS

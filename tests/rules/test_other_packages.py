@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.errors import BrokenRule, ExitCode
 from credly_audit.interruption import watch_signals
 from credly_audit.rules import built_in, catalogue

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pandas as pd
 import pytest
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.rules.wording import sentence
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 

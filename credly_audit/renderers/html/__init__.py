@@ -2,7 +2,7 @@
 
 from typing import BinaryIO
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.html.page import facts
 from credly_audit.renderers.html.templates import templates

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.labels import described
 from credly_audit.text import spoken, yes_no
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.labels import SEVERITIES
 from credly_audit.renderers.html.policy import said
 from credly_audit.report.tally import tally

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from credly_audit.audit.comparison import Comparison, remediation_time, remediation_times
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
 from credly_audit.renderers.html.labels import SEVERITIES, described
 from credly_audit.report.briefing import removed_from_scope

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
-from credly_audit.audit.evaluate import Audit, Gate, judge
+from credly_audit.audit.evaluate import judge
+from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import MENDED, TREND, frame_of, nothing
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.presentation import Presentation

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from credly_audit.audit.evaluate import LIFETIME, Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import Audit
+from credly_audit.audit.rotation import LIFETIME
 from credly_audit.renderers.html.labels import SEVERITIES, described
 from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
 from credly_audit.report.labels import COVERAGE, ITSELF, NO_DESCRIPTION

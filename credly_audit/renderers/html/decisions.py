@@ -3,8 +3,8 @@
 from datetime import date
 from typing import Any
 
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import Audit
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.renderers.html.labels import described
 from credly_audit.report.labels import STATES

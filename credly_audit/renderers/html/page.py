@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from credly_audit.renderers.html.applications import applications
 from credly_audit.renderers.html.catalogue import controls, rules

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
 from credly_audit.renderers.html.labels import SEVERITIES
 from credly_audit.report.briefing import MONTHS, expiries, permissions, soon_days

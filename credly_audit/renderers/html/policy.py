@@ -3,7 +3,7 @@
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.labels import SEVERITIES
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, count, spoken_day

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from credly_audit.audit.evaluate import Audit
 from credly_audit.audit.findings import plain
+from credly_audit.audit.model import Audit
 from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
 from credly_audit.renderers.html.labels import (
     SEVERITIES,

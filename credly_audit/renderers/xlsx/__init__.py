@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from lxml import etree
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import Audit
+from credly_audit.audit.model import Audit
 from credly_audit.report.briefing import Action, actions
 from credly_audit.report.counts import Standing
 from credly_audit.report.labels import NO_DESCRIPTION

@@ -1,0 +1,42 @@
+"""Enforce policy: which findings make an audit fail, and its verdict."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.audit.model import Gate, Outcome, Verdict
+from credly_audit.errors import ExitCode
+from credly_audit.policy.apply import COVERAGE
+from credly_audit.severity import Severity
+
+COVERAGE_RULES = frozenset(COVERAGE.values())
+"""What they flag has a gate of its own and never counts for `--fail-on`."""
+
+
+def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
+    """Which findings (rows of `Findings.frame`) make the gate fail."""
+    rule_ids = frame["rule_id"].astype(object).to_numpy(dtype=str)
+    hit = np.zeros(len(frame), dtype=bool)
+    for selector in fail_on:
+        if selector in set(Severity):
+            hit |= frame["severity"].cat.codes.to_numpy() >= Severity(selector).weight
+        elif selector != "never":
+            hit |= np.char.startswith(rule_ids, selector)
+    here = frame["unseen_row"].to_numpy() < 0
+    return hit & here & ~np.isin(rule_ids, list(COVERAGE_RULES)) & ~frame["waived"].to_numpy(dtype=bool)
+
+
+def decided(
+    organizations: pd.DataFrame, violations: int, gate: Gate, accepted: Collection[str] = (), *, broken: bool
+) -> Verdict:
+    """The verdict; where several exit codes hold, an incomplete audit outweighs violations."""
+    not_seen = tuple(organizations.loc[organizations["status"] != "complete", "organization_id"])
+    waived = tuple(each for each in not_seen if each.lower() in accepted)
+    open_ones = len(not_seen) > len(waived)
+    outcome: Outcome = "incomplete" if open_ones or broken else "violations" if violations else "pass"
+    if broken or (open_ones and not gate.allow_partial):
+        code = ExitCode.INCOMPLETE
+    else:
+        code = ExitCode.VIOLATIONS if violations else ExitCode.OK
+    return Verdict(outcome, code, violations, not_seen, waived)
