@@ -1,13 +1,16 @@
 """Enforce policy: which findings make an audit fail, and its verdict."""
 
+import difflib
 from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from credly_audit.audit.model import Gate, Outcome, Verdict
-from credly_audit.errors import ExitCode
+from credly_audit.config.settings import is_disabled
+from credly_audit.errors import ExitCode, UsageError
 from credly_audit.policy.apply import COVERAGE
+from credly_audit.rules import may_be_unloadable
 from credly_audit.severity import Severity
 
 COVERAGE_RULES = frozenset(COVERAGE.values())
@@ -40,3 +43,16 @@ def decided(
     else:
         code = ExitCode.VIOLATIONS if violations else ExitCode.OK
     return Verdict(outcome, code, violations, not_seen, waived)
+
+
+def checked_gate(selectors: Sequence[str], rule_ids: Sequence[str], disabled: Sequence[str]) -> tuple[str, ...]:
+    """Return the selectors of `--fail-on`; UsageError for one that is unknown, naming the closest, or disabled."""
+    known = {*Severity, *rule_ids, *(rule_id[:3] for rule_id in rule_ids), "never"}
+    for selector in selectors:
+        if selector not in known and not may_be_unloadable(selector):
+            near = difflib.get_close_matches(selector, known, 1, 0.5)
+            hint = f"; did you mean {near[0]}?" if near else "; name a severity, a rule, a family or never"
+            raise UsageError(f"--fail-on {selector}: no severity, rule or family of that name{hint}")
+        if is_disabled(selector, disabled):
+            raise UsageError(f"--fail-on {selector}: turned off by [policy] disable; name another, or enable it")
+    return tuple(selectors)

@@ -17,6 +17,7 @@ from credly_audit.cli.options import (
     talk_options,
 )
 from credly_audit.cli.stored import read_snapshots
+from credly_audit.cli.summary import SummaryPrinter
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
@@ -77,18 +78,19 @@ def check(
     policy = Policy.of(settings)
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
     snapshot = only(snapshot, organizations)
+    outputs_asked = Outputs.asked(
+        formats,
+        outputs,
+        output_dir,
+        split_by=split_by,
+        overwrite=overwrite,
+        with_snapshot=False,
+        manifest=sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
+    )
     judging = Judging.asked(
         settings,
         policy,
-        Outputs.asked(
-            formats,
-            outputs,
-            output_dir,
-            split_by=split_by,
-            overwrite=overwrite,
-            with_snapshot=False,
-            manifest=sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
-        ),
+        outputs_asked,
         places(settings, os.environ, snapshots),
         Earlier.asked(settings, os.environ, baseline=baseline, no_history=no_history, record=record, new_only=new_only),
         fail_on=fail_on,
@@ -96,7 +98,7 @@ def check(
         as_of=as_of or snapshot.header.collected_at,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
-        no_color=no_color,
+        summarize=SummaryPrinter(outputs_asked.to_standard_output, no_color),
         presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
         notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
     )

@@ -7,7 +7,14 @@ from pathlib import Path
 import click
 
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import FILE, config_option, organization_option, talk_options, workers_option
+from credly_audit.cli.options import (
+    DEFAULT_CONFIG,
+    FILE,
+    config_option,
+    organization_option,
+    talk_options,
+    workers_option,
+)
 from credly_audit.cli.screen import print_lines
 from credly_audit.config.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
@@ -45,7 +52,7 @@ def collect(
     Exit codes: 0 all was seen; 3 some organization was not fully seen.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = configured(config, organizations, workers, os.environ)
+    settings = configured(config or DEFAULT_CONFIG, organizations, workers, os.environ)
     place = file_can_be_written(output, "--output")
     settings = begin_log(settings, os.environ)
     snapshot = collected(

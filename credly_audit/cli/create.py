@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
+from credly_audit.audit.gate import checked_gate
 from credly_audit.cli.lifecycle import Order, lifecycle_options
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, checked_gate
+from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.config.load import load
 from credly_audit.errors import AuditError, ExitCode, UsageError
 from credly_audit.lifecycle.check_created import violations

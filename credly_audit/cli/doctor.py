@@ -15,7 +15,7 @@ import pandas as pd
 from credly_audit.audit.prior import no_past
 from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import config_option, organization_option
+from credly_audit.cli.options import DEFAULT_CONFIG, config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
@@ -54,7 +54,7 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     logging.getLogger("credly_audit.collection.progress").setLevel(
         logging.ERROR
     )  # what it would warn of is the answer here
-    settings = configured(config, organizations, None, os.environ)
+    settings = configured(config or DEFAULT_CONFIG, organizations, None, os.environ)
     must_have_extras(settings, os.environ)
     warn_of_password(settings)
     settings = with_proxy(settings, os.environ)

@@ -17,12 +17,12 @@ import click
 from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import FOLDER, break_lock_option, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.cli.streams import trouble_of
 from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
 from credly_audit.config.settings import Settings
 from credly_audit.credly.host import Host
 from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
 from credly_audit.files.paths import working_folder
+from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import written_whole
 from credly_audit.lifecycle import report
 from credly_audit.lifecycle.emergency import emergency_folder, must_hold_copies

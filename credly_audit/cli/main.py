@@ -17,9 +17,9 @@ from credly_audit import __version__
 from credly_audit.cli.completion import stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.cli.screen import print_lines
-from credly_audit.cli.streams import ignore_unraisable, tolerant_streams, trouble_of
 from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
+from credly_audit.files.streams import ignore_unraisable, tolerant_streams, trouble_of
 from credly_audit.interruption import watch_signals
 from credly_audit.secrets.shape import without_shapes
 

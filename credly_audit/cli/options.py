@@ -1,9 +1,8 @@
 """Options that several commands share, and what they are read into."""
 
-import difflib
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,8 @@ from typing import Any
 import click
 
 from credly_audit.config.formats import formats
-from credly_audit.errors import UsageError
 from credly_audit.files.paths import BadPath, local_path
 from credly_audit.instants import read_instant
-from credly_audit.severity import Severity
 
 DEFAULT_CONFIG = Path("credly-audit.toml")
 
@@ -186,19 +183,3 @@ judging_options = together(
         "--skip-broken-rules", is_flag=True, help="Go on without a rule that raises; the audit is incomplete."
     ),
 )
-
-
-def checked_gate(selectors: Sequence[str], rule_ids: Sequence[str], disabled: Sequence[str]) -> tuple[str, ...]:
-    """Return the selectors of `--fail-on`; UsageError for one that is unknown, naming the closest, or disabled."""
-    from credly_audit.config.settings import is_disabled  # noqa: PLC0415 - `--help` loads no settings
-    from credly_audit.rules import may_be_unloadable  # noqa: PLC0415 - as above
-
-    known = {*Severity, *rule_ids, *(rule_id[:3] for rule_id in rule_ids), "never"}
-    for selector in selectors:
-        if selector not in known and not may_be_unloadable(selector):
-            near = difflib.get_close_matches(selector, known, 1, 0.5)
-            hint = f"; did you mean {near[0]}?" if near else "; name a severity, a rule, a family or never"
-            raise UsageError(f"--fail-on {selector}: no severity, rule or family of that name{hint}")
-        if is_disabled(selector, disabled):
-            raise UsageError(f"--fail-on {selector}: turned off by [policy] disable; name another, or enable it")
-    return tuple(selectors)

@@ -19,11 +19,11 @@ from credly_audit.config.credentials import credentials, warn_of_password, with_
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
+from credly_audit.credly.credentials import credential_maker
 from credly_audit.credly.organizations import Seen, organizations, owner
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.operations.collecting import credential_maker
 from credly_audit.secrets import ClientCredentials, Secret, Unavailable, is_reference, read, shown
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.redaction import Redactor

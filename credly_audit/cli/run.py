@@ -18,6 +18,7 @@ from credly_audit.cli.options import (
     talk_options,
     workers_option,
 )
+from credly_audit.cli.summary import SummaryPrinter
 from credly_audit.config.credentials import fingerprints_of
 from credly_audit.errors import ExitCode
 from credly_audit.files.locks import alone
@@ -78,21 +79,22 @@ def audited(
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     require_rules_unless(skip_broken_rules)
-    settings = configured(config, organizations, workers, environ, all_rules=False)
+    settings = configured(config or DEFAULT_CONFIG, organizations, workers, environ, all_rules=False)
     if not together:
         click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG, break_lock=break_lock))
+    outputs_asked = Outputs.asked(
+        formats,
+        outputs,
+        output_dir,
+        split_by=split_by,
+        overwrite=overwrite,
+        with_snapshot=True,
+        manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
+    )
     judging = Judging.asked(
         settings,
         Policy.of(settings),
-        Outputs.asked(
-            formats,
-            outputs,
-            output_dir,
-            split_by=split_by,
-            overwrite=overwrite,
-            with_snapshot=True,
-            manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
-        ),
+        outputs_asked,
         places(settings, environ),
         Earlier.asked(
             settings, environ, baseline=baseline, no_history=no_history, record=not no_history, new_only=new_only
@@ -102,7 +104,7 @@ def audited(
         as_of=as_of,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
-        no_color=no_color,
+        summarize=SummaryPrinter(outputs_asked.to_standard_output, no_color),
         presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )

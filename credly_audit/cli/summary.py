@@ -1,16 +1,23 @@
 """What a person reads on the terminal at the end: the verdict, what was not seen, what to do first, the reports."""
 
+import logging
 import os
+import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from credly_audit.audit.model import Audit
+from credly_audit.cli import screen
+from credly_audit.cli.logs import is_json
 from credly_audit.cli.screen import Line, Span
 from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, one_line, spoken, spoken_day
+
+log = logging.getLogger(__name__)
 
 MOST_UNSEEN = 20
 
@@ -38,12 +45,29 @@ PAGE = os.terminal_size((0, 0))
 """No screen to fit: lines as long as they are."""
 
 
-def summary(audit: Audit, written: Sequence[Path], screen: os.terminal_size = PAGE) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class SummaryPrinter:
+    """Prints the summary of an audit on standard output, or on standard error where that holds a report."""
+
+    report_on_standard_output: bool
+    no_color: bool
+
+    def __call__(self, audit: Audit, written: Sequence[Path]) -> Callable[[], None]:
+        """Return what prints the summary; with JSON lines on standard error it is one of them."""
+        if self.report_on_standard_output and is_json():
+            lines = summary(audit, written)
+            return lambda: log.info("\n".join(map(screen.plain, lines)))
+        stream = sys.stderr if self.report_on_standard_output else sys.stdout
+        lines = summary(audit, written, screen.size(stream))
+        return lambda: screen.print_lines(*lines, stream=stream, no_color=self.no_color)
+
+
+def summary(audit: Audit, written: Sequence[Path], size: os.terminal_size = PAGE) -> list[Line]:
     """A few lines, styled, the first of which says it all; they fit the screen, where there is one."""
-    above = [*_verdict(audit, screen.columns), *_not_seen(audit, screen.columns)]
-    below = [_cut(line, screen.columns) for line in _reports(written)]
-    room = (screen.lines - len(above) - len(below) - 4) // LINES_AN_ACTION if screen.lines else MOST_ACTIONS
-    return [*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), screen.columns), *below]
+    above = [*_verdict(audit, size.columns), *_not_seen(audit, size.columns)]
+    below = [_cut(line, size.columns) for line in _reports(written)]
+    room = (size.lines - len(above) - len(below) - 4) // LINES_AN_ACTION if size.lines else MOST_ACTIONS
+    return [*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), size.columns), *below]
 
 
 def _verdict(audit: Audit, columns: int) -> Iterator[Line]:

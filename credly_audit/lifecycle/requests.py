@@ -9,12 +9,12 @@ from pathlib import Path
 from credly_audit.config.credentials import credentials
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.credly.auth import Credential
+from credly_audit.credly.credentials import credential_maker
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder
 from credly_audit.lifecycle.outcome import Action
 from credly_audit.lifecycle.stores import Store, store_of
 from credly_audit.lifecycle.tasks import ReadBack, Task, lock_name
-from credly_audit.operations.collecting import credential_maker
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,

@@ -1,20 +1,17 @@
 """What `run` and `collect` share: the settings, the credentials, and a collection that a person can watch."""
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
-from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.collection.collect import Ask, collect
 from credly_audit.collection.progress import observer
 from credly_audit.config.credentials import credentials, warn_of_password, with_proxy
 from credly_audit.config.load import load
-from credly_audit.config.settings import Api, Settings
-from credly_audit.credly.auth import Credential, TokenCredential
+from credly_audit.config.settings import Settings
+from credly_audit.credly.credentials import credential_maker
 from credly_audit.credly.host import Host
-from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
-from credly_audit.secrets import ClientCredentials, Secret, Unavailable
+from credly_audit.secrets import Unavailable
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Part, Snapshot
 from credly_audit.text import count
@@ -23,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def configured(
-    config: Path | None,
+    config: Path,
     organizations: tuple[str, ...],
     workers: int | None,
     environ: Mapping[str, str],
@@ -31,7 +28,7 @@ def configured(
     all_rules: bool = True,
 ) -> Settings:
     """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
-    settings = load(config or DEFAULT_CONFIG, environ, all_rules=all_rules)
+    settings = load(config, environ, all_rules=all_rules)
     if organizations:
         settings = settings.only(organizations)
     return settings.with_workers(workers) if workers else settings
@@ -71,20 +68,3 @@ def collected(
     ]
     part = Part.of_organizations([ask.organization.id for ask in asks]) if subset else None
     return collect(asks, settings.api, fingerprints, part=part, observer=observer(quiet=quiet, no_color=no_color))
-
-
-def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
-    """Return what makes a secret into who asks; the organizations of one OAuth application share its access token."""
-    oauth = cache(lambda: _of_applications(api, fingerprints))
-
-    def credential(secret: Secret | ClientCredentials) -> Credential:
-        if isinstance(secret, ClientCredentials):
-            return oauth()(secret)
-        return TokenCredential(secret, fingerprints.of(secret.reveal()))
-
-    return credential
-
-
-def _of_applications(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
-    endpoint = TokenEndpoint(api)
-    return cache(lambda client: OAuthCredential(client, endpoint, fingerprints))

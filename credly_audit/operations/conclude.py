@@ -1,22 +1,16 @@
 """What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
 
 import logging
-import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TextIO
+from pathlib import Path
 
 from credly_audit.audit.evaluate import judge
+from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.audit.prior import Past
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
-from credly_audit.cli import screen
-from credly_audit.cli.logs import is_json
-from credly_audit.cli.options import checked_gate
-from credly_audit.cli.screen import Line
-from credly_audit.cli.summary import PAGE, summary
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, HistoryLost, Unfinished
@@ -38,6 +32,10 @@ def require_rules_unless(skip_broken_rules: bool) -> None:
         require_all_rules(", or go on without it by --skip-broken-rules: the audit is then incomplete")
 
 
+Summarize = Callable[[Audit, Sequence[Path]], Callable[[], None]]
+"""Prepares the summary of an audit and the files written; what it returns prints it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judging:
     """How a snapshot is to be judged and reported; made, and so checked, before anything is asked of Credly."""
@@ -51,7 +49,7 @@ class Judging:
     earlier: Earlier
     skip_broken_rules: bool
     quiet: bool
-    color: bool | None
+    summarize: Summarize
     notices: Notices | None = None
     presentation: Presentation = PLAIN
 
@@ -69,14 +67,13 @@ class Judging:
         as_of: datetime | None,
         skip_broken_rules: bool,
         quiet: bool,
-        no_color: bool,
+        summarize: Summarize,
         notices: Notices | None = None,
         presentation: Presentation = PLAIN,
     ) -> "Judging":
         """What the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial, earlier.new_only)
-        color = False if no_color else None
         return cls(
             settings,
             policy,
@@ -87,7 +84,7 @@ class Judging:
             earlier,
             skip_broken_rules,
             quiet,
-            color,
+            summarize,
             notices,
             presentation,
         )
@@ -124,15 +121,15 @@ class Judging:
             if lost is not None:
                 raise lost
             self.earlier.keep(audit)
-        said: list[Line] = []
+        print_summary = None
         with written.attempt("the summary"):
-            said = summary(audit, written.paths, self._screen)
+            print_summary = self.summarize(audit, written.paths)
         if self.notices is not None:
             with written.attempt("the notices"):
                 beats = audit.part is None and not written.failed
                 self.notices.send(audit, written.reports, beats=beats)
-        if not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
-            self._say(said)
+        if print_summary is not None and not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
+            print_summary()
         if written.failed:
             raise Unfinished(written.failed)
         return audit.verdict.exit_code
@@ -152,25 +149,6 @@ class Judging:
             past=past,
             baseline=self.earlier.baseline,
         )
-
-    @property
-    def _in_the_log(self) -> bool:
-        """Whether the summary goes into the log: standard output holds a report, standard error JSON lines."""
-        return self.outputs.to_standard_output and is_json()
-
-    @property
-    def _stream(self) -> TextIO:
-        return sys.stderr if self.outputs.to_standard_output else sys.stdout
-
-    @property
-    def _screen(self) -> os.terminal_size:
-        return PAGE if self._in_the_log else screen.size(self._stream)
-
-    def _say(self, lines: Sequence[Line]) -> None:
-        if self._in_the_log:
-            log.info("\n".join(map(screen.plain, lines)))
-        else:
-            screen.print_lines(*lines, stream=self._stream, no_color=self.color is False)
 
 
 def full_second(instant: datetime) -> datetime:

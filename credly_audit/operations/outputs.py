@@ -11,9 +11,9 @@ from typing import Any, BinaryIO, cast
 
 from credly_audit.audit.model import Audit
 from credly_audit.audit.split import parts
-from credly_audit.cli.streams import trouble_of
 from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
+from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import written_as_named, written_whole
 from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest

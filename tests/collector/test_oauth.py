@@ -8,8 +8,8 @@ import pytest
 from credly_audit.collection.collect import Ask, collect
 from credly_audit.collection.progress import Lines
 from credly_audit.config import settings
+from credly_audit.credly.credentials import credential_maker
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
-from credly_audit.operations.collecting import credential_maker
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Answer
 from credly_audit.sandbox.world import OAuthApplication, Organization, made_up_organization, made_up_token
