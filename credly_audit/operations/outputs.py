@@ -41,8 +41,10 @@ class Written:
         """Note what goes wrong with one report: it must not cost the others."""
         try:
             yield
-        except AuditError as error:
+        except CannotWrite as error:
             self.failed.append(str(error))
+        except AuditError as error:
+            self.failed.append(f"{what}: could not be written ({error})")
         except MemoryError:
             self.failed.append(f"{what}: could not be written (there is not enough memory)")
         except Exception as error:  # noqa: BLE001 - whatever a renderer raises

@@ -1,16 +1,19 @@
 """A team's own title, logo, words and templates: what the page makes of them, and what it says of broken ones."""
 
 import base64
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import lxml.html
 import pytest
 
-from credly_audit.config.presentation import Presentation
+from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.config.settings import ReportSettings
 from credly_audit.errors import UsageError
 from credly_audit.operations.presenting import presented
+from credly_audit.renderers.html.check_templates import made_up_pages
+from credly_audit.renderers.html.templates import FOLDER, templates
 from tests.renderers.rendering import clean, of_all_kinds, rendered
 
 PNG = base64.b64decode(
@@ -115,6 +118,59 @@ def test_a_broken_template_is_named_with_its_line_before_anything_else_happens(
     assert f"{tmp_path}/about.html: line {line}: " in str(raised.value)
     assert complaint in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+ON_REAL_DATA = [
+    "{% for each in findings if each.rule_id == 'OAU003' %}\n{{ each.nothing }}{% endfor %}",
+    "{% for each in findings if each.status == 'reopened' and each.tone == 'critical' %}\n{{ 1 / 0 }}{% endfor %}",
+    "{% for each in findings if each.decision and each.waived %}\n{{ 1 / 0 }}{% endfor %}",
+    "{% for each in organizations if each.status == 'mismatch' %}\n{{ each.reason.nothing }}{% endfor %}",
+    "{% for each in tokens if each.rotation == 'seen' %}\n{{ 1 / 0 }}{% endfor %}",
+    "{% for each in tokens %}\n{{ each.subject.split('badges')[1] }}{% endfor %}",
+    "{% for each in decisions if each.tone == 'overdue' %}\n{{ each.nothing }}{% endfor %}",
+    "{% for each in applications if each.creator == '–' %}\n{{ 1 / 0 }}{% endfor %}",
+    "{% for each in rules if not each.open %}\n{{ each.open + 1 }}{% endfor %}",
+    "{% if outcome == 'violations' %}\n{{ 1 / 0 }}{% endif %}",
+    "{% if outcome == 'pass' and tally.tokens %}\n{{ 1 / 0 }}{% endif %}",
+    "{% if more_unseen and more_unaudited and broken and limitations %}\n{{ 1 / 0 }}{% endif %}",
+    "{% if many_findings > most_rows %}\n{{ 1 / 0 }}{% endif %}",
+    "\n{{ changes.since }}",
+    "{% for each in changes.resolved if changes %}\n{{ each.first.upper() }}{% endfor %}",
+    "\n{{ findings[0].subject }}",
+    "{% macro again() %}\n{{ again() }}{% endmacro %}\n{{ again() }}",
+    "\n{{ 'x' * 4611686018427387904 }}",
+]
+"""What fails on some real audit only: the made-up ones have that too."""
+
+
+@pytest.mark.parametrize("template", ON_REAL_DATA)
+def test_a_template_that_fails_on_some_audit_only_fails_before_anything_is_asked(tmp_path: Path, template: str) -> None:
+    with pytest.raises(UsageError, match=r"about\.html: line 2: "):
+        with_templates(tmp_path, about=template)
+
+
+@pytest.mark.parametrize("macro", re.findall(r"{% macro (\w+)\(", (FOLDER / "macros.html").read_text()))
+def test_macros_of_ones_own_that_lack_one_are_named(tmp_path: Path, macro: str) -> None:
+    ours = (FOLDER / "macros.html").read_text()
+
+    with pytest.raises(UsageError) as raised:
+        with_templates(tmp_path, macros=ours.replace(f"macro {macro}(", f"macro another_{macro}("))
+
+    assert re.match(rf"{tmp_path}/macros\.html: .*{macro}", str(raised.value))
+    assert "\n" not in str(raised.value)
+
+
+def test_macros_that_take_other_arguments_than_ours_are_named(tmp_path: Path) -> None:
+    ours = (FOLDER / "macros.html").read_text()
+
+    with pytest.raises(UsageError, match=r"macros\.html: macro 'token_row' takes .*, as our tokens\.html needs it"):
+        with_templates(tmp_path, macros=ours.replace("macro token_row(row)", "macro token_row()"))
+
+
+def test_our_own_templates_show_whatever_an_audit_can_hold() -> None:
+    for made_up in made_up_pages(PLAIN):
+        page = b"".join(templates(None).page(made_up))
+        assert page.endswith(b"</html>\n") or page.rstrip().endswith(b"</html>")
 
 
 def test_a_style_that_would_end_itself_is_named_with_its_line(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Every value that a template shows passes `shown`: made harmless there, then esca
 
 import base64
 import hashlib
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -54,12 +55,12 @@ class Templates:
             yield from _buffered(stream)
         except TemplateSyntaxError as error:
             raise UsageError(f"{error.filename}: line {error.lineno}: {one_line(error.message or '')}") from None
+        except UsageError:
+            raise
         except Exception as error:
-            place = self._place(error)
-            if place is None:
+            if self._folder is None:
                 raise
-            said = f"there is no template {error.name}" if isinstance(error, TemplateNotFound) else str(error)
-            raise UsageError(f"{place}: {one_line(said)}") from None
+            raise UsageError(one_line(self._told(error), 1_000)) from None
 
     def _joined(self, names: tuple[str, ...], end: str) -> str:
         texts = []
@@ -72,12 +73,26 @@ class Templates:
             texts.append(text)
         return "\n".join(texts)
 
-    def _place(self, error: Exception) -> str | None:
-        """The file and line of a team's own template that raised; None where it was none of theirs."""
-        frames = reversed(traceback.extract_tb(error.__traceback__))
-        own = (frame for frame in frames if self._folder and Path(frame.filename).is_relative_to(self._folder))
-        frame = next(own, None)
-        return None if frame is None else f"{frame.filename}: line {frame.lineno}"
+    def _told(self, error: Exception) -> str:
+        """The file and line of a team's own template that is broken, or that does not fit one of ours, and why."""
+        frames = list(reversed(traceback.extract_tb(error.__traceback__)))
+        for frame in frames:
+            if self._folder is not None and Path(frame.filename).is_relative_to(self._folder):
+                return f"{frame.filename}: line {frame.lineno}: {_said(error)}"
+        ours = next((frame for frame in frames if Path(frame.filename).is_relative_to(FOLDER)), None)
+        needs = f", as our {Path(ours.filename).name} needs it in line {ours.lineno}" if ours else ""
+        macros = Path(self._folder or "", "macros.html")
+        return f"{macros if macros.is_file() else self._folder}: {_said(error)}{needs}"
+
+
+def _said(error: Exception) -> str:
+    """What is wrong, in a template's terms."""
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template {error.name}"
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
+    lacking = re.fullmatch(r"'jinja2\.\S*TemplateModule object' has no attribute '(\w+)'", str(error))
+    return f"has no macro {lacking[1]}" if lacking else str(error) or type(error).__name__
 
 
 def templates(folder: Path | None) -> Templates:
