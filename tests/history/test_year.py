@@ -19,7 +19,7 @@ from credly_audit.sandbox.world import made_up_value as value
 from credly_audit.severity import Severity
 from credly_audit.snapshot import Snapshot
 from tests.build import AS_OF, audited, plan, waiver
-from tests.collector.gather import ask, gathered, without
+from tests.collection.gather import ask, gathered, without
 
 MONTHS = 12
 FAILS, CUT = {4: 1, 8: 0}, {6: 2}

@@ -15,7 +15,7 @@ from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
 from tests.journeys.conftest import Command, configure
 from tests.journeys.test_run import AS_OF_DATE
-from tests.notices.conftest import Receiver, receiver
+from tests.notify.conftest import Receiver, receiver
 
 __all__ = ["receiver"]
 

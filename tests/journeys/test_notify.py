@@ -12,7 +12,7 @@ from openpyxl import load_workbook
 from credly_audit.sandbox.server import Sandbox
 from tests.journeys.conftest import Command, configure
 from tests.journeys.test_run import AS_OF_DATE, JSON_ONLY
-from tests.notices.conftest import PASSWORD, Mailbox, Receiver, mailbox, receiver
+from tests.notify.conftest import PASSWORD, Mailbox, Receiver, mailbox, receiver
 
 __all__ = ["mailbox", "receiver"]
 

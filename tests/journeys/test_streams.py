@@ -15,7 +15,7 @@ from credly_audit.sandbox.server import Sandbox
 from tests import needs
 from tests.journeys.conftest import Command, Outcome, configure
 from tests.journeys.test_run import AS_OF_DATE
-from tests.notices.conftest import Receiver, receiver
+from tests.notify.conftest import Receiver, receiver
 
 __all__ = ["receiver"]
 

@@ -12,8 +12,8 @@ from credly_audit.audit.model import Audit
 from credly_audit.errors import ConfigurationError
 from credly_audit.notify.mail import Address, MailServer, NoServer, read_contact
 from tests.build import audited, organization, snapshot, token
-from tests.notices.conftest import Mailbox
-from tests.notices.test_notices import GRAVE, send
+from tests.notify.conftest import Mailbox
+from tests.notify.test_notices import GRAVE, send
 from tests.renderers.rendering import tried
 
 ATEXT = "abcXYZ019!#$%&'*+-/=?^_`{|}~"

@@ -9,8 +9,8 @@ import pytest
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import OAuthApplication, Organization
 from credly_audit.snapshot import APPLICATIONS, Snapshot
-from tests.collector.conftest import NOW
-from tests.collector.gather import ask, gathered, row, without
+from tests.collection.conftest import NOW
+from tests.collection.gather import ask, gathered, row, without
 
 SECRET = "MADE-UP-secret-of-an-application-000"
 

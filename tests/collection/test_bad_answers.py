@@ -6,7 +6,7 @@ import pytest
 
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization
-from tests.collector.gather import ask, gathered, ids, row, without
+from tests.collection.gather import ask, gathered, ids, row, without
 
 OTHER_HOST = "https://elsewhere.example/v1/tokens"
 

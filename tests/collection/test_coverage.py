@@ -7,8 +7,8 @@ import pytest
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Answer, page
 from credly_audit.sandbox.world import Organization, Token, made_up_token
-from tests.collector.conftest import NOW
-from tests.collector.gather import ask, gathered, ids, row
+from tests.collection.conftest import NOW
+from tests.collection.gather import ask, gathered, ids, row
 
 
 def seen(sandbox: Sandbox, organization: Organization, value: str | None = None) -> dict[str, Any]:

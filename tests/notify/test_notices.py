@@ -21,7 +21,7 @@ from credly_audit.notify.notices import Notices, body
 from credly_audit.renderers.base import Renderer
 from credly_audit.text import message
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token, waiver
-from tests.notices.conftest import PASSWORD, Mailbox, Receiver
+from tests.notify.conftest import PASSWORD, Mailbox, Receiver
 from tests.renderers.rendering import hostile, hostile_audit, tried
 
 GRAVE = {"write_enabled": True, "delete_enabled": True}

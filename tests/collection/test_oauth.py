@@ -15,8 +15,8 @@ from credly_audit.sandbox.shapes import Answer
 from credly_audit.sandbox.world import OAuthApplication, Organization, made_up_organization, made_up_token
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.snapshot import Snapshot
-from tests.collector.conftest import NOW
-from tests.collector.gather import FINGERPRINTS, row
+from tests.collection.conftest import NOW
+from tests.collection.gather import FINGERPRINTS, row
 
 SECRET = "MADE-UP-secret-of-an-application-000"
 
