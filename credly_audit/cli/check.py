@@ -82,6 +82,7 @@ def check(
         formats,
         outputs,
         output_dir,
+        mode=settings.output.mode,
         split_by=split_by,
         overwrite=overwrite,
         with_snapshot=False,

@@ -86,6 +86,7 @@ def audited(
         formats,
         outputs,
         output_dir,
+        mode=settings.output.mode,
         split_by=split_by,
         overwrite=overwrite,
         with_snapshot=True,

@@ -23,6 +23,7 @@ from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.types import (
     CREDLY,
     Address,
+    FileMode,
     Format,
     HistoryName,
     HistoryUrl,
@@ -343,6 +344,13 @@ class ReportSettings(Model):
     """A folder of templates that take the place of the page's own."""
 
 
+class OutputSettings(Model):
+    """`[output]`: how reports are written."""
+
+    mode: FileMode = "0600"
+    """The permissions of the Prometheus file, which holds counts only; every other report stays `0600`."""
+
+
 class HistorySettings(Model):
     """`[history]`: where earlier audits are kept, and for how long."""
 
@@ -375,6 +383,7 @@ class Settings(Model):
     history: HistorySettings = HistorySettings()
     notify: NotifySettings = NotifySettings()
     report: ReportSettings = ReportSettings()
+    output: OutputSettings = OutputSettings()
     configured: NotWritten[frozenset[str]] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
 

@@ -219,6 +219,20 @@ Selector = Annotated[
 Format = Annotated[str, _one_of(formats(), "format"), _word(formats())]
 Address = Annotated[str, AfterValidator(_base_url)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=tuple[str, ...] | str)]
+
+
+def _file_mode(value: object) -> str:
+    """Return permissions as four octal digits; others may be allowed to read, no one to execute."""
+    text = value if isinstance(value, str) else ""
+    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o733 != OWNER_WRITES:
+        raise ValueError(f'{value!r} is no mode of a report; write "0600", "0640" or "0644"')
+    return f"{int(text, 8):04o}"
+
+
+OWNER_WRITES = 0o600
+
+FileMode = Annotated[str, BeforeValidator(_file_mode)]
+
 Selectors = Annotated[
     tuple[Selector, ...], BeforeValidator(_several, json_schema_input_type=tuple[Selector, ...] | Selector)
 ]

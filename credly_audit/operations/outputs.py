@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from credly_audit.audit.split import parts
 from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.files.streams import trouble_of
-from credly_audit.files.writing import written_as_named, written_whole
+from credly_audit.files.writing import OWNER_ONLY, written_as_named, written_whole
 from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
 from credly_audit.renderers.base import Render, renderer
@@ -66,6 +67,8 @@ class Outputs:
     with_snapshot: bool
     manifest: Sources | None = None
     split_by: str | None = None
+    mode: int = OWNER_ONLY
+    """The permissions of reports that hold counts only."""
 
     @classmethod
     def asked(
@@ -78,6 +81,7 @@ class Outputs:
         with_snapshot: bool,
         manifest: Sources | None = None,
         split_by: str | None = None,
+        mode: str = "0600",
     ) -> "Outputs":
         """What the options say; UsageError where two reports have one place or a place cannot be written."""
         chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
@@ -93,7 +97,7 @@ class Outputs:
             must_be_writable(folder)
         if split_by and not chosen:
             raise UsageError("--split-by: there is nothing to split; name a --format that goes to --output-dir")
-        return cls(chosen, outputs, folder, overwrite, with_snapshot and bool(chosen), manifest, split_by)
+        return cls(chosen, outputs, folder, overwrite, with_snapshot and bool(chosen), manifest, split_by, int(mode, 8))
 
     @property
     def to_standard_output(self) -> bool:
@@ -112,16 +116,16 @@ class Outputs:
             _write(audit, path, _save_snapshot, written)
         for name in self.formats:
             path = self._path(name, stem, audit)
-            if _write_format(audit, name, path, written):
+            if _write_format(audit, name, path, written, self._mode(name)):
                 written.reports[name] = path
         with written.attempt("--split-by"):
             for part in parts(audit, self.split_by) if self.split_by else ():
                 for name in self.formats:
-                    _write_format(part.audit, name, self._path(name, stem, part.audit), written)
+                    _write_format(part.audit, name, self._path(name, stem, part.audit), written, self._mode(name))
         for name, place in self.elsewhere:
             if place == STANDARD_OUTPUT:
                 _print(audit, name, written)
-            elif _write_as_named(audit, name, Path(place), written):
+            elif _write_as_named(audit, name, Path(place), written, self._mode(name)):
                 written.reports.setdefault(name, Path(place))
         if self.manifest is not None:
             path = self.folder / f"{stem}{SUFFIX}"
@@ -129,6 +133,9 @@ class Outputs:
                 write_manifest(path, audit, self.manifest.redacted(redactor), written.paths, written.digests)
                 written.paths.append(path)
         return written
+
+    def _mode(self, name: str) -> int:
+        return self.mode if renderer(name).counts_only else OWNER_ONLY
 
     def _path(self, name: str, stem: str, audit: Audit) -> Path:
         """Return where a report goes. Only the complete audit's may have a name without a date, which others poll."""
@@ -193,13 +200,15 @@ def _print(audit: Audit, name: str, written: Written) -> None:
         written.digests.append(out.digest.hexdigest())
 
 
-def _write_as_named(audit: Audit, name: str, path: Path, written: Written) -> bool:
+def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
     """Write a report where a path leads, to a file with those beside it; whether its file is there."""
     is_file = False
     with written.attempt(path):
         is_file = place_of(path).is_file
         with written_as_named(path) as file:
             out = file if is_file else cast("BinaryIO", _Digesting(file))
+            if is_file and mode != OWNER_ONLY:
+                os.fchmod(file.fileno(), mode)
             renderer(name).render(audit, out)
         if isinstance(out, _Digesting):
             written.digests.append(out.digest.hexdigest())
@@ -211,16 +220,18 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written) -> bo
     return path in written.paths
 
 
-def _write_format(audit: Audit, name: str, path: Path, written: Written) -> bool:
+def _write_format(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
     """Write the files of a format under names that the tool makes; whether its report is there."""
     for target, render in _with_those_beside(name, path):
-        _write(audit, target, render, written)
+        _write(audit, target, render, written, mode)
     return path in written.paths
 
 
-def _write(audit: Audit, path: Path, render: Render, written: Written) -> None:
+def _write(audit: Audit, path: Path, render: Render, written: Written, mode: int = OWNER_ONLY) -> None:
     with written.attempt(path):
         with written_whole(path) as file:
+            if mode != OWNER_ONLY:
+                os.fchmod(file.fileno(), mode)
             render(audit, file)
         written.paths.append(path)
 

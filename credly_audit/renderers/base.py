@@ -18,7 +18,8 @@ class Renderer:
     """`suffix` is that of the report's file name; `beside` are further files of the format, by their suffixes.
 
     Files that others poll are not `dated`: each audit replaces the last one's. A format that `speaks` goes to standard
-    output where no path is named for it.
+    output where no path is named for it. One that holds `counts_only`, no names and no ids, may be opened to other
+    users by `[output] mode`.
     """
 
     suffix: str
@@ -26,6 +27,7 @@ class Renderer:
     beside: Mapping[str, Render] = field(default_factory=dict)
     dated: bool = True
     speaks: bool = False
+    counts_only: bool = False
 
 
 def identity(audit: Audit) -> str:

@@ -89,4 +89,4 @@ def _by(label: str, counts: Mapping[str, float]) -> Samples:
     return [({label: name}, many) for name, many in counts.items()]
 
 
-RENDERER = Renderer(".prom", render, dated=False)
+RENDERER = Renderer(".prom", render, dated=False, counts_only=True)

@@ -55,3 +55,30 @@ def test_a_broken_template_is_exit_2_in_one_line_and_nothing_is_asked_or_written
     assert "has no attribute 'nothing_such'" in line
     assert not (tmp_path / "reports").exists()
     assert sandbox.counts.total() == asked
+
+
+@pytest.mark.parametrize("mode", ["0600", "0640", "644"])
+def test_only_the_file_of_counts_is_opened_to_others(
+    mode: str, credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    configure(tmp_path, sandbox, extra=f'[output]\nmode = "{mode}"\n')
+    places = ("--output", "prometheus=own/audit.prom", "--output", "json=own/audit.json")
+
+    credly_audit("run", "--no-history", "--format", "prometheus", "--format", "html", "--split-by", "tag", *places)
+
+    for path in [*(tmp_path / "reports").iterdir(), *(tmp_path / "own").iterdir()]:
+        assert path.stat().st_mode & 0o777 == (int(mode, 8) if path.suffix == ".prom" else 0o600)
+
+
+@pytest.mark.parametrize("mode", ['"0666"', '"0755"', '"0400"', '"0"', '"rw"', "640", '"01640"', '"0620"'])
+def test_a_mode_that_lets_others_write_or_is_none_is_refused(
+    mode: str, credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    path = configure(tmp_path, sandbox, extra=f"[output]\nmode = {mode}\n")
+    line = path.read_text().splitlines().index(f"mode = {mode}") + 1
+
+    done = credly_audit("config", "validate")
+
+    assert done.code == 2
+    assert done.err.startswith(f"credly-audit: credly-audit.toml:{line}: output.mode: ")
+    assert '"0640"' in done.err
