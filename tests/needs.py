@@ -30,6 +30,7 @@ PACKAGES = {
     "mount": "mount",
     "pdftotext": "poppler-utils",
     "pg_ctl": "postgresql",
+    "pgbouncer": "pgbouncer",
     "promtool": "prometheus",
     "setpriv": "util-linux",
     "soffice": "libreoffice-calc",

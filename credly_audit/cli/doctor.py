@@ -80,7 +80,7 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
 
 def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
     """MissingExtra, before anything is asked, for what is read only later; other troubles of it are told then."""
-    from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
 
     for each in settings.organizations:
         if each.fallback_token is not None:
@@ -127,7 +127,7 @@ def _reference(organization: Organization) -> str:
 
 def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:
     """What is to be said of the history, its faults included; and, where `needed`, the tokens that it knows."""
-    from credly_audit.history.database import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
     from credly_audit.history.store import History  # noqa: PLC0415
 
     where = (settings.history.url, settings.file, environ)

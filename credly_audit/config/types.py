@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
+from credly_audit.config.database_address import BadAddress, read_address
 from credly_audit.config.formats import formats
 from credly_audit.files.paths import local_path
 from credly_audit.rules import catalogue, may_be_unloadable
@@ -132,16 +133,17 @@ def _history_url(text: str, info: ValidationInfo) -> str:
     _must_set_no_variable(text)
     if is_reference(text):
         return text
-    parts = urlsplit(text)
-    if not parts.scheme or "://" not in text:
-        raise ValueError("must be an address such as sqlite:///history.sqlite, or say where one is: env:NAME")
-    if parts.password or "password" in parts.query:
+    try:
+        address = read_address(text)
+    except BadAddress as error:
+        raise ValueError(f"{error}. Where the address holds a password, write env:NAME instead of it") from None
+    if address.secrets:
         raise ValueError(
             "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
             "(and change the password: it has stood in a file)"
         )
-    if parts.scheme == "sqlite" and len(parts.path) > 1:
-        _beside(parts.path[1:], info)
+    if address.kind == "sqlite":
+        _beside(address.path, info)
     return text
 
 

@@ -1,4 +1,4 @@
-"""Where the history is and how it is opened: SQLite in the user's state directory, or whatever `[history] url` names.
+"""A history that was opened: migrated to the version that this code knows, read and written in transactions.
 
 Every fault of a database becomes one line that names the history and shows no address with a password in it.
 """
@@ -6,28 +6,23 @@ Every fault of a database becomes one line that names the history and shows no a
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
-from credly_audit.extras import MissingExtra, must_have
-from credly_audit.files.paths import BadPath, local_path, state_folder
-from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
-from credly_audit.secrets import is_reference, read, shown
+from credly_audit.history.engines import PATIENCE, access_to, copy_of, postgresql_engine, sqlite_engine
+from credly_audit.history.place import Place
+from credly_audit.history.schema import HEAD, VERSION_TABLE, VERSIONS, metadata
+from credly_audit.history.troubles import trouble, words
 
 log = logging.getLogger(__name__)
-
-FILE = "history.sqlite"
-
-PATIENCE = 120
-"""Seconds that a run waits for another one that writes."""
 
 SHRINKING_PATIENCE = 3
 """Seconds that freeing space waits for readers; what is to be deleted is deleted by then."""
@@ -35,58 +30,11 @@ SHRINKING_PATIENCE = 3
 LOCK = 0x0C4ED17
 """The number of the lock in PostgreSQL that writers hold."""
 
-WAYS_OUT = "mend that, name another by [history] url, or go without by --no-history"
+WAYS_OUT = "or name another history by [history] url, or go without one by --no-history"
 
 
 class HistoryError(UsageError):
-    """The history cannot be read: said before anything is asked of Credly."""
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Place:
-    """Where a history is; `name` is how it is called, without a password."""
-
-    url: URL
-    name: str
-
-    @classmethod
-    def of(cls, url: str | None, folder: Path, environ: Mapping[str, str]) -> "Place":
-        """What `[history] url` says: an SQLAlchemy URL, or where one is; None: a file in the state directory.
-
-        UsageError where it is none, or of a kind that cannot hold a history. A relative path begins at `folder`.
-        """
-        if url is None:
-            return cls._in_file(str(state_folder() / FILE), folder)
-        known = shown(url) if is_reference(url) else None
-        try:
-            parsed = make_url(read(url, folder, environ).reveal() if known else url)
-        except (ArgumentError, ValueError):
-            raise UsageError(
-                f"[history] url: what {known or 'it'} says is no address such as "
-                "sqlite:////var/lib/audit/history.sqlite or postgresql://user:password@host/database"
-            ) from None
-        if parsed.get_backend_name() == "sqlite":
-            if parsed.database in {None, "", ":memory:"} or str(parsed.database).startswith("file:"):
-                raise UsageError("[history] url: names no file; write sqlite:///PATH")
-            return cls._in_file(str(parsed.database), folder)
-        if parsed.get_backend_name() == "postgresql":
-            must_have("postgresql", "[history] url: PostgreSQL")
-            parsed = parsed.set(drivername="postgresql+psycopg")
-            return cls(parsed, f"at {known or parsed.host or 'the local PostgreSQL'}")
-        raise UsageError(f"[history] url: {parsed.get_backend_name()} cannot hold it; SQLite and PostgreSQL can")
-
-    @classmethod
-    def _in_file(cls, name: str, folder: Path) -> "Place":
-        try:
-            path = local_path(name, folder)
-        except BadPath as error:
-            raise UsageError(f"[history] url: {error}") from None
-        return cls(URL.create("sqlite", database=str(path)), str(path))
-
-    @property
-    def file(self) -> Path | None:
-        """The file of an SQLite history."""
-        return Path(self.url.database or "") if self.url.get_backend_name() == "sqlite" else None
+    """The history cannot be used: said before anything is asked of Credly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +43,9 @@ class Database:
 
     place: Place
     engine: sa.Engine
+    writable: bool = True
+    is_copy: bool = False
+    """A copy is read in place of a file beside which a reader would leave files."""
 
     @classmethod
     def opened(cls, place: Place, *, create: bool) -> "Database | None":
@@ -104,31 +55,53 @@ class Database:
             if not create:
                 return None
             _new_file(file, place)
-        database = cls(place, _engine(place))
-        with database.told(HistoryError, "cannot be opened"):
-            return database if database.made_ready(create=create) else None
+        with told(place, HistoryError, "cannot be opened", WAYS_OUT):
+            database = cls(place, postgresql_engine(place.address)) if file is None else cls._in_file(place, file)
+            with database.reading() as connection:
+                version = _version(connection)
+                _must_be_utf8(connection, place)
+            if version is None and not create:
+                return None
+            return database if version == HEAD else database.migrated(version)
 
-    def made_ready(self, *, create: bool) -> bool:
-        """Create or migrate what needs it; whether there is a history now."""
-        with self.reading() as connection:
-            version = _version(connection)
-        if version is None and not create:
-            return False
-        if version is not None and version > HEAD:
+    @classmethod
+    def _in_file(cls, place: Place, file: Path) -> "Database":
+        access = access_to(file)
+        if access == "copy":
+            return cls._copied(place, file)
+        return cls(place, sqlite_engine(file, access), writable=access == "write")
+
+    @classmethod
+    def _copied(cls, place: Place, file: Path) -> "Database":
+        return cls(place, sqlite_engine(copy_of(file), "write"), writable=False, is_copy=True)
+
+    def migrated(self, version: str | None) -> "Database":
+        """Create or migrate the tables; where the history cannot be written, those of a copy."""
+        if version is not None and version not in VERSIONS:
             raise HistoryError(
                 f"the history {self.place.name} is of version {version}; this credly-audit knows {HEAD}: use the one "
                 "that wrote it, or a newer one"
             )
-        if version != HEAD:
-            with self.writing() as connection:
-                current = _version(connection)
-                if current != HEAD:
-                    _migrate(connection, current)
-                    if version is None:
-                        log.info(
-                            "a new history is kept %s%s", "" if self.place.file is None else "in ", self.place.name
-                        )
-        return True
+        database = self
+        if not self.writable and not self.is_copy and self.place.file is not None:
+            database = self._copied(self.place, self.place.file)
+        with replace(database, writable=True).writing() as connection:
+            current = _version(connection)
+            if current != HEAD:
+                _migrate(connection, current)
+        if version is None:
+            log.info("a new history is kept %s%s", "" if self.place.file is None else "in ", self.place.name)
+        return database
+
+    def must_be_writable(self) -> None:
+        """HistoryError where it can be read but not written: every kind of statement is tried on every table."""
+        with self.told(HistoryError, "cannot be written", WAYS_OUT), self.writing() as connection:
+            for table in metadata.tables.values():
+                column = next(iter(table.c))
+                nothing = sa.select(table).where(sa.false())
+                connection.execute(sa.insert(table).from_select(list(table.c.keys()), nothing))
+                connection.execute(sa.update(table).where(sa.false()).values({column: column}))
+                connection.execute(sa.delete(table).where(sa.false()))
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -144,8 +117,14 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A connection whose transaction no other writer's overlaps: all of it is written, or nothing."""
+        if not self.writable:
+            raise HistoryError(
+                f"the history {self.place.name} cannot be written; allow this user to write the file and its folder, "
+                f"{WAYS_OUT}"
+            )
         with self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             if connection.dialect.name == "postgresql":
+                connection.execute(sa.text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
             yield connection
 
@@ -161,27 +140,44 @@ class Database:
                 driver.execute("VACUUM")
                 (is_busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except (sqlite3.Error, SQLAlchemyError) as error:
-            return self._why(error)
+            return trouble(error).cause
         return "another process is reading it" if is_busy else None
 
     @contextmanager
-    def told(self, kind: type[AuditError], what: str) -> Iterator[None]:
+    def told(self, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
         """Whatever the database does not like becomes one line."""
-        try:
+        with told(self.place, kind, what, way_out):
             yield
-        except AuditError:
-            raise
-        except (SQLAlchemyError, OSError) as error:
-            raise kind(f"the history {self.place.name} {what} ({self._why(error)}); {WAYS_OUT}") from None
 
-    def _why(self, error: BaseException) -> str:
-        """The driver's own words on one line, without the password."""
-        driver = error.orig if isinstance(error, DBAPIError) else error
-        if isinstance(driver, sqlite3.Error) or (driver is not None and driver is not error):
-            words = " ".join(str(driver).split()) or type(driver).__name__
-            password = self.place.url.password
-            return (words.replace(str(password), "…") if password else words)[:300]
-        return error.strerror or "" if isinstance(error, OSError) else type(error).__name__
+
+@contextmanager
+def told(place: Place, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
+    """Whatever a database does not like becomes one line: what happened, why, and what to do."""
+    try:
+        yield
+    except Exception as error:
+        if not isinstance(error, _errors_of_drivers()):
+            raise
+        found, said = trouble(error), words(error)
+        for secret in place.address.secrets:
+            said = said.replace(secret, "…")
+        raise kind(f"the history {place.name} {what} ({found.cause}: {said}); {found.remedy}, {way_out}") from None
+
+
+def _errors_of_drivers() -> tuple[type[Exception], ...]:
+    """The drivers' own errors too: SQLAlchemy wraps none that is raised while rows are copied."""
+    psycopg = sys.modules.get("psycopg")
+    return (SQLAlchemyError, OSError, sqlite3.Error, *([] if psycopg is None else [psycopg.Error]))
+
+
+def must_be_creatable(place: Place) -> None:
+    """HistoryError where the tables of a new history cannot be created on a server."""
+    database = Database(place, postgresql_engine(place.address))
+    with database.told(HistoryError, "cannot be created", WAYS_OUT), database.writing() as connection:
+        _migrate(connection, _version(connection))
+        transaction = connection.get_transaction()
+        assert transaction is not None  # noqa: S101 - it was begun
+        transaction.rollback()
 
 
 def _new_file(file: Path, place: Place) -> None:
@@ -189,35 +185,22 @@ def _new_file(file: Path, place: Place) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
     except OSError as error:
-        raise HistoryError(f"the history {place.name} cannot be created ({error.strerror}); {WAYS_OUT}") from None
+        raise HistoryError(
+            f"the history {place.name} cannot be created ({error.strerror}); create its folder, {WAYS_OUT}"
+        ) from None
 
 
-def _engine(place: Place) -> sa.Engine:
-    try:
-        if place.file is None:
-            return sa.create_engine(
-                place.url, poolclass=sa.NullPool, hide_parameters=True, connect_args={"connect_timeout": 15}
-            )
-        engine = sa.create_engine(
-            place.url, poolclass=sa.NullPool, hide_parameters=True, connect_args={"timeout": PATIENCE}
+def _must_be_utf8(connection: sa.Connection, place: Place) -> None:
+    """HistoryError for a PostgreSQL database that cannot hold every text."""
+    if connection.dialect.name != "postgresql":
+        return
+    encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
+    if encoding != "UTF8":
+        raise HistoryError(
+            f"the history {place.name} cannot be kept in a database with the encoding {encoding}: names and "
+            "descriptions of Credly may hold any character; name one made by CREATE DATABASE … ENCODING 'UTF8' "
+            "TEMPLATE template0"
         )
-    except (ImportError, NoSuchModuleError):
-        raise MissingExtra("postgresql", "[history] url: PostgreSQL") from None
-    sa.event.listen(engine, "connect", _tune)
-    sa.event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _tune(connection: Any, _record: Any) -> None:
-    """Transactions are ours to begin, readers do not wait for a writer, and what is deleted is overwritten."""
-    connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "cache_size=-65536"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin(connection: sa.Connection) -> None:
-    writes = connection.get_execution_options().get("writing", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 FIRST = {
@@ -241,7 +224,8 @@ def _version(connection: sa.Connection) -> str | None:
         return version
     taken = [name for name in metadata.tables if inspector.has_table(name)]
     if set(FIRST) <= set(taken) and all(
-        set(columns) <= {each["name"] for each in inspector.get_columns(table)} for table, columns in FIRST.items()
+        set(columns) <= (there := {each["name"] for each in inspector.get_columns(table)}) and "series" not in there
+        for table, columns in FIRST.items()
     ):
         return "0001"
     if taken:
@@ -276,4 +260,5 @@ def _take_version(connection: sa.Connection) -> None:
 
 def cannot_write(database: Database) -> Any:
     """Faults while writing: the disk is full, the server has gone."""
-    return database.told(CannotWrite, "could not be written; nothing of this audit is in it")
+    way_out = "then add this audit by `credly-audit check SNAPSHOT --record`"
+    return database.told(CannotWrite, "could not be written; nothing of this audit is in it", way_out)

@@ -29,8 +29,11 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-HEAD = "0002"
-"""The version of the schema that this code reads and writes: the newest of `migrations/versions`."""
+VERSIONS = ("0001", "0002")
+"""The versions of the schema, as `migrations/versions` makes them."""
+
+HEAD = VERSIONS[-1]
+"""The version that this code reads and writes."""
 
 VERSION_TABLE = "credly_audit_version"
 """Where the version of the schema is kept: a name that no other program uses."""

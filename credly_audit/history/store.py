@@ -1,7 +1,6 @@
 """The history of audits: what judging asks it, and what it is told."""
 
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,8 +17,9 @@ from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.history import load_prior as remembering
 from credly_audit.history import schema
-from credly_audit.history.database import WAYS_OUT, Database, HistoryError, Place, cannot_write
+from credly_audit.history.database import WAYS_OUT, Database, HistoryError, cannot_write, must_be_creatable
 from credly_audit.history.diff import Difference, difference
+from credly_audit.history.place import Place
 from credly_audit.history.queries import Moment
 from credly_audit.history.record import seen_by
 from credly_audit.history.retention import Retention
@@ -83,14 +83,13 @@ class History:
 
     def must_be_writable(self) -> None:
         """UsageError where it can be read but not written."""
-        file = self.database.place.file
-        if file is not None and not os.access(file, os.W_OK):
-            raise HistoryError(f"the history {self.name} may not be written; {WAYS_OUT}")
+        self.database.must_be_writable()
 
     @contextmanager
     def past(self, as_of: datetime) -> Iterator[Past]:
         """The audits before an instant, for as long as the block lasts."""
-        with self.database.told(HistoryLost, "cannot be read"), self.database.reading() as connection:
+        way_out = "then compare the snapshot again by `credly-audit check SNAPSHOT`"
+        with self.database.told(HistoryLost, "cannot be read", way_out), self.database.reading() as connection:
             yield remembering.past(connection, Moment.before(connection, self._series(connection), as_of))
 
     def record(self, audit: Audit, *, keep_days: int = 0) -> int:
@@ -143,7 +142,7 @@ class History:
     def purge(self, before: datetime | None) -> Purged:
         """Delete the series' audits before an instant, or all (None), and data referenced only by them."""
         with (
-            self.database.told(CannotWrite, "could not be written; nothing is forgotten"),
+            self.database.told(CannotWrite, "could not be written; nothing is forgotten", "and try again"),
             self.database.writing() as connection,
         ):
             many = forget_before(connection, self._series(connection), before)
@@ -155,7 +154,7 @@ class History:
 
     @contextmanager
     def _read(self) -> Iterator[sa.Connection]:
-        with self.database.told(HistoryError, "cannot be read"), self.database.reading() as connection:
+        with self.database.told(HistoryError, "cannot be read", WAYS_OUT), self.database.reading() as connection:
             yield connection
 
 
@@ -175,6 +174,8 @@ def _listed(connection: sa.Connection, *conditions: Any) -> pd.DataFrame:
 
 def must_be_possible(url: str | None, configuration: Path, environ: Mapping[str, str]) -> None:
     """UsageError where a history that is not there yet cannot begin."""
-    file = Place.of(url, configuration.parent, environ).file
-    if file is not None:
-        must_be_writable(file.parent)
+    place = Place.of(url, configuration.parent, environ)
+    if place.file is None:
+        must_be_creatable(place)
+    else:
+        must_be_writable(place.file.parent)

@@ -11,7 +11,7 @@ from credly_audit.audit.baseline import read_baseline
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import Baseline, Past, no_past
 from credly_audit.config.settings import Settings
-from credly_audit.errors import UsageError
+from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.paths import NoStateFolder
 from credly_audit.instants import iso_day
 
@@ -87,7 +87,10 @@ class Earlier:
         from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
 
         name = self.settings.history.name
-        history = self.history or History.opened(*where(self.settings, self.environ), name=name, create=True)
+        try:
+            history = self.history or History.opened(*where(self.settings, self.environ), name=name, create=True)
+        except UsageError as error:
+            raise CannotWrite(f"nothing of this audit is recorded: {error}") from None
         assert history is not None  # noqa: S101 - it is created
         history.record(audit, keep_days=self.settings.history.keep_days)
 

@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+
 from credly_audit.audit.model import Audit
+from credly_audit.history.database import Database
+from credly_audit.history.schema import VERSION_TABLE, metadata
 from credly_audit.history.store import History
 from tests.build import AS_OF, audited, snapshot
 
@@ -36,6 +43,21 @@ class Months:
         if self.record:
             self.history.record(audit)
         return audit
+
+
+def make_first_version(database: Database) -> None:
+    """Make a history what version 0001 of the schema left after three audits."""
+    config = Config()
+    config.set_main_option("script_location", "credly_audit.history:migrations")
+    statements = (Path(__file__).parent / "version_0001.sql").read_text().splitlines()[1:]
+    with database.writing() as connection:
+        metadata.drop_all(connection)
+        connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(sa.text(f"ALTER TABLE {VERSION_TABLE} RENAME TO alembic_version"))
+        for statement in statements:
+            connection.exec_driver_sql(statement)
 
 
 def when(month: float) -> datetime:

@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.errors import UsageError
-from credly_audit.history.database import Database, Place
+from credly_audit.history.database import Database
+from credly_audit.history.place import Place
 from credly_audit.history.schema import BY_SERIES, VERSION_TABLE, metadata, series
 from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, organization, token
-from tests.history.months import Months, resolved, standing, when
+from tests.history.months import Months, make_first_version, resolved, standing, when
 from tests.history.test_order import content, recorded, said
 
 LONG = {"expires_at": AS_OF + timedelta(days=170), "created_at": AS_OF}
@@ -188,17 +187,7 @@ def first_version(url: str, tmp_path: Path) -> Database:
     """A history as version 0001 left it: three audits; a token stays bad, one was fixed, one was not seen at last."""
     database = Database.opened(Place.of(url, tmp_path, {}), create=True)
     assert database is not None
-    config = Config()
-    config.set_main_option("script_location", "credly_audit.history:migrations")
-    statements = (Path(__file__).parent / "version_0001.sql").read_text().splitlines()[1:]
-    with database.writing() as connection:
-        metadata.drop_all(connection)
-        connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(sa.text(f"ALTER TABLE {VERSION_TABLE} RENAME TO alembic_version"))
-        for statement in statements:
-            connection.exec_driver_sql(statement)
+    make_first_version(database)
     return database
 
 

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
-from credly_audit.history.database import Place
+from credly_audit.history.place import Place
 from credly_audit.history.schema import VERSION_TABLE, metadata
 from credly_audit.history.store import History
 from tests import needs
@@ -142,9 +142,9 @@ def fills_up(disk: Path) -> None:
     with pytest.raises(CannotWrite) as told:
         history.record(many)
     assert str(told.value).startswith(
-        f"the history {disk}/history.sqlite could not be written; nothing of this audit is in it ("
+        f"the history {disk}/history.sqlite could not be written; nothing of this audit is in it "
+        "(the disk is full: database or disk is full); free space on it, then add this audit by "
     )
-    assert "disk is full" in str(told.value)
 
     assert len(history.audits()) == 1
     sound(history, f"sqlite:///{disk}/history.sqlite")
@@ -177,7 +177,9 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, bytes_: bytes) -> None:
     (tmp_path / "history.sqlite").write_bytes(bytes_)
     with pytest.raises(UsageError) as told:
         History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
-    assert re.fullmatch(r"the history \S+history.sqlite cannot be opened \(.+\); mend that, .+", str(told.value))
+    assert re.fullmatch(
+        r"the history \S+history.sqlite cannot be opened \(.+: .+\); .+, or name another history by .+", str(told.value)
+    )
 
 
 def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
@@ -188,7 +190,8 @@ def test_a_page_that_was_overwritten_is_one_line(tmp_path: Path) -> None:
     content = bytearray(file.read_bytes())
     content[3 * 4096 :] = b"\xff" * (len(content) - 3 * 4096)
     file.write_bytes(content)
-    with pytest.raises(Exception, match=r"^the history .+ cannot be (read|opened) \(.+\); mend that"):  # noqa: PT012 - it is told when it is opened, or read
+    said = r"^the history .+ cannot be (read|opened) \(it is damaged: .+\); restore a backup"
+    with pytest.raises(Exception, match=said):  # noqa: PT012 - it is told when it is opened, or read
         again = History.opened("sqlite:///history.sqlite", tmp_path / "credly-audit.toml", {}, create=True)
         assert again is not None
         with again.past(when(1)):
@@ -221,10 +224,10 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mysql://host/audits", "mysql cannot hold it; SQLite and PostgreSQL can"),
+        ("mysql://host/audits", "names a mysql database; the history can be in SQLite or PostgreSQL"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("env:AUDIT_HISTORY", "what env:AUDIT_HISTORY says is no address"),
+        ("env:AUDIT_HISTORY", "what env:AUDIT_HISTORY holds is no address"),
         ("env:NOT_SET", "env:NOT_SET is not set"),
         ("sqlite:////proc/nowhere/history.sqlite", "cannot be created"),
     ],

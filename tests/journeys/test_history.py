@@ -5,6 +5,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -230,21 +231,79 @@ def test_a_history_that_cannot_be_used_stops_the_run_before_it_asks(
 
     assert (done.code, sandbox.requests) == (2, [])
     [said] = [line for line in done.err.splitlines() if line.startswith("credly-audit: ")]
-    assert re.fullmatch(r"credly-audit: the history \S+ cannot be opened \(.+\); mend that, .+", said)
+    assert re.fullmatch(
+        r"credly-audit: the history \S+ cannot be opened \(.+: .+\); .+, or name another history by .+", said
+    )
 
 
-def test_a_history_that_is_lost_at_the_end_costs_no_report(
+def altered(state: Path, statement: str) -> None:
+    """Run a statement in the history, as somebody might."""
+    with sqlite3.connect(state / "credly-audit" / "history.sqlite") as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+def test_a_history_whose_tables_are_not_ours_stops_the_run_before_it_asks(
     credly_audit: Command, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     configure(tmp_path, sandbox)
     audit(credly_audit, MONTHS[0])
-    with sqlite3.connect(tmp_path / "state" / "credly-audit" / "history.sqlite") as connection:
-        connection.execute("DROP TABLE token_states")
+    asked = len(sandbox.requests)
+    altered(tmp_path / "state", "DROP TABLE token_states")
     done = credly_audit("run", "--as-of", MONTHS[1], "--output", "json=after.json")
 
+    assert (done.code, len(sandbox.requests), Path("after.json").exists()) == (2, asked, False)
+    assert "its tables are not as credly-audit made them: no such table: token_states); restore a backup" in done.err
+
+
+@pytest.mark.parametrize(
+    ("statement", "said", "compared"),
+    [
+        ("DROP TABLE token_states", "cannot be read (its tables are not as", False),
+        (
+            "CREATE TRIGGER full BEFORE INSERT ON coverage BEGIN SELECT RAISE(ABORT, 'no room'); END",
+            "could not be written; nothing of this audit is in it (its tables are not as credly-audit made them: ",
+            True,
+        ),
+    ],
+)
+def test_a_history_that_is_lost_at_the_end_costs_no_report(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, statement: str, said: str, *, compared: bool
+) -> None:
+    configure(tmp_path, sandbox)
+    audit(credly_audit, MONTHS[0])
+    once = [statement]
+
+    def clock() -> datetime:
+        if once:
+            altered(tmp_path / "state", once.pop())
+        return AS_OF
+
+    with Sandbox(sandbox.world, now=clock) as served:
+        configure(tmp_path, served)
+        done = credly_audit("run", "--as-of", MONTHS[1], "--output", "json=after.json")
+
     assert done.code == 4
-    assert "cannot be read (no such table: token_states)" in done.err
-    assert json.loads(Path("after.json").read_text())["compared"] is None
+    assert said in done.err
+    assert (json.loads(Path("after.json").read_text())["compared"] is not None) == compared
+
+
+@pytest.mark.parametrize(
+    "password", ["MADE-UP", "MADE/UP", "MADE?UP", "MADE#UP", "MADE@UP", "MADE:UP", "MADE%40UP", "1@2:MADE"]
+)
+def test_a_password_in_an_address_is_refused_and_never_shown(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, password: str
+) -> None:
+    with configure(tmp_path, sandbox).open("a") as file:
+        file.write(f'[history]\nurl = "postgresql://audit:{password}@host/audits"\n')
+    for command in (("config", "validate"), ("run",), ("history", "list")):
+        done = credly_audit(*command)
+
+        assert (done.code, sandbox.requests) == (2, [])
+        assert "credly-audit.toml:" in done.err
+        assert "history.url" in done.err
+        assert "env:NAME" in done.err
+        assert [part for part in ("MADE", "UP") if part in done.err + done.out] == []
 
 
 def test_a_password_in_the_configuration_is_refused(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
