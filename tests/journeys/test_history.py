@@ -329,18 +329,22 @@ def test_a_subset_says_so_and_resolves_nothing_of_others(
     assert [each["status"] for each in whole["findings"] if each["rule_id"] == "DOC001"] == ["persisting"]
 
 
-def test_an_audit_in_the_far_future_deletes_no_history_and_any_keep_days_will_do(
+def test_an_audit_in_the_far_future_deletes_no_history_and_huge_keep_days_do_no_harm(
     credly_audit: Command, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     text = configure(tmp_path, sandbox).read_text()
-    for as_of, days in ((MONTHS[0], 730), ("2099-01-01", 730), ("2099-01-02", 999_999), ("0001-01-01", 10**30)):
+    for as_of, days in ((MONTHS[0], 730), ("2099-01-01", 730), ("2099-01-02", 999_999), ("0001-01-01", 3_652_058)):
         Path("credly-audit.toml").write_text(f"{text}[history]\nkeep_days = {days}\n")
         assert credly_audit("run", "--as-of", as_of, "--format", "json", "--overwrite").code in {0, 1}
 
     audits = json.loads(credly_audit("history", "list", "--format", "json").out)["audits"]
     assert [each["as_of"][:10] for each in audits] == ["0001-01-01", MONTHS[0], "2099-01-01", "2099-01-02"]
-    for arguments in ((), ("--keep-days", "9" * 30)):
+    for arguments in ((), ("--keep-days", "3652058")):
         assert credly_audit("history", "purge", *arguments).out == "Forgot 0 audits.\n"
+    Path("credly-audit.toml").write_text(f"{text}[history]\nkeep_days = {10**30}\n")
+    done = credly_audit("run")
+    assert (done.code, "credly-audit.toml:" in done.err, "history.keep_days: must be" in done.err) == (2, True, True)
+    assert credly_audit("history", "purge", "--keep-days", "9" * 30).code == 2
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["history", "--help"]])
