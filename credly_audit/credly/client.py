@@ -24,7 +24,7 @@ from credly_audit.credly.deadline import ClockedAdapter, deadline
 from credly_audit.credly.host import Host, Origin
 from credly_audit.credly.pace import Pace, RetryBudget, back_off
 from credly_audit.credly.refusals import Answer, retry_after, words_in
-from credly_audit.credly.transport_errors import TRANSPORT_ERRORS, NoAnswer, no_answer
+from credly_audit.credly.transport_errors import TRANSPORT_ERRORS, NoAnswer, explain_transport_error
 from credly_audit.secrets.fingerprint import Trace
 from credly_audit.secrets.known_values import KnownValues
 
@@ -219,7 +219,7 @@ class Client:
         except NoAnswer as trouble:
             return trouble
         except TRANSPORT_ERRORS as error:
-            return no_answer(error, self._line.host, self._line.timeout)
+            return explain_transport_error(error, self._line.host, self._line.timeout)
 
     def _received(self, request: requests.PreparedRequest) -> Answer:
         host, timeout = self._line.host, self._line.timeout

@@ -1,11 +1,11 @@
 """What an answer with an error status means to the person who reads the report, and Credly's own words for it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 LONGEST_WORDS = 200
 
@@ -37,6 +37,43 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
+class Meaning(NamedTuple):
+    """What some error statuses mean for an organization; `in_json` where it depends on the body's form."""
+
+    statuses: Container[int]
+    sentence: str
+    in_json: bool | None = None
+
+
+MEANINGS = (
+    Meaning(
+        {401},
+        "the credential of {organization} was refused: expired, revoked, or of the other environment "
+        "(production, sandbox); give it one that works",
+    ),
+    # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
+    Meaning(
+        {403},
+        "the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
+        "that Credly does not serve; ask from another network",
+        in_json=False,
+    ),
+    Meaning(
+        {403}, "the credential of {organization} lacks the permission to list its {wanted}: use one that can write"
+    ),
+    Meaning(
+        {404}, "Credly knows no {organization} that this credential may see: check its id and whose credential it is"
+    ),
+    Meaning({422}, "Credly found fault with the request for {organization}: check its id"),
+    Meaning({429}, "Credly wants fewer requests than were made for {organization}: run again later"),
+    Meaning(range(300), "an answer without a list came for {organization}: check [api] base_url"),
+    Meaning(range(300, 400), "Credly sent the request for {organization} on to another place: check [api] base_url"),
+    Meaning({408, *range(500, 1000)}, "Credly could not answer for {organization}: run again later"),
+    Meaning(range(400, 500), "Credly refused the request for {organization}: run doctor to learn more"),
+)
+"""The first row that fits an answer counts."""
+
+
 def refusal(
     answer: Answer,
     organization: str,
@@ -51,38 +88,13 @@ def refusal(
     is what may be wrong with the credential that was refused.
     """
     said = words(answer)
-    meaning = _meaning(answer.status, organization, wanted, is_json=said is not None)
+    in_json = said is not None
+    sentence = next(
+        each.sentence for each in MEANINGS if answer.status in each.statuses and each.in_json in {None, in_json}
+    )
+    meaning = sentence.format(organization=organization, wanted=wanted)
     why = f"; {doubt}" if doubt and answer.status in {400, 401, 403} else ""
     return f"{answer.status}: {meaning}{why}" + (f" (Credly says: {short(redact(said))})" if said else "")
-
-
-def _meaning(status: int, organization: str, wanted: str, *, is_json: bool) -> str:
-    if status == 401:
-        return (
-            f"the credential of {organization} was refused: expired, revoked, or of the other environment "
-            "(production, sandbox); give it one that works"
-        )
-    if status == 403 and not is_json:
-        # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
-        return (
-            f"the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
-            "that Credly does not serve; ask from another network"
-        )
-    if status == 403:
-        return f"the credential of {organization} lacks the permission to list its {wanted}: use one that can write"
-    if status == 404:
-        return f"Credly knows no {organization} that this credential may see: check its id and whose credential it is"
-    if status == 422:
-        return f"Credly found fault with the request for {organization}: check its id"
-    if status == 429:
-        return f"Credly wants fewer requests than were made for {organization}: run again later"
-    if 300 <= status < 400:
-        return f"Credly sent the request for {organization} on to another place: check [api] base_url"
-    if status >= 500 or status == 408:
-        return f"Credly could not answer for {organization}: run again later"
-    if status < 300:
-        return f"an answer without a list came for {organization}: check [api] base_url"
-    return f"Credly refused the request for {organization}: run doctor to learn more"
 
 
 def words(answer: Answer) -> str | None:

@@ -7,6 +7,7 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import requests
 import urllib3.exceptions
@@ -36,55 +37,80 @@ class NoAnswer(AuditError):  # noqa: N818 - named as it is told
         self.retry_after = retry_after
 
 
-def no_answer(error: Exception, host: Host, timeout: float) -> NoAnswer:
-    """What an error of the transport means to a person."""
-    causes = list(_causes(error))
+class Meaning(NamedTuple):
+    """What errors of some types mean to a person, and whether the same request may do better a little later."""
 
-    def caused_by(*kinds: type[BaseException]) -> BaseException | None:
-        return next((cause for cause in causes if isinstance(cause, kinds)), None)
-
-    at = host.origin
-    if untrusted := caused_by(ssl.SSLCertVerificationError):
-        why = getattr(untrusted, "verify_message", "") or "it could not be verified"
-        return NoAnswer(
-            f"TLS: the certificate of {at} is not trusted ({why}): if a company's proxy stands between, name its "
-            "certificate in [api] ca_bundle",
-            passing=False,
-        )
-    if caused_by(requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown):
-        return NoAnswer("the proxy's address cannot be used: mend [api] proxy or HTTPS_PROXY", passing=False)
-    if caused_by(urllib3.exceptions.ProxyError, requests.exceptions.ProxyError) or _tunnel_refused(causes):
-        return NoAnswer(f"the proxy did not let it through to {at}: check [api] proxy or HTTPS_PROXY, and its password")
-    if caused_by(requests.exceptions.InvalidSchema):
-        return NoAnswer("a SOCKS proxy is not supported: name an HTTP proxy", passing=False)
-    if caused_by(ssl.SSLError):
-        return NoAnswer(f"TLS: no secure connection with {at} came about: check that base_url is an https address")
-    if caused_by(socket.gaierror, urllib3.exceptions.NameResolutionError):
-        return NoAnswer(f"the name {at.host} was not found: check the network and [api] base_url")
-    if caused_by(TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError):
-        return NoAnswer(f"{at} did not answer in time ([api] timeout is {timeout:g} seconds): run again later")
-    if caused_by(ConnectionRefusedError):
-        return NoAnswer(f"{at} refused the connection: check the network and [api] base_url")
-    if caused_by(urllib3.exceptions.IncompleteRead, http.client.IncompleteRead):
-        return NoAnswer(f"the answer of {at} was cut in the middle: run again later")
-    if caused_by(ConnectionError, http.client.RemoteDisconnected):
-        return NoAnswer(f"{at} ended the connection without an answer: run again later")
-    if caused_by(urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError):
-        return NoAnswer(f"the answer of {at} could not be unpacked: run again later")
-    if caused_by(http.client.HTTPException):
-        return NoAnswer(f"the answer of {at} is not HTTP as it should be: check [api] base_url")
-    if caused_by(OSError) and not isinstance(error, requests.exceptions.InvalidURL):
-        return NoAnswer(f"no connection with {at} came about: check the network")
-    return NoAnswer(f"the request to {at} could not be made: check [api] base_url and proxy", passing=False)
+    types: tuple[type[BaseException], ...]
+    sentence: str
+    passing: bool = True
+    begins: str = ""
+    """How the text of such an error begins, where its type alone says too little."""
 
 
-def _tunnel_refused(causes: list[BaseException]) -> bool:
-    """http.client says it in words alone."""
-    return any(isinstance(cause, OSError) and str(cause).startswith("Tunnel connection failed") for cause in causes)
+PROXY_REFUSED = "the proxy did not let it through to {at}: check [api] proxy or HTTPS_PROXY, and its password"
+NOT_MADE = "the request to {at} could not be made: check [api] base_url and proxy"
+
+MEANINGS = (
+    Meaning(
+        (ssl.SSLCertVerificationError,),
+        "TLS: the certificate of {at} is not trusted ({why}): if a company's proxy stands between, name its "
+        "certificate in [api] ca_bundle",
+        passing=False,
+    ),
+    Meaning(
+        (requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown),
+        "the proxy's address cannot be used: mend [api] proxy or HTTPS_PROXY",
+        passing=False,
+    ),
+    Meaning((urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), PROXY_REFUSED),
+    Meaning((OSError,), PROXY_REFUSED, begins="Tunnel connection failed"),  # http.client has no type for it
+    Meaning((requests.exceptions.InvalidSchema,), "a SOCKS proxy is not supported: name an HTTP proxy", passing=False),
+    Meaning((ssl.SSLError,), "TLS: no secure connection with {at} came about: check that base_url is an https address"),
+    Meaning(
+        (socket.gaierror, urllib3.exceptions.NameResolutionError),
+        "the name {at.host} was not found: check the network and [api] base_url",
+    ),
+    Meaning(
+        (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError),
+        "{at} did not answer in time ([api] timeout is {timeout:g} seconds): run again later",
+    ),
+    Meaning((ConnectionRefusedError,), "{at} refused the connection: check the network and [api] base_url"),
+    Meaning(
+        (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
+        "the answer of {at} was cut in the middle: run again later",
+    ),
+    Meaning(
+        (ConnectionError, http.client.RemoteDisconnected),
+        "{at} ended the connection without an answer: run again later",
+    ),
+    Meaning(
+        (urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError),
+        "the answer of {at} could not be unpacked: run again later",
+    ),
+    Meaning((http.client.HTTPException,), "the answer of {at} is not HTTP as it should be: check [api] base_url"),
+    Meaning((requests.exceptions.InvalidURL,), NOT_MADE, passing=False),
+    Meaning((OSError,), "no connection with {at} came about: check the network"),
+    Meaning((BaseException,), NOT_MADE, passing=False),
+)
+"""The first row counts that an error, or one that it wraps, belongs to; requests' own errors are OSErrors."""
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that it wraps, in whichever of the four ways the libraries do."""
+def explain_transport_error(error: Exception, host: Host, timeout: float) -> NoAnswer:
+    """Return what an error of the transport means to a person."""
+    causes = list(_walk_causes(error))
+    meaning, cause = next(
+        (meaning, cause)
+        for meaning in MEANINGS
+        for cause in causes
+        if isinstance(cause, meaning.types) and str(cause).startswith(meaning.begins)
+    )
+    why = getattr(cause, "verify_message", "") or "it could not be verified"
+    sentence = meaning.sentence.format(at=host.origin, timeout=timeout, why=why)
+    return NoAnswer(sentence, passing=meaning.passing)
+
+
+def _walk_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and all that it wraps, in whichever of the four ways the libraries do."""
     waiting: list[object] = [error]
     seen: set[int] = set()
     while waiting:
