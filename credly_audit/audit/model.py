@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -73,7 +74,7 @@ NOWHERE = Places()
 """Where no file is known."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Audit:
     """A snapshot and what a policy says of it, at one instant.
 
@@ -120,6 +121,18 @@ class Audit:
         if register is None:
             return pd.DataFrame(index=self.tokens.index)
         return register.documented.reindex(self.tokens["register_row"]).set_axis(self.tokens.index)
+
+    @cached_property
+    def expired(self) -> np.ndarray:
+        """Mark the tokens that have expired at as_of (bool, a value a token)."""
+        mask: np.ndarray = (self.tokens["expires_at"] <= pd.Timestamp(self.as_of)).to_numpy(dtype=bool)
+        return mask
+
+    @cached_property
+    def expiring(self) -> np.ndarray:
+        """Mark the tokens whose expiry lies ahead of as_of; one without an expiry is neither expired nor expiring."""
+        mask: np.ndarray = (self.tokens["expires_at"] > pd.Timestamp(self.as_of)).to_numpy(dtype=bool)
+        return mask
 
     @property
     def part(self) -> Part | None:

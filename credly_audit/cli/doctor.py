@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def diagnoses(
     settings: Settings, fingerprints: Fingerprints, environ: Mapping[str, str], now: datetime
 ) -> Iterator[Diagnosis]:
     """Of every organization's own credential, then of every fallback_token."""
-    due = timedelta(days=settings.policy.audit_every_days + 4)
+    due = settings.policy.next_audit
     rounds: dict[Purpose, Settings] = {"audit": settings, "fallback": _with_fallbacks(settings)}
     for purpose, part in rounds.items():
         if not part.organizations:

@@ -58,7 +58,7 @@ def rotate(
         return order.carry_out(settings.only(organizations), wanted, due=due)
     if credential is None:
         settings = _marked(settings)
-        due = timedelta(days=settings.policy.audit_every_days + 4) if due is None else due
+        due = settings.policy.next_audit if due is None else due
     return order.carry_out(settings, wanted, due=due)
 
 

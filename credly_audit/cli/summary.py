@@ -12,14 +12,12 @@ from credly_audit.audit.model import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.logs import is_json
 from credly_audit.cli.screen import Line, Span
-from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.report.tally import tally
+from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.counts import tally
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, one_line, spoken, spoken_day
 
 log = logging.getLogger(__name__)
-
-MOST_UNSEEN = 20
 
 MOST_EXPLAINED = 4
 """Of so many organizations not fully seen each is told with its reason; of more, the names stand side by side."""
@@ -101,21 +99,21 @@ def _not_seen(audit: Audit, columns: int) -> Iterator[Line]:
     """The first organizations not fully seen, and where the rest are; the rules that could not judge."""
     hidden = unseen(audit)
     if len(hidden) > MOST_EXPLAINED and columns:
-        most = max(columns * LINES_OF_NAMES // MOST_UNSEEN - len(" (unverified), "), SHORTEST_NAME)
-        names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_UNSEEN])
+        most = max(columns * LINES_OF_NAMES // MOST_NAMED - len(" (unverified), "), SHORTEST_NAME)
+        names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_NAMED])
         for line in textwrap.wrap(f"Not fully seen: {names}", columns, subsequent_indent="  "):
             yield (Span(line, "yellow"),)
     else:
-        for each in hidden[:MOST_UNSEEN]:
+        for each in hidden[:MOST_NAMED]:
             line = f"  not fully seen: {one_line(each.name, 60)}: {each.status}: {one_line(each.reason, 500)}"
             yield (Span(_cut(line, columns), "yellow"),)
-    if len(hidden) > MOST_UNSEEN:
-        yield f"  … and {number(len(hidden) - MOST_UNSEEN)} more, in the reports"
+    if len(hidden) > MOST_NAMED:
+        yield f"  … and {number(len(hidden) - MOST_NAMED)} more, in the reports"
     for line in (*removed_from_scope(audit), *decisions_in_need(audit)):
         yield _cut(f"  {line}", columns)
     if audit.unaudited:
-        names = one_line(", ".join(audit.unaudited[:MOST_UNSEEN]), 1_000)
-        more = ", …" if len(audit.unaudited) > MOST_UNSEEN else ""
+        names = one_line(", ".join(audit.unaudited[:MOST_NAMED]), 1_000)
+        more = ", …" if len(audit.unaudited) > MOST_NAMED else ""
         yield _cut(f"  in the register, but not asked: {names}{more}", columns)
     for rule, said in audit.broken.items():
         yield (Span(_cut(f"  broken rule: {rule}: {one_line(said)}", columns), "red"),)

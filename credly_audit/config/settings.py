@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -284,6 +285,11 @@ class PolicySettings(Model):
 
     register_file: LocalPath | None = Field(default=None, alias="register")
     """The CSV or XLSX file in which the team documents its tokens."""
+
+    @property
+    def next_audit(self) -> timedelta:
+        """How long until the next audit has certainly run: `audit_every_days` and four days of slack."""
+        return timedelta(days=self.audit_every_days + 4)
 
     @model_validator(mode="after")
     def _fails_on_enabled_rules(self) -> Self:

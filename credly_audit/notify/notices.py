@@ -24,7 +24,7 @@ from credly_audit.files.writing import written_whole
 from credly_audit.instants import iso_day
 from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.renderers.base import renderer
-from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.secrets import Secret, SecretError, read, shown
 from credly_audit.text import message, one_line, spoken, spoken_day
 
@@ -32,8 +32,6 @@ log = logging.getLogger(__name__)
 
 PATIENCE = 20.0
 """Seconds for a heartbeat."""
-
-MOST_UNSEEN = 20
 
 MOST_IN_VAIN = 3
 """Mails to contacts that fail one after the other before no more are tried."""
@@ -159,9 +157,9 @@ def body(audit: Audit) -> str:
     hidden = unseen(audit)
     if hidden:
         lines += ["", "Not fully seen:"]
-        lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_UNSEEN]]
-    if len(hidden) > MOST_UNSEEN:
-        lines.append(f"- and {len(hidden) - MOST_UNSEEN} more, in the report")
+        lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_NAMED]]
+    if len(hidden) > MOST_NAMED:
+        lines.append(f"- and {len(hidden) - MOST_NAMED} more, in the report")
     removed = list(removed_from_scope(audit))
     if removed:
         lines += ["", *(f"- {message(each, 500)}" for each in removed)]

@@ -54,7 +54,7 @@ class Policy:
     @property
     def next_audit(self) -> timedelta:
         """How long until the next audit has surely been: `audit_every_days` and four days of slack."""
-        return timedelta(days=self.settings.audit_every_days + 4)
+        return self.settings.next_audit
 
     def variants(self, organizations: pd.DataFrame) -> list["Variant"]:
         """The policy as it is for each group of organizations with the same overrides; one where there are none."""

@@ -8,20 +8,17 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, BinaryIO
 
-import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import rows
-from credly_audit.report.briefing import headline, unseen
+from credly_audit.report.briefing import MOST_NAMED, headline, unseen
 from credly_audit.text import called, count, harmless, one_line, spoken_day
 
 ALARMS = (14, 3)
 """Days before the expiry on which a calendar reminds."""
-
-MOST_UNSEEN = 20
 
 REMEDIATION = "Rotate it, and give the new value to what uses it, before then: Credly turns it off and warns no one."
 
@@ -52,8 +49,7 @@ def _events(audit: Audit) -> Iterator[Event]:
     if audit.verdict.not_seen:
         yield _incomplete(audit)
     contacts = dict(zip(audit.organizations["organization_id"], audit.organizations["contact"], strict=True))
-    ahead = (audit.tokens["expires_at"] > pd.Timestamp(audit.as_of)).to_numpy(dtype=bool)
-    for token in rows(audit.tokens[ahead].sort_values("expires_at", kind="stable"), COLUMNS):
+    for token in rows(audit.tokens[audit.expiring].sort_values("expires_at", kind="stable"), COLUMNS):
         contact = contacts.get(token["organization_id"])
         yield _expiry(audit, token, contact if isinstance(contact, str) else None)
 
@@ -82,8 +78,8 @@ def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
 def _incomplete(audit: Audit) -> Event:
     """Return an entry on the day of the audit that says whose tokens may be missing."""
     hidden = unseen(audit)
-    names = "".join(f"\n{one_line(each.name, 60)}: {each.status}" for each in hidden[:MOST_UNSEEN])
-    more = f"\n… and {len(hidden) - MOST_UNSEEN} more" if len(hidden) > MOST_UNSEEN else ""
+    names = "".join(f"\n{one_line(each.name, 60)}: {each.status}" for each in hidden[:MOST_NAMED])
+    more = f"\n… and {len(hidden) - MOST_NAMED} more" if len(hidden) > MOST_NAMED else ""
     many = count(len(hidden), "organization", "organizations")
     uid = "incomplete" if audit.part is None else f"incomplete-{audit.part.name}"
     event = _entry(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} not fully seen")

@@ -16,7 +16,7 @@ from credly_audit.audit.findings import plain
 from credly_audit.audit.model import AUDITED_TOKENS, Audit
 from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.tally import tally
+from credly_audit.report.counts import tally
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
 from credly_audit.text import inert_json
 

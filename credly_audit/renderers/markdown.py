@@ -9,14 +9,12 @@ from typing import Any, BinaryIO
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.briefing import actions, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.report.tally import tally
+from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.counts import tally
 from credly_audit.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
 MOST_BYTES = 1_000_000
 """A step summary of GitHub holds 1 MiB; a longer one is refused whole."""
-
-MOST_UNSEEN = 20
 
 SYMBOLS = {"pass": "✅", "violations": "❌", "incomplete": "⚠️"}
 
@@ -50,13 +48,13 @@ def coverage(audit: Audit) -> Iterator[str]:
     hidden = unseen(audit)
     if hidden:
         yield from ("", "Not fully seen, so not known to be clean:", "")
-    for each in hidden[:MOST_UNSEEN]:
+    for each in hidden[:MOST_NAMED]:
         accepted = "; a waiver accepts it" if each.organization_id in audit.verdict.accepted else ""
         yield f"- **{markdown(each.name, 100)}** ({each.status}{accepted}): {markdown(each.reason)}"
-    if len(hidden) > MOST_UNSEEN:
-        yield f"- … and {number(len(hidden) - MOST_UNSEEN)} more; the other reports name them all."
+    if len(hidden) > MOST_NAMED:
+        yield f"- … and {number(len(hidden) - MOST_NAMED)} more; the other reports name them all."
     if audit.unaudited:
-        names = f"{', '.join(audit.unaudited[:MOST_UNSEEN])}{' …' if len(audit.unaudited) > MOST_UNSEEN else ''}"
+        names = f"{', '.join(audit.unaudited[:MOST_NAMED])}{' …' if len(audit.unaudited) > MOST_NAMED else ''}"
         yield from ("", f"In the register, but in no configuration, so not asked: {markdown(names, 1_000)}")
     removed = list(removed_from_scope(audit))
     if removed:

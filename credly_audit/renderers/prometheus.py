@@ -16,7 +16,7 @@ from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.briefing import permissions
-from credly_audit.report.tally import tally
+from credly_audit.report.counts import tally
 
 OUTCOMES = ("pass", "violations", "incomplete")
 
@@ -50,8 +50,7 @@ class _AuditCollector(Collector):
 def collect_metrics(audit: Audit) -> Iterator[tuple[str, str, Samples]]:
     """Yield name, description and samples (a number, or one for each set of labels) of each metric."""
     verdict, counts, header = audit.verdict, tally(audit), audit.snapshot.header
-    expires = audit.tokens["expires_at"]
-    left = (expires - pd.Timestamp(audit.as_of))[(expires > pd.Timestamp(audit.as_of)).to_numpy(dtype=bool)]
+    left = audit.tokens.loc[audit.expiring, "expires_at"] - pd.Timestamp(audit.as_of)
     complete = not verdict.not_seen and not audit.broken
     yield "info", "The version that audited.", [({"version": __version__}, 1)]
     yield "complete", "1 where every organization is complete and every rule ran, whatever a waiver accepts.", complete
@@ -67,8 +66,7 @@ def collect_metrics(audit: Audit) -> Iterator[tuple[str, str, Samples]]:
     yield "tokens_by_permission", "Unexpired tokens by permissions.", _by("permission", permissions(audit))
     windows = {str(days): int((left <= pd.Timedelta(days=days)).sum()) for days in WINDOWS}
     yield "tokens_expiring", "Unexpired tokens that expire within so many days.", _by("within_days", windows)
-    expired = int((expires <= pd.Timestamp(audit.as_of)).sum())
-    yield "tokens_expired", "Tokens that have expired and are still listed.", expired
+    yield "tokens_expired", "Tokens that have expired and are still listed.", int(audit.expired.sum())
     yield "findings", "Open findings by severity.", _by("severity", counts["by_severity"])
     yield "findings_waived", "Findings that are waived.", counts["waived"]
     by_rule = [({"rule": rule, "name": audit.rules[rule].name}, many) for rule, many in counts["by_rule"].items()]

@@ -18,6 +18,9 @@ from credly_audit.instants import LAST
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day
 
+MOST_NAMED = 20
+"""How many incomplete organizations a report names where it has little room."""
+
 MOST_ACTIONS = 10
 MOST_DECISIONS = 5
 MOST_REMOVED = 10
@@ -218,7 +221,7 @@ def _action(audit: Audit, rule_ids: list[str], facts: dict[str, Any]) -> Action:
 def expiries(audit: Audit) -> list[Month]:
     """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it, as far as there are."""
     as_of = pd.Timestamp(audit.as_of)
-    ahead = audit.tokens.loc[(audit.tokens["expires_at"] > as_of).to_numpy(), "expires_at"]
+    ahead = audit.tokens.loc[audit.expiring, "expires_at"]
     soon = ahead[ahead - as_of <= pd.Timedelta(days=soon_days(audit))]
     per_month, soon_per_month = (_by_month(instants) for instants in (ahead, soon))
     first = _key(audit.as_of)
@@ -231,7 +234,7 @@ def expiries(audit: Audit) -> list[Month]:
 def soon_days(audit: Audit) -> int:
     """How many days ahead the widest window of EXP002 reaches."""
     windows = audit.policy.options(audit.rules["EXP002"]).model_dump()["windows"]
-    return max(windows.values()) if windows else max(60, audit.policy.settings.audit_every_days + 4)
+    return max(windows.values()) if windows else max(60, audit.policy.next_audit.days)
 
 
 def _key(month: datetime) -> int:
@@ -249,7 +252,7 @@ def _by_month(instants: pd.Series) -> dict[int, int]:
 
 def permissions(audit: Audit) -> dict[str, int]:
     """Unexpired tokens by what they may do; every token is counted once."""
-    tokens = audit.tokens[~(audit.tokens["expires_at"] <= pd.Timestamp(audit.as_of)).to_numpy()]
+    tokens = audit.tokens[~audit.expired]
     flags = {
         name: tokens[f"{name}_enabled"].fillna(value=False).to_numpy(dtype=bool) for name in ("read", "write", "delete")
     }

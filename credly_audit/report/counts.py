@@ -1,13 +1,15 @@
-"""How tokens and organizations stand: their open findings, counted once for whoever lists them."""
+"""Counts over an audit, computed once for every report: tokens, organizations and findings."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from credly_audit.audit.model import Audit
 from credly_audit.severity import Severity
+from credly_audit.snapshot import STATUSES
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Standing:
         """How many of each organization's unexpired tokens can write or delete."""
         tokens = self.audit.tokens
         can = tokens["write_enabled"].fillna(value=False) | tokens["delete_enabled"].fillna(value=False)
-        can = can.to_numpy(dtype=bool) & ~(tokens["expires_at"] <= pd.Timestamp(self.audit.as_of)).to_numpy()
+        can = can.to_numpy(dtype=bool) & ~self.audit.expired
         rows = tokens["organization_id"].cat.codes.to_numpy()
         return np.bincount(rows[can], minlength=len(self.audit.organizations))
 
@@ -54,7 +56,29 @@ class Standing:
     def next_expiry(self) -> pd.Series:
         """When the next of each organization's tokens expires; null where none has an expiry ahead."""
         tokens = self.audit.tokens
-        ahead = (tokens["expires_at"] > pd.Timestamp(self.audit.as_of)).to_numpy()
+        ahead = self.audit.expiring
         rows = tokens["organization_id"].cat.codes.to_numpy()[ahead]
         soonest = tokens.loc[ahead, "expires_at"].groupby(rows).min()
         return soonest.reindex(range(len(self.audit.organizations)))
+
+
+def tally(audit: Audit) -> dict[str, Any]:
+    """How many of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
+    frame = audit.findings.frame
+    unseen = audit.findings.unseen
+    live = frame[audit.findings.open]
+    weights = np.bincount(live["severity"].cat.codes, minlength=len(Severity))
+    rules = live["rule_id"].cat.categories[live["rule_id"].cat.codes].value_counts() if len(live) else {}
+    organizations = np.bincount(live["organization_row"], minlength=len(audit.organizations))
+    statuses = audit.organizations["status"].value_counts()
+    return {
+        "organizations": len(audit.organizations),
+        "tokens": len(audit.tokens),
+        "findings": len(live),
+        "waived": int((frame["waived"].to_numpy(dtype=bool) & ~unseen).sum()),
+        "unseen": int(unseen.sum()),
+        "by_severity": {severity.value: int(weights[severity.weight]) for severity in Severity},
+        "by_rule": {rule: int(rules.get(rule, 0)) for rule in audit.findings.evidence},
+        "by_organization": dict(zip(audit.organizations["organization_id"], organizations.tolist(), strict=True)),
+        "by_status": {status: int(statuses.get(status, 0)) for status in STATUSES},
+    }

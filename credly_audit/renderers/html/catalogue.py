@@ -5,7 +5,7 @@ from typing import Any
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.labels import SEVERITIES
 from credly_audit.renderers.html.policy import said
-from credly_audit.report.tally import tally
+from credly_audit.report.counts import tally
 from credly_audit.rules.controls import FRAMEWORKS
 from credly_audit.rules.declare import Rule, family_name
 

@@ -21,10 +21,9 @@ from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
-from credly_audit.report.briefing import Action, actions, expiries, headline, soon_days, unseen
-from credly_audit.report.counts import Standing
+from credly_audit.report.briefing import MOST_NAMED, Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.report.counts import Standing, tally
 from credly_audit.report.labels import COVERAGE
-from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, spoken, spoken_day
 
@@ -36,7 +35,6 @@ MOST_ROWS = 1_000
 MOST_OTHER_ROWS = 250
 """The same of tokens and organizations."""
 
-MOST_UNSEEN = 20
 MOST_PARTS = 100
 MOST_ACTIONS_OF_A_PART = 10
 
@@ -68,10 +66,10 @@ def facts(audit: Audit) -> dict[str, Any]:
         "tally": counts,
         "numbers": _numbers(audit, counts),
         "coverage": coverage_strip(counts["by_status"]),
-        "unseen": [_unseen(each) for each in hidden[:MOST_UNSEEN]],
-        "more_unseen": max(len(hidden) - MOST_UNSEEN, 0),
-        "unaudited": audit.unaudited[:MOST_UNSEEN],
-        "more_unaudited": max(len(audit.unaudited) - MOST_UNSEEN, 0),
+        "unseen": [_unseen(each) for each in hidden[:MOST_NAMED]],
+        "more_unseen": max(len(hidden) - MOST_NAMED, 0),
+        "unaudited": audit.unaudited[:MOST_NAMED],
+        "more_unaudited": max(len(audit.unaudited) - MOST_NAMED, 0),
         "broken": audit.broken,
         "limitations": audit.limitations,
         "actions": [_action(audit, each) for each in actions(audit)],

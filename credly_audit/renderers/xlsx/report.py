@@ -60,7 +60,7 @@ class Report:
     def expiring(self) -> np.ndarray:
         """Positions of the unexpired tokens that have an expiry, the next first."""
         expires = self.audit.tokens["expires_at"]
-        ahead = np.flatnonzero((expires > pd.Timestamp(self.audit.as_of)).to_numpy())
+        ahead = np.flatnonzero(self.audit.expiring)
         order = np.argsort(expires.take(ahead).to_numpy(), kind="stable")
         positions: np.ndarray = ahead[order]
         return positions

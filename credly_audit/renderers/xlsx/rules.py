@@ -4,7 +4,7 @@ from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.report import CONTROLS, FINDINGS, RULES, Report
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
-from credly_audit.report.tally import tally
+from credly_audit.report.counts import tally
 from credly_audit.rules.controls import FRAMEWORKS
 from credly_audit.rules.declare import FAMILIES, Rule
 

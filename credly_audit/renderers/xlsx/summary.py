@@ -27,6 +27,7 @@ from credly_audit.renderers.xlsx.trend import trend
 from credly_audit.report.briefing import (
     MONTHS,
     MOST_ACTIONS,
+    MOST_NAMED,
     Action,
     expiries,
     headline,
@@ -34,12 +35,10 @@ from credly_audit.report.briefing import (
     soon_days,
     unseen,
 )
+from credly_audit.report.counts import tally
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
-from credly_audit.report.tally import tally
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, count, number, one_line, spoken, spoken_day
-
-MOST_UNSEEN = 20
 
 
 def add_summary(book: Book, report: Report) -> None:
@@ -118,7 +117,7 @@ def _unseen(page: Page, report: Report) -> None:
         return
     page.row += 1
     page.line(**captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
-    for each in hidden[:MOST_UNSEEN]:
+    for each in hidden[:MOST_NAMED]:
         page.line(
             B=(COVERAGE[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
@@ -126,8 +125,8 @@ def _unseen(page: Page, report: Report) -> None:
             E=(f"{each.reason}{' A waiver accepts that.' if each.accepted else ''}", "text"),
             F=(each.contact or NOTHING, "aside"),
         )
-    if len(hidden) > MOST_UNSEEN:
-        more = f"… and {number(len(hidden) - MOST_UNSEEN)} more, on the sheet {ORGANIZATIONS}"
+    if len(hidden) > MOST_NAMED:
+        more = f"… and {number(len(hidden) - MOST_NAMED)} more, on the sheet {ORGANIZATIONS}"
         page.line(B=(more, "more", report.place(ORGANIZATIONS, 0)))
 
 
@@ -135,7 +134,7 @@ def _unaudited(page: Page, report: Report) -> None:
     """Organizations that the register names and nobody audits."""
     ids = report.audit.unaudited
     if ids:
-        named = ", ".join(ids[:MOST_UNSEEN]) + (" …" if len(ids) > MOST_UNSEEN else "")
+        named = ", ".join(ids[:MOST_NAMED]) + (" …" if len(ids) > MOST_NAMED else "")
         are = count(len(ids), "organization is", "organizations are")
         page.row += 1
         page.line(B=("Not audited", "strong"), C=(len(ids), "whole"), D=f"{are} in the register alone:", E=named)

@@ -107,7 +107,7 @@ def _register_title(name: str, number: int) -> str:
 
 def expiries(report: Report) -> Listing:
     """The unexpired tokens that have an expiry, the next first."""
-    soon, next_audit = soon_days(report.audit), report.audit.policy.settings.audit_every_days + 4
+    soon, next_audit = soon_days(report.audit), report.audit.policy.next_audit.days
 
     def when(days: float) -> str:
         if days <= next_audit:
