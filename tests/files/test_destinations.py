@@ -1,18 +1,22 @@
 """What an output leads to is respected: links are followed, devices and pipes are written to, others' links are not."""
 
+import io
 import os
 import socket
 import stat
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.destinations import file_can_be_written, place_of
-from credly_audit.files.writing import written_as_named, written_whole
+from credly_audit.files.writing import Tolerant, written_as_named, written_whole
 from tests import needs
 from tests.journeys.conftest import Command, credly_audit
 
@@ -90,6 +94,32 @@ def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="its symbolic links lead nowhere"):
         write(tmp_path / "one")
+
+
+NAMES = ("a", "b", "c")
+aims = st.lists(st.sampled_from([*NAMES, "..", "."]), min_size=1, max_size=4).map("/".join)
+
+
+@given(links=st.dictionaries(st.sampled_from(["a", "b", "a/c", "b/c"]), aims), asked=aims)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_path_leads_where_the_system_says_it_leads(tmp_path: Path, links: dict[str, str], asked: str) -> None:
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        for name, aim in sorted(links.items()):
+            path = Path(folder, name)
+            if path.parent == Path(folder) or not path.parent.is_symlink():
+                path.parent.mkdir(exist_ok=True)
+                path.symlink_to(aim)
+        path = Path(folder, asked)
+        try:
+            expected = Path(os.path.realpath(path, strict=True))
+        except FileNotFoundError:
+            expected = Path(os.path.realpath(path))
+        except OSError:  # links in a circle
+            with pytest.raises(UsageError):
+                place_of(path)
+            return
+
+        assert place_of(path).path == expected
 
 
 @pytest.mark.parametrize(("mode", "others_can"), [(0o755, False), (0o1777, False), (0o777, True), (0o757, True)])
@@ -208,6 +238,24 @@ def test_a_descriptor_that_is_not_open_for_writing_is_refused(tmp_path: Path) ->
         write(Path(f"/dev/fd/{file.fileno()}"))
     with pytest.raises(UsageError, match="can"):
         write(Path("/dev/fd/987"))
+
+
+def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
+    """As the standard streams may be that a program in Node.js or an SSH client hands over."""
+    read, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    came: list[bytes] = []
+    reader = threading.Thread(target=lambda: came.extend(iter(lambda: os.read(read, 4_096), b"")))
+    reader.start()
+
+    out = io.BufferedWriter(Tolerant(write_end))
+    out.write(bytes(1_000_000))
+    out.flush()
+    os.close(write_end)
+    reader.join(20)
+    os.close(read)
+
+    assert sum(map(len, came)) == 1_000_000
 
 
 def test_a_socket_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

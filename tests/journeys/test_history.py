@@ -15,6 +15,9 @@ from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import made_up_token
 from tests.build import AS_OF
 from tests.journeys.conftest import Command, configure
+from tests.notify.conftest import Receiver, receiver
+
+__all__ = ["receiver"]
 
 MONTHS = ("2026-11-24", "2026-12-24", "2027-01-23")
 
@@ -267,8 +270,15 @@ def test_a_history_whose_tables_are_not_ours_stops_the_run_before_it_asks(
         ),
     ],
 )
-def test_a_history_that_is_lost_at_the_end_costs_no_report(
-    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, statement: str, said: str, *, compared: bool
+def test_a_history_that_is_lost_at_the_end_costs_no_report_and_gives_no_sign_of_life(
+    credly_audit: Command,
+    sandbox: Sandbox,
+    receiver: Receiver,
+    tmp_path: Path,
+    statement: str,
+    said: str,
+    *,
+    compared: bool,
 ) -> None:
     configure(tmp_path, sandbox)
     audit(credly_audit, MONTHS[0])
@@ -280,10 +290,15 @@ def test_a_history_that_is_lost_at_the_end_costs_no_report(
         return AS_OF
 
     with Sandbox(sandbox.world, now=clock) as served:
-        configure(tmp_path, served)
+        config = configure(tmp_path, served)
+        (tmp_path / "beat").write_text(f"http://{receiver.address}/beat")
+        (tmp_path / "beat").chmod(0o600)
+        config.write_text(f'{config.read_text()}\n[notify]\nheartbeat = "file:beat"\n')
         done = credly_audit("run", "--as-of", MONTHS[1], "--output", "json=after.json")
 
     assert done.code == 4
+    assert done.out.startswith("Pass: ")
+    assert not receiver.asked
     assert said in done.err
     assert (json.loads(Path("after.json").read_text())["compared"] is not None) == compared
 
