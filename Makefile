@@ -9,10 +9,11 @@ help:  ## list the targets
 demo: .venv/demo  ## audit nine made-up organizations; reports in credly-audit-demo/
 	@$(BIN)/credly-audit demo
 
-test: .venv/dev  ## lint, types, direction of imports, tests
+test: .venv/dev  ## lint, types, dead code, direction of imports, tests
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -n 3 -m "not proof"
 

@@ -15,8 +15,6 @@ from credly_audit.audit.model import Audit, Places
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.policy import Policy, applies
 
-WAYS = ("organization", "contact", "owner", "tag")
-
 NOBODY = ""
 """The label of organizations without a contact, an owner or a tag; no person or tag is called so."""
 
@@ -31,7 +29,7 @@ class Part:
 
 
 def parts(audit: Audit, by: str) -> Iterator[Part]:
-    """A part for each organization, contact, owner or tag (WAYS), in the order of their first organizations."""
+    """A part for each organization, contact, owner or tag, in the order of their first organizations."""
     organizations = audit.organizations
     if by == "owner":
         yield from _by_owner(audit)

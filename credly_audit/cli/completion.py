@@ -19,29 +19,10 @@ def stand_in(name: str) -> click.Command:
     return _made(name, _known()[name])
 
 
-def described(command: click.Command) -> dict[str, Any]:
-    """What a command takes, as JSON."""
-    said: dict[str, Any] = {"help": command.get_short_help_str(100)}
-    if isinstance(command, click.Group):
-        return said | {"commands": {name: described(each) for name, each in sorted(command.commands.items())}}
-    return said | {"params": [_described(each) for each in command.params]}
-
-
 @cache
 def _known() -> dict[str, Any]:
     known: dict[str, Any] = json.loads(KNOWN.read_text(encoding="utf-8"))
     return known
-
-
-def _described(param: click.Parameter) -> dict[str, Any]:
-    said: dict[str, Any] = {"names": param.opts, "multiple": param.multiple, "nargs": param.nargs}
-    if isinstance(param, click.Option):
-        said |= {"help": param.help, "flag": param.is_flag}
-    if isinstance(param.type, click.Choice):
-        said["choices"] = list(param.type.choices)
-    if isinstance(param.type, click.Path):
-        said["files"] = param.type.file_okay
-    return said
 
 
 def _made(name: str, said: Mapping[str, Any]) -> click.Command:

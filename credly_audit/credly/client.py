@@ -228,7 +228,6 @@ class Client:
         ) as response:
             return Answer(
                 response.status_code,
-                response.headers.get("Content-Type", ""),
                 _body(response),
                 retry_after(response.headers.get("Retry-After")),
                 response.headers.get("Location"),

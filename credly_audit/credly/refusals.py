@@ -15,7 +15,6 @@ class Answer:
     """An answer as it came; what could hold a secret is in no repr."""
 
     status: int
-    content_type: str
     body: bytes = field(repr=False)
     retry_after: float | None = None
     """Seconds from now, where the answer says so."""

@@ -55,11 +55,6 @@ class Decisions:
         return [each for each in self.waivers if each.state in states]
 
     @property
-    def active(self) -> list[JudgedWaiver]:
-        """Waivers that hold, those that soon will not included."""
-        return self.of_state("active", "expiring")
-
-    @property
     def expiring(self) -> list[JudgedWaiver]:
         """Waivers that hold, but may not at the next audit."""
         return self.of_state("expiring")

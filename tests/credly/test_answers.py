@@ -32,11 +32,11 @@ WORDS = {
 @pytest.mark.parametrize("body", WORDS, ids=lambda body: body[:40])
 def test_the_api_s_own_words_are_found_wherever_they_stand(body: str) -> None:
     assert words_in(body.encode()) == WORDS[body]
-    assert words(Answer(400, "", body.encode())) == WORDS[body]
+    assert words(Answer(400, body.encode())) == WORDS[body]
 
 
 def test_words_that_repeat_the_credential_are_shown_to_nobody() -> None:
-    answer = Answer(403, "", b'{"message": "MADE-UP"}', repeats_credential=True)
+    answer = Answer(403, b'{"message": "MADE-UP"}', repeats_credential=True)
 
     assert words(answer) == ""
     assert "lacks the permission" in refusal(answer, "Acme", str)
@@ -44,7 +44,7 @@ def test_words_that_repeat_the_credential_are_shown_to_nobody() -> None:
 
 
 def told(status: int, body: str = "{}") -> str:
-    return refusal(Answer(status, "", body.encode()), "Acme", lambda text: text.replace("MADE-UP", "[redacted]"))
+    return refusal(Answer(status, body.encode()), "Acme", lambda text: text.replace("MADE-UP", "[redacted]"))
 
 
 def test_every_status_names_itself_the_organization_and_what_to_do() -> None:

@@ -114,7 +114,7 @@ def test_a_waiver_that_may_not_hold_at_the_next_audit_is_soon_to_expire() -> Non
     audit = audited(snapshot([token(1, **FULL)]), waivers=both)
 
     assert [each.state for each in audit.decisions.waivers] == ["expiring", "active"]
-    assert len(audit.decisions.active) == 2
+    assert len(audit.decisions.of_state("active", "expiring")) == 2
 
 
 def test_a_waiver_of_nothing_that_is_there_is_unused() -> None:

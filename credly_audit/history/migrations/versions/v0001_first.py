@@ -8,7 +8,6 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-NUMBERS = ("violations", "organizations", "fully_seen", "tokens")
 SEVERITIES = ("info", "low", "medium", "high", "critical")
 COUNTS = ("new", "persisting", "reopened", "resolved", "unseen", "waived")
 
