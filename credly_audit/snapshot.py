@@ -22,12 +22,18 @@ from credly_audit.errors import UsageError
 from credly_audit.files.writing import written_as_named
 from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.instants import read_instant
+from credly_audit.reasons import ReasonCode
 
 FORMAT = "credly-audit-snapshot"
 FORMAT_VERSION = 3
 
 READABLE = (1, 2, 3)
-"""1: without OAuth applications; 2: without the lengths of values. From 3 on, unknown keys and columns are ignored."""
+"""1: without OAuth applications; 2: without reason codes and all optional keys of the header.
+
+From 3 on, unknown keys and columns are ignored.
+"""
+
+WITH_REASON_CODES = 3
 
 TOKENS = {
     "organization_id": "category",
@@ -53,6 +59,7 @@ ORGANIZATIONS = {
     "name": "string",
     "status": "string",
     "reason": "string",
+    "reason_code": "string",
     "tokens": "Int64",
     "total_count": "Int64",
     "pages": "Int64",
@@ -125,6 +132,14 @@ def short_digest(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Says that a snapshot is one of `count` shards of a collection; `index` is from 1 on."""
+
+    index: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What a snapshot says of itself. Instants are aware and in UTC."""
 
@@ -142,6 +157,10 @@ class Header:
     """The fingerprints of known values that no token in the snapshot has, such as a client secret's, sorted."""
     part: Part | None = None
     """None: the snapshot is of everything that the configuration names."""
+    shard: Shard | None = None
+    """None: the snapshot is no shard."""
+    configuration_digest: str | None = None
+    """SHA-256 over what decides in the configuration what a collection reads; None: not known, or of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +205,7 @@ class Snapshot:
             self.header,
             organizations_asked=tuple(wanted),
             part=Part.of_organizations(wanted),
+            shard=None,
             other_fingerprints=tuple(sorted(left_out.union(self.header.other_fingerprints))),
         )
         return Snapshot(header, tokens, *others)
@@ -205,7 +225,7 @@ class Snapshot:
                         "use the version of credly-audit that wrote it, or collect again"
                     )
                 frames = {
-                    name: _read_frame(archive.read(f"{name}.parquet"), dtypes)
+                    name: _read_frame(archive.read(f"{name}.parquet"), dtypes, head["format_version"])
                     for name, dtypes in FRAMES.items()
                     if name != "applications" or head["format_version"] > 1
                 }
@@ -219,9 +239,15 @@ class Snapshot:
         return cls(header, **frames)
 
 
-def _read_frame(parquet: bytes, dtypes: dict[str, str]) -> pd.DataFrame:
-    """Return a frame of a snapshot; ValueError for an instant beyond the years that there are."""
+def _read_frame(parquet: bytes, dtypes: dict[str, str], version: int) -> pd.DataFrame:
+    """Return a frame of a snapshot of this format; ValueError for an instant beyond the years that there are.
+
+    Reason codes of later versions, and any before there were such, are null.
+    """
     frame = conform(pq.read_table(io.BytesIO(parquet)).to_pandas(), dtypes)
+    if "reason_code" in dtypes:
+        codes = frame["reason_code"]
+        frame["reason_code"] = codes.where(codes.isin(list(ReasonCode)) & (version >= WITH_REASON_CODES))
     for name, dtype in dtypes.items():
         if dtype == INSTANT and not keep_within(frame[name]).equals(frame[name]):
             raise ValueError(name)
@@ -237,7 +263,7 @@ def _instant(text: str) -> datetime:
 
 def _header(head: dict[str, Any]) -> Header:
     """Return the header that the JSON object of a snapshot describes; keys of later versions are ignored."""
-    part = head.get("part")
+    part, shard, digest = head.get("part"), head.get("shard"), head.get("configuration_digest")
     return Header(
         collected_at=_instant(head["collected_at"]),
         tool_version=head["tool_version"],
@@ -248,6 +274,8 @@ def _header(head: dict[str, Any]) -> Header:
         value_lengths=tuple(sorted(map(int, head.get("value_lengths", ())))),
         other_fingerprints=tuple(sorted(map(str, head.get("other_fingerprints", ())))),
         part=None if part is None else Part(str(part["kind"]), str(part["name"])),
+        shard=None if shard is None else Shard(int(shard["index"]), int(shard["count"])),
+        configuration_digest=None if digest is None else str(digest),
     )
 
 
@@ -268,6 +296,7 @@ def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
                 raise UsageError(f"{name}: organization {organization} is in {seen[organization]} too; give it once")
             seen[organization] = name
     headers = [snapshot.header for snapshot in snapshots.values()]
+    digests = {header.configuration_digest for header in headers}
     return Snapshot(
         replace(
             first.header,
@@ -278,6 +307,8 @@ def merged(snapshots: dict[str, Snapshot]) -> Snapshot:
             value_lengths=tuple(sorted({length for header in headers for length in header.value_lengths})),
             other_fingerprints=tuple(sorted({each for header in headers for each in header.other_fingerprints})),
             part=Part.of_organizations(seen) if any(header.part for header in headers) else None,
+            shard=None,
+            configuration_digest=digests.pop() if len(digests) == 1 else None,
         ),
         *(
             conform(pd.concat([getattr(snapshot, name) for snapshot in snapshots.values()], ignore_index=True), dtypes)

@@ -52,6 +52,7 @@ def organization(organization_id: str = ACME, **said: Any) -> dict[str, Any]:
         "name": "Acme" if organization_id == ACME else "Beta",
         "status": "complete",
         "reason": "A listed token can write, so the list was not cut.",
+        "reason_code": "proved" if said.get("status", "complete") == "complete" else None,
         "tokens": 0,
         "total_count": 0,
         "pages": 1,

@@ -9,6 +9,7 @@ import click
 
 from credly_audit.cli.main import cli
 from credly_audit.config.schema import schema
+from credly_audit.reasons import ReasonCode
 from credly_audit.rules import built_in, catalogue
 from credly_audit.rules.catalogue_page import page
 
@@ -29,6 +30,8 @@ double quotes, and a backslash has no special meaning:
 Exit codes: 0 policy holds and every organization was fully seen; 1 policy is violated; 2 wrong usage or configuration;
 3 the audit is incomplete; 4 an unexpected error; 130 interrupted. Where a command has its own, its text says so.
 """
+
+REASONS, END_OF_REASONS = "<!-- reason codes: made by `make docs` -->\n", "<!-- end of reason codes -->"
 
 BEGIN, END = "<!-- keys: made by `make docs` -->\n", "<!-- end of keys -->"
 
@@ -73,6 +76,14 @@ def configuration_page(before: str) -> str:
     whole = schema()
     parts = "\n".join(part for name, table in tables("", whole, whole) for part in keys(name, table))
     return f"{head}{BEGIN}\n{parts}\n{END}{tail}"
+
+
+def formats_page(before: str) -> str:
+    """docs/formats.md: what is written by hand, and every reason code."""
+    head, _, rest = before.partition(REASONS)
+    _, _, tail = rest.partition(END_OF_REASONS)
+    rows = "\n".join(f"| `{each}` | {each.status} | {cell(each.meaning)} |" for each in ReasonCode)
+    return f"{head}{REASONS}\n| code | status | meaning |\n|---|---|---|\n{rows}\n\n{END_OF_REASONS}{tail}"
 
 
 def tables(name: str, table: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -147,6 +158,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": commands_page,
     "configuration.md": configuration_page,
     "credly-audit.schema.json": schema_file,
+    "formats.md": formats_page,
 }
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.errors import UsageError
-from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Part, Snapshot, conform, merged
+from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Part, Shard, Snapshot, conform, merged
 from tests.build import ACME, AS_OF, BETA, application, organization, snapshot, token
 
 texts = st.one_of(st.none(), st.text(st.characters(exclude_categories=["Cs"])))
@@ -85,6 +85,7 @@ def test_what_the_collection_knew_of_values_and_which_part_it_is_are_kept(tmp_pa
     header = replace(
         collected.header, value_lengths=(22, 43), other_fingerprints=("0" * 16,), part=Part("subset", "one of two")
     )
+    header = replace(header, shard=Shard(2, 8), configuration_digest="d" * 64)
     replace(collected, header=header).write(tmp_path / "it.snapshot")
 
     assert Snapshot.read(tmp_path / "it.snapshot").header == header
@@ -103,6 +104,61 @@ def test_a_file_of_format_2_knows_no_lengths_and_is_no_part(tmp_path: Path) -> N
 
     assert len(read.tokens) == 1
     assert (read.header.value_lengths, read.header.other_fingerprints, read.header.part) == ((), (), None)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("code", ["http-401", None, "absent"])
+def test_before_format_3_there_is_no_reason_code_and_none_is_derived(
+    tmp_path: Path, version: int, code: str | None
+) -> None:
+    path = tmp_path / "old.snapshot"
+    failed = organization(status="failed", reason="401: the credential of Acme was refused.", reason_code=code)
+    written = snapshot([], [failed])
+    written.write(path)
+    frame = io.BytesIO()
+    written.organizations.drop(columns=["reason_code"] if code == "absent" else []).to_parquet(frame)
+
+    def make_older(head: dict[str, object]) -> None:
+        head["format_version"] = version
+        for name in ("value_lengths", "other_fingerprints", "part", "shard", "configuration_digest"):
+            del head[name]
+
+    read = Snapshot.read(rewritten(path, make_older, organizations=frame.getvalue()))
+
+    assert read.organizations["reason_code"].isna().all()
+    assert read.organizations["reason"].tolist() == ["401: the credential of Acme was refused."]
+    assert (read.header.shard, read.header.configuration_digest) == (None, None)
+
+
+def test_a_reason_code_of_a_later_version_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "later.snapshot"
+    rows = [organization(ACME, reason_code="proved"), organization(BETA, reason_code="of-a-later-version")]
+    snapshot([], rows).write(path)
+
+    assert Snapshot.read(path).organizations["reason_code"].fillna("null").tolist() == ["proved", "null"]
+
+
+@pytest.mark.parametrize("shard", [{"index": "x", "count": 2}, {"index": 1}, [1, 2]])
+def test_a_shard_that_is_none_is_refused(tmp_path: Path, shard: object) -> None:
+    path = tmp_path / "odd.snapshot"
+    snapshot([token(1)]).write(path)
+
+    with pytest.raises(UsageError, match="not a snapshot of credly-audit, or damaged"):
+        Snapshot.read(rewritten(path, lambda head: head.update(shard=shard)))
+
+
+def test_snapshots_together_are_of_one_configuration_or_of_none() -> None:
+    acme, beta, other = (
+        replace(each, header=replace(each.header, shard=Shard(number, 2), configuration_digest=digest))
+        for number, (each, digest) in enumerate(
+            [(snapshot([token(1)]), "a"), (snapshot([token(2, BETA)]), "a"), (snapshot([token(2, BETA)]), "b")], 1
+        )
+    )
+
+    assert merged({"a": acme, "b": beta}).header.configuration_digest == "a"
+    assert merged({"a": acme, "b": other}).header.configuration_digest is None
+    assert merged({"a": acme, "b": beta}).header.shard is None
+    assert acme.only([ACME]).header.shard is None
 
 
 def test_keys_and_columns_of_a_later_version_are_ignored(tmp_path: Path) -> None:

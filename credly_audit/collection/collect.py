@@ -10,20 +10,21 @@ from time import monotonic
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.collection.coverage import Coverage, coverage
+from credly_audit.collection.coverage import assess_coverage
 from credly_audit.collection.frames import applications_frame, names, organizations_frame, tokens_frame
 from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.progress import Observer
-from credly_audit.collection.reading import Wanted
+from credly_audit.collection.reading import Trouble, Wanted
 from credly_audit.collection.schedule import Schedule
 from credly_audit.config.settings import Api, Organization
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
-from credly_audit.credly.refusals import refusal
+from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.credly.wire import Page, Unreadable
 from credly_audit.errors import Interrupted
+from credly_audit.reasons import ReasonCode
 from credly_audit.secrets import Unavailable
 from credly_audit.secrets.fingerprint import Fingerprints, Trace
 from credly_audit.secrets.redaction import Redactor
@@ -51,12 +52,13 @@ def collect(
     observer: Observer,
     stop: Event | None = None,
     part: Part | None = None,
+    configuration_digest: str | None = None,
 ) -> Snapshot:
     """Read the listing of every organization, and that of its OAuth applications where `api` says so.
 
     UsageError, before anything is asked, for an address or proxy that credentials must not be sent to; Interrupted,
     within two seconds, where `stop` is set or Ctrl-C comes. What one organization does wrong is in its own row. `part`
-    names what is collected where it is not everything that is configured.
+    names what is collected where it is not everything that is configured; both go into the header.
     """
     began = datetime.now(UTC)
     collection = _Collection(asks, api, fingerprints, stop)
@@ -74,6 +76,7 @@ def collect(
             value_lengths=redactor.lengths,
             other_fingerprints=tuple(sorted(redactor.fingerprints.difference(tokens["fingerprint"].dropna()))),
             part=part,
+            configuration_digest=configuration_digest,
         ),
         tokens,
         organizations_frame(listings, redactor),
@@ -147,11 +150,9 @@ class _Collection:
             listing = waiting.pop(each.place)
             if all(other.place not in waiting for other in listing.lists):
                 [name] = names([listing], self.redactor)
-                observer.finished(name or "", *self._coverage(listing), tokens=len(listing.rows))
-
-    def _coverage(self, listing: Tokens) -> Coverage:
-        status, reason = coverage(listing)
-        return Coverage(status, self.redactor.without_values(reason))
+                covered = assess_coverage(listing)
+                reason = self.redactor.without_values(covered.reason)
+                observer.finished(name or "", covered.status, reason, tokens=len(listing.rows))
 
     def _work(self) -> None:
         """A worker's life: draw a page, ask for it, tell what came."""
@@ -162,7 +163,8 @@ class _Collection:
         except Stopped:
             pass
         except Throttled as error:
-            self.schedule.end(f"{error}: run again later, or lower [api] requests_per_second")
+            advice = "run again later, or lower [api] requests_per_second"
+            self.schedule.end(Trouble(ReasonCode.THROTTLED, f"{error}: {advice}"))
         except BaseException as error:  # noqa: BLE001 - a defect must end the run, not leave it waiting for ever
             self.news.put(error)
 
@@ -170,8 +172,8 @@ class _Collection:
         effort = Effort()
         try:
             page = self._page(client, listing, wanted, effort)
-        except (NoAnswer, Unreadable) as error:
-            self.schedule.failed(listing, wanted, str(error), effort)
+        except NoAnswer as error:
+            self.schedule.fail(listing, wanted, Trouble(error.code, str(error)), effort)
         else:
             self.schedule.take(listing, wanted, page, effort)
 
@@ -182,11 +184,11 @@ class _Collection:
         answer = client.get(path, listing.credential, effort)
         if answer.status != HTTPStatus.OK:
             called, doubt = organization.called, listing.credential.doubt
-            raise NoAnswer(refusal(answer, called, self.redactor.words, f"{listing.what}s", doubt=doubt))
+            raise explain_refusal(answer, called, self.redactor.words, f"{listing.what}s", doubt=doubt)
         try:
             return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
         except Unreadable as error:
-            raise Unreadable(f"the answer is no list of {listing.what}s: {error}") from None
+            raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of {listing.what}s: {error}") from None
 
 
 def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
@@ -197,5 +199,5 @@ def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
         listing.applications = Applications(beyond + place, ask.organization, credential)
     if isinstance(ask.credential, Unavailable):
         for each in listing.lists:
-            each.reading.end(ask.credential.reason)
+            each.reading.end(Trouble(ReasonCode.CREDENTIAL_UNAVAILABLE, ask.credential.reason))
     return listing

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from credly_audit.collection.listing import Applications, Tokens
 from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.wire import Row
+from credly_audit.reasons import ReasonCode
 
 FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
-
 
 WORST_FIRST = ("failed", "truncated", "mismatch", "unverified", "complete")
 
@@ -20,74 +20,82 @@ NO_APPLICATIONS = "mend that, or set [api] include_oauth_applications = false"
 
 
 class Coverage(NamedTuple):
-    """One of snapshot.STATUSES, and sentences for a person."""
+    """How completely an organization was collected: a code, which decides the status, and sentences for a person."""
 
-    status: str
+    code: ReasonCode
     reason: str
 
+    @property
+    def status(self) -> str:
+        """One of snapshot.STATUSES."""
+        return self.code.status
 
-def coverage(listing: Tokens) -> Coverage:
-    """How much was seen of an organization: of its tokens, and of its OAuth applications where they were asked for.
 
-    Where several hold the first of WORST_FIRST counts. An organization whose applications were not all seen was not
-    fully seen, however well its tokens were.
+def assess_coverage(listing: Tokens) -> Coverage:
+    """Return how completely the tokens of an organization were read, and its OAuth applications where they are asked.
+
+    Where several hold the first of WORST_FIRST counts. An organization is incomplete where its applications are,
+    however completely its tokens were read.
     """
-    tokens = _of_tokens(listing)
+    tokens = _assess_tokens(listing)
     if listing.applications is None or tokens.status == "failed":
         return tokens
-    applications = _of_applications(listing.applications)
+    applications = _assess_applications(listing.applications)
     if applications is None:
         return tokens
     worse = min((tokens, applications), key=lambda each: WORST_FIRST.index(each.status))
-    return Coverage(worse.status, f"{tokens.reason} {applications.reason}")
+    return Coverage(worse.code, f"{tokens.reason} {applications.reason}")
 
 
-def _of_applications(listing: Applications) -> Coverage | None:
-    """What there is to say of the applications; None where they were seen without a contradiction."""
+def _assess_applications(listing: Applications) -> Coverage | None:
+    """Return what there is to say of the applications; None where they were read without a contradiction."""
     reading = listing.reading
     if reading.trouble:
-        return Coverage("failed", f"Its OAuth applications could not be read: {reading.trouble}; {NO_APPLICATIONS}.")
+        return Coverage(
+            ReasonCode.APPLICATIONS_UNREADABLE,
+            f"Its OAuth applications could not be read: {reading.trouble.sentence}; {NO_APPLICATIONS}.",
+        )
     if faults := reading.faults():
         return Coverage(
-            "failed",
+            ReasonCode.APPLICATIONS_FAULTY,
             f"Credly's list of its OAuth applications cannot be trusted: {faults[0]}: ask Credly's support about it; "
             f"{NO_APPLICATIONS}.",
         )
     if listing.doubts:
-        return Coverage("mismatch", _inconsistent("list of its OAuth applications", listing.doubts))
+        reason = _inconsistent("list of its OAuth applications", listing.doubts)
+        return Coverage(ReasonCode.APPLICATIONS_CONTRADICTION, reason)
     return None
 
 
-def _of_tokens(listing: Tokens) -> Coverage:
+def _assess_tokens(listing: Tokens) -> Coverage:
     reading = listing.reading
     if reading.trouble:
-        return Coverage("failed", _sentence(reading.trouble))
+        return Coverage(reading.trouble.code, _sentence(reading.trouble.sentence))
     if faults := reading.faults():
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        return Coverage(
-            "failed", _sentence(f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it")
-        )
-    return _of_rows(listing)
+        reason = f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it"
+        return Coverage(ReasonCode.FAULTY_ROWS, _sentence(reason))
+    return _assess_rows(listing)
 
 
-def _of_rows(listing: Tokens) -> Coverage:
+def _assess_rows(listing: Tokens) -> Coverage:
     """Return what the rows prove, where all of them were read; only the organization's own rows prove anything."""
     own = listing.own_rows
     proof = next((row for row in own if row.write_enabled or row.delete_enabled), None)
     caller = [row for row in listing.audit_credential_rows if listing.owns(row)]
     if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in caller):
         return Coverage(
-            "truncated",
+            ReasonCode.READ_ONLY_CREDENTIAL,
             "The credential can neither write nor delete, so Credly shows it the read-only tokens alone: "
             f"{FULLER_SIGHT}.",
         )
     if listing.rows and not own:
-        return Coverage("mismatch", _foreign(listing))
+        return Coverage(ReasonCode.OTHER_OWNER, _foreign(listing))
     if listing.doubts:
-        return Coverage("mismatch", _inconsistent("list", listing.doubts))
+        return Coverage(ReasonCode.CONTRADICTION, _inconsistent("list", listing.doubts))
     if proof is None:
-        return Coverage("unverified", _not_proved(listing, caller))
-    return Coverage("complete", _proved(listing, proof))
+        return _explain_missing_proof(listing, caller)
+    return _prove(listing, proof)
 
 
 def _inconsistent(what: str, doubts: list[str]) -> str:
@@ -105,31 +113,32 @@ def _foreign(listing: Tokens) -> str:
     )
 
 
-def _proved(listing: Tokens, proof: Row) -> str:
+def _prove(listing: Tokens, proof: Row) -> Coverage:
     can = "write" if proof.write_enabled else "delete"
-    how = (
-        "Every token that it claims was read." if listing.reading.has_totals else "Two readings showed the same tokens."
-    )
+    code, how = ReasonCode.PROVED, "Every token that it claims was read."
+    if not listing.reading.has_totals:
+        code, how = ReasonCode.PROVED_BY_REREADING, "Two readings showed the same tokens."
     afresh = " An earlier reading was inconsistent." if listing.strikes else ""
-    return f"A listed token can {can}, so Credly did not cut the list to the read-only ones. {how}{afresh}"
+    cut = f"A listed token can {can}, so Credly did not cut the list to the read-only ones."
+    return Coverage(code, f"{cut} {how}{afresh}")
 
 
-def _not_proved(listing: Tokens, own: list[Row]) -> str:
+def _explain_missing_proof(listing: Tokens, own: list[Row]) -> Coverage:
     waive = "waive this where it is known to have read-only tokens alone"
     if not listing.rows:
-        return f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."
+        why = f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."
+        return Coverage(ReasonCode.EMPTY_LIST, why)
+    unknown = "No listed token is known to write or delete, and"
     if own:
-        why = "Credly does not say what the credential itself may"
+        code, why = ReasonCode.OWN_PERMISSIONS_MISSING, "Credly does not say what the credential itself may"
     elif listing.credential is not None and listing.credential.kind == "oauth":
-        return (
-            "No listed token is known to write or delete, and under OAuth nothing shows whether Credly cut the list: "
-            f"{waive}."
-        )
+        why = f"{unknown} under OAuth nothing shows whether Credly cut the list: {waive}."
+        return Coverage(ReasonCode.OAUTH_WITHOUT_PROOF, why)
     elif any(row.fingerprint is None for row in listing.rows.values()):
-        why = "Credly withholds values, so the credential's own entry cannot be told"
+        code, why = ReasonCode.VALUES_WITHHELD, "Credly withholds values, so the credential's own entry cannot be told"
     else:
-        why = "the credential's own entry is not among them"
-    return f"No listed token is known to write or delete, and {why}: {FULLER_SIGHT}, or {waive}."
+        code, why = ReasonCode.OWN_ROW_MISSING, "the credential's own entry is not among them"
+    return Coverage(code, f"{unknown} {why}: {FULLER_SIGHT}, or {waive}.")
 
 
 def _sentence(text: str) -> str:

@@ -1,6 +1,5 @@
 """What a collection tells of the credential that it was made with, organization by organization."""
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 import pandas as pd
 
 from credly_audit.instants import shift
+from credly_audit.reasons import ReasonCode
 from credly_audit.snapshot import Snapshot
 from credly_audit.text import spoken_day
 
@@ -33,7 +33,12 @@ SEES = {
 
 NEW_TOKEN = "Organization Management > Developers > Authorization Tokens"  # noqa: S105 - a place in Credly's web page
 
-Answer = Literal["accepted", "refused", "not known"]
+REFUSALS = frozenset({ReasonCode.HTTP_401, ReasonCode.HTTP_403, ReasonCode.BLOCKED, ReasonCode.OAUTH_REFUSED})
+
+ACCEPTED = frozenset({ReasonCode.HTTP_404, ReasonCode.HTTP_422})
+"""Failures of a request whose credential was accepted."""
+
+CredentialAnswer = Literal["accepted", "refused", "not known"]
 Purpose = Literal["audit", "fallback"]
 
 
@@ -50,7 +55,7 @@ class Diagnosis:
     purpose: Purpose
     kind: str | None
     fingerprint: str | None
-    answer: Answer
+    answer: CredentialAnswer
     status: str
     sees: str
     tokens: int
@@ -58,6 +63,7 @@ class Diagnosis:
     expires_at: datetime | None
     days_left: int | None
     reason: str
+    reason_code: str | None
     next_step: str | None
     """None: nothing, or what the reason names."""
     likely: str | None = None
@@ -97,6 +103,7 @@ def diagnosed(
         expires_at and expires_at.to_pydatetime(),
         expires_at and (expires_at - now) // timedelta(days=1),
         organization["reason"],
+        _known(organization["reason_code"]),
         None,
     )
     is_complete = found.status == "complete"
@@ -107,7 +114,7 @@ def diagnosed(
 
 def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: datetime) -> Diagnosis:
     """With the likely reason of a refusal, by what earlier audits saw of that value (past.LAST_KNOWN_TOKENS)."""
-    if not found.reason.startswith("401:") or found.fingerprint is None:
+    if not _is_refused_by_api(found) or found.fingerprint is None:
         return found
     same_key = tokens["fingerprint_key"].isna() if key is None else tokens["fingerprint_key"] == key
     known = tokens[(same_key & (tokens["fingerprint"] == found.fingerprint)).fillna(value=False).to_numpy(dtype=bool)]
@@ -128,17 +135,17 @@ def _place_of(found: Diagnosis) -> str:
     return f"in Credly ({NEW_TOKEN}) and put it where {found.credential} points"
 
 
-def _answer(organization: Any) -> Answer:
-    """Whether Credly took the credential, by how the reason of a failure begins (credly.answers, credly.oauth)."""
+def _is_refused_by_api(found: Diagnosis) -> bool:
+    """Return whether the web service API, rather than the token endpoint, refused the credential itself."""
+    return found.answer == "refused" and found.reason_code == ReasonCode.HTTP_401
+
+
+def _answer(organization: Any) -> CredentialAnswer:
+    """Return whether Credly accepted the credential."""
     if organization["status"] != "failed" or organization["pages"] > 0:
         return "accepted"
-    status = re.match(r"(?:OAuth: )?([0-9]{3})\b", organization["reason"])
-    if status is None:
-        return "not known"
-    is_grant = organization["reason"].startswith("OAuth")
-    if status[1] in {"401", "403"} or (is_grant and status[1] == "400"):
-        return "refused"
-    return "accepted" if status[1] in {"404", "422"} and not is_grant else "not known"
+    code = _known(organization["reason_code"])
+    return "refused" if code in REFUSALS else "accepted" if code in ACCEPTED else "not known"
 
 
 def _permissions(snapshot: Snapshot, organization: Any) -> tuple[str, ...] | None:
@@ -153,12 +160,12 @@ def _permissions(snapshot: Snapshot, organization: Any) -> tuple[str, ...] | Non
 
 def _cure(found: Diagnosis, base_url: str) -> str | None:
     """What to do where not everything was seen, beyond what the reason names."""
-    if found.reason.startswith("401:"):
+    if _is_refused_by_api(found):
         return (
             f"If it is of {_other(base_url)}, set [api] base_url. Else it has expired or was deleted: make a new one "
             f"{_place_of(found)}."
         )
-    if found.reason.startswith("404:"):
+    if found.reason_code == ReasonCode.HTTP_404:
         return f"`credly-audit orgs --credential {found.credential}` says whose it is."
     return None
 

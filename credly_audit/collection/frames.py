@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from credly_audit.collection.coverage import coverage
+from credly_audit.collection.coverage import assess_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import Row
 from credly_audit.instant_columns import read_instants
@@ -92,14 +92,15 @@ def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
 
 def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row an organization: what was seen of it, what that cost, who asked."""
-    judged = [coverage(listing) for listing in listings]
+    covered = [assess_coverage(listing) for listing in listings]
     credentials = [listing.credential for listing in listings]
     own_expiry = [next((row.expires_at for row in listing.audit_credential_rows), None) for listing in listings]
     columns = {
         "organization_id": [listing.organization.id for listing in listings],
         "name": names(listings, redactor),
-        "status": [each.status for each in judged],
-        "reason": redactor.column([each.reason for each in judged], by_shape=False)[0],
+        "status": [each.status for each in covered],
+        "reason": redactor.column([each.reason for each in covered], by_shape=False)[0],
+        "reason_code": [str(each.code) for each in covered],
         "tokens": [len(listing.rows) for listing in listings],
         "total_count": [listing.reading.total_count() for listing in listings],
         "pages": [len(listing.reading.pages) for listing in listings],

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic
 
-from credly_audit.collection.reading import Reading, Wanted
+from credly_audit.collection.reading import Reading, Trouble, Wanted
 from credly_audit.config.settings import Organization
 from credly_audit.credly.applications import Application, read_applications
 from credly_audit.credly.auth import Credential
@@ -63,9 +63,9 @@ class Listing(ABC, Generic[R]):
         if self.reading.finished and not self.reading.trouble and not self.reading.faults():
             self._confirm_or_read_again()
 
-    def fail(self, wanted: Wanted, sentence: str) -> None:
+    def fail(self, wanted: Wanted, trouble: Trouble) -> None:
         """Note that a page could not be read."""
-        self.reading.fail(wanted, sentence)
+        self.reading.fail(wanted, trouble)
 
     @property
     def finished(self) -> bool:

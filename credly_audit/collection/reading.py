@@ -5,9 +5,10 @@ No thread and no request here: pages are handed in, in whichever order they arri
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Generic
+from typing import Generic, NamedTuple
 
 from credly_audit.credly.wire import Page, R
+from credly_audit.reasons import ReasonCode
 
 MOST_PAGES = 10_000
 """Half a million tokens: a list with more pages is a server's mistake."""
@@ -24,6 +25,13 @@ class Wanted:
     again: bool = False
 
 
+class Trouble(NamedTuple):
+    """Why a reading ended before everything was read: for programs, and as a sentence."""
+
+    code: ReasonCode
+    sentence: str
+
+
 @dataclass(slots=True)
 class Reading(Generic[R]):
     """The pages read so far; `what` is a row of them, `trouble` says why it ended early."""
@@ -31,7 +39,7 @@ class Reading(Generic[R]):
     what: str
     pages: dict[int, Page[R]] = field(default_factory=dict)
     again: Page[R] | None = None
-    trouble: str | None = None
+    trouble: Trouble | None = None
     has_totals: bool = True
     """Whether page 1 says how many rows there are in all. Without that one pass proves nothing, and its pages are read
     one after the other: two such passes show the same only where no row moved from page to page."""
@@ -87,17 +95,20 @@ class Reading(Generic[R]):
         self._ids |= ids
         self._heed_claims(wanted.number, page)
         if wanted.number > MOST_PAGES and not self._ended:
-            self.end(f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right")
+            self._end_of_pages(f"there are more than {MOST_PAGES:,} pages without an end")
 
-    def fail(self, wanted: Wanted, sentence: str) -> None:
+    def fail(self, wanted: Wanted, trouble: Trouble) -> None:
         """Note that a page could not be read: nothing more is asked for, what is open may still arrive."""
         self._open -= 1
         page = "page 1, read again: " if wanted.again else f"page {wanted.number}: " if wanted.number > 1 else ""
-        self.end(page + sentence)
+        self.end(trouble._replace(sentence=page + trouble.sentence))
 
-    def end(self, sentence: str) -> None:
+    def end(self, trouble: Trouble) -> None:
         """Ask for nothing more; the first reason counts."""
-        self.trouble = self.trouble or sentence
+        self.trouble = self.trouble or trouble
+
+    def _end_of_pages(self, claim: str) -> None:
+        self.end(Trouble(ReasonCode.TOO_MANY_PAGES, f"{claim}: that cannot be right"))
 
     def rows(self) -> dict[str, R]:
         """Return every row once, by id, in the order of the pages; page 1 read again is the later word."""
@@ -189,7 +200,7 @@ class Reading(Generic[R]):
             self.has_totals = page.total_count is not None
             self._last = None if page.total_pages is None or page.total_count is None else 1
         if (page.total_pages or 0) > MOST_PAGES:
-            self.end(f"page {number} claims {page.total_pages:,} pages, more than {MOST_PAGES:,}: that cannot be right")
+            self._end_of_pages(f"page {number} claims {page.total_pages:,} pages, more than {MOST_PAGES:,}")
         self._size = max(self._size, page.per or 0, page.length)
         if self._last is not None:
             implied = -(-(page.total_count or 0) // self._size) if self._size else 1

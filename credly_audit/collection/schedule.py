@@ -10,7 +10,7 @@ from threading import Condition
 from typing import Any
 
 from credly_audit.collection.listing import Listing
-from credly_audit.collection.reading import Wanted
+from credly_audit.collection.reading import Trouble, Wanted
 from credly_audit.credly.client import Effort
 from credly_audit.credly.wire import Page
 
@@ -52,18 +52,18 @@ class Schedule:
                 listing.take(wanted, page)
                 self._look_again(listing)
 
-    def failed(self, listing: Listing[Any], wanted: Wanted, sentence: str, effort: Effort) -> None:
-        """A page could not be had."""
+    def fail(self, listing: Listing[Any], wanted: Wanted, trouble: Trouble, effort: Effort) -> None:
+        """Note that a page could not be read."""
         with self._changed:
             if self._still_counts(listing, effort):
-                listing.fail(wanted, sentence)
+                listing.fail(wanted, trouble)
                 self._look_again(listing)
 
-    def end(self, sentence: str) -> None:
+    def end(self, trouble: Trouble) -> None:
         """Give up on all that is unfinished, for this reason; what was had is kept."""
         with self._changed:
             for listing in list(self._unfinished.values()):
-                listing.reading.end(sentence)
+                listing.reading.end(trouble)
                 self._finish(listing)
             self.close()
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from credly_audit.config.decisions import decisions_of
+from credly_audit.config.digest import digest_of
 from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import Defaults, Organization, Settings
 from credly_audit.config.source import Source
@@ -62,6 +63,7 @@ def load(
             "file": path,
             "organizations": filled,
             "configured": frozenset(each.id for each in organizations),
+            "digest": digest_of(settings, filled),
             "waivers": waivers,
             "plans": plans,
             "decision_places": places,

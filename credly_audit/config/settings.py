@@ -393,6 +393,9 @@ class Settings(Model):
     configured: NotWritten[frozenset[str]] = frozenset()
     """The ids of all organizations that the file names, those that `only` leaves out included."""
 
+    digest: NotWritten[str | None] = None
+    """SHA-256 over what decides what a collection reads (config.digest)."""
+
     decision_places: NotWritten[Mapping[str, str]] = {}
     """Where each waiver and plan stands, by its id."""
 

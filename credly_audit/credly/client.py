@@ -25,6 +25,7 @@ from credly_audit.credly.host import Host, Origin
 from credly_audit.credly.pace import Pace, RetryBudget, back_off
 from credly_audit.credly.refusals import Answer, retry_after, words_in
 from credly_audit.credly.transport_errors import TRANSPORT_ERRORS, NoAnswer, explain_transport_error
+from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.fingerprint import Trace
 from credly_audit.secrets.known_values import KnownValues
 
@@ -155,7 +156,9 @@ class Client:
                 return answer
             url = self._redirected(url, answer.location)
         raise NoAnswer(
-            f"{self._line.host.origin} sent the request round in circles: check [api] base_url", passing=False
+            ReasonCode.REDIRECT_REFUSED,
+            f"{self._line.host.origin} sent the request round in circles: check [api] base_url",
+            passing=False,
         )
 
     def _redirected(self, url: str, location: str) -> str:
@@ -168,12 +171,14 @@ class Client:
         if origin != self._line.host.origin:
             elsewhere = f"{origin.scheme}://{origin}" if origin else "another place"
             raise NoAnswer(
+                ReasonCode.REDIRECT_REFUSED,
                 f"{self._line.host.origin} sent the request on to {_printable(elsewhere)}: not followed, because a "
                 "credential goes to the configured host alone; check [api] base_url",
                 passing=False,
             )
         if _from_organization_on(target) != _from_organization_on(url):
             raise NoAnswer(
+                ReasonCode.REDIRECT_REFUSED,
                 f"{self._line.host.origin} sent the request on to another organization or list: not followed; check "
                 "the organization's id, whose credential it is, and [api] base_url",
                 passing=False,
@@ -243,7 +248,9 @@ def _body(response: requests.Response) -> bytes:
         size += len(part)
         if size > LARGEST_BODY:
             raise NoAnswer(
-                f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens", passing=False
+                ReasonCode.ANSWER_UNREADABLE,
+                f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens",
+                passing=False,
             )
     return b"".join(parts)
 

@@ -23,6 +23,7 @@ from credly_audit.credly.host import Origin
 from credly_audit.credly.pace import Throttled, back_off
 from credly_audit.credly.refusals import Answer
 from credly_audit.credly.transport_errors import NoAnswer
+from credly_audit.reasons import ReasonCode
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.secrets.fingerprint import Fingerprints, Trace
 
@@ -112,7 +113,7 @@ class TokenEndpoint:
         error = said if isinstance(said, str) and said in MEANINGS else None
         passing = answer.status in WORTH_ANOTHER_TRY or answer.status == TOO_MANY
         if passing:
-            why = "no access token was granted: run again later"
+            why = "no access token was granted"
         elif answer.status in REDIRECTS:
             why = "the request was sent on to another place, and not followed: check [api] oauth_token_url"
         elif error:
@@ -125,7 +126,11 @@ class TokenEndpoint:
         else:
             why = REFUSED if answer.status in {400, 401} and said is None else CHECK_ADDRESS
         return NoAnswer(
-            f"OAuth: {answer.status} from {self.origin}: {why}", passing=passing, retry_after=answer.retry_after
+            ReasonCode.OAUTH_REFUSED if answer.status in {400, 401, 403} else ReasonCode.OAUTH_FAILED,
+            f"OAuth: {answer.status} from {self.origin}: {why}",
+            later=passing,
+            passing=passing,
+            retry_after=answer.retry_after,
         )
 
 
@@ -133,7 +138,7 @@ class TokenEndpoint:
 class _Failure:
     """Why no access token was granted, when that was known, and until when it is not tried again."""
 
-    sentence: str
+    trouble: NoAnswer
     at: float
     until: float
 
@@ -191,16 +196,16 @@ class OAuthCredential:
         """
         failure = self._failure
         if failure is not None and (failure.at >= asked_at or monotonic() < failure.until):
-            raise NoAnswer(failure.sentence, passing=False)
+            raise failure.trouble.conclude()
         self._access_token = None
         began = monotonic()
         try:
             token, life = self._endpoint.grant(self._client)
         except NoAnswer as trouble:
             ended = monotonic()
-            sentence = str(trouble) if trouble.passing or self.doubt is None else f"{trouble}; {self.doubt}"
-            self._failure = _Failure(sentence, ended, 2 * ended - began if trouble.passing else inf)
-            raise NoAnswer(sentence, passing=False) from None
+            final = trouble.conclude(None if trouble.passing else self.doubt)
+            self._failure = _Failure(final, ended, 2 * ended - began if trouble.passing else inf)
+            raise final from None
         self._remember(token)
         self._ends_at = monotonic() + max(life - MARGIN, life / 2)
         self._access_token = token
@@ -248,14 +253,18 @@ def _usable(said: dict[str, Any]) -> tuple[Secret, float]:
     """Return the access token and its life; NoAnswer where it could not be sent, or would not open the tokens."""
     token = said["access_token"].strip() if isinstance(said["access_token"], str) else ""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise NoAnswer("OAuth: the access token cannot be sent in a header: check [api] oauth_token_url", passing=False)
+        raise _unusable("cannot be sent in a header: check [api] oauth_token_url")
     if str(said.get("token_type") or "bearer").strip().lower() != "bearer":
-        raise NoAnswer("OAuth: the access token is no bearer token: check [api] oauth_token_url", passing=False)
+        raise _unusable("is no bearer token: check [api] oauth_token_url")
     scope = said.get("scope")
     scopes = scope.replace(",", " ").split() if isinstance(scope, str) else scope
     if isinstance(scopes, list) and scopes and SCOPE not in scopes:
-        raise NoAnswer(f"OAuth: the access token came without its scope: {MEANINGS['invalid_scope']}", passing=False)
+        raise _unusable(f"came without its scope: {MEANINGS['invalid_scope']}")
     return Secret(token), _life(said.get("expires_in"))
+
+
+def _unusable(what: str) -> NoAnswer:
+    return NoAnswer(ReasonCode.OAUTH_UNUSABLE, f"OAuth: the access token {what}", passing=False)
 
 
 def _life(said: object) -> float:

@@ -8,9 +8,10 @@ import msgspec
 from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
-from credly_audit.credly.refusals import refusal
+from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, clean, page_of, read_page
+from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.redaction import Redactor
 
 MOST_PAGES = 1_000
@@ -49,7 +50,11 @@ def organizations(client: Client, credential: Credential, redactor: Redactor) ->
         if totals == {len(found)} or (totals == {None} and list(found) == before):
             return list(found.values())
         before = list(found)
-    raise NoAnswer("Credly's list of organizations was inconsistent in several readings: run it again", passing=False)
+    raise NoAnswer(
+        ReasonCode.CONTRADICTION,
+        "Credly's list of organizations was inconsistent in several readings: run it again",
+        passing=False,
+    )
 
 
 def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[dict[str, Seen], set[int | None]]:
@@ -59,14 +64,17 @@ def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[d
     for number in range(1, MOST_PAGES + 1):
         answer = client.get(f"/organizations?page={number}", credential)
         if answer.status != 200:
-            said = refusal(answer, "the organization", redactor.words, "organizations", doubt=credential.doubt)
-            raise NoAnswer(said, passing=False)
+            raise explain_refusal(answer, "the organization", redactor.words, "organizations", doubt=credential.doubt)
         page = _page(answer.body, redactor)
         totals.add(page.total_count)
         if found.keys() >= {each.id for each in page.rows}:
             return found, totals
         found |= {each.id: each for each in page.rows if each.id not in found}
-    raise NoAnswer(f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right", passing=False)
+    raise NoAnswer(
+        ReasonCode.TOO_MANY_PAGES,
+        f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right",
+        passing=False,
+    )
 
 
 def owner(client: Client, credential: Credential, organization_id: str, redactor: Redactor) -> list[Seen]:
@@ -79,11 +87,11 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
     if answer.status == 404:
         return []
     if answer.status != 200:
-        raise NoAnswer(refusal(answer, "the organization", redactor.words, doubt=credential.doubt), passing=False)
+        raise explain_refusal(answer, "the organization", redactor.words, doubt=credential.doubt)
     try:
         rows = read_page(answer.body, redactor.digest, redactor.know).rows
     except Unreadable as error:
-        raise NoAnswer(f"the answer is no list of tokens: {error}", passing=False) from None
+        raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of tokens: {error}", passing=False) from None
     owners = {(row.owner_id or organization_id).lower(): row.owner_name for row in rows} or {organization_id: None}
     seen = [organization_id] if organization_id in owners else sorted(filter(re.compile(UUID_SHAPE).match, owners))
     return [Seen(each, _words(redactor, owners[each])) for each in seen]
@@ -95,7 +103,9 @@ def _page(body: bytes, redactor: Redactor) -> Page[Seen]:
     except Unreadable:
         page = None
     if page is None or page.faults:
-        raise NoAnswer("the answer is no list of organizations: check [api] base_url", passing=False)
+        raise NoAnswer(
+            ReasonCode.NOT_A_LIST, "the answer is no list of organizations: check [api] base_url", passing=False
+        )
     return page
 
 

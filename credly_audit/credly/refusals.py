@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
+from credly_audit.credly.transport_errors import NoAnswer
+from credly_audit.reasons import ReasonCode
+
 LONGEST_WORDS = 200
 
 
@@ -40,60 +43,77 @@ class Meaning(NamedTuple):
     """What some error statuses mean for an organization; `in_json` where it depends on the body's form."""
 
     statuses: Container[int]
+    code: ReasonCode
     sentence: str
     in_json: bool | None = None
+    later: bool = False
+    """Whether to advise to run again."""
 
+
+NOT_ANSWERED = "Credly could not answer for {organization}"
 
 MEANINGS = (
     Meaning(
         {401},
+        ReasonCode.HTTP_401,
         "the credential of {organization} was refused: expired, revoked, or of the other environment "
         "(production, sandbox); give it one that works",
     ),
     # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
     Meaning(
         {403},
+        ReasonCode.BLOCKED,
         "the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
         "that Credly does not serve; ask from another network",
         in_json=False,
     ),
     Meaning(
-        {403}, "the credential of {organization} lacks the permission to list its {wanted}: use one that can write"
+        {403},
+        ReasonCode.HTTP_403,
+        "the credential of {organization} lacks the permission to list its {wanted}: use one that can write",
     ),
     Meaning(
-        {404}, "Credly knows no {organization} that this credential may see: check its id and whose credential it is"
+        {404},
+        ReasonCode.HTTP_404,
+        "Credly knows no {organization} that this credential may see: check its id and whose credential it is",
     ),
-    Meaning({422}, "Credly found fault with the request for {organization}: check its id"),
-    Meaning({429}, "Credly wants fewer requests than were made for {organization}: run again later"),
-    Meaning(range(300), "an answer without a list came for {organization}: check [api] base_url"),
-    Meaning(range(300, 400), "Credly sent the request for {organization} on to another place: check [api] base_url"),
-    Meaning({408, *range(500, 1000)}, "Credly could not answer for {organization}: run again later"),
-    Meaning(range(400, 500), "Credly refused the request for {organization}: run doctor to learn more"),
+    Meaning({422}, ReasonCode.HTTP_422, "Credly found fault with the request for {organization}: check its id"),
+    Meaning({429}, ReasonCode.THROTTLED, "Credly wants fewer requests than were made for {organization}", later=True),
+    Meaning(range(300), ReasonCode.HTTP_2XX, "an answer without a list came for {organization}: check [api] base_url"),
+    Meaning(
+        range(300, 400),
+        ReasonCode.HTTP_3XX,
+        "Credly sent the request for {organization} on to another place: check [api] base_url",
+    ),
+    Meaning({408}, ReasonCode.HTTP_408, NOT_ANSWERED, later=True),
+    Meaning(range(500, 1000), ReasonCode.HTTP_5XX, NOT_ANSWERED, later=True),
+    Meaning(
+        range(400, 500), ReasonCode.HTTP_4XX, "Credly refused the request for {organization}: run doctor to learn more"
+    ),
 )
 """The first row that fits an answer counts."""
 
 
-def refusal(
+def explain_refusal(
     answer: Answer,
     organization: str,
     redact: Callable[[str], str],
     wanted: str = "tokens",
     *,
     doubt: str | None = None,
-) -> str:
-    """One sentence: the status, what it means for that organization, what Credly itself says.
+) -> NoAnswer:
+    """Return why an answer holds no list: its status, what it means for the organization, and Credly's own words.
 
     `wanted` is what was asked for: another credential may help where the permission to list that is lacking. `doubt`
     is what may be wrong with the credential that was refused.
     """
     said = words(answer)
     in_json = said is not None
-    sentence = next(
-        each.sentence for each in MEANINGS if answer.status in each.statuses and each.in_json in {None, in_json}
-    )
-    meaning = sentence.format(organization=organization, wanted=wanted)
+    meaning = next(each for each in MEANINGS if answer.status in each.statuses and each.in_json in {None, in_json})
+    what = f"{answer.status}: {meaning.sentence.format(organization=organization, wanted=wanted)}"
     why = f"; {doubt}" if doubt and answer.status in {400, 401, 403} else ""
-    return f"{answer.status}: {meaning}{why}" + (f" (Credly says: {short(redact(said))})" if said else "")
+    aside = f"Credly says: {short(redact(said))}" if said else ""
+    return NoAnswer(meaning.code, what + why, aside=aside, later=meaning.later, passing=False)
 
 
 def words(answer: Answer) -> str | None:

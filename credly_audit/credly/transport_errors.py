@@ -14,6 +14,7 @@ import urllib3.exceptions
 
 from credly_audit.credly.host import Host
 from credly_audit.errors import AuditError
+from credly_audit.reasons import ReasonCode
 
 TRANSPORT_ERRORS = (
     requests.RequestException,
@@ -24,25 +25,49 @@ TRANSPORT_ERRORS = (
     ValueError,
 )
 
+RUN_AGAIN = ": run again later"
+
 
 class NoAnswer(AuditError):  # noqa: N818 - named as it is told
-    """No answer that can be used arrived; `passing` says whether the same request may do better a little later.
+    """No answer that can be used arrived; `what` says in words what happened, `code` for programs.
 
-    `retry_after` is when, in seconds, where that was said.
+    `passing` says whether the same request may do better a little later, `retry_after` when, in seconds. `later` adds
+    the advice to run again, which holds for requests that may be repeated; `aside` stands in brackets at the end.
     """
 
-    def __init__(self, sentence: str, *, passing: bool = True, retry_after: float | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(
+        self,
+        code: ReasonCode,
+        what: str,
+        *,
+        aside: str = "",
+        later: bool = False,
+        passing: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        aside = f" ({aside})" if aside else ""
+        super().__init__(what + (RUN_AGAIN if later else "") + aside)
+        self.code = code
+        self.what = what + aside
+        self.later = later
         self.passing = passing
         self.retry_after = retry_after
+
+    def conclude(self, doubt: str | None = None) -> "NoAnswer":
+        """Return the same for requests that are not tried again, with a doubt about the credential."""
+        what = f"{self.what}; {doubt}" if doubt else self.what
+        return NoAnswer(self.code, what, later=self.later, passing=False)
 
 
 class Meaning(NamedTuple):
     """What errors of some types mean to a person, and whether the same request may do better a little later."""
 
     types: tuple[type[BaseException], ...]
-    sentence: str
+    code: ReasonCode
+    what: str
     passing: bool = True
+    later: bool = False
+    """Whether to advise to run again."""
     begins: str = ""
     """How the text of such an error begins, where its type alone says too little."""
 
@@ -53,44 +78,74 @@ NOT_MADE = "the request to {at} could not be made: check [api] base_url and prox
 MEANINGS = (
     Meaning(
         (ssl.SSLCertVerificationError,),
+        ReasonCode.TLS_UNTRUSTED,
         "TLS: the certificate of {at} is not trusted ({why}): if a company's proxy stands between, name its "
         "certificate in [api] ca_bundle",
         passing=False,
     ),
     Meaning(
         (requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown),
+        ReasonCode.PROXY_FAILED,
         "the proxy's address cannot be used: mend [api] proxy or HTTPS_PROXY",
         passing=False,
     ),
-    Meaning((urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), PROXY_REFUSED),
-    Meaning((OSError,), PROXY_REFUSED, begins="Tunnel connection failed"),  # http.client has no type for it
-    Meaning((requests.exceptions.InvalidSchema,), "a SOCKS proxy is not supported: name an HTTP proxy", passing=False),
-    Meaning((ssl.SSLError,), "TLS: no secure connection with {at} came about: check that base_url is an https address"),
+    Meaning((urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), ReasonCode.PROXY_FAILED, PROXY_REFUSED),
+    Meaning(
+        (OSError,), ReasonCode.PROXY_FAILED, PROXY_REFUSED, begins="Tunnel connection failed"
+    ),  # http.client has no type for it
+    Meaning(
+        (requests.exceptions.InvalidSchema,),
+        ReasonCode.PROXY_FAILED,
+        "a SOCKS proxy is not supported: name an HTTP proxy",
+        passing=False,
+    ),
+    Meaning(
+        (ssl.SSLError,),
+        ReasonCode.TLS_FAILED,
+        "TLS: no secure connection with {at} came about: check that base_url is an https address",
+    ),
     Meaning(
         (socket.gaierror, urllib3.exceptions.NameResolutionError),
+        ReasonCode.HOST_NOT_FOUND,
         "the name {at.host} was not found: check the network and [api] base_url",
     ),
     Meaning(
         (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError),
-        "{at} did not answer in time ([api] timeout is {timeout:g} seconds): run again later",
+        ReasonCode.TIMEOUT,
+        "{at} did not answer in time ([api] timeout is {timeout:g} seconds)",
+        later=True,
     ),
-    Meaning((ConnectionRefusedError,), "{at} refused the connection: check the network and [api] base_url"),
+    Meaning(
+        (ConnectionRefusedError,),
+        ReasonCode.CONNECTION_FAILED,
+        "{at} refused the connection: check the network and [api] base_url",
+    ),
     Meaning(
         (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
-        "the answer of {at} was cut in the middle: run again later",
+        ReasonCode.CONNECTION_FAILED,
+        "the answer of {at} was cut in the middle",
+        later=True,
     ),
     Meaning(
         (ConnectionError, http.client.RemoteDisconnected),
-        "{at} ended the connection without an answer: run again later",
+        ReasonCode.CONNECTION_FAILED,
+        "{at} ended the connection without an answer",
+        later=True,
     ),
     Meaning(
         (urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError),
-        "the answer of {at} could not be unpacked: run again later",
+        ReasonCode.ANSWER_UNREADABLE,
+        "the answer of {at} could not be unpacked",
+        later=True,
     ),
-    Meaning((http.client.HTTPException,), "the answer of {at} is not HTTP as it should be: check [api] base_url"),
-    Meaning((requests.exceptions.InvalidURL,), NOT_MADE, passing=False),
-    Meaning((OSError,), "no connection with {at} came about: check the network"),
-    Meaning((BaseException,), NOT_MADE, passing=False),
+    Meaning(
+        (http.client.HTTPException,),
+        ReasonCode.ANSWER_UNREADABLE,
+        "the answer of {at} is not HTTP as it should be: check [api] base_url",
+    ),
+    Meaning((requests.exceptions.InvalidURL,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
+    Meaning((OSError,), ReasonCode.CONNECTION_FAILED, "no connection with {at} came about: check the network"),
+    Meaning((BaseException,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
 )
 """The first row counts that an error, or one that it wraps, belongs to; requests' own errors are OSErrors."""
 
@@ -105,8 +160,8 @@ def explain_transport_error(error: Exception, host: Host, timeout: float) -> NoA
         if isinstance(cause, meaning.types) and str(cause).startswith(meaning.begins)
     )
     why = getattr(cause, "verify_message", "") or "it could not be verified"
-    sentence = meaning.sentence.format(at=host.origin, timeout=timeout, why=why)
-    return NoAnswer(sentence, passing=meaning.passing)
+    what = meaning.what.format(at=host.origin, timeout=timeout, why=why)
+    return NoAnswer(meaning.code, what, later=meaning.later, passing=meaning.passing)
 
 
 def _walk_causes(error: BaseException) -> Iterator[BaseException]:

@@ -13,7 +13,7 @@ from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.client import Client
 from credly_audit.credly.new_token import Made, read_made, read_values
 from credly_audit.credly.pace import Throttled
-from credly_audit.credly.refusals import Answer, refusal, words
+from credly_audit.credly.refusals import Answer, explain_refusal, words
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.credly.wire import Row, Unreadable, read_page
 from credly_audit.instants import read_instant
@@ -143,9 +143,10 @@ class Asker:
         except (NoAnswer, Throttled) as trouble:
             return Seen(Verdict.SILENT, str(trouble))
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            return Seen(Verdict.REFUSED, refusal(answer, self._called, redactor.words, doubt=credential.doubt))
+            refusal = explain_refusal(answer, self._called, redactor.words, doubt=credential.doubt)
+            return Seen(Verdict.REFUSED, str(refusal))
         if answer.status != HTTPStatus.OK:
-            return Seen(Verdict.SILENT, refusal(answer, self._called, redactor.words))
+            return Seen(Verdict.SILENT, str(explain_refusal(answer, self._called, redactor.words)))
         try:
             page = read_page(answer.body, self._fingerprints.of, redactor.know)
         except Unreadable as error:
@@ -160,7 +161,7 @@ class Asker:
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Posted(_without_advice(str(trouble)), Made(None), refused=False)
+            return Posted(trouble.what, Made(None), refused=False)
         refused = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return Posted(self._refusal(action, answer, redactor), Made(None), refused=refused)
@@ -173,16 +174,11 @@ class Asker:
         if answer.status == HTTPStatus.FORBIDDEN and said is not None:
             why = f"the credential of {self._called} may not {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            return _without_advice(refusal(answer, self._called, redactor.words))
+            return explain_refusal(answer, self._called, redactor.words).what
         else:
             why = f"an answer without a token came to the request to {action} one for {self._called}"
         own_words = " ".join(redactor.words(said).split())[:200] if said else ""
         return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
-
-
-def _without_advice(sentence: str) -> str:
-    """What a GET may do, a POST may not: what to do next depends on what became of it."""
-    return sentence.replace(": run again later", "")
 
 
 def instant(text: str | None) -> datetime | None:

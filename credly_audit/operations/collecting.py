@@ -67,4 +67,11 @@ def collected(
         for organization in settings.organizations
     ]
     part = Part.of_organizations([ask.organization.id for ask in asks]) if subset else None
-    return collect(asks, settings.api, fingerprints, part=part, observer=observer(quiet=quiet, no_color=no_color))
+    return collect(
+        asks,
+        settings.api,
+        fingerprints,
+        observer=observer(quiet=quiet, no_color=no_color),
+        part=part,
+        configuration_digest=settings.digest,
+    )

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from credly_audit.credly.refusals import Answer, refusal, retry_after, words, words_in
+from credly_audit.credly.refusals import Answer, explain_refusal, retry_after, words, words_in
 
 WORDS = {
     '{"data": {"message": "Invalid or missing Badge Template ID: "}, "metadata": null}': (
@@ -39,12 +39,14 @@ def test_words_that_repeat_the_credential_are_shown_to_nobody() -> None:
     answer = Answer(403, b'{"message": "MADE-UP"}', repeats_credential=True)
 
     assert words(answer) == ""
-    assert "lacks the permission" in refusal(answer, "Acme", str)
-    assert "Credly says" not in refusal(answer, "Acme", str)
+    assert "lacks the permission" in str(explain_refusal(answer, "Acme", str))
+    assert "Credly says" not in str(explain_refusal(answer, "Acme", str))
 
 
 def told(status: int, body: str = "{}") -> str:
-    return refusal(Answer(status, body.encode()), "Acme", lambda text: text.replace("MADE-UP", "[redacted]"))
+    return str(
+        explain_refusal(Answer(status, body.encode()), "Acme", lambda text: text.replace("MADE-UP", "[redacted]"))
+    )
 
 
 def test_every_status_names_itself_the_organization_and_what_to_do() -> None:

@@ -18,7 +18,7 @@ from credly_audit.config.settings import Api
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
-from credly_audit.credly.refusals import refusal
+from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization
@@ -312,7 +312,7 @@ def test_words_that_repeat_the_credential_in_any_form_are_not_quoted(
 
     found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
 
-    assert refusal(found, "Acme", str) == (
+    assert str(explain_refusal(found, "Acme", str)) == (
         "403: the credential of Acme lacks the permission to list its tokens: use one that can write"
     )
 
@@ -322,7 +322,7 @@ def test_other_words_are_quoted(raw: Server, client_of: MakeClient) -> None:
 
     found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
 
-    assert "(Credly says: MADE-UP tokens are not welcome)" in refusal(found, "Acme", str)
+    assert "(Credly says: MADE-UP tokens are not welcome)" in str(explain_refusal(found, "Acme", str))
 
 
 @pytest.mark.parametrize("location", [f"https://{VALUE}.elsewhere.example/", f"/v1/b?seen={VALUE}"])
@@ -334,7 +334,7 @@ def test_a_redirect_that_repeats_the_credential_is_neither_followed_nor_told(
 
     found = client_of(server.base_url).get("/a", TokenCredential(Secret(VALUE), None))
 
-    assert "sent the request for Acme on to another place" in refusal(found, "Acme", str)
+    assert "sent the request for Acme on to another place" in str(explain_refusal(found, "Acme", str))
     assert len(server.heard) == 1
     assert VALUE.lower() not in caplog.text.lower()
 

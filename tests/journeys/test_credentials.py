@@ -135,7 +135,7 @@ def test_doctor_tells_accepted_from_refused_and_from_what_is_not_known(
 def test_doctor_names_the_other_environment_and_asks_only_the_configured_one(
     address: str, environment: str, other: str
 ) -> None:
-    refused = organization(ACME, status="failed", pages=0, reason="401: the credential of Acme was refused.")
+    refused = organization(ACME, status="failed", pages=0, reason_code="http-401")
     collected = snapshot([], [refused])
     collected = replace(collected, header=replace(collected.header, base_url=address))
 
@@ -144,6 +144,14 @@ def test_doctor_names_the_other_environment_and_asks_only_the_configured_one(
     assert environment_of(address) == environment
     assert found.next_step is not None
     assert found.next_step.startswith(f"If it is of {other}, set [api] base_url.")
+
+
+def test_no_decision_is_taken_on_the_text_of_a_reason() -> None:
+    refused = organization(ACME, status="failed", pages=0, reason="401: refused. 404: not known.", reason_code=None)
+
+    found = diagnosed(snapshot([], [refused]), 0, "env:A", purpose="audit", now=AS_OF, due=timedelta(35))
+
+    assert (found.answer, found.next_step, found.reason_code) == ("not known", None, None)
 
 
 @pytest.mark.parametrize(
