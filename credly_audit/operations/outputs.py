@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from credly_audit.audit.model import Audit
 from credly_audit.audit.split import parts
-from credly_audit.errors import AuditError, CannotWrite, UsageError, without_values
+from credly_audit.errors import AuditError, CannotWrite, HistoryLost, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import OWNER_ONLY, written_as_named, written_whole
@@ -42,7 +42,7 @@ class Written:
         """Note what goes wrong with one report: it must not cost the others."""
         try:
             yield
-        except CannotWrite as error:
+        except (CannotWrite, HistoryLost) as error:
             self.failed.append(str(error))
         except AuditError as error:
             self.failed.append(f"{what}: could not be written ({error})")

@@ -299,7 +299,7 @@ def test_a_history_that_is_lost_at_the_end_costs_no_report_and_gives_no_sign_of_
     assert done.code == 4
     assert done.out.startswith("Pass: ")
     assert not receiver.asked
-    assert said in done.err
+    assert f"credly-audit: the history {tmp_path}/state/credly-audit/history.sqlite {said}" in done.err
     assert (json.loads(Path("after.json").read_text())["compared"] is not None) == compared
 
 
