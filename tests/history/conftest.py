@@ -64,3 +64,22 @@ def reopened(url: str, tmp_path: Path) -> Callable[[], History]:
 def history(reopened: Callable[[], History]) -> History:
     """A history that has just begun."""
     return reopened()
+
+
+Open = Callable[..., History]
+
+
+@pytest.fixture
+def opened(url: str, tmp_path: Path) -> Open:
+    """Open the test's history for a configuration file, which is made, or for one that is not there."""
+
+    def open_it(file: str, name: str | None = None, *, there: bool = True, create: bool = True) -> History:
+        path = tmp_path / file
+        if there:
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+        history = History.opened(url, path, {}, name=name, create=create)
+        assert history is not None
+        return history
+
+    return open_it

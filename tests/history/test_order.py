@@ -206,7 +206,7 @@ def test_forgetting_every_earlier_audit_is_a_warning(history: History, caplog: p
     days=st.one_of(st.integers(1, 800), st.integers(10**5, 3_652_058)),
     instants=st.lists(st.datetimes(timezones=st.just(UTC)), min_size=2, max_size=4, unique=True),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 def test_no_audit_is_forgotten_that_is_younger_than_keep_days_counted_from_now(
     tmp_path_factory: pytest.TempPathFactory, days: int, instants: list[datetime]
 ) -> None:
