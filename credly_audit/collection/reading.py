@@ -169,7 +169,8 @@ class Reading(Generic[R]):
     def _unread_page(self) -> Iterator[str]:
         """Find claims of pages that hold nothing, and pages that are short though others follow."""
         filled = max((number for number, page in self.pages.items() if page.length), default=1)
-        claims = [max(1, page.total_pages) for page in self.pages.values() if page.total_pages is not None]
+        least = 0 if self.pages[filled].length else 1  # an empty list may claim a page or none
+        claims = [max(least, page.total_pages) for page in self.pages.values() if page.total_pages is not None]
         claimed = max(claims, default=filled)
         followed = sorted(number for number in self.pages if number < max(filled, claimed))
         if short := next((number for number in followed if self.pages[number].length < self._size), None):

@@ -276,6 +276,7 @@ def test_random_pages_are_never_complete_against_their_own_word(layout: list[lis
 LIES: dict[str, tuple[list[str], dict[str, Claim], str]] = {
     "count": (["a"], {"count": constant(50)}, "page 1 claims to hold 50 tokens and holds 1"),
     "current-page": (["a"], {"current_page": constant(2)}, "page 1 says that it is page 2"),
+    "no-pages": (["a"], {"total_pages": constant(0)}, "the last page with tokens is page 1, not page 0 as claimed"),
     "next-link": (["a", "b", "c"], {"next_page_url": constant("https://x/")}, "page 1 links to a next page"),
     "previous-link": (["a"], {"previous_page_url": constant("https://x/")}, "page 1 links to a page before it"),
     "total-pages-alone": (
