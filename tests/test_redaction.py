@@ -20,8 +20,12 @@ from credly_audit.secrets.redaction import BATCH, REDACTED, Redactor
 FINGERPRINTS = Fingerprints()
 ALPHABET = string.ascii_letters + string.digits + "-_"
 
-values = st.text(st.sampled_from(ALPHABET), min_size=16, max_size=64).filter(FINGERPRINTS.of)
-texts = st.text(max_size=40)
+values = st.one_of(
+    st.text(st.sampled_from(alphabet), min_size=16, max_size=64)
+    for alphabet in (ALPHABET, string.ascii_lowercase, string.digits)
+).filter(FINGERPRINTS.of)
+words = st.text(st.sampled_from("abcdE ,.2"), max_size=40)
+texts = st.text(max_size=40) | words
 
 
 def in_pieces(value: str, between: str, many: int) -> str:
@@ -45,6 +49,7 @@ BREAKS = {
     "replaced character": "\ufffd",
     "entity": "&shy;",
     "percent": "%E2%80%8B",
+    "percent, indented": "%0A    ",
     "json": "\\u200b",
     "quoted-printable": "=\r\n",
     "a tag": "</t></r><r><t xml:space='preserve'>",
@@ -147,6 +152,13 @@ def test_a_random_value_is_found_though_blanks_part_it(blank: str, many: int) ->
     assert knowing(VALUE).redacted(text) == (f"The old one, {REDACTED}, is revoked.", 1)
 
 
+@pytest.mark.parametrize("text", ["abcdefgh\u200bIjklmnop qrstuvwx", "abcdefgh\\n Ijklmnop\\n qrstuvwx"])
+def test_a_value_of_letters_alone_is_found_in_short_pieces(text: str) -> None:
+    assert knowing("abcdefghIjklmnopqrstuvwx").without_values(f"The old one, {text}, is no more") == (
+        f"The old one, {REDACTED}, is no more"
+    )
+
+
 def test_only_the_value_and_the_run_that_it_stands_in_are_replaced() -> None:
     redactor = knowing(VALUE)
 
@@ -175,6 +187,19 @@ def test_a_column_is_redacted_as_its_texts_are() -> None:
         (None, 0) if text is None else redactor.redacted(text) for text in texts
     ]
     assert counts == [0, 0, 1, 0, 2, 1, 1]
+
+
+@given(column=st.lists(st.none() | texts | st.tuples(texts, texts).map(VALUE.join), max_size=8))
+@settings(deadline=None)
+def test_no_text_of_a_column_changes_what_is_found_in_another(column: list[str | None]) -> None:
+    redactor = knowing(VALUE)
+
+    clean, counts = redactor.column(column)
+
+    assert list(zip(clean, counts, strict=True)) == [
+        (None, 0) if text is None else redactor.redacted(text) for text in column
+    ]
+    assert all(count for text, count in zip(column, counts, strict=True) if text and VALUE in text)
 
 
 @pytest.mark.parametrize("offset", range(-40, 41, 8))

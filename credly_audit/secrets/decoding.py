@@ -11,12 +11,14 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
-Numbers = NDArray[np.int64]
+Kinds = NDArray[np.uint8]
+Numbers = NDArray[np.signedinteger[Any]]
 
 SEPARATOR = "\0"
 """Between two texts that are read together; nothing reaches across it."""
@@ -38,15 +40,33 @@ ESCAPES = re.compile(
 DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe58\ufe63\uff0d"), "-")
 """What word processors make of `-`."""
 
+MARKS = "%&\\=<"
+"""What an escape begins with, but for the one that ends a line."""
+
 LETTERS_AFTER_BACKSLASH = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
 
-BASE64 = np.full(128, -1, dtype=np.int64)
+SMALL, CAPITAL, DIGIT, SIGN, MARK, SPACE, LINE, FOREIGN = (1 << bit for bit in range(8))
+"""Kinds of characters; a mark is printable as signs are, foreign is what is invisible or no ASCII."""
+
+KINDS = np.full(max(LINE_BREAKS) + 2, FOREIGN, dtype=np.uint8)
+KINDS[FIRST : LAST + 1] = SIGN
+for _kind, _letters in {
+    SMALL: "abcdefghijklmnopqrstuvwxyz",
+    CAPITAL: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+    DIGIT: "0123456789",
+    MARK: MARKS,
+    SPACE: chr(BLANK),
+    LINE: map(chr, LINE_BREAKS),
+}.items():
+    KINDS[[ord(_letter) for _letter in _letters]] = _kind
+
+BASE64 = np.full(128, -1, dtype=np.int32)
 for _place, _letter in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"):
     BASE64[ord(_letter)] = _place
 BASE64[[ord("+"), ord("-")]] = 62
 BASE64[[ord("/"), ord("_")]] = 63
 
-HEX = np.full(128, -1, dtype=np.int64)
+HEX = np.full(128, -1, dtype=np.int32)
 for _place, _letter in enumerate("0123456789abcdef"):
     HEX[[ord(_letter), ord(_letter.upper())]] = _place
 
@@ -63,28 +83,42 @@ class View:
     @classmethod
     def of(cls, joined: str) -> "View":
         """Return the view of texts joined by SEPARATOR; look-alikes of ASCII, such as full width, are read as it."""
-        codes = np.frombuffer(_as_ascii(joined).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
-        places = np.arange(len(codes), dtype=np.int64)
+        codes = np.frombuffer(_as_ascii(joined).encode("utf-32-le", "surrogatepass"), "<i4")
+        places = np.arange(len(codes), dtype=np.int32)
         return cls(codes, places, places + 1, codes == ord(SEPARATOR))
 
     def take(self, kept: Mask, *, barrier: bool) -> "View":
         """Return the characters of the mask; where others are left out they are a barrier, or nothing at all."""
-        closed = np.cumsum(self.barriers | (~kept if barrier else False))
         places = np.flatnonzero(kept)
-        passed = closed[places]
-        return View(self.codes[kept], self.starts[kept], self.ends[kept], np.diff(passed, prepend=0) > 0)
+        if len(places) == len(kept):
+            return self
+        barriers = _passes(self.barriers | ~kept if barrier else self.barriers, places)
+        return View(self.codes[places], self.starts[places], self.ends[places], barriers)
 
     def long_runs(self, fits: Mask, least: int) -> "View | None":
         """Return the runs of at least so many characters that fit, with barriers between them; None: there is none."""
         begins = self.barriers | ~fits
         begins[1:] |= ~fits[:-1]
-        groups = np.cumsum(begins)
-        kept: Mask = fits & (np.bincount(groups)[groups] >= least) if len(groups) else fits
+        lengths = np.diff(_with_first(begins), append=len(begins))
+        is_long = lengths >= least
+        kept: Mask = fits & np.repeat(is_long, lengths) if is_long.any() else is_long
         return self.take(kept, barrier=True) if kept.any() else None
 
     def text(self) -> str:
         """Return the characters as a text."""
-        return self.codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        return self.codes.astype("<i4").tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _with_first(begins: Mask) -> Numbers:
+    """Return where something begins; it does at the first character in any case."""
+    begins[:1] = True
+    return np.flatnonzero(begins)
+
+
+def _passes(marks: Mask, places: Numbers) -> Mask:
+    """For each place whether it, or what lies between it and the one before, is marked."""
+    count = np.cumsum(marks, dtype=np.int32)[places]
+    return np.diff(count, prepend=np.int32(0)) > 0
 
 
 def _as_ascii(text: str) -> str:
@@ -101,39 +135,64 @@ def squeeze(view: View) -> View:
 
     Blanks do, unless one of the two pieces beside them looks like a piece of a value and not like a word.
     """
-    printable = (view.codes >= FIRST) & (view.codes <= LAST)
+    kinds = _kinds(view.codes)
+    printable = kinds < SPACE
     squeezed = view.take(printable, barrier=False)
-    places = np.flatnonzero(printable)
-    blanks = np.diff(np.cumsum(view.codes == BLANK)[places], prepend=0) > 0
-    if not blanks.any():
+    is_blank = kinds == SPACE
+    if not is_blank.any():
         return squeezed
-    lines = np.diff(np.cumsum(np.isin(view.codes, LINE_BREAKS))[places], prepend=0) > 0
-    pieces: Numbers = np.cumsum(blanks | lines | squeezed.barriers)
-    odd = _odd_pieces(squeezed.codes, pieces)
-    joined = odd[pieces] | odd[np.maximum(pieces - 1, 0)]
-    barriers = squeezed.barriers | (blanks & ~lines & ~joined)
+    places = np.flatnonzero(printable)
+    lines = _passes(kinds == LINE, places)
+    blanks = _passes(is_blank, places) & ~lines
+    starts = _with_first(blanks | lines | squeezed.barriers)
+    odd = _are_odd(kinds[places], starts)
+    odd[1:] |= odd[:-1]
+    barriers = squeezed.barriers.copy()
+    barriers[starts] |= blanks[starts] & ~odd
     return View(squeezed.codes, squeezed.starts, squeezed.ends, barriers)
 
 
-def _odd_pieces(codes: Numbers, pieces: Numbers) -> Mask:
+def _kinds(codes: Numbers) -> Kinds:
+    return KINDS[np.minimum(codes, len(KINDS) - 1)]
+
+
+def _are_odd(kinds: Kinds, starts: Numbers) -> Mask:
     """Which pieces are no words: letters and digits together, or a capital after a small letter."""
-    is_small, is_capital = (codes >= ord("a")) & (codes <= ord("z")), (codes >= ord("A")) & (codes <= ord("Z"))
-    is_digit = (codes >= ord("0")) & (codes <= ord("9"))
-    many = int(pieces[-1]) + 1
-    has_letter = np.bincount(pieces, weights=is_small | is_capital, minlength=many) > 0
-    has_digit = np.bincount(pieces, weights=is_digit, minlength=many) > 0
-    rises = np.zeros(len(codes), dtype=bool)
-    rises[1:] = is_capital[1:] & is_small[:-1] & (pieces[1:] == pieces[:-1])
-    return (has_letter & has_digit) | (np.bincount(pieces, weights=rises, minlength=many) > 0)
+    rises = np.zeros(len(kinds), dtype=bool)
+    rises[1:] = (kinds[1:] == CAPITAL) & (kinds[:-1] == SMALL)
+    rises[starts] = False
+    held = np.bitwise_or.reduceat(kinds, starts)
+    has_letter, has_digit = (held & (SMALL | CAPITAL)) > 0, (held & DIGIT) > 0
+    return (has_letter & has_digit) | np.logical_or.reduceat(rises, starts)
 
 
-def decoded_views(view: View, squeezed: View, least: int) -> Iterator[View]:
-    """Yield what the view holds in encoded form; `least` is the length of the shortest value."""
+def drop_plain_texts(view: View, least: int) -> View | None:
+    """Return the texts that may hold a value of at least so many characters; None: there is none.
+
+    A text of shorter words holds none: nothing joins them, and there is nothing to undo.
+    """
+    kinds = _kinds(view.codes)
+    kinds[view.barriers] = SPACE
+    starts = _with_first(kinds == SPACE)
+    held, lengths = np.bitwise_or.reduceat(kinds, starts), np.diff(starts, append=len(kinds))
+    doubtful = (held & (MARK | LINE | FOREIGN) > 0) | (lengths >= least) | _are_odd(kinds, starts)
+    if not doubtful.any():
+        return None
+    texts = np.cumsum(view.barriers, dtype=np.int32)
+    is_kept = np.zeros(int(texts[-1]) + 1, dtype=bool)
+    is_kept[texts[starts[doubtful]]] = True
+    return view.take(is_kept[texts], barrier=True)
+
+
+def decoded_views(view: View, runs: View | None, least: int) -> Iterator[View]:
+    """Yield what the view holds in encoded form, and its long runs; `least` is the length of the shortest value."""
     escaped = _without_escapes(view)
     if escaped is not None:
         yield escaped
+    if runs is None:
+        return
     for alphabet, characters, bits in ((BASE64, least * 4 // 3, 6), (HEX, least * 2, 4)):
-        encoded = squeezed.long_runs(alphabet[squeezed.codes] >= 0, characters)
+        encoded = runs.long_runs(alphabet[runs.codes] >= 0, characters)
         if encoded is not None:
             values = alphabet[encoded.codes]
             yield from _decoded(encoded, values, bits, least)
@@ -170,7 +229,7 @@ def _firsts(many: int, shift: int, together: int, bits: int) -> tuple[Numbers, N
 
 def _without_escapes(view: View) -> View | None:
     """Return the view with every escape undone; None where it has none."""
-    if not np.isin(view.codes, [ord(each) for each in "%&\\=-<"]).any():
+    if not (_kinds(view.codes) & (MARK | LINE)).any():
         return None
     begins, ends, codes = [], [], []
     for match in ESCAPES.finditer(view.text()):

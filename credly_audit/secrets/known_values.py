@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from credly_audit.secrets.decoding import Mask, Numbers, View, decoded_views, squeeze
+from credly_audit.secrets.decoding import Mask, Numbers, View, decoded_views, drop_plain_texts, squeeze
 from credly_audit.secrets.fingerprint import Trace
 
 Span = tuple[int, int]
@@ -57,7 +57,8 @@ class KnownValues:
 
     def find(self, joined: str) -> list[Span]:
         """Where values stand in texts joined by SEPARATOR, in whatever form; in order, some may overlap."""
-        return sorted(set(self._found(View.of(joined), self._tables(), 0))) if self._checksums else []
+        view = drop_plain_texts(View.of(joined), self.lengths[0]) if self._checksums else None
+        return [] if view is None else sorted(set(self._found(view, self._tables(), 0)))
 
     def _tables(self) -> Tables:
         """The checksums of each length in ascending order; made anew where values were added."""
@@ -76,14 +77,14 @@ class KnownValues:
         if runs is not None:
             yield from self._windows(runs, tables)
         if depth < DEEPEST:
-            for decoded in decoded_views(view, squeezed, shortest):
+            for decoded in decoded_views(view, runs, shortest):
                 yield from self._found(decoded, tables, depth + 1)
 
     def _windows(self, view: View, tables: Tables) -> Iterator[Span]:
         """Yield the windows that are values, of a view of printable ASCII alone."""
         text = view.text()
-        closed = np.cumsum(view.barriers)
-        same = np.cumsum(_ends_of_same(view.codes))
+        closed = np.cumsum(view.barriers, dtype=np.int32)
+        same = np.cumsum(_ends_of_same(view.codes), dtype=np.int32)
         sums = _cumulated(view.codes), _cumulated(view.codes * np.arange(len(text)))
         for length, checksums in tables:
             windows = len(text) - length + 1
@@ -103,14 +104,17 @@ class KnownValues:
 
 def _ends_of_same(codes: Numbers) -> Mask:
     """Where one character has stood so many times running that no value holds it."""
-    changes = np.cumsum(np.diff(codes, prepend=-1) != 0)
     ends = np.zeros(len(codes), dtype=bool)
-    ends[SAME - 1 :] = changes[SAME - 1 :] == changes[: -SAME + 1]
+    many = max(0, len(codes) - SAME + 1)
+    repeated = codes[1:] == codes[:-1]
+    ends[SAME - 1 :] = np.logical_and.reduce([repeated[first : first + many] for first in range(SAME - 1)])
     return ends
 
 
 def _cumulated(numbers: Numbers) -> Numbers:
-    return np.concatenate([[0], np.cumsum(numbers)])
+    sums = np.zeros(len(numbers) + 1, dtype=np.int64)
+    np.cumsum(numbers, out=sums[1:])
+    return sums
 
 
 def _checksums(sums: Numbers, weighted: Numbers, firsts: Numbers, length: int) -> Numbers:

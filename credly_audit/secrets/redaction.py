@@ -4,6 +4,7 @@ A secret is known by its fingerprint, so that no value has to be kept to look fo
 """
 
 import re
+import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -14,6 +15,7 @@ from credly_audit.secrets.decoding import SEPARATOR, View
 from credly_audit.secrets.fingerprint import SHORTEST, Trace
 from credly_audit.secrets.known_values import KnownValues, Span
 from credly_audit.secrets.shape import REDACTED as SHOWN_INSTEAD
+from credly_audit.secrets.shape import SHORTEST as SHORTEST_SHAPE
 from credly_audit.secrets.shape import random_runs
 
 REDACTED = SHOWN_INSTEAD
@@ -36,11 +38,8 @@ INVISIBLE = re.compile(
 )
 """What a reader does not see within a word: controls, and Unicode's Default_Ignorable_Code_Point."""
 
-BATCH, OVERLAP = 1 << 18, 1 << 12
+BATCH, OVERLAP = 1 << 17, 1 << 12
 """Characters that are searched at once, and how many of a longer text are searched twice."""
-
-Piece = tuple[int, int, str]
-"""Which text, where in it, and the characters."""
 
 
 class Redactor:
@@ -81,9 +80,12 @@ class Redactor:
 
     def column(self, texts: Sequence[str | None], *, by_shape: bool = True) -> tuple[list[str | None], list[int]]:
         """Each text with each secret replaced by `[redacted]`, and how many there were; null stays null."""
-        different = [text for text in dict.fromkeys(texts) if text]
+        least = min(self.lengths[:1] + ((SHORTEST_SHAPE,) if by_shape else ()), default=sys.maxsize)
+        different = [text for text in dict.fromkeys(texts) if text and len(text) >= least]
         spans = _of_each(different, lambda joined: self._spans(joined, by_shape=by_shape))
-        replaced = {text: _replaced(text, found) for text, found in zip(different, spans, strict=True) if found}
+        if not spans:
+            return list(texts), [0] * len(texts)
+        replaced = {text: _replaced(text, found) for text, found in spans.items()}
         outcomes = [replaced.get(text or "", (text, 0)) for text in texts]
         return [clean for clean, _ in outcomes], [count for _, count in outcomes]
 
@@ -97,10 +99,10 @@ def looks_like_a_value(text: str) -> bool:
 
 
 def shaped(text: str) -> list[Span]:
-    """Where the text holds runs that have the shape of a value, seen or with something invisible in them."""
+    """Where the text holds runs that have the shape of a value, as they are, or in look-alikes and invisibly parted."""
     found = random_runs(text)
     hidden = [match.start() for match in INVISIBLE.finditer(text)]
-    if hidden:
+    if hidden or not text.isascii():
         visible = np.ones(len(text), dtype=bool)
         visible[hidden] = False
         view = View.of(text).take(visible, barrier=False)
@@ -108,33 +110,36 @@ def shaped(text: str) -> list[Span]:
     return found
 
 
-def _of_each(texts: Sequence[str], find: Callable[[str], list[Span]]) -> list[list[Span]]:
-    """The spans that `find` finds in each text, where it is given many texts at once."""
-    spans: list[list[Span]] = [[] for _ in texts]
+def _of_each(texts: Sequence[str], find: Callable[[str], list[Span]]) -> dict[str, list[Span]]:
+    """Return the texts in which `find` finds something, and what; it is given many texts at once."""
+    spans: dict[str, list[Span]] = {}
     for batch in _batches(texts):
-        joined = SEPARATOR.join(piece for _, _, piece in batch)
-        begins = list(accumulate((len(piece) + 1 for _, _, piece in batch[:-1]), initial=0))
-        for start, end in find(joined):
+        found = _in_parts(SEPARATOR.join(batch), find)
+        begins = list(accumulate((len(text) + 1 for text in batch), initial=0)) if found else []
+        for start, end in found:
             place = bisect_right(begins, start) - 1
-            number, offset, _ = batch[place]
-            spans[number].append((start - begins[place] + offset, end - begins[place] + offset))
+            spans.setdefault(batch[place], []).append((start - begins[place], end - begins[place]))
     return spans
 
 
-def _batches(texts: Sequence[str]) -> Iterator[list[Piece]]:
-    """The texts in batches of bounded size, long ones in pieces that overlap."""
-    batch: list[Piece] = []
-    size = 0
+def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield texts that are searched at once; one that is too long for that is alone."""
+    first = size = 0
     for number, text in enumerate(texts):
-        for offset in range(0, max(1, len(text) - OVERLAP), BATCH - OVERLAP):
-            piece = text[offset : offset + BATCH]
-            batch.append((number, offset, piece))
-            size += len(piece)
-            if size >= BATCH:
-                yield batch
-                batch, size = [], 0
-    if batch:
-        yield batch
+        size += len(text) + 1
+        if size > BATCH:
+            if first < number:
+                yield texts[first:number]
+            first, size = number, len(text) + 1
+    if size:
+        yield texts[first:]
+
+
+def _in_parts(joined: str, find: Callable[[str], list[Span]]) -> list[Span]:
+    found: list[Span] = []
+    for offset in range(0, max(1, len(joined) - OVERLAP), BATCH - OVERLAP):
+        found += [(start + offset, end + offset) for start, end in find(joined[offset : offset + BATCH])]
+    return found
 
 
 def _replaced(text: str, spans: Iterable[Span]) -> tuple[str, int]:
