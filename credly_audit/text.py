@@ -147,3 +147,10 @@ def subject(finding: Mapping[str, Any]) -> str:
 def has_words(text: str) -> bool:
     """Whether a text shows anything to a reader."""
     return any(unicodedata.category(letter) not in {"Cf", "Cc", "Zs", "Zl", "Zp", "Mn"} for letter in text)
+
+
+def fold(text: str) -> str:
+    """Return a text for comparing without regard to case: `GRÖSSE` and a decomposed `Größe` become one."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())

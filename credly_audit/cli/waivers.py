@@ -38,6 +38,7 @@ ASKS = {"expired": "expired", "unused": "covers nothing that is there", "overdue
 ALL = {
     "expiring": "may not hold at the next audit",
     "active": "holds",
+    "pending": "not yet in force",
     "open": "open",
     "kept": "kept: what it was to mend is gone",
     "unjudged": "not judged: its organization was not fully seen",
@@ -91,7 +92,8 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     """
     settings = configured(config)
     decisions = against(settings, snapshots, as_of or datetime.now(UTC)) if snapshots else dated(settings, as_of)
-    asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in {*ASKS, "expiring"}]
+    told = {*ASKS, "expiring", "pending"}
+    asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in told]
     many = len(settings.waivers) + len(settings.plans)
     tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none asks for attention.")
     return ExitCode.VIOLATIONS if any(each.state in ASKS for each in asking) else ExitCode.OK
@@ -195,7 +197,8 @@ def as_text(each: Judged) -> tuple[str, ...]:
     about = f"{decision.rule}, organization {decision.organization}"
     about += f", token {decision.token}" if decision.token else ""
     covers = "" if each.findings is None else f", {count(each.findings, 'finding', 'findings')}"
-    ends = "holds until" if each.kind == "waiver" else "promised by"
+    begins = f"holds from {decision.approved_on}, " if each.state == "pending" else ""
+    ends = begins + ("holds until" if each.kind == "waiver" else "promised by")
     return (
         f"{each.kind} {one_line(decision.id, 60)}: {state}; {ends} {decision.last_day}{covers}",
         f"  {about}",

@@ -5,8 +5,8 @@ import hashlib
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import Annotated, Any
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -98,6 +98,9 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
+    ENDING: ClassVar[str]
+    """What stands before the last day in a sentence."""
+
     rule: RuleOrFamily = Field(description="A rule's id or a family, such as PRM001 or PRM.")
     organization: Organization = Field(description="The organization's id.")
     token: Token | None = Field(
@@ -105,7 +108,13 @@ class Decision(BaseModel):
     )
     id: Words = Field(default_factory=lambda said: made_id("decision", said), description=MADE)
     reason: Words = Field(description="Why.")
-    approved_on: Day = Field(description="The day of the decision.")
+    approved_on: Day = Field(description="The day of the decision; it holds from the beginning of that day in UTC.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Self:
+        if self.last_day < self.approved_on:
+            raise ValueError(f"{self.ENDING} {self.last_day}, before it was approved on {self.approved_on}")
+        return self
 
     @property
     @abstractmethod
@@ -118,6 +127,11 @@ class Decision(BaseModel):
         """The last day on which it holds."""
 
     @property
+    def begins_at(self) -> datetime:
+        """The instant from which it holds: the beginning of the day of its approval in UTC."""
+        return datetime.combine(self.approved_on, time(), UTC)
+
+    @property
     def ends_at(self) -> datetime:
         """The instant from which it no longer holds: the end of its last day in UTC."""
         return end_of(self.last_day)
@@ -126,15 +140,11 @@ class Decision(BaseModel):
 class Waiver(Decision):
     """A finding accepted, with a reason and to the end of a day."""
 
+    ENDING = "expires on"
+
     approved_by: Words = Field(description="Who accepts the risk; one of [policy] approvers, where that is set.")
     expires: Day = Field(description="The last day on which it holds, to its end in UTC.")
     id: Words = Field(default_factory=lambda said: made_id("waiver", said), description=MADE)
-
-    @model_validator(mode="after")
-    def _ends_after_it_begins(self) -> "Waiver":
-        if self.expires < self.approved_on:
-            raise ValueError(f"expires on {self.expires}, before it was approved on {self.approved_on}")
-        return self
 
     @property
     def by(self) -> str:
@@ -149,6 +159,8 @@ class Waiver(Decision):
 
 class Plan(Decision):
     """A promise that somebody mends a finding by a day."""
+
+    ENDING = "ends on"
 
     owner: Words = Field(description="Who mends it.")
     until: Day = Field(description="The day by whose end, in UTC, it is mended.")

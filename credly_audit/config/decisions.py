@@ -9,6 +9,7 @@ from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import Model, PolicySettings, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError
+from credly_audit.text import fold
 
 Placed = tuple[Decision, Source, str, int]
 """A decision, the file and the list that it stands in, and its position there."""
@@ -87,7 +88,7 @@ def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]
     """Where and what is wrong with decisions that are well written: who approved, how long they hold, one twice."""
     found = []
     seen: dict[str, str] = {}
-    approvers = {approver.casefold() for approver in policy.approvers}
+    approvers = {fold(approver) for approver in policy.approvers}
     for decision, source, name, position in placed:
         place = _place(source, name, position)
         called = f"{name}[{position + 1}]"
@@ -106,9 +107,9 @@ def _place(source: Source, name: str, position: int) -> str:
 
 
 def waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -> list[str]:
-    """What the policy has against a waiver; `approvers` are in lower case, none: anybody may approve."""
+    """What the policy has against a waiver; `approvers` are folded, none: anybody may approve."""
     found = []
-    if approvers and waiver.approved_by.casefold() not in approvers:
+    if approvers and fold(waiver.approved_by) not in approvers:
         found.append(f"approved_by: {waiver.approved_by} is none of [policy] approvers: {', '.join(policy.approvers)}")
     days = (waiver.expires - waiver.approved_on).days
     if days > policy.max_waiver_days:

@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.config.decision_models import Decision, Plan, Waiver
-from credly_audit.policy.matching import matched, targeted
+from credly_audit.policy.matching import Matches, find_targets
 from credly_audit.rules.facts import LAPSES
 
 COVERAGE = {"truncated": "COV001", "unverified": "COV002", "mismatch": "COV003", "failed": "COV004"}
 """The rule that tells of each way in which an organization was not fully seen."""
 
-WaiverState = Literal["active", "expiring", "expired", "unused", "unjudged"]
-PlanState = Literal["open", "overdue", "kept", "unjudged"]
+WaiverState = Literal["active", "expiring", "expired", "unused", "unjudged", "pending"]
+PlanState = Literal["open", "overdue", "kept", "unjudged", "pending"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class JudgedWaiver:
     """A waiver and where it stands; `findings` is how many it is about, whether or not it still holds.
 
     `active`: holds; `expiring`: holds, but may not at the next audit; `expired`: past its date, its findings are back;
-    `unused`: about nothing that is there; `unjudged`: about nothing that was seen, and not all was seen.
+    `unused`: about nothing that is there; `unjudged`: about nothing that was seen, and not all was seen; `pending`: not
+    yet in force.
     """
 
     waiver: Waiver
@@ -34,7 +35,7 @@ class JudgedWaiver:
 
 @dataclass(frozen=True, slots=True)
 class JudgedPlan:
-    """A plan and where it stands: `open`, `overdue`, `kept` (its findings are gone), or `unjudged` as for waivers."""
+    """A plan and where it stands: `open`, `overdue`, `kept` (its findings are gone), or else as for waivers."""
 
     plan: Plan
     state: PlanState
@@ -98,39 +99,42 @@ def applied(
     """What the decisions say of the findings of all rules; `broken` are the rules that could not say anything."""
     frames = (tokens, organizations)
     unknown = _unknown([*waivers, *plans], organizations, broken)
-    pairs = matched(waivers, findings, *frames)
-    in_force = np.array([each.ends_at > as_of for each in waivers], dtype=bool)
-    ends = np.array([each.expires.toordinal() for each in waivers], dtype="int64")
-    holding = pairs[in_force[pairs["decision"]]]
-    findings = findings.assign(
-        waived=np.isin(np.arange(len(findings)), holding["finding"]),
-        waiver_id=_chosen(holding, ends, [each.id for each in waivers], len(findings)),
-    )
-    back = pairs[~in_force[pairs["decision"]] & ~findings["waived"].to_numpy()[pairs["finding"]]]
-    counts = np.bincount(pairs["decision"], minlength=len(waivers))
+    in_force = np.array([each.begins_at <= as_of < each.ends_at for each in waivers], dtype=bool)
+    expired = np.array([each.ends_at <= as_of for each in waivers], dtype=bool)
+    matches = Matches.of(waivers, findings, *frames)
+    chosen = matches.choose(np.array([each.expires.toordinal() for each in waivers], dtype="int64"), in_force)
+    everything = np.ones(len(findings), dtype=bool)
+    counts = matches.count(everything, len(waivers))
+    back = np.where(expired, matches.count(chosen < 0, len(waivers)), 0)
     coverage = _of_coverage(waivers, organizations)
     judged_waivers = tuple(
         JudgedWaiver(each, waiver_state(each, as_of, next_audit, used=used, unknown=unseen), int(many))
         for each, used, unseen, many in zip(waivers, (counts > 0) | coverage, unknown, counts, strict=False)
     )
-    promised = matched(plans, findings, *frames)
-    days = np.array([-each.until.toordinal() for each in plans], dtype="int64")
-    findings = findings.assign(plan_id=_chosen(promised, days, [each.id for each in plans], len(findings)))
-    promises = np.bincount(promised["decision"], minlength=len(plans))
+    begun = np.array([each.begins_at <= as_of for each in plans], dtype=bool)
+    promised = Matches.of(plans, findings, *frames)
+    planned = promised.choose(np.array([-each.until.toordinal() for each in plans], dtype="int64"), begun)
     judged_plans = tuple(
         JudgedPlan(each, plan_state(each, as_of, used=many > 0, unknown=unseen), int(many))
-        for each, many, unseen in zip(plans, promises, unknown[len(waivers) :], strict=True)
+        for each, many, unseen in zip(
+            plans, promised.count(everything, len(plans)), unknown[len(waivers) :], strict=True
+        )
     )
     accepted = {
-        waiver.organization: waiver.id for waiver in np.array([*waivers, None], dtype=object)[:-1][in_force & coverage]
+        waiver.organization: waiver.id for waiver, holds in zip(waivers, in_force & coverage, strict=True) if holds
     }
-    return Outcome(
-        findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back["decision"], *frames)
+    findings = findings.assign(
+        waived=chosen >= 0,
+        waiver_id=pd.Categorical.from_codes(chosen, categories=[each.id for each in waivers]),
+        plan_id=pd.Categorical.from_codes(planned, categories=[each.id for each in plans]),
     )
+    return Outcome(findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back, *frames))
 
 
 def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:
     """Where a waiver stands that is about something there, or not, or nobody knows."""
+    if waiver.begins_at > as_of:
+        return "pending"
     if not used:
         return "unjudged" if unknown else "unused"
     if waiver.ends_at <= as_of:
@@ -140,6 +144,8 @@ def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used
 
 def plan_state(plan: Plan, as_of: datetime, *, used: bool, unknown: bool) -> PlanState:
     """Where a plan stands, likewise."""
+    if plan.begins_at > as_of:
+        return "pending"
     if not used:
         return "unjudged" if unknown else "kept"
     return "overdue" if plan.ends_at <= as_of else "open"
@@ -166,32 +172,22 @@ def _of_coverage(waivers: Sequence[Waiver], organizations: pd.DataFrame) -> np.n
     )
 
 
-def _chosen(pairs: pd.DataFrame, rank: np.ndarray, ids: Sequence[str], many: int) -> pd.Categorical:
-    """For each finding the id of its decision of the highest rank, the first written of several; null where none."""
-    order = pairs.assign(rank=-rank[pairs["decision"]]).sort_values(["rank", "decision"], kind="stable")
-    first = order.drop_duplicates("finding")
-    codes = np.full(many, -1, dtype="int64")
-    codes[first["finding"]] = first["decision"]
-    return pd.Categorical.from_codes(codes, categories=list(ids))
-
-
 def _lapses(
-    waivers: Sequence[Waiver], back: pd.Series, tokens: pd.DataFrame, organizations: pd.DataFrame
+    waivers: Sequence[Waiver], back: np.ndarray, tokens: pd.DataFrame, organizations: pd.DataFrame
 ) -> pd.DataFrame:
-    """The expired waivers whose findings are back (`back`: their positions, one a finding)."""
-    counts = back.value_counts()
-    lapsed = [waivers[position] for position in sorted(counts.index)]
-    if not lapsed:
-        return pd.DataFrame(columns=list(LAPSES)).astype(LAPSES)
-    places = targeted(lapsed, tokens, organizations).drop_duplicates("decision").sort_values("decision")
+    """The expired waivers whose findings are back (`back`: how many, a value a waiver)."""
+    rows = np.flatnonzero(back).tolist()
+    lapsed = [waivers[row] for row in rows]
+    targets = find_targets(lapsed, tokens, organizations)
+    ends = pd.to_datetime([each.ends_at for each in lapsed], utc=True)
     return pd.DataFrame(
         {
-            "organization_row": places["organization_row"].to_numpy(),
-            "token_row": places["token_row"].to_numpy(),
+            "organization_row": targets.organizations,
+            "token_row": targets.tokens,
             "waiver_id": [each.id for each in lapsed],
             "rule": [each.rule for each in lapsed],
             "approved_by": [each.approved_by for each in lapsed],
-            "ended_at": pd.to_datetime([each.ends_at for each in lapsed], utc=True),
-            "findings": counts.sort_index().to_numpy(),
+            "ended_at": ends,
+            "findings": back[rows],
         }
     ).astype(LAPSES)

@@ -76,7 +76,7 @@ class Typed:
     def is_about(self, decision: Decision) -> bool:
         """Whether the decision covers what the row is about."""
         rule, organization, _ = self.subject
-        named = decision.token in {None, *self._names}
+        named = decision.token in {None, *self.names}
         return rule.startswith(decision.rule) and organization == decision.organization and named
 
     def is_on_the_same_as(self, decision: Decision) -> bool:
@@ -85,7 +85,7 @@ class Typed:
         return self.is_about(decision) and self.rule.upper() == decision.rule and alone
 
     @property
-    def _names(self) -> set[str]:
+    def names(self) -> set[str]:
         """What a decision may call the token."""
         return {name.lower() for name in (self.token, self.fingerprint) if name}
 

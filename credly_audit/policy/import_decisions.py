@@ -17,8 +17,9 @@ from credly_audit.config.decisions import waiver_faults
 from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.decision_workbook import Typed
-from credly_audit.policy.toml_file import Kept
+from credly_audit.policy.toml_file import About, Kept
 from credly_audit.secrets.shape import without_shapes
+from credly_audit.text import fold
 
 COLUMN = {
     "reason": "Reason",
@@ -56,7 +57,10 @@ def import_rows(
     for row in rows:
         if not row.faults:
             by_subject[row.subject].append(row)
-    carry_out = _Carrying(kept, elsewhere, policy, today, done)
+    others: About[Decision] = About()
+    for each in elsewhere:
+        others.add(each, each)
+    carry_out = _Carrying(kept, others, policy, today, done)
     for same in by_subject.values():
         differing = next((row for row in same if row.said != same[0].said), None)
         if differing is not None:
@@ -79,19 +83,20 @@ class _Carrying:
     """Writes one decision, unless it stands; ValueError, in a sentence, where it may not be written."""
 
     kept: Kept
-    elsewhere: Sequence[Decision]
+    elsewhere: About[Decision]
     policy: PolicySettings
     today: date
     done: Import
 
     def __call__(self, row: Typed) -> None:
         here = self.kept.about(row)
-        held = [*(standing.decision for standing in here), *(each for each in self.elsewhere if row.is_about(each))]
-        if any(row.says(each) for each in held):
+        others = self.elsewhere.about(row)
+        held = [*(standing.decision for standing in here), *others]
+        if any(row.says(each) and each.approved_on <= self.today for each in held):
             self.done.unchanged += 1
             return
         decision = _decision(row, self.policy, self.today)
-        for each in self.elsewhere:
+        for each in others:
             if row.is_on_the_same_as(each):
                 raise ValueError(f"{each.id}, in another file of the configuration, says otherwise; change it there")
         for each in held:
@@ -113,7 +118,7 @@ class _Carrying:
 def _outweighs(wider: Decision, decision: Decision, today: date) -> bool:
     """Whether the narrower decision would change nothing, or leave in doubt which of the two is meant."""
     if isinstance(wider, Waiver):
-        return wider.expires >= today
+        return wider.approved_on <= today <= wider.expires
     return isinstance(decision, Plan)
 
 
@@ -138,7 +143,7 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     except ValidationError as error:
         raise ValueError("; ".join(_in_columns(sentence) for _, sentence in sentences(error, Decision))) from None
     if isinstance(decision, Waiver):
-        faults = waiver_faults(decision, {approver.casefold() for approver in policy.approvers}, policy)
+        faults = waiver_faults(decision, {fold(approver) for approver in policy.approvers}, policy)
         if faults:
             raise ValueError("; ".join(map(_in_columns, faults)))
     return decision

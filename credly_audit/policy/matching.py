@@ -1,89 +1,121 @@
-"""Which findings a decision is about: whole columns at once, however many decisions there are."""
+"""Finds which findings decisions are about, in a time that grows with both and not with their product.
 
-from collections.abc import Iterable, Sequence
+What a decision is about is a subject (an organization, a token by its id, or the tokens of a fingerprint) and some
+rules; a finding has few of these pairs. Pairs are compared, and never a decision with a finding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from credly_audit.config.decision_models import Decision
 
-PAIRS = {"decision": "int64", "finding": "int64"}
+NAMES = ("token_id", "fingerprint")
 
 
-def matched(
-    decisions: Sequence[Decision], findings: pd.DataFrame, tokens: pd.DataFrame, organizations: pd.DataFrame
-) -> pd.DataFrame:
-    """Every pair of a decision and a finding that it is about: `decision` and `finding`, positions (int64).
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What each decision points at: `subjects` (its number, -1: it is not there), `organizations` and `tokens`.
 
-    `findings` has rule_id (category), organization_row and token_row, as in `Findings.frame`.
+    The last two are positions in the frames: the decision's organization, and its first token (-1: it names none).
+    `of_tokens` has for each of NAMES the subject of every token under that name, -1 where no decision can mean it.
     """
-    targets = targeted(decisions, tokens, organizations)
-    targets = targets.merge(_rules(targets["rule"], list(findings["rule_id"].cat.categories)), on="rule")
-    if targets.empty:
-        return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in PAIRS.items()})
-    keys = pd.DataFrame(
-        {
-            "finding": np.arange(len(findings)),
-            "rule_code": findings["rule_id"].cat.codes.to_numpy(),
-            "organization_row": findings["organization_row"].to_numpy(),
-            "token_row": findings["token_row"].to_numpy(),
-        }
-    )
-    keys = keys[np.isin(keys["organization_row"], targets["organization_row"].unique())]
-    wide = targets["token"].isna()
-    found = [
-        keys.merge(targets[wide], on=["rule_code", "organization_row"]),
-        keys.merge(targets[~wide], on=["rule_code", "token_row"]),
-    ]
-    return pd.concat([part[list(PAIRS)] for part in found], ignore_index=True).astype(PAIRS)
+
+    subjects: np.ndarray
+    organizations: np.ndarray
+    tokens: np.ndarray
+    of_tokens: tuple[np.ndarray, ...]
 
 
-def targeted(decisions: Sequence[Decision], tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
-    """What each decision points at, as rows of the two frames; none where the frames do not hold it.
-
-    decision (position), rule (id or family), token (as written, null: all), organization_row, token_row (-1 where the
-    decision names none; a fingerprint may be several tokens').
-    """
-    written = pd.DataFrame(
-        {
-            "decision": np.arange(len(decisions)),
-            "rule": pd.Series([each.rule for each in decisions], dtype=object),
-            "organization_id": pd.Series([each.organization for each in decisions], dtype=object),
-            "token": pd.Series([each.token for each in decisions], dtype=object),
-        }
-    )
-    rows = pd.DataFrame(
-        {
-            "organization_id": organizations["organization_id"].str.lower().astype(object).to_numpy(),
-            "organization_row": np.arange(len(organizations)),
-        }
-    )
-    written = written.merge(rows, on="organization_id").drop(columns="organization_id")
-    wide = written["token"].isna()
-    theirs = tokens["organization_id"].cat.codes.isin(written.loc[~wide, "organization_row"].unique())
-    theirs = tokens.loc[theirs.to_numpy(), ["organization_id", "token_id", "fingerprint"]]
-    names = pd.concat(
+def find_targets(decisions: Sequence[Decision], tokens: pd.DataFrame, organizations: pd.DataFrame) -> Targets:
+    """Return what the decisions point at; the subjects of organizations are their positions."""
+    places = {each: row for row, each in enumerate(organizations["organization_id"].str.lower())}
+    rows = np.array([places.get(each.organization, -1) for each in decisions], dtype="int64")
+    numbers: dict[tuple[int, str], int] = {}
+    for row, each in zip(rows.tolist(), decisions, strict=True):
+        if row >= 0 and each.token is not None:
+            numbers.setdefault((row, each.token), len(places) + len(numbers))
+    codes = tokens["organization_id"].cat.codes.to_numpy()
+    first = np.full(len(places) + len(numbers) + 1, -1)
+    of_tokens = []
+    for name in NAMES:
+        texts = tokens[name].str.lower()
+        wanted = np.flatnonzero(texts.isin([token for _, token in numbers]))
+        keys = zip(codes[wanted].tolist(), texts.take(wanted).tolist(), strict=True)
+        of_name = np.full(len(tokens), -1)
+        of_name[wanted] = [numbers.get(key, -1) for key in keys]
+        named = np.flatnonzero(of_name >= 0)[::-1]
+        first[of_name[named]] = named
+        of_tokens.append(of_name)
+    subjects = np.array(
         [
-            pd.DataFrame(
-                {
-                    "organization_row": theirs["organization_id"].cat.codes.astype("int64"),
-                    "token": theirs[name].str.lower().astype(object),
-                    "token_row": theirs.index,
-                }
-            )
-            for name in ("token_id", "fingerprint")
+            row if row < 0 or each.token is None else numbers[row, each.token]
+            for row, each in zip(rows.tolist(), decisions, strict=True)
+        ],
+        dtype="int64",
+    )
+    there = (subjects >= 0) & ((subjects < len(places)) | (first[subjects] >= 0))
+    return Targets(np.where(there, subjects, -1), rows, np.where(there, first[subjects], -1), tuple(of_tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Which findings the decisions are about: each claims pairs of a subject and a rule, each finding has some."""
+
+    decisions: np.ndarray
+    """The decision of each claim."""
+    claims: np.ndarray
+    """The pair that each claims, as a position among all pairs that are claimed."""
+    findings: np.ndarray
+    """The pairs of each finding, a column a kind of subject; the last position of all where it has none."""
+    many: int
+    """How many pairs are claimed."""
+
+    @classmethod
+    def of(
+        cls, decisions: Sequence[Decision], findings: pd.DataFrame, tokens: pd.DataFrame, organizations: pd.DataFrame
+    ) -> "Matches":
+        """Match decisions with findings: `rule_id` (category), `organization_row` and `token_row`."""
+        targets = find_targets(decisions, tokens, organizations)
+        rules = list(findings["rule_id"].cat.categories)
+        codes: dict[str, list[int]] = {}
+        for code, rule in enumerate(rules):
+            for name in (rule, rule[:3]):
+                codes.setdefault(name, []).append(code)
+        claims = [
+            (place, subject * len(rules) + code)
+            for place, (each, subject) in enumerate(zip(decisions, targets.subjects.tolist(), strict=True))
+            if subject >= 0
+            for code in codes.get(each.rule, ())
         ]
-    ).dropna()
-    narrow = written[~wide].merge(names, on=["organization_row", "token"])
-    return pd.concat([written[wide].assign(token_row=-1), narrow], ignore_index=True)
+        places, pairs = np.array(claims, dtype="int64").reshape(-1, 2).T
+        known, claimed = np.unique(pairs, return_inverse=True)
+        token_rows = findings["token_row"].to_numpy()
+        subjects = [
+            findings["organization_row"].to_numpy(),
+            *(np.append(of, -1)[token_rows] for of in targets.of_tokens),
+        ]
+        rule_codes = findings["rule_id"].cat.codes.to_numpy()
+        theirs = np.column_stack(
+            [np.where(each < 0, -1, each.astype("int64") * len(rules) + rule_codes) for each in subjects]
+        )
+        found = np.searchsorted(known, theirs)
+        is_claimed = np.append(known, -2)[found] == theirs
+        return cls(places, claimed, np.where(is_claimed, found, len(known)), len(known))
 
+    def count(self, among: np.ndarray, decisions: int) -> np.ndarray:
+        """Return how many of the findings in a mask each of so many decisions is about."""
+        of_pair = np.bincount(self.findings[among].ravel(), minlength=self.many + 1)
+        return np.bincount(self.decisions, of_pair[self.claims], minlength=decisions).astype("int64")
 
-def _rules(wanted: Iterable[str], rule_ids: Sequence[str]) -> pd.DataFrame:
-    """For each rule or family wanted the codes of its rules."""
-    codes = [
-        (rule, code)
-        for rule in dict.fromkeys(wanted)
-        for code, rule_id in enumerate(rule_ids)
-        if rule_id.startswith(rule)
-    ]
-    return pd.DataFrame(codes, columns=["rule", "rule_code"]).astype({"rule": object, "rule_code": "int64"})
+    def choose(self, ranks: np.ndarray, holding: np.ndarray) -> np.ndarray:
+        """Return for each finding the decision that holds of the highest rank, the first of several; -1: none."""
+        order = np.lexsort((np.arange(len(ranks)), -ranks))
+        position = np.argsort(order)
+        best = np.full(self.many + 1, len(ranks))
+        mask = holding[self.decisions]
+        np.minimum.at(best, self.claims[mask], position[self.decisions[mask]])
+        chosen: np.ndarray = np.append(order, -1)[best[self.findings].min(axis=1, initial=len(ranks))]
+        return chosen

@@ -6,7 +6,7 @@ What is added ends its lines as the file does, and begins and ends the file as i
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import tomlkit
 from tree_sitter import Node
@@ -14,6 +14,8 @@ from tree_sitter import Node
 from credly_audit.config.decision_models import Decision, Plan, Waiver
 from credly_audit.config.lines import parsed
 from credly_audit.policy.decision_workbook import Typed
+
+T = TypeVar("T")
 
 LISTS: dict[str, type[Decision]] = {"waivers": Waiver, "plans": Plan}
 
@@ -24,6 +26,28 @@ OF_ITS_KIND: dict[type[Decision], dict[str, str]] = {
     Plan: {"approved_by": "owner", "expires": "until"},
 }
 """What a key is called where a plan becomes a waiver, or a waiver a plan."""
+
+
+class About(Generic[T]):
+    """What is known of decisions, found by what a row of a workbook is about, however many there are."""
+
+    def __init__(self) -> None:
+        self._by_subject: dict[tuple[str, str | None], list[tuple[T, Decision]]] = defaultdict(list)
+
+    def add(self, known: T, decision: Decision) -> None:
+        """Keep what is known of a decision."""
+        self._by_subject[decision.organization, decision.token].append((known, decision))
+
+    def remove(self, known: T, decision: Decision) -> None:
+        """Forget it."""
+        self._by_subject[decision.organization, decision.token].remove((known, decision))
+
+    def about(self, row: Typed) -> list[T]:
+        """Return what is known of the decisions that cover what the row is about."""
+        subjects = [(row.subject[1], name) for name in (None, *sorted(row.names))]
+        return [
+            known for each in subjects for known, decision in self._by_subject.get(each, ()) if row.is_about(decision)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +65,7 @@ class Kept:
     text: str
     mark: str = ""
     """The byte order mark that the file began with."""
-    by_organization: dict[str, list[Standing]] = field(default_factory=lambda: defaultdict(list))
+    standing: "About[Standing]" = field(default_factory=About)
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
     _added: list[str] = field(default_factory=list)
 
@@ -58,12 +82,12 @@ class Kept:
                 raise ValueError(f"{name} is written as a list in one line; write it as [[{name}]] tables")
             for entry, table in zip(said.get(name, []), tables[name], strict=True):
                 decision = kind.model_validate(entry)
-                kept.by_organization[decision.organization].append(Standing(decision, table))
+                kept.standing.add(Standing(decision, table), decision)
         return kept
 
     def about(self, row: Typed) -> list[Standing]:
         """Those that cover what a row of a workbook is about."""
-        return [each for each in self.by_organization[row.subject[1]] if row.is_about(each.decision)]
+        return self.standing.about(row)
 
     def add(self, decision: Decision) -> None:
         """Put a decision at the end of the file."""
@@ -85,7 +109,7 @@ class Kept:
                 self._edit(key, new)
             if new in said and new not in {"rule", "organization", "token"}:
                 self._edit(value, _toml(said[new]))
-        self.by_organization[decision.organization].remove(standing)
+        self.standing.remove(standing, standing.decision)
 
     def _edit(self, node: Node, text: str) -> None:
         self._edits.append((node.start_byte, node.end_byte, text))
@@ -93,10 +117,12 @@ class Kept:
     @property
     def changed(self) -> str:
         """The text with all that was put into it."""
-        content = self.text.encode()
-        for start, end, text in sorted(self._edits, reverse=True):
-            content = content[:start] + text.encode() + content[end:]
-        text = content.decode()
+        content, stands = self.text.encode(), 0
+        parts = []
+        for start, end, text in sorted(self._edits):
+            parts += [content[stands:start], text.encode()]
+            stands = end
+        text = b"".join([*parts, content[stands:]]).decode()
         if self._added:
             text += self._between + "\n".join(self._added).replace("\n", self._line_end)
             text = text.removesuffix(self._line_end) if self._ends_abruptly else text

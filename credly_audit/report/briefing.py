@@ -143,6 +143,11 @@ def decisions_in_need(audit: Audit) -> Iterator[str]:
     ):
         yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
     yield from _named(
+        "waiver is not yet in force",
+        "waivers are not yet in force",
+        [(each.waiver.id, each.waiver.approved_on) for each in made.of_state("pending")],
+    )
+    yield from _named(
         "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
     )
 

@@ -23,6 +23,7 @@ STATES = {
     "expiring": "◐ expiring",
     "unjudged": "? not judged",
     "unused": "○ unused",
+    "pending": "○ not yet in force",
     "active": "✓ active",
     "open": "✓ open",
     "kept": "✓ kept",

@@ -77,6 +77,13 @@ def type_decisions(folder: Path, decisions: dict[int, tuple[str, str, str, objec
     libreoffice.type_into(folder / WORKBOOK, "Findings", cells, folder / f"libreoffice-{len(list(folder.iterdir()))}")
 
 
+def in_force_since(day: str, folder: Path) -> None:
+    """What was imported today, as if it had been on that day, so that it holds for an audit of then."""
+    decided, config = folder / "waivers.toml", folder / "credly-audit.toml"
+    decided.write_text(decided.read_text().replace(f"approved_on = {TODAY}", f"approved_on = {day}"))
+    config.write_text(config.read_text().replace("max_waiver_days = 180", "max_waiver_days = 36500"))
+
+
 def of_rule(rule: str) -> list[dict[str, Any]]:
     return [row for row in rows() if row["rule_id"] == rule]
 
@@ -136,6 +143,7 @@ def test_what_was_typed_in_libreoffice_is_decided_and_the_next_report_says_so(au
         }
     ]
 
+    in_force_since(AS_OF_DATE, tmp_path)
     audit()
     filled = {row["token_id"]: row for row in of_rule("PRM001")}
     typed = [

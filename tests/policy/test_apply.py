@@ -1,6 +1,6 @@
 """Waivers and plans: what they cover, until when, and what is said of those that run out or cover nothing."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.errors import ExitCode
 from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
 from credly_audit.rules import catalogue
-from tests.build import ACME, BETA, audited, organization, plan, snapshot, token, waiver
+from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver
 
 FULL = {"write_enabled": True, "delete_enabled": True}
 LAST_DAY = date(2026, 11, 22)
@@ -67,6 +67,43 @@ def test_a_waiver_holds_to_the_end_of_its_last_day_in_utc(as_of: datetime, holds
     audit = audited(snapshot(rows), as_of=as_of, disable=["EXP"], waivers=[waiver("PRM001")])
 
     assert [yes for rule, _, yes in waived(audit) if rule == "PRM001"] == [holds]
+
+
+@pytest.mark.parametrize(
+    ("as_of", "state"),
+    [
+        (datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC), "pending"),
+        (datetime(2026, 11, 23, tzinfo=UTC), "active"),
+        (datetime(2026, 11, 23, tzinfo=timezone(timedelta(hours=14))), "pending"),
+    ],
+)
+@pytest.mark.parametrize("rule", ["PRM001", "PRM", "DOC001"])
+def test_a_decision_holds_from_the_beginning_of_the_day_of_its_approval_in_utc(
+    as_of: datetime, state: str, rule: str
+) -> None:
+    days = {"approved_on": date(2026, 11, 23), "until": date(2027, 3, 1), "expires": date(2027, 3, 1)}
+    made = {name: [kind(rule) | {key: days[key] for key in kind(rule) if key in days}] for name, kind in KINDS.items()}
+    audit = audited(snapshot([token(1, **FULL)]), as_of=as_of, **made)
+
+    [finding] = [row for row in audit.findings.records() if row["rule_id"] == "PRM001"]
+    holds = state == "active" and rule != "DOC001"
+    assert finding["waived"] == holds
+    assert audit.findings.frame["plan_id"].notna().any() == holds
+    expected = "pending" if state == "pending" else "active" if holds else "unused"
+    assert states(audit.decisions.waivers) == [(expected, int(rule != "DOC001"))]
+    assert states(audit.decisions.plans) == [
+        ({"active": "open", "unused": "kept"}.get(expected, expected), int(rule != "DOC001"))
+    ]
+
+
+KINDS: dict[str, Any] = {"waivers": waiver, "plans": plan}
+
+
+def test_a_waiver_of_coverage_that_is_not_yet_in_force_accepts_nothing() -> None:
+    collected = snapshot([token(1)], [organization(status="truncated")])
+    later = waiver("COV001", approved_on=AS_OF.date() + timedelta(days=1))
+
+    assert audited(collected, waivers=[later]).verdict.exit_code == ExitCode.INCOMPLETE
 
 
 def test_an_expired_waiver_lets_its_finding_come_back_and_is_a_finding_itself() -> None:
@@ -213,11 +250,16 @@ decisions = st.lists(
             "rule": st.sampled_from(["PRM001", "PRM", "DOC001", "DOC", "INV003", "EXP"]),
             "organization": st.sampled_from([ACME, BETA]),
             "token": st.sampled_from([None, *(row["token_id"] for row in TOKENS), *(f"{n:016x}" for n in (1, 3, 9))]),
-            "expires": st.sampled_from(
-                [LAST_DAY - timedelta(days=9), LAST_DAY, date(2026, 11, 23), date(2026, 12, 31)]
+            "days": st.sampled_from(
+                [
+                    {"approved_on": begin, "expires": end}
+                    for begin in (date(2026, 6, 1), LAST_DAY, AS_OF.date(), AS_OF.date() + timedelta(days=1))
+                    for end in (LAST_DAY - timedelta(days=9), LAST_DAY, AS_OF.date(), date(2026, 12, 31))
+                    if begin <= end
+                ]
             ),
         }
-    ),
+    ).map(lambda said: said.pop("days") | said),
     max_size=6,
 )
 
@@ -237,7 +279,11 @@ def test_waivers_match_what_a_plain_reading_of_them_says(written: list[dict[str,
 
     rows = [row for row in audit.findings.records() if row["rule_id"] != "WVR001"]
     for row in rows:
-        assert row["waived"] == any(covers(said, row) and said["expires"] > LAST_DAY for said in made)
+        holding = [
+            said for said in made if covers(said, row) and said["approved_on"] <= AS_OF.date() <= said["expires"]
+        ]
+        assert row["waived"] == bool(holding)
+        assert row["waiver_id"] == (max(holding, key=lambda said: said["expires"])["id"] if holding else None)
     lapsed = {
         said["id"]
         for said in made

@@ -7,6 +7,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+import tomlkit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -110,6 +111,18 @@ def test_a_row_filled_in_from_a_wider_decision_adds_nothing_and_cannot_contradic
     expired = wide.model_copy(update={"expires": TODAY - timedelta(days=1)})
     assert refused(row(), elsewhere=[expired]) == []
     assert refused(row(), elsewhere=[Plan.model_validate(plan("PRM"))]) == []
+
+
+def test_a_waiver_that_is_not_yet_in_force_is_approved_by_the_import_from_today_on() -> None:
+    later = {"approved_on": date(2026, 12, 1), "expires": date(2027, 1, 31), "reason": "Known"}
+    kept = waiver("PRM001", token=row().token, **later)
+    text = "[[waivers]]\n" + "".join(f"{key} = {tomlkit.item(value).as_string()}\n" for key, value in kept.items())
+
+    after, done = import_rows(text, [row()], POLICY, TODAY)
+
+    assert (done.added, done.changed, done.unchanged, done.refused) == (0, 1, 0, [])
+    [made] = tomllib.loads(after)["waivers"]
+    assert made == kept | {"approved_on": TODAY}
 
 
 def test_an_overdue_plan_that_comes_back_as_it_was_is_left_alone() -> None:
