@@ -17,6 +17,7 @@ from credly_audit.audit.rotation import with_rotation
 from credly_audit.audit.run_rules import Flagging
 from credly_audit.audit.unseen import with_unseen
 from credly_audit.instant_columns import keep_within
+from credly_audit.patterns.search import Deadline
 from credly_audit.policy.apply import Decisions, applied
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import unloadable
@@ -49,7 +50,8 @@ def judge(
     before = None if past is None else rotation.before(past, snapshot.tokens, snapshot.header.fingerprint_key)
     tokens = with_rotation(snapshot.tokens, pd.Timestamp(as_of), before)
     tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
-    allowances = policy.allowances(tokens, organizations, as_of)
+    deadline = Deadline()
+    allowances = policy.allowances(tokens, organizations, as_of, deadline)
     tokens["register_row"] = allowances.pop("register_row")
     facts = seal(
         Facts(
@@ -62,6 +64,7 @@ def judge(
             applications=placed(snapshot.applications, organizations),
             before=before,
             fully_seen_before=None if past is None else rotation.fully_seen_before(past, organizations),
+            deadline=deadline,
         )
     )
     flagging = Flagging(policy.variants(organizations), skip_broken_rules, broken=dict(unloadable()))

@@ -154,16 +154,13 @@ class Sight:
 def _not_judged(
     policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> pd.Series:
-    not_judged = np.full(len(organizations), "", dtype=object)
-    for variant in policy.variants(organizations):
-        not_judged[variant.members] = ",".join(
-            rule.id
-            for rule in rules.values()
-            if rule.id in silent
-            or not variant.policy.enabled(rule)
-            or (rule.id in NO_REGISTER and policy.register is None)
-        )
-    return pd.Series(not_judged, index=organizations.index, dtype="string")
+    variants = policy.variants(organizations)
+    silent = {*silent, *(NO_REGISTER if policy.register is None else ())}
+    not_judged = [
+        ",".join(rule.id for rule in rules.values() if rule.id in silent or not each.enabled(rule))
+        for each in variants.policies
+    ]
+    return pd.Series(np.array(not_judged, dtype=object)[variants.numbers], organizations.index, dtype="string")
 
 
 def removed_from_scope(past: Past | None, policy: Policy, organizations: pd.DataFrame, sight: Sight) -> pd.DataFrame:

@@ -70,8 +70,8 @@ def finding_ids(rule_id: str, organizations: Sequence[str], tokens: Sequence[str
     ]
 
 
-def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.DataFrame, organizations: Any) -> Any:
-    """The flags of one rule as rows of `Findings.frame`, unsorted; `severity` overrules every tier.
+def compact(rule: Rule, flags: Flags, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+    """The flags of one rule as rows of `Findings.frame`, unsorted, in the severity that the rule itself gives them.
 
     BrokenRule where two of them would have one id.
     """
@@ -91,15 +91,14 @@ def compact(rule: Rule, flags: Flags, severity: Severity | None, tokens: pd.Data
         token_ids = tokens["token_id"].reindex(token_row).fillna("").tolist()
     names = organizations["organization_id"].to_numpy(dtype=object)[organization_row]
     more = [""] * many if flags.discriminator is None else flags.discriminator.tolist()
-    tiers = rule.severity if severity is not None or flags.severity is None else flags.severity
-    weights = severity or tiers
+    weights = [rule.severity] * many if flags.severity is None else flags.severity
     ids = finding_ids(rule.id, names, token_ids, more)
     if not flags.rows.is_unique and len(set(ids)) < many:
         raise BrokenRule(f"flags one {rule.subject} twice; tell the findings apart by a discriminator")
     return pd.DataFrame(
         {
             "finding_id": pd.array(ids, dtype="string"),
-            "severity": pd.Categorical([weights] * many if isinstance(weights, str) else weights, dtype=SEVERITY),
+            "severity": pd.Categorical(weights, dtype=SEVERITY),
             "organization_row": organization_row,
             "token_row": token_row,
             "evidence_row": np.arange(many, dtype="int32"),

@@ -1,16 +1,19 @@
 """Runs the rules, each once for every different set of options that the policy's overrides give it."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import NO_FINDINGS, compact
+from credly_audit.audit.findings import NO_FINDINGS, SEVERITY, compact
 from credly_audit.errors import BrokenRule
-from credly_audit.policy.policy import Variant
-from credly_audit.rules import built_in
-from credly_audit.rules.declare import Flags, Options, Rule
+from credly_audit.patterns.search import TooSlow
+from credly_audit.policy.policy import Variants
+from credly_audit.rules import is_built_in
+from credly_audit.rules.declare import Flags, OptionColumns, Options, Rule
 from credly_audit.rules.facts import Facts
 from credly_audit.rules.guard import Failure, contain
 from credly_audit.rules.lending import Loan
@@ -21,7 +24,7 @@ from credly_audit.rules.output import check_flags
 class Flagging:
     """What the rules have flagged so far; `parts` and `evidence` by rule, `broken`: what a skipped rule raised."""
 
-    variants: list[Variant]
+    variants: Variants
     skip_broken_rules: bool
     parts: dict[str, pd.DataFrame] = field(default_factory=dict)
     evidence: dict[str, pd.DataFrame] = field(default_factory=dict)
@@ -30,43 +33,67 @@ class Flagging:
     def run(self, rules: Iterable[Rule], facts: Facts) -> None:
         """Every rule that some organization has enabled; BrokenRule where one raises, unless it may be skipped."""
         for rule in rules:
-            groups = self._groups(rule)
-            if not groups:
-                continue
             try:
                 with contain():
-                    self._run(rule, groups, facts)
+                    self._run(rule, facts)
             except Failure as failure:  # what the rule would have found is not known
+                if not self.skip_broken_rules and isinstance(failure.__cause__, TooSlow):
+                    raise failure.__cause__ from None
                 if not self.skip_broken_rules:
                     raise BrokenRule(broken_rule(rule, failure)) from failure
                 self.broken[rule.id] = str(failure)
 
-    def _groups(self, rule: Rule) -> list[tuple[Options, list[Variant]]]:
-        """The variants in which the rule is enabled, together where its options are the same."""
-        groups: list[tuple[Options, list[Variant]]] = []
-        for variant in self.variants:
-            if variant.policy.enabled(rule):
-                options = variant.policy.options(rule)
-                same = next((members for known, members in groups if known == options), None)
-                if same is None:
-                    groups.append((options, [variant]))
-                else:
-                    same.append(variant)
-        return groups
-
-    def _run(self, rule: Rule, groups: list[tuple[Options, list[Variant]]], facts: Facts) -> None:
+    def _run(self, rule: Rule, facts: Facts) -> None:
         parts: list[pd.DataFrame] = []
         seen: list[pd.DataFrame] = []
-        for options, variants in groups:
+        for options, theirs in self._judgements(rule, facts):
             flags = flags_of(rule, facts, options)
-            whole = len(self.variants) == 1
-            severity = variants[0].policy.severity(rule) if whole else None
-            part = compact(rule, flags, severity, facts.tokens, facts.organizations)
+            part = compact(rule, flags, facts.tokens, facts.organizations)
             part["evidence_row"] += sum(len(evidence) for evidence in seen)
-            parts.append(part if whole else _kept(rule, part, variants))
+            parts.append(part[theirs[part["organization_row"]]])
             seen.append(flags.evidence)
-        self.parts[rule.id] = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-        self.evidence[rule.id] = pd.concat(seen, ignore_index=True) if len(seen) > 1 else seen[0]
+        if parts:
+            found = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+            self.parts[rule.id] = self._weigh(rule, found)
+            self.evidence[rule.id] = pd.concat(seen, ignore_index=True) if len(seen) > 1 else seen[0]
+
+    def _judgements(self, rule: Rule, facts: Facts) -> Iterator[tuple[Any, np.ndarray]]:
+        """The options by which the rule is to judge, and the organizations (bool) for which its findings then count."""
+        different, numbers = self._options(rule)
+        if rule.by_row and different:
+            of_row = numbers if rule.subject == "organization" else numbers[facts.organization_rows]
+            yield OptionColumns(tuple(different), of_row), numbers >= 0
+        else:
+            yield from ((options, numbers == number) for number, options in enumerate(different))
+
+    def _options(self, rule: Rule) -> tuple[list[Options], np.ndarray]:
+        """The different options of the rule, and for each organization which it has (-1: the rule is off there)."""
+        different: list[Options] = []
+        alike: dict[str, list[int]] = defaultdict(list)
+        numbers: dict[int, tuple[int, Options]] = {}
+        of_policy = np.full(len(self.variants.policies), -1)
+        for place, policy in enumerate(self.variants.policies):
+            if policy.enabled(rule):
+                options = policy.options(rule)
+                if id(options) not in numbers:
+                    same = alike[options.model_dump_json()]
+                    number = next((each for each in same if different[each] == options), len(different))
+                    if number == len(different):
+                        same.append(number)
+                        different.append(options)
+                    numbers[id(options)] = number, options
+                of_policy[place] = numbers[id(options)][0]
+        return different, of_policy[self.variants.numbers]
+
+    def _weigh(self, rule: Rule, found: pd.DataFrame) -> pd.DataFrame:
+        """The findings with the severity that the policy of their organization gives the rule."""
+        given = [policy.severity(rule) for policy in self.variants.policies]
+        if any(given):
+            codes = np.array([-1 if each is None else each.weight for each in given])
+            theirs = codes[self.variants.numbers[found["organization_row"]]]
+            own = found["severity"].cat.codes.to_numpy()
+            found["severity"] = pd.Categorical.from_codes(np.where(theirs < 0, own, theirs), dtype=SEVERITY)
+        return found
 
     def together(self) -> pd.DataFrame:
         """All that was flagged in one frame, rule after rule, with `rule_id` (category)."""
@@ -76,23 +103,13 @@ class Flagging:
         return frame
 
 
-def _kept(rule: Rule, part: pd.DataFrame, variants: list[Variant]) -> pd.DataFrame:
-    """The findings on the variants' organizations, with the severity that each variant gives the rule."""
-    places = part["organization_row"].to_numpy()
-    for variant in variants:
-        severity = variant.policy.severity(rule)
-        if severity is not None:
-            part.loc[variant.members[places], "severity"] = severity
-    return part[np.logical_or.reduce([variant.members[places] for variant in variants])]
+def flags_of(rule: Rule, facts: Facts, options: Any) -> Flags:
+    """Return what a rule flags; BrokenRule where it changed the facts, or returned what no report can hold.
 
-
-def flags_of(rule: Rule, facts: Facts, options: Options) -> Flags:
-    """Return what a rule flags, checked; BrokenRule where it changed the facts, or returned what no report can hold.
-
-    The facts are sealed. A rule of another package gets a loan of them, so that not even their wrapping is shared.
+    The rules of this package are not watched here; its tests hold them to the same.
     """
-    if any(rule is each for each in built_in()):
-        return check_flags(rule, rule.judge(facts, options), facts)
+    if is_built_in(rule):
+        return rule.judge(facts, options)
     loan = Loan.of(facts)
     flags = rule.judge(loan.facts, options)
     change = loan.change()

@@ -13,7 +13,8 @@ from credly_audit.audit.findings import Findings
 from credly_audit.audit.gate import decided
 from credly_audit.audit.model import Audit, Places
 from credly_audit.policy.apply import Decisions
-from credly_audit.policy.policy import Policy, applies
+from credly_audit.policy.policy import Policy
+from credly_audit.policy.scope import find_overrides
 
 NOBODY = ""
 """The label of organizations without a contact, an owner or a tag; no person or tag is called so."""
@@ -158,10 +159,12 @@ def _policy_of(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple
     """The policy without what it says of others, and the mask of the register's entries that stay."""
     policy = audit.policy
     theirs = audit.organizations[organizations]
+    known = set(ids)
+    held = {position for found in find_overrides(policy.settings.overrides, theirs) for position in found}
     overrides = tuple(
-        override.model_copy(update={"ids": tuple(each for each in override.ids if each in ids)})
-        for override in policy.settings.overrides
-        if applies(override, theirs).any()
+        override.model_copy(update={"ids": tuple(each for each in override.ids if each in known)})
+        for position, override in enumerate(policy.settings.overrides)
+        if position in held
     )
     register, entries = policy.register, np.zeros(0, dtype=bool)
     if register is not None:

@@ -15,14 +15,16 @@ from credly_audit.cli.options import DEFAULT_CONFIG, FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.config.credentials import all_read, credentials, fingerprint_key, warn_of_password
 from credly_audit.config.load import load
+from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.schema import schema
-from credly_audit.config.settings import Organization, Settings
+from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.resources import PACKAGE
 from credly_audit.files.writing import written_as_named
+from credly_audit.patterns.hostile import find_hostile_text
 from credly_audit.policy.explain import DEFAULT, Explanation, Setting
 from credly_audit.policy.policy import Policy
 from credly_audit.policy.register import Register
@@ -32,6 +34,9 @@ from credly_audit.secrets.redaction import Redactor
 from credly_audit.text import count, one_line
 
 log = logging.getLogger(__name__)
+
+LACKS_FIELD = "DOC004"
+"""The rule whose options are patterns."""
 
 START = PACKAGE / "config" / "start.toml"
 
@@ -63,6 +68,7 @@ def validate(config: Path | None, *, secrets: bool) -> ExitCode:
     """Say everything that is wrong in a configuration, and in the files that it names, in one pass.
 
     References to secrets are read as words: the secrets need not be on this machine, unless --secrets is given.
+    Each pattern is tried on texts that are made to be hard for it, and a warning names one that takes too long.
 
     Exit codes: 0 it is sound; 2 it is not, each mistake on a line with its place.
     """
@@ -83,6 +89,8 @@ def validate(config: Path | None, *, secrets: bool) -> ExitCode:
     if mistakes or settings is None:
         raise ConfigurationError(mistakes)
     warn_of_password(settings)
+    for sentence in slow_patterns(settings.policy, Source(path)):
+        log.warning(sentence)
     if secrets:
         for sentence in leaks(settings, os.environ):
             log.warning(sentence)
@@ -146,6 +154,30 @@ def register_named(path: Path) -> Path | None:
         return Source(path).named_file("policy", "register")
     except ConfigurationError:
         return None
+
+
+def slow_patterns(policy: PolicySettings, source: Source) -> Iterator[str]:
+    """A sentence for each pattern that some short text keeps busy for longer than an audit would wait."""
+    for location, pattern in patterns(policy):
+        text = find_hostile_text(pattern)
+        if text is not None:
+            yield (
+                f"{source.path}:{source.line(location)}: {dotted(location)}: the pattern takes too long for some "
+                f"descriptions, such as {text[:20]!r}… of {len(text)} characters; an audit that meets one ends with "
+                "exit code 4. Write it without repetitions that can share letters, such as (a|aa)+"
+            )
+
+
+def patterns(policy: PolicySettings) -> Iterator[tuple[Location, str]]:
+    """Every pattern of the policy and of its overrides, and where it stands."""
+    tables: list[tuple[Location, PolicySettings | Override]] = [(("policy",), policy)]
+    tables += [(("policy", "overrides", number), each) for number, each in enumerate(policy.overrides)]
+    for place, table in tables:
+        for number, purpose in enumerate(table.purposes or ()):
+            yield (*place, "purposes", number, "pattern"), purpose.pattern
+        required: dict[str, str] = getattr(table.rules, LACKS_FIELD).required_patterns
+        for name, pattern in required.items():
+            yield (*place, "rules", LACKS_FIELD, "required_patterns", name), pattern
 
 
 def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:

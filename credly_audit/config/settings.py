@@ -203,7 +203,7 @@ class Purpose(Model):
     """`[[policy.purposes]]`: what a token whose description matches may do."""
 
     pattern: Pattern
-    """A regular expression that is found in the description."""
+    """A regular expression, as Python's `re` reads it, that is found in the description; not in an empty one."""
 
     allow: tuple[Literal["read", "write", "delete"], ...]
     """What such a token needs; one with no more than that is approved."""
@@ -219,10 +219,10 @@ class Override(Model):
     """The organizations' ids."""
 
     tags: Texts = ()
-    """Tags, of which the organization has one; `*` stands for any letters."""
+    """Tags, of which the organization has one; `*` stands for any letters. One without a tag fits none."""
 
     contact: Texts = ()
-    """Contacts, of which the organization has one; `*@acme.example` is all of a domain."""
+    """Contacts, of which the organization has one; `*@acme.example` is all of a domain. One without fits none."""
 
     disable: tuple[RuleOrFamily, ...] = ()
     """Rules and families that are off there, beside those that are off anyway."""

@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from credly_audit.config.database_address import BadAddress, read_address
 from credly_audit.config.formats import formats
 from credly_audit.files.paths import local_path
+from credly_audit.patterns.search import check_pattern
 from credly_audit.rules import catalogue, may_be_unloadable
 from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown
 from credly_audit.secrets.shape import without_shapes
@@ -160,14 +161,6 @@ def _beside(path: Any, info: ValidationInfo) -> Any:
     return local_path(path, Path((info.context or {}).get("folder", "."))) if isinstance(path, str) else path
 
 
-def _pattern(text: str) -> str:
-    try:
-        re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
-    return text
-
-
 def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lambda _: False) -> AfterValidator:
     def check(name: str) -> str:
         if name not in known and not unless(name):
@@ -210,7 +203,7 @@ HistoryName = Annotated[str, AfterValidator(_history_name)]
 Proxy = Annotated[SecretStr, AfterValidator(_proxy), WithJsonSchema({"type": "string"})]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]
 LocalPath = Annotated[Path, BeforeValidator(_beside)]
-Pattern = Annotated[str, AfterValidator(_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
+Pattern = Annotated[str, AfterValidator(check_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
 RuleId = Annotated[str, _one_of(RULES, "rule", may_be_unloadable), _word(RULES)]
 RuleOrFamily = Annotated[
     str, _one_of(RULES_AND_FAMILIES, "rule or family", may_be_unloadable), _word(RULES_AND_FAMILIES)

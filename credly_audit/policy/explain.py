@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
 from credly_audit.config.types import shown_address
-from credly_audit.policy.policy import Policy, applies, overridden
+from credly_audit.policy.policy import Policy, overridden
+from credly_audit.policy.scope import find_overrides
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Rule
 from credly_audit.secrets import is_reference, shown
@@ -56,11 +57,8 @@ class Explanation:
                 "contact": pd.Series([self.organization.contact], dtype="string"),
             }
         )
-        return [
-            (position, override)
-            for position, override in enumerate(self.settings.policy.overrides)
-            if applies(override, row).all()
-        ]
+        overrides = self.settings.policy.overrides
+        return [(position, overrides[position]) for position in find_overrides(overrides, row)[0]]
 
     @property
     def policy(self) -> Policy:

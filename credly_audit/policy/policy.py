@@ -1,18 +1,21 @@
 """What a team decided: which rules are on for which organizations, how much they weigh, what is approved or waived."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from credly_audit.config.decision_models import Plan, Waiver
-from credly_audit.config.settings import Override, PolicySettings, Settings
+from credly_audit.config.settings import Override, PolicySettings, Purpose, Settings
+from credly_audit.patterns.search import Deadline, Search
 from credly_audit.policy.register import Register
+from credly_audit.policy.scope import find_overrides
 from credly_audit.rules.declare import Options, Rule
-from credly_audit.rules.facts import PERMISSIONS, searched
+from credly_audit.rules.facts import PERMISSIONS, rows_by_group
 from credly_audit.severity import Severity
 
 
@@ -26,13 +29,15 @@ class Policy:
     register: Register | None = None
     configured: frozenset[str] = frozenset()
     """The ids of the organizations that the configuration names, audited this time or not."""
+    file: Path | None = None
+    """The configuration, for messages."""
 
     @classmethod
     def of(cls, settings: Settings) -> "Policy":
         """What a configuration says, its register read; ConfigurationError with every bad row of that."""
         path = settings.policy.register_file
         register = None if path is None else Register.read(path)
-        return cls(settings.policy, settings.waivers, settings.plans, register, settings.configured)
+        return cls(settings.policy, settings.waivers, settings.plans, register, settings.configured, settings.file)
 
     def enabled(self, rule: Rule) -> bool:
         """Whether neither the rule nor its family is disabled."""
@@ -56,43 +61,45 @@ class Policy:
         """How long until the next audit has surely been: `audit_every_days` and four days of slack."""
         return self.settings.next_audit
 
-    def variants(self, organizations: pd.DataFrame) -> list["Variant"]:
-        """The policy as it is for each group of organizations with the same overrides; one where there are none."""
-        overrides = self.settings.overrides
-        if not overrides:
-            return [Variant(self, np.ones(len(organizations), dtype=bool))]
-        apply = np.column_stack([applies(override, organizations) for override in overrides])
-        different, groups = np.unique(apply, axis=0, return_inverse=True)
-        return [
-            Variant(self._overridden(chosen), groups.reshape(-1) == number) for number, chosen in enumerate(different)
-        ]
+    def variants(self, organizations: pd.DataFrame) -> "Variants":
+        """Return the policy as it is for each group of organizations with the same overrides."""
+        found = find_overrides(self.settings.overrides, organizations)
+        numbers = {chosen: number for number, chosen in enumerate(dict.fromkeys(found))}
+        policies = tuple(self._overridden(chosen) for chosen in numbers) or (self,)
+        return Variants(policies, np.array([numbers[chosen] for chosen in found], dtype="int64"))
 
-    def _overridden(self, chosen: np.ndarray) -> "Policy":
+    def _overridden(self, chosen: tuple[int, ...]) -> "Policy":
         settings = self.settings
-        for override, applied in zip(settings.overrides, chosen, strict=True):
-            settings = overridden(settings, override) if applied else settings
+        for position in chosen:
+            settings = overridden(settings, settings.overrides[position])
         return replace(self, settings=settings)
 
-    def allowances(self, tokens: pd.DataFrame, organizations: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
+    def allowances(
+        self, tokens: pd.DataFrame, organizations: pd.DataFrame, as_of: datetime, deadline: Deadline
+    ) -> pd.DataFrame:
         """`approved`, `exceeds_purpose` (bool) and `register_row` (int64, -1: none), indexed as `tokens`.
 
         Approved is a token whose permissions a purpose, or its register entry within its review date, allows in full.
-        A flag that the API withholds counts against an approval, but not as an excess.
+        A flag that the API withholds counts against an approval, but not as an excess. TooSlow where a pattern of a
+        purpose takes too long.
         """
         flags = {name: tokens[f"{name}_enabled"] for name in PERMISSIONS}
         may_have = {name: flag.fillna(value=True).to_numpy(dtype=bool) for name, flag in flags.items()}
         has = {name: flag.fillna(value=False).to_numpy(dtype=bool) for name, flag in flags.items()}
         approved = np.zeros(len(tokens), dtype=bool)
         exceeds = np.zeros(len(tokens), dtype=bool)
-        places = tokens["organization_id"].cat.codes.to_numpy()
-        for variant in self.variants(organizations):
-            theirs = np.flatnonzero(variant.members[places])
-            fits, more = variant.policy.by_purpose(
-                tokens["description"].take(theirs),
+        described = Search(tokens["description"], deadline)
+        for place, purposes, theirs in self._purposes_of(tokens, organizations):
+            patterns = [
+                described.find(each.pattern, theirs, f"{place}[{number}].pattern")
+                for number, each in enumerate(purposes, 1)
+            ]
+            approved[theirs], exceeds[theirs] = by_purpose(
+                purposes,
+                patterns,
                 {name: mask[theirs] for name, mask in may_have.items()},
                 {name: mask[theirs] for name, mask in has.items()},
             )
-            approved[theirs], exceeds[theirs] = fits, more
         rows = pd.Series(-1, index=tokens.index) if self.register is None else self.register.rows_of(tokens)
         if self.register is not None:
             documented = rows.to_numpy() >= 0
@@ -103,48 +110,45 @@ class Policy:
             {"approved": approved, "exceeds_purpose": exceeds, "register_row": rows}, index=tokens.index
         )
 
-    def by_purpose(
-        self, descriptions: pd.Series, may_have: dict[str, np.ndarray], has: dict[str, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Which tokens a purpose approves, and which do more than every purpose that matches them."""
-        many = len(descriptions)
-        approved, within, matched = (np.zeros(many, dtype=bool) for _ in range(3))
-        for purpose in self.settings.purposes:
-            matches = searched(descriptions, purpose.pattern)
-            denied = [name for name in PERMISSIONS if name not in purpose.allow]
-            approved |= matches & ~_any(may_have, denied, many)
-            within |= matches & ~_any(has, denied, many)
-            matched |= matches
-        return approved, matched & ~within
+    def _purposes_of(
+        self, tokens: pd.DataFrame, organizations: pd.DataFrame
+    ) -> Iterator[tuple[str, tuple[Purpose, ...], np.ndarray]]:
+        """The purposes that hold somewhere: where they stand, which they are, and for which tokens (positions)."""
+        variants = self.variants(organizations)
+        numbers: dict[tuple[Purpose, ...], int] = {}
+        of_variant = [numbers.setdefault(each.settings.purposes, len(numbers)) for each in variants.policies]
+        of_organization = np.array(of_variant)[variants.numbers]
+        groups = rows_by_group(of_organization[tokens["organization_id"].cat.codes.to_numpy()], len(numbers))
+        file = "" if self.file is None else f"{self.file}: "
+        places = {each.purposes: f"overrides[{n}]." for n, each in enumerate(self.settings.overrides, 1)}
+        places[self.settings.purposes] = ""
+        for purposes, rows in zip(numbers, groups, strict=True):
+            yield f"{file}policy.{places[purposes]}purposes", purposes, rows
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """The policy as it is for some organizations: `members` (bool, a value an organization)."""
+class Variants:
+    """The policy as it is for each organization: `policies`, and for each organization the number of its own."""
 
-    policy: Policy
-    members: np.ndarray
-
-
-def applies(override: Override, organizations: pd.DataFrame) -> np.ndarray:
-    """The organizations that an override is for: those that fit each of its keys, by one of the key's entries.
-
-    Ids are compared as they are, tags and contacts as globs (`*@acme.example`) without regard to case.
-    """
-    mask = np.ones(len(organizations), dtype=bool)
-    if override.ids:
-        mask &= organizations["organization_id"].str.lower().isin(override.ids).to_numpy(dtype=bool)
-    if override.tags:
-        tags = organizations["tags"].fillna("").str.split(",")
-        mask &= np.array([any(_fits(tag.strip(), override.tags) for tag in each) for each in tags], dtype=bool)
-    if override.contact:
-        contacts = organizations["contact"].fillna("")
-        mask &= np.array([_fits(contact, override.contact) for contact in contacts], dtype=bool)
-    return mask
+    policies: tuple[Policy, ...]
+    numbers: np.ndarray
 
 
-def _fits(text: str, globs: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(text.casefold(), glob.casefold()) for glob in globs)
+def by_purpose(
+    purposes: Sequence[Purpose],
+    matches: Sequence[np.ndarray],
+    may_have: dict[str, np.ndarray],
+    has: dict[str, np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which tokens a purpose approves, and which do more than every purpose that matches them."""
+    many = len(may_have[PERMISSIONS[0]])
+    approved, within, matched = (np.zeros(many, dtype=bool) for _ in range(3))
+    for purpose, theirs in zip(purposes, matches, strict=True):
+        denied = [name for name in PERMISSIONS if name not in purpose.allow]
+        approved |= theirs & ~_any(may_have, denied, many)
+        within |= theirs & ~_any(has, denied, many)
+        matched |= theirs
+    return approved, matched & ~within
 
 
 def overridden(settings: PolicySettings, override: Override) -> PolicySettings:

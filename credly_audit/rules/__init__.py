@@ -49,13 +49,23 @@ def require_all_rules(advice: str = "") -> None:
 
 def built_in() -> list[Rule]:
     """The rules of this package."""
+    return list(_built_in().values())
+
+
+def is_built_in(rule: Rule) -> bool:
+    """Whether a rule is one of this package, as it is declared there."""
+    return _built_in().get(rule.id) is rule
+
+
+@cache
+def _built_in() -> dict[str, Rule]:
     modules = [importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
-    return [rule for module in modules for rule in _rules_in(module)]
+    return {rule.id: rule for module in modules for rule in _rules_in(module)}
 
 
 @cache
 def _loaded() -> tuple[Mapping[str, Rule], Mapping[str, str]]:
-    found = {rule.id: rule for rule in built_in()}
+    found = dict(_built_in())
     reasons: dict[str, str] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:

@@ -8,15 +8,16 @@ def token_expired(facts: Facts, options: NoOptions) -> Flags:
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from credly_audit.rules.facts import Facts
+from credly_audit.rules.facts import Facts, rows_by_group
 from credly_audit.severity import Severity
 
 FAMILIES = MappingProxyType(
@@ -59,6 +60,23 @@ class Options(BaseModel):
 
 class NoOptions(Options):
     """A rule that takes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionColumns:
+    """The options that a rule has for each row of its subject's frame; an option's name is a column of its values."""
+
+    different: tuple[Options, ...]
+    numbers: np.ndarray
+    """For each row the position of its options in `different`; -1: the rule is off there, and nobody looks."""
+
+    def __getattr__(self, name: str) -> pd.Series:
+        """The values of one option, row by row."""
+        return pd.Series(np.array([getattr(each, name) for each in self.different])[self.numbers])
+
+    def each(self) -> Iterator[tuple[Any, np.ndarray]]:
+        """The different options, each with the rows that have them: for those that are no numbers."""
+        return zip(self.different, rows_by_group(self.numbers, len(self.different)), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +132,8 @@ class Rule:
     tiers: str
     judge: Judge
     needs: Needs
+    by_row: bool = False
+    """Whether `judge` takes OptionColumns: all is then judged at once, however many overrides set other options."""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a field is not what its type says; take `"high"` for Severity.HIGH."""
@@ -146,15 +166,16 @@ def rule(
     options: type[Options] = NoOptions,
     tiers: str = "",
     needs: Needs | None = None,
+    by_row: bool = False,
 ) -> Callable[[Judge], Rule]:
-    """Declare a rule; `tiers` says in words when its severity is another than the default; `needs` (its subject).
+    """Declare a rule; `tiers` says in words when its severity is another than the default; `needs` is its subject.
 
     The function becomes the `Rule`; ValueError where the declaration is not what its types say.
     """
 
     def declare(judge: Judge) -> Rule:
         texts = (summary, rationale, remediation)
-        return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needs or subject)
+        return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needs or subject, by_row)
 
     return declare
 

@@ -4,7 +4,6 @@ The description is the only text that Credly keeps with a token ([DOC] authoriza
 and no owner.
 """
 
-import re
 from typing import Annotated
 
 import numpy as np
@@ -13,12 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import AfterValidator, Field
 
+from credly_audit.patterns.search import Search, check_pattern
 from credly_audit.quantities import Count
 from credly_audit.rules.controls import LEAKED, UNDOCUMENTED
-from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import Facts, searched
+from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
+from credly_audit.rules.facts import Facts
 from credly_audit.rules.wording import plural, sentence
 from credly_audit.severity import Severity
+from credly_audit.text import fold
 
 PLACEHOLDERS = frozenset(
     "test|testing|tests|token|tokens|new|new token|a new token|a new token for use|my token|the token|api|api token|"
@@ -43,16 +44,20 @@ def _mask(array: pa.ChunkedArray) -> np.ndarray:
     return mask
 
 
-def folded(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+def folded(texts: pa.ChunkedArray) -> pa.Array:
     """Texts in one case, each run of white space one space, none at the ends."""
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.utf8_lower(texts), r"\s+", " "))
+    texts = texts.combine_chunks()
+    more = pc.fill_null(pc.invert(pc.string_is_ascii(texts)), fill_value=False)
+    folds = pa.array([fold(text) for text in texts.filter(more).to_pylist()], texts.type)
+    lower = pc.replace_with_mask(pc.ascii_lower(texts), more, folds)
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(lower, r"\s+", " "))
 
 
 def placeholders(texts: pa.ChunkedArray, more: frozenset[str] = frozenset()) -> np.ndarray:
     """Texts (strings) that are nothing but a placeholder: any case, any trailing digits or punctuation."""
     words = folded(texts)
     stems = pc.replace_substring_regex(words, TRAILING, "")
-    known = pa.array(sorted(PLACEHOLDERS | {word.strip().lower() for word in more}))
+    known = pa.array(sorted(PLACEHOLDERS | {fold(word.strip()) for word in more}))
     return _mask(pc.is_in(stems, value_set=known)) | _mask(pc.is_in(words, value_set=known))
 
 
@@ -97,9 +102,13 @@ class PlaceholderOptions(Options):
     remediation="Describe the token: system, purpose and owner.",
     controls=UNDOCUMENTED,
     options=PlaceholderOptions,
+    by_row=True,
 )
-def description_placeholder(facts: Facts, options: PlaceholderOptions) -> Flags:
-    mask = facts.unexpired & ~facts.undescribed & placeholders(_descriptions(facts), options.placeholders)
+def description_placeholder(facts: Facts, options: OptionColumns) -> Flags:
+    mask = facts.unexpired & ~facts.undescribed
+    texts = _descriptions(facts)
+    for chosen, rows in options.each():
+        mask[rows] &= placeholders(texts.take(rows), chosen.placeholders)
     hit = facts.tokens.loc[mask, ["description"]]
     return flag(hit, pd.Series("Its description is a placeholder.", index=hit.index, dtype="string"))
 
@@ -120,14 +129,15 @@ class TooShortOptions(Options):
     remediation="Describe the token: system, purpose and owner.",
     controls=UNDOCUMENTED,
     options=TooShortOptions,
+    by_row=True,
 )
-def description_too_short(facts: Facts, options: TooShortOptions) -> Flags:
+def description_too_short(facts: Facts, options: OptionColumns) -> Flags:
     texts = pc.utf8_trim_whitespace(_descriptions(facts))
     words = pc.fill_null(pc.count_substring_regex(texts, r"\S+"), 0).to_numpy(zero_copy_only=False)
     length = pc.fill_null(pc.utf8_length(texts), 0).to_numpy(zero_copy_only=False)
     spaced = ~_mask(pc.match_substring_regex(texts, UNSPACED))
     short = (length < options.min_length) | (spaced & (words < options.min_words))
-    mask = facts.unexpired & short & ~facts.undescribed & ~placeholders(_descriptions(facts))
+    mask = facts.unexpired & short.to_numpy() & ~facts.undescribed & ~placeholders(_descriptions(facts))
     hit = facts.tokens.loc[mask, []]
     words, length = pd.Series(words[mask], index=hit.index), pd.Series(length[mask], index=hit.index)
     return flag(
@@ -137,26 +147,18 @@ def description_too_short(facts: Facts, options: TooShortOptions) -> Flags:
             "characters.",
             words=plural(words, "word", "words"),
             characters=plural(length, "character", "characters"),
-            min_words=options.min_words,
-            min_length=options.min_length,
+            min_words=options.min_words[mask],
+            min_length=options.min_length[mask],
         ),
         words=words,
         characters=length,
     )
 
 
-def _must_compile(pattern: str) -> str:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
-    return pattern
-
-
 class LacksFieldOptions(Options):
     """Options of DOC004."""
 
-    required_patterns: dict[str, Annotated[str, AfterValidator(_must_compile)]] = Field(
+    required_patterns: dict[str, Annotated[str, AfterValidator(check_pattern)]] = Field(
         default={},
         description="What every description must contain: a regular expression for each name, such as owner or ticket.",
     )
@@ -171,14 +173,19 @@ class LacksFieldOptions(Options):
     remediation="Complete the description with what is lacking.",
     controls=UNDOCUMENTED,
     options=LacksFieldOptions,
+    by_row=True,
 )
-def description_lacks_field(facts: Facts, options: LacksFieldOptions) -> Flags:
+def description_lacks_field(facts: Facts, options: OptionColumns) -> Flags:
     """Off until `required_patterns` is configured."""
     described = facts.unexpired & ~facts.undescribed
-    texts = facts.tokens.loc[described, "description"]
-    lacking = pd.Series("", index=texts.index, dtype="string")
-    for name, pattern in options.required_patterns.items():
-        lacking = lacking.str.cat(np.where(searched(texts, pattern), "", f", {name}"))
+    texts = Search(facts.tokens["description"], facts.deadline)
+    words = np.full(len(described), "", dtype=object)
+    for chosen, rows in options.each():
+        theirs = rows[described[rows]]
+        for name, pattern in chosen.required_patterns.items():
+            there = texts.find(pattern, theirs, f"[policy.rules.DOC004] required_patterns.{name}")
+            words[theirs[~there]] += f", {name}"
+    lacking = pd.Series(words, dtype="string")
     lacking = lacking[lacking != ""].str.removeprefix(", ")
     hit = facts.tokens.loc[lacking.index, []]
     return flag(hit, sentence("Its description lacks: {lacking}.", lacking=lacking), lacking=lacking)

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.instants import DAY
 from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
-from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import Facts
+from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
+from credly_audit.rules.facts import Facts, durations
 from credly_audit.rules.wording import day, distance, sentence, whole_days
 from credly_audit.severity import Severity
 
@@ -63,15 +62,17 @@ class ExpiringOptions(Options):
     remediation="Rotate the token, and give the new value to what uses it, before it expires.",
     controls=EXPIRING,
     options=ExpiringOptions,
+    by_row=True,
 )
-def token_expiring(facts: Facts, options: ExpiringOptions) -> Flags:
-    windows = options.windows or {Severity.HIGH: facts.next_audit.days, Severity.MEDIUM: 60}
-    narrowest_first = sorted(windows.items(), key=lambda window: (window[1], -window[0].weight))
-    ahead = facts.tokens["expires_at"] - facts.as_of
-    hit = facts.tokens.loc[facts.unexpired & (ahead <= narrowest_first[-1][1] * DAY), ["expires_at"]]
-    ahead = ahead[hit.index]
-    severities, days = (np.array(each) for each in zip(*narrowest_first, strict=True))
-    window = np.argmax([ahead <= limit * DAY for limit in days.tolist()], axis=0)
+def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
+    ahead = (facts.tokens["expires_at"] - facts.as_of).to_numpy()
+    weights, limits = np.full(len(ahead), -1), np.zeros(len(ahead), dtype="int64")
+    for chosen, rows in options.each():
+        windows = chosen.windows or {Severity.HIGH: facts.next_audit.days, Severity.MEDIUM: 60}
+        for severity, days in sorted(windows.items(), key=lambda window: (-window[1], window[0].weight)):
+            within = rows[ahead[rows] <= durations(pd.Series([days]))]  # narrower ones come last, and hold
+            weights[within], limits[within] = severity.weight, days
+    hit = facts.tokens.loc[facts.unexpired & (weights >= 0), ["expires_at"]]
     return flag(
         hit,
         sentence(
@@ -79,11 +80,11 @@ def token_expiring(facts: Facts, options: ExpiringOptions) -> Flags:
             day=day(hit["expires_at"]),
             ahead=distance(hit["expires_at"], facts.as_of),
         ),
-        severity=severities[window],
+        severity=np.array(list(Severity))[weights[hit.index]],
         due_at=hit["expires_at"],
         expires_at=hit["expires_at"],
         days_left=whole_days(hit["expires_at"], facts.as_of),
-        window_days=days[window],
+        window_days=limits[hit.index],
     )
 
 
@@ -120,21 +121,23 @@ class BeyondPolicyOptions(Options):
     remediation="Rotate the token: its new value expires 180 days from then.",
     controls=OVERDUE,
     options=BeyondPolicyOptions,
+    by_row=True,
 )
-def expiry_beyond_policy(facts: Facts, options: BeyondPolicyOptions) -> Flags:
+def expiry_beyond_policy(facts: Facts, options: OptionColumns) -> Flags:
     ahead = facts.tokens["expires_at"] - facts.as_of
-    hit = facts.tokens.loc[ahead > (options.max_lifetime_days + 1) * DAY, ["expires_at"]]
+    hit = facts.tokens.loc[ahead > durations(options.max_lifetime_days + 1), ["expires_at"]]
+    most = options.max_lifetime_days[hit.index]
     return flag(
         hit,
         sentence(
             "Expires on {day} ({ahead}); the policy allows {most} days.",
             day=day(hit["expires_at"]),
             ahead=distance(hit["expires_at"], facts.as_of),
-            most=options.max_lifetime_days,
+            most=most,
         ),
         expires_at=hit["expires_at"],
         days_left=whole_days(hit["expires_at"], facts.as_of),
-        max_lifetime_days=options.max_lifetime_days,
+        max_lifetime_days=most,
     )
 
 
@@ -155,21 +158,23 @@ class RotationOptions(Options):
     remediation="Rotate the token and give the new value to what uses it.",
     controls=OVERDUE,
     options=RotationOptions,
+    by_row=True,
 )
-def rotation_overdue(facts: Facts, options: RotationOptions) -> Flags:
-    overdue = facts.as_of - facts.tokens["last_rotated_at"] > options.max_rotation_age_days * DAY
+def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
+    overdue = facts.as_of - facts.tokens["last_rotated_at"] > durations(options.max_rotation_age_days)
     hit = facts.tokens.loc[overdue & facts.unexpired, ["last_rotated_at", "rotation_evidence"]]
+    most = options.max_rotation_age_days[hit.index]
     return flag(
         hit,
         sentence(
             "Last rotated on {day} ({ago}); the policy allows {most} days.",
             day=day(hit["last_rotated_at"]),
             ago=distance(hit["last_rotated_at"], facts.as_of),
-            most=options.max_rotation_age_days,
+            most=most,
         ),
         last_rotated_at=hit["last_rotated_at"],
         rotation_evidence=hit["rotation_evidence"],
-        max_rotation_age_days=options.max_rotation_age_days,
+        max_rotation_age_days=most,
     )
 
 

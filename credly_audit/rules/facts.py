@@ -1,9 +1,9 @@
 """What a rule may know: the frames of a snapshot, the instant of the audit, and what every rule asks of them."""
 
-import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from itertools import pairwise
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from credly_audit.instant_columns import INSTANT
 from credly_audit.instants import DAY
+from credly_audit.patterns.search import Deadline, Search
 from credly_audit.snapshot import APPLICATIONS
 
 PERMISSIONS = ("read", "write", "delete")
@@ -92,6 +93,9 @@ class Facts:
         default_factory=lambda: pd.DataFrame(columns=list(PLACED_APPLICATIONS)).astype(PLACED_APPLICATIONS)
     )
 
+    deadline: Deadline = field(default_factory=Deadline)
+    """The time that the patterns of the policy may take together."""
+
     @property
     def next_audit(self) -> timedelta:
         """How long until the next audit has surely been: `audit_every_days` and four days of slack."""
@@ -159,6 +163,18 @@ class Facts:
         return self.organizations["status"].eq("complete").astype(bool)
 
 
+def rows_by_group(groups: np.ndarray, many: int) -> list[np.ndarray]:
+    """Return for each of so many groups its rows, in order; `groups` has their numbers, a row each, -1: of none."""
+    order = np.argsort(groups, kind="stable")
+    bounds = np.searchsorted(groups[order], np.arange(many + 1))
+    return [order[start:stop] for start, stop in pairwise(bounds)]
+
+
+def durations(days: pd.Series) -> np.ndarray:
+    """So many days as durations."""
+    return days.to_numpy(dtype="timedelta64[D]").astype("timedelta64[us]")
+
+
 def blank(texts: pd.Series) -> np.ndarray:
     """Where a text is null or shows nothing to a reader."""
     empty = pc.match_substring_regex(texts.array.__arrow_array__(), NOTHING_TO_SEE)
@@ -167,12 +183,8 @@ def blank(texts: pd.Series) -> np.ndarray:
 
 
 def searched(texts: pd.Series, pattern: str) -> np.ndarray:
-    """Where Python's regular expression is found in the texts; false where one is null."""
-    codes, different = pd.factorize(texts)
-    search = re.compile(pattern).search
-    found = np.array([search(text) is not None for text in different] + [False], dtype=bool)
-    mask: np.ndarray = found[codes]
-    return mask
+    """Where Python's regular expression is found in the texts, false where one is null; TooSlow after some seconds."""
+    return Search(texts).find(pattern)
 
 
 BITS = {"read": 1, "write": 2, "delete": 4}

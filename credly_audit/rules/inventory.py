@@ -4,11 +4,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.instants import DAY
 from credly_audit.quantities import Count, Days
 from credly_audit.rules.controls import EXPIRING, MISPLACED, NO_CONTROLS, SHARED
-from credly_audit.rules.declare import Flags, Options, flag, rule
-from credly_audit.rules.facts import Facts
+from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
+from credly_audit.rules.facts import Facts, durations
 from credly_audit.rules.wording import day, distance, plural, sentence, shorten
 from credly_audit.severity import Severity
 
@@ -29,20 +28,21 @@ class TooManyOptions(Options):
     controls=NO_CONTROLS,
     subject="organization",
     options=TooManyOptions,
+    by_row=True,
 )
-def too_many_tokens(facts: Facts, options: TooManyOptions) -> Flags:
+def too_many_tokens(facts: Facts, options: OptionColumns) -> Flags:
     counts = facts.per_organization(facts.unexpired)
     hit = facts.organizations.loc[counts > options.max_tokens, []]
-    counts = counts[hit.index]
+    counts, most = counts[hit.index], options.max_tokens[hit.index]
     return flag(
         hit,
         sentence(
             "Has {tokens}; the policy allows {most}.",
             tokens=plural(counts, "unexpired token", "unexpired tokens"),
-            most=options.max_tokens,
+            most=most,
         ),
         tokens=counts,
-        max_tokens=options.max_tokens,
+        max_tokens=most,
     )
 
 
@@ -91,11 +91,13 @@ class NoSuccessorOptions(Options):
     controls=EXPIRING,
     subject="organization",
     options=NoSuccessorOptions,
+    by_row=True,
 )
-def no_successor(facts: Facts, options: NoSuccessorOptions) -> Flags:
+def no_successor(facts: Facts, options: OptionColumns) -> Flags:
     expires = facts.tokens["expires_at"]
+    soon = durations(options.no_successor_days)[facts.organization_rows]
     alive = facts.per_organization(facts.unexpired)
-    lasting = facts.per_organization(facts.unexpired & ~(expires - facts.as_of <= options.no_successor_days * DAY))
+    lasting = facts.per_organization(facts.unexpired & ~(expires - facts.as_of <= soon).to_numpy())
     hit = facts.organizations.loc[facts.fully_seen & (alive > 0) & (lasting == 0), []]
     last = expires[facts.unexpired].groupby(facts.organization_rows[facts.unexpired]).max()
     last = pd.Series(last, dtype=expires.dtype).reindex(hit.index)
@@ -103,7 +105,7 @@ def no_successor(facts: Facts, options: NoSuccessorOptions) -> Flags:
         hit,
         sentence(
             "Every token of it expires within {days} days, the last on {day} ({ahead}).",
-            days=options.no_successor_days,
+            days=options.no_successor_days[hit.index],
             day=day(last),
             ahead=distance(last, facts.as_of),
         ),

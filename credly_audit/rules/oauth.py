@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.instants import DAY
 from credly_audit.quantities import Days
 from credly_audit.rules.controls import OVERDUE, UNDOCUMENTED
-from credly_audit.rules.declare import Flags, Options, rule
+from credly_audit.rules.declare import Flags, OptionColumns, Options, rule
 from credly_audit.rules.documentation import placeholders
-from credly_audit.rules.facts import Facts, blank
+from credly_audit.rules.facts import Facts, blank, durations
 from credly_audit.rules.wording import day, plural, sentence, shorten, whole_days
 from credly_audit.severity import Severity
 
@@ -86,10 +85,12 @@ class OldSecretOptions(Options):
     controls=OVERDUE,
     subject="organization",
     options=OldSecretOptions,
+    by_row=True,
 )
-def oauth_secret_old(facts: Facts, options: OldSecretOptions) -> Flags:
+def oauth_secret_old(facts: Facts, options: OptionColumns) -> Flags:
+    most = options.max_secret_age_days.take(facts.applications["organization_row"]).set_axis(facts.applications.index)
     changed = facts.applications["updated_at"].fillna(facts.applications["created_at"])
-    fresh = facts.as_of - changed <= options.max_secret_age_days * DAY
+    fresh = facts.as_of - changed <= durations(most)
     hit = facts.applications[~fresh.to_numpy(dtype=bool)]
     changed = changed[hit.index]
     known = changed.fillna(facts.as_of)
@@ -98,6 +99,6 @@ def oauth_secret_old(facts: Facts, options: OldSecretOptions) -> Flags:
         "was last updated on {day}, {age} ago; the policy allows {most} days.",
         day=day(known),
         age=plural(age, "day", "days"),
-        most=options.max_secret_age_days,
+        most=most[hit.index],
     ).mask(changed.isna(), "has no date of its last update, so the age of its secret is not known.")
     return _flags(hit, said, updated_at=changed, days=age.astype("Int64").mask(changed.isna()))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from credly_audit.quantities import Count
 from credly_audit.rules.controls import PERMISSIVE
-from credly_audit.rules.declare import Flags, Options, flag, rule
+from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts
 from credly_audit.rules.wording import plural, sentence
 from credly_audit.severity import Severity
@@ -131,20 +131,21 @@ class PrivilegedOptions(Options):
     controls=PERMISSIVE,
     subject="organization",
     options=PrivilegedOptions,
+    by_row=True,
 )
-def too_many_privileged(facts: Facts, options: PrivilegedOptions) -> Flags:
+def too_many_privileged(facts: Facts, options: OptionColumns) -> Flags:
     counts = facts.per_organization(facts.unapproved & facts.privileged)
     hit = facts.organizations.loc[counts > options.max_privileged, []]
-    counts = counts[hit.index]
+    counts, most = counts[hit.index], options.max_privileged[hit.index]
     return flag(
         hit,
         sentence(
             "{tokens} can write or delete without being approved; the policy allows {most}.",
             tokens=plural(counts, "token", "tokens"),
-            most=options.max_privileged,
+            most=most,
         ),
         privileged=counts,
-        max_privileged=options.max_privileged,
+        max_privileged=most,
     )
 
 

@@ -18,9 +18,10 @@ from credly_audit.audit.model import Audit
 from credly_audit.errors import BrokenRule, ExitCode
 from credly_audit.interruption import watch_signals
 from credly_audit.rules import built_in, catalogue
-from credly_audit.rules.declare import Flags, Options, Rule, flag, rule
+from credly_audit.rules.declare import Flags, OptionColumns, Options, Rule, flag, rule
 from credly_audit.rules.facts import Facts
 from credly_audit.rules.lending import Loan, seal
+from credly_audit.rules.output import check_flags
 from credly_audit.severity import Severity
 from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
 
@@ -208,7 +209,7 @@ def test_a_rule_may_change_copies_and_keep_to_itself_what_it_computes() -> None:
     assert not skipped(judge).broken
 
 
-def test_the_rules_of_this_package_change_nothing_that_they_are_given() -> None:
+def test_the_rules_of_this_package_keep_to_what_is_asked_of_others() -> None:
     audit = audited(COLLECTED)
     facts = seal(
         Facts(
@@ -220,8 +221,11 @@ def test_the_rules_of_this_package_change_nothing_that_they_are_given() -> None:
     )
     for each in built_in():
         loan = Loan.of(facts)
-        each.judge(loan.facts, each.options())
+        rows = len(facts.tokens if each.subject == "token" else facts.organizations)
+        options = OptionColumns((each.options(),), np.zeros(rows, dtype="int64")) if each.by_row else each.options()
+        flags = each.judge(loan.facts, options)
         assert (each.id, loan.change()) == (each.id, None)
+        check_flags(each, flags, facts)
 
 
 def said(facts: Facts, **more: Any) -> Flags:
