@@ -12,6 +12,7 @@ from credly_audit.config.schema import schema
 from credly_audit.reasons import ReasonCode
 from credly_audit.rules import built_in, catalogue
 from credly_audit.rules.catalogue_page import page
+from credly_audit.secrets.sources import BUILT_IN
 
 DOCS = Path(__file__).parent.parent / "docs"
 SETTINGS: dict[str, Any] = cli.context_settings | {"terminal_width": 110, "max_content_width": 110}
@@ -34,6 +35,7 @@ Exit codes: 0 policy holds and every organization was fully seen; 1 policy is vi
 REASONS, END_OF_REASONS = "<!-- reason codes: made by `make docs` -->\n", "<!-- end of reason codes -->"
 
 BEGIN, END = "<!-- keys: made by `make docs` -->\n", "<!-- end of keys -->"
+SOURCES_BEGIN, SOURCES_END = "<!-- sources: made by `make docs` -->\n", "<!-- end of sources -->"
 
 
 def rules_page(_: str) -> str:
@@ -71,11 +73,30 @@ def schema_file(_: str) -> str:
 
 def configuration_page(before: str) -> str:
     """docs/configuration.md: what is written by hand, and every key."""
-    head, _, rest = before.partition(BEGIN)
-    _, _, tail = rest.partition(END)
     whole = schema()
     parts = "\n".join(part for name, table in tables("", whole, whole) for part in keys(name, table))
-    return f"{head}{BEGIN}\n{parts}\n{END}{tail}"
+    return replace_between(before, BEGIN, END, f"\n{parts}\n")
+
+
+def credentials_page(before: str) -> str:
+    """docs/credentials.md: what is written by hand, and every source of secrets."""
+    failures = {
+        False: "exit 2, before anything is collected; all missing secrets are named at once",
+        True: "that organization is `failed`, the others go on",
+    }
+    rows = "\n".join(
+        f"| `{prefix}:{source.form}` | {source.origin} | {'yes' if source.can_store else 'no'} | "
+        f"{failures[source.has_own_failures]} |"
+        for prefix, source in BUILT_IN.items()
+    )
+    head = "| reference | read from | takes new values | where it fails |\n|---|---|---|---|"
+    return replace_between(before, SOURCES_BEGIN, SOURCES_END, f"\n{head}\n{rows}\n\n")
+
+
+def replace_between(page: str, begin: str, end: str, text: str) -> str:
+    """Return the page with the text between its two marks."""
+    head, _, rest = page.partition(begin)
+    return f"{head}{begin}{text}{end}{rest.partition(end)[2]}"
 
 
 def formats_page(before: str) -> str:
@@ -157,6 +178,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "rules.md": rules_page,
     "cli.md": commands_page,
     "configuration.md": configuration_page,
+    "credentials.md": credentials_page,
     "credly-audit.schema.json": schema_file,
     "formats.md": formats_page,
 }

@@ -16,7 +16,7 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.screen import print_lines
-from credly_audit.config.credentials import fingerprints_of
+from credly_audit.config.credentials import make_fingerprints
 from credly_audit.errors import ExitCode
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.operations.collecting import begin_log, collected, configured
@@ -57,7 +57,7 @@ def collect(
     settings = begin_log(settings, os.environ)
     snapshot = collected(
         settings,
-        fingerprints_of(settings, os.environ),
+        make_fingerprints(settings, os.environ),
         os.environ,
         quiet=quiet,
         no_color=no_color,

@@ -13,7 +13,7 @@ from credly_audit.audit.redact_texts import redact_own_texts
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
-from credly_audit.config.credentials import all_read, credentials, fingerprint_key, warn_of_password
+from credly_audit.config.credentials import read_all, read_credentials, read_fingerprint_key, warn_of_password
 from credly_audit.config.load import load
 from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.presentation import Presentation
@@ -183,11 +183,11 @@ def patterns(policy: PolicySettings) -> Iterator[tuple[Location, str]]:
 def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     """A sentence for each secret that cannot be had."""
     try:
-        fingerprint_key(settings, settings.folder, environ)
+        read_fingerprint_key(settings, settings.folder, environ)
     except ConfigurationError as error:
         yield from error.mistakes
     try:
-        secrets = credentials(settings.organizations, settings.folder, environ)
+        secrets = read_credentials(settings.organizations, settings.folder, environ)
     except ConfigurationError as error:
         yield from error.mistakes
     else:
@@ -205,7 +205,7 @@ def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         "fallback_token": tuple(each.fallback_token for each in settings.organizations),
     }
     every = {reference for references in others.values() for reference in references if reference}
-    outcomes = all_read(every, settings.folder, environ)
+    outcomes = read_all(every, settings.folder, environ)
     for key, references in others.items():
         for reference in references:
             if reference and isinstance(outcomes[reference], SecretError):
@@ -219,7 +219,7 @@ def _as_reference(text: str) -> str | None:
 def leaks(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Where the configuration, or a file that it names, holds the value of a configured credential."""
     fingerprints = Fingerprints()
-    found = credentials(settings.organizations, settings.folder, environ).values()
+    found = read_credentials(settings.organizations, settings.folder, environ).values()
     values = [each for each in found if isinstance(each, Secret)]
     values += [each.client_secret for each in found if isinstance(each, ClientCredentials)]
     traces = [trace for value in values if (trace := fingerprints.trace(value.reveal()))]

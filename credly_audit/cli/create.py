@@ -18,6 +18,7 @@ from credly_audit.lifecycle.outcome import Outcome
 from credly_audit.lifecycle.requests import Wanted
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
+from credly_audit.secrets import list_built_in_forms
 
 
 @click.command()
@@ -27,7 +28,7 @@ from credly_audit.rules import catalogue
     "--store",
     required=True,
     metavar="REF",
-    help="Where the value goes: file:PATH, exec:COMMAND (on its standard input), keyring:SERVICE/USER.",
+    help=f"Where the value goes: {list_built_in_forms('store')}; a command gets it on its standard input.",
 )
 @click.option("--description", required=True, metavar="TEXT", help="What it is for and whose it is.")
 @click.option(

@@ -18,13 +18,13 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
-from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy, warn_of_password
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
 from credly_audit.instants import iso_day
 from credly_audit.operations.collecting import collected, configured
-from credly_audit.secrets import must_have_for, shown
+from credly_audit.secrets import check_sources, mask_reference
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.text import NOTHING, count, distance, instant, one_line, spoken_day
 
@@ -57,9 +57,9 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     settings = configured(config or DEFAULT_CONFIG, organizations, None, os.environ)
     must_have_extras(settings, os.environ)
     warn_of_password(settings)
-    settings = with_proxy(settings, os.environ)
+    settings = resolve_proxy(settings, os.environ)
     now = datetime.now(UTC)
-    fingerprints = fingerprints_of(settings, os.environ)
+    fingerprints = make_fingerprints(settings, os.environ)
     key = fingerprints.key_fingerprint
     found = list(diagnoses(settings, fingerprints, os.environ, now))
     history, tokens = kept(settings, os.environ, now, needed=any(each.answer == "refused" for each in found))
@@ -84,7 +84,7 @@ def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
 
     for each in settings.organizations:
         if each.fallback_token is not None:
-            must_have_for(each.fallback_token)
+            check_sources([each.fallback_token], settings.folder)
     try:
         Place.of(settings.history.url, settings.folder, environ)
     except MissingExtra:
@@ -121,8 +121,8 @@ def _with_fallbacks(settings: Settings) -> Settings:
 def _reference(organization: Organization) -> str:
     """How the configuration refers to the credential; of a command, the program alone."""
     if organization.oauth:
-        return f"oauth {shown(organization.oauth.client_id)}"
-    return shown(organization.token or "")
+        return f"oauth {mask_reference(organization.oauth.client_id)}"
+    return mask_reference(organization.token or "")
 
 
 def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:

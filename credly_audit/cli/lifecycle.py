@@ -17,7 +17,7 @@ import click
 from credly_audit.cli.logs import is_json
 from credly_audit.cli.options import FOLDER, break_lock_option, config_option, talk_options, together
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.config.credentials import fingerprints_of, warn_of_password, with_proxy
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy, warn_of_password
 from credly_audit.config.settings import Settings
 from credly_audit.credly.host import Host
 from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
@@ -30,10 +30,10 @@ from credly_audit.lifecycle.outcome import Outcome, exit_code_of
 from credly_audit.lifecycle.prepare import Plan
 from credly_audit.lifecycle.requests import TaskMaker, Wanted
 from credly_audit.lifecycle.run import Campaign
-from credly_audit.lifecycle.stores import CommandStore, run
 from credly_audit.lifecycle.tasks import Patience, Then
-from credly_audit.secrets import is_place
+from credly_audit.secrets import is_reference, list_built_in_forms
 from credly_audit.secrets.redaction import looks_like_a_value
+from credly_audit.secrets.sources.program import ProgramSource, run_to_end
 from credly_audit.text import count
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ lifecycle_options = together(
     click.option(
         "--credential",
         metavar="REF",
-        help="Another token of the organization: env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER.",
+        help=f"Another token of the organization: {list_built_in_forms()}.",
     ),
     click.option(
         "--read-back",
@@ -100,7 +100,7 @@ class Order:
 
     def __post_init__(self) -> None:
         """UsageError for what cannot be meant."""
-        if self.then is not None and not (self.then.startswith("exec:") and is_place(self.then)):
+        if self.then is not None and not (self.then.startswith("exec:") and is_reference(self.then)):
             raise UsageError("--then: write exec:COMMAND")
         if not (self.yes or self.dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
             raise UsageError(
@@ -117,11 +117,11 @@ class Order:
     ) -> ExitCode:
         """Do it in the documented order, and tell of it; Interrupted, after that, where somebody wanted to stop."""
         began = datetime.now(UTC)
-        settings, written = with_proxy(settings, os.environ), settings
+        settings, written = resolve_proxy(settings, os.environ), settings
         many = count(len(settings.organizations), "organization", "organizations")
         log.info("Asking %s for %s", Host.of(settings.api).way, many)
         warn_of_password(written)
-        fingerprints = fingerprints_of(settings, os.environ)
+        fingerprints = make_fingerprints(settings, os.environ)
         if wanted.description and looks_like_a_value(wanted.description):
             raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")
         maker = TaskMaker(settings, wanted, fingerprints, os.environ)
@@ -169,7 +169,7 @@ class Order:
     def _then(self) -> Then | None:
         if self.then is None:
             return None
-        command = CommandStore.of(self.then.partition(":")[2], working_folder(), os.environ)
+        command = ProgramSource().store(self.then.partition(":")[2], working_folder(), os.environ)
         command.check()
 
         def then(outcome: Outcome) -> None:
@@ -178,7 +178,7 @@ class Order:
                 "CREDLY_AUDIT_TOKEN_ID": outcome.token_id or "",
                 "CREDLY_AUDIT_STATE": str(outcome.state),
             }
-            run(command.words, command.folder, {**os.environ, **told})
+            run_to_end(command.words, command.folder, {**os.environ, **told})
 
         return then
 

@@ -21,7 +21,7 @@ from credly_audit.cli.variables import defaults_of, told_of_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
 from credly_audit.files.streams import ignore_unraisable, tolerant_streams, trouble_of
 from credly_audit.interruption import watch_signals
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 
 log = logging.getLogger(__name__)
 
@@ -159,7 +159,7 @@ def told(error: BaseException) -> ExitCode:
 
 def _say(line: str) -> None:
     """Say what went wrong; what was typed is repeated unless it looks like a secret."""
-    line = without_shapes(line)
+    line = mask_shapes(line)
     if is_json():
         log.error(line)
     else:

@@ -15,7 +15,7 @@ import tomlkit
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
 from credly_audit.cli.screen import print_document, print_lines
-from credly_audit.config.credentials import credentials, warn_of_password, with_proxy
+from credly_audit.config.credentials import read_credentials, resolve_proxy, warn_of_password
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
@@ -24,7 +24,17 @@ from credly_audit.credly.organizations import Seen, organizations, owner
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.secrets import ClientCredentials, Secret, Unavailable, is_reference, read, shown
+from credly_audit.secrets import (
+    ClientCredentials,
+    Secret,
+    Unavailable,
+    find_mistake,
+    is_reference,
+    list_built_in_forms,
+    list_forms,
+    mask_reference,
+    read_secret,
+)
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.redaction import Redactor
 from credly_audit.text import csv_field, one_line
@@ -41,7 +51,9 @@ class Asking:
     @property
     def called(self) -> str:
         """The reference as it may be shown."""
-        return f"oauth {shown(self.written.client_id)}" if isinstance(self.written, OAuth) else shown(self.written)
+        if isinstance(self.written, OAuth):
+            return f"oauth {mask_reference(self.written.client_id)}"
+        return mask_reference(self.written)
 
 
 @click.command()
@@ -51,7 +63,7 @@ class Asking:
     "references",
     multiple=True,
     metavar="REF",
-    help="env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER; repeatable. Default: those of the configuration.",
+    help=f"{list_built_in_forms()}; repeatable. Default: those of the configuration.",
 )
 @click.option("--format", "shape", type=click.Choice(["toml", "csv"]), default="toml", show_default=True)
 def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCode | None:
@@ -94,18 +106,16 @@ def _from_configuration(
     settings = load(path, environ, for_collecting=not references) if path else None
     if settings:
         warn_of_password(settings)
-        settings = with_proxy(settings, environ)
+        settings = resolve_proxy(settings, environ)
     url = environ.get("CREDLY_API_URL")
     api = settings.api if settings else Api.model_validate({"base_url": url} if url else {})
     if references:
         if not all(map(is_reference, references)):
-            raise UsageError(
-                "--credential: no reference; write env:NAME, file:PATH, exec:COMMAND (without NAME=VALUE before it) or "
-                "keyring:SERVICE/USER"
-            )
-        return api, [Asking(each, read(each, Path(), environ), None) for each in dict.fromkeys(references)]
+            mistake = next(filter(None, map(find_mistake, references)), f"no reference; write {list_forms()}")
+            raise UsageError(f"--credential: {mistake}")
+        return api, [Asking(each, read_secret(each, Path(), environ), None) for each in dict.fromkeys(references)]
     assert settings is not None  # noqa: S101 - without a reference a configuration was loaded
-    secrets = credentials(settings.organizations, settings.folder, environ)
+    secrets = read_credentials(settings.organizations, settings.folder, environ)
     return api, [Asking(each.oauth or each.token or "", secrets[each.id], each.id) for each in settings.organizations]
 
 

@@ -13,13 +13,18 @@ from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.lifecycle.requests import Wanted
+from credly_audit.secrets import list_built_in_forms
 
 
 @click.command()
 @lifecycle_options
 @click.option("--organization", "organizations", multiple=True, metavar="ID", help="Rotate its token; repeatable.")
 @click.option("--due", type=Span(), help="Only tokens that expire within so many days: 35d.")
-@click.option("--store", metavar="REF", help="Where the new value goes: file:PATH, exec:COMMAND, keyring:SERVICE/USER.")
+@click.option(
+    "--store",
+    metavar="REF",
+    help=f"Where the new value goes: {list_built_in_forms('store')}; a command gets it on its standard input.",
+)
 @click.option("--description", metavar="TEXT", help="A new description; else the token keeps its own.")
 def rotate(
     *,

@@ -19,7 +19,7 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.summary import SummaryPrinter
-from credly_audit.config.credentials import fingerprints_of
+from credly_audit.config.credentials import make_fingerprints
 from credly_audit.errors import ExitCode
 from credly_audit.files.locks import alone
 from credly_audit.notify.notices import Notices
@@ -110,6 +110,6 @@ def audited(
         notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
     )
     settings = begin_log(settings, environ)
-    fingerprints = fingerprints_of(settings, environ)
+    fingerprints = make_fingerprints(settings, environ)
     snapshot = collected(settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
     return judging.conclude(snapshot, fingerprints)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from credly_audit.audit.redact_texts import redact_snapshot, redactor_of
-from credly_audit.config.credentials import fingerprints_of
+from credly_audit.config.credentials import make_fingerprints
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ConfigurationError
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -34,7 +34,7 @@ def _known_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping
     if snapshot.header.fingerprint_key is None:
         return Fingerprints()
     try:
-        fingerprints = fingerprints_of(settings, environ)
+        fingerprints = make_fingerprints(settings, environ)
     except ConfigurationError as error:
         log.warning("%s; %s", error, BY_SHAPE)
         return None

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from credly_audit.instants import end_of
 from credly_audit.rules import catalogue, may_be_unloadable
 from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
@@ -54,7 +54,7 @@ def _a_rule(text: str) -> str:
     if rule not in known and not may_be_unloadable(rule):
         near = difflib.get_close_matches(rule, known, 1, 0.5)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"names no rule or family: {without_shapes(text.strip())[:20]!r}{hint}")
+        raise ValueError(f"names no rule or family: {mask_shapes(text.strip())[:20]!r}{hint}")
     return rule
 
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 
 from credly_audit.config.settings import Organization, Settings
-from credly_audit.secrets import shown
+from credly_audit.secrets import mask_reference
 
 
 def digest_of(settings: Settings, organizations: Iterable[Organization]) -> str:
@@ -20,7 +20,7 @@ def digest_of(settings: Settings, organizations: Iterable[Organization]) -> str:
         "base_url": settings.api.base_url,
         "oauth_token_url": token_url,
         "include_oauth_applications": settings.api.include_oauth_applications,
-        "fingerprint_key": key and shown(key),
+        "fingerprint_key": key and mask_reference(key),
         "organizations": sorted(map(_facts_of, organizations)),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -35,6 +35,6 @@ def _facts_of(organization: Organization) -> str:
             "name": organization.name,
             "contact": organization.contact,
             "tags": sorted(organization.tags),
-            "credential": [each and shown(each) for each in references],
+            "credential": [each and mask_reference(each) for each in references],
         }
     )

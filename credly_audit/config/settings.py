@@ -47,7 +47,7 @@ from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.guard import Failure, contain
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
 
 
@@ -135,10 +135,10 @@ class OAuth(Model):
     """`oauth = { … }`: the client credentials of an OAuth application."""
 
     client_id: Reference
-    """Where the client id is: `env:NAME`, `file:PATH`, `exec:COMMAND` or `keyring:SERVICE/USER`."""
+    """A reference to the client id, such as `env:NAME`."""
 
     client_secret: Reference
-    """Where the client secret is, likewise."""
+    """A reference to the client secret."""
 
 
 class Organization(Model):
@@ -157,7 +157,7 @@ class Organization(Model):
     """What overrides and split reports go by."""
 
     token: Reference | None = None
-    """Where its authorization token is: `env:NAME`, `file:PATH`, `exec:COMMAND` or `keyring:SERVICE/USER`."""
+    """A reference to its authorization token, such as `env:NAME` or `file:PATH`."""
 
     oauth: OAuth | None = None
     """The client credentials of an OAuth application, in place of a token."""
@@ -183,7 +183,7 @@ class Organization(Model):
     @property
     def called(self) -> str:
         """Its name, else its id, as messages show it."""
-        return without_shapes(self.name) if self.name else self.id
+        return mask_shapes(self.name) if self.name else self.id
 
 
 class Defaults(Model):

@@ -6,6 +6,7 @@ Every message is the end of a sentence that begins with the key.
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -21,8 +22,9 @@ from credly_audit.config.formats import formats
 from credly_audit.files.paths import local_path
 from credly_audit.patterns.search import check_pattern
 from credly_audit.rules import catalogue, may_be_unloadable
-from credly_audit.secrets import KINDS, is_place, is_reference, sets_a_variable, shown
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets import find_mistake, is_reference, list_forms, list_prefixes, mask_reference
+from credly_audit.secrets.references import Use
+from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
 
 CREDLY = "https://api.credly.com/v1"
@@ -61,48 +63,39 @@ def _identifier(text: str) -> str:
     )
 
 
-def _must_set_no_variable(text: str) -> None:
-    if sets_a_variable(text):
-        raise ValueError(
-            "begins with NAME=VALUE, which only a shell understands, and there is none: set the variable where "
-            "credly-audit is started (and replace the value if it is a secret: it has stood in a file)"
-        )
+def _refuse_mistake(text: str) -> None:
+    if mistake := find_mistake(text):
+        raise ValueError(mistake)
 
 
 def _reference(text: str) -> str:
-    _must_set_no_variable(text)
+    _refuse_mistake(text)
     if not is_reference(text):
         raise ValueError(
-            "must say where the secret is, not be the secret: write env:NAME, file:PATH, exec:COMMAND or "
-            "keyring:SERVICE/USER "
-            "(and replace the token if this one is real: it has stood in a file)"
+            f"must say where the secret is, not be the secret: write {list_forms()}, or install the package that adds "
+            "the prefix (and replace the token if this one is real: it has stood in a file)"
         )
     return text
 
 
 def _place(text: str) -> str:
-    _must_set_no_variable(text)
-    if not is_place(text):
-        raise ValueError(
-            "must say where a new value goes: write file:PATH, exec:COMMAND (the value on its standard input) or "
-            "keyring:SERVICE/USER"
-        )
+    _refuse_mistake(text)
+    if not is_reference(text, "store"):
+        raise ValueError(f"must say where a new value goes: write {list_forms('store')}")
     return text
 
 
 def _read_back(text: str) -> str:
-    _must_set_no_variable(text)
-    if text != "none" and not is_place(text):
-        raise ValueError(
-            "must say where a stored value can be read: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none"
-        )
+    _refuse_mistake(text)
+    if text != "none" and not is_reference(text, "read back"):
+        raise ValueError(f"must say where a stored value can be read: write {list_forms('read back', 'none')}")
     return text
 
 
 def _proxy(address: SecretStr) -> SecretStr:
     """A reference, or an address; one with a password is taken for this release."""
     text = address.get_secret_value()
-    _must_set_no_variable(text)
+    _refuse_mistake(text)
     if is_reference(text) or _has_host_and_port(text if "://" in text else f"http://{text}"):
         return address
     raise ValueError(
@@ -114,24 +107,24 @@ def _proxy(address: SecretStr) -> SecretStr:
 def _has_host_and_port(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        named = parts.hostname not in {None, *KINDS} and parts.port != 0
+        named = parts.hostname not in {None, *list_prefixes()} and parts.port != 0
     except ValueError:
         return False
     host = parts.netloc.rpartition("@")[2]
-    return named and without_shapes(host) == host
+    return named and mask_shapes(host) == host
 
 
 def shown_address(text: str) -> str:
     """Return an address, or a reference to one, without user and password."""
     if is_reference(text):
-        return shown(text)
+        return mask_reference(text)
     scheme, separator, rest = text.rpartition("://")
     user, _, host = rest.rpartition("@")
     return f"{scheme}{separator}{'…@' if user else ''}{host}"
 
 
 def _history_url(text: str, info: ValidationInfo) -> str:
-    _must_set_no_variable(text)
+    _refuse_mistake(text)
     if is_reference(text):
         return text
     try:
@@ -140,7 +133,7 @@ def _history_url(text: str, info: ValidationInfo) -> str:
         raise ValueError(f"{error}. Where the address holds a password, write env:NAME instead of it") from None
     if address.secrets:
         raise ValueError(
-            "holds a password; write env:NAME, file:PATH, exec:COMMAND or keyring:SERVICE/USER for the whole address "
+            f"holds a password; write {list_forms()} for the whole address "
             "(and change the password: it has stood in a file)"
         )
     if address.kind == "sqlite":
@@ -165,7 +158,7 @@ def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lam
     def check(name: str) -> str:
         if name not in known and not unless(name):
             near = difflib.get_close_matches(name, known, 1, 0.5)
-            raise ValueError(f"names no {what}: {without_shapes(name)!r}{f'; did you mean {near[0]}?' if near else ''}")
+            raise ValueError(f"names no {what}: {mask_shapes(name)!r}{f'; did you mean {near[0]}?' if near else ''}")
         return name
 
     return AfterValidator(check)
@@ -191,14 +184,26 @@ def _text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
+@dataclass(frozen=True, slots=True)
+class _ReferenceSchema:
+    """The JSON Schema of a reference, with the prefixes that are known when the schema is made."""
+
+    use: Use
+    other: str | None = None
+
+    def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> dict[str, str]:
+        pattern = f"({'|'.join(list_prefixes(self.use))}):.+"
+        return {"type": "string", "pattern": f"^({pattern}|{self.other})$" if self.other else f"^{pattern}$"}
+
+
 def _word(known: Sequence[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": list(known)})
 
 
 Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
-Reference = Annotated[str, AfterValidator(_reference), _text("^(env|file|exec|keyring):.+$")]
-Place = Annotated[str, AfterValidator(_place), _text("^(file|exec|keyring):.+$")]
-ReadBack = Annotated[str, AfterValidator(_read_back), _text("^((file|exec|keyring):.+|none)$")]
+Reference = Annotated[str, AfterValidator(_reference), _ReferenceSchema("read")]
+Place = Annotated[str, AfterValidator(_place), _ReferenceSchema("store")]
+ReadBack = Annotated[str, AfterValidator(_read_back), _ReferenceSchema("read back", "none")]
 HistoryName = Annotated[str, AfterValidator(_history_name)]
 Proxy = Annotated[SecretStr, AfterValidator(_proxy), WithJsonSchema({"type": "string"})]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]

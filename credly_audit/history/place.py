@@ -8,7 +8,7 @@ from credly_audit.config.database_address import BadAddress, DatabaseAddress, re
 from credly_audit.errors import UsageError
 from credly_audit.extras import must_have
 from credly_audit.files.paths import BadPath, local_path, state_folder
-from credly_audit.secrets import is_reference, read, shown
+from credly_audit.secrets import is_reference, mask_reference, read_secret
 
 FILE = "history.sqlite"
 
@@ -28,9 +28,9 @@ class Place:
         """
         if url is None:
             return cls._in_file(str(state_folder() / FILE), folder)
-        known = shown(url) if is_reference(url) else None
+        known = mask_reference(url) if is_reference(url) else None
         try:
-            address = read_address(read(url, folder, environ).reveal() if known else url)
+            address = read_address(read_secret(url, folder, environ).reveal() if known else url)
         except BadAddress as error:
             raise UsageError(f"[history] url: {f'what {known} holds' if known else 'it'} {error}") from None
         if address.kind == "sqlite":

@@ -14,11 +14,11 @@ from credly_audit.errors import UsageError
 from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.emergency import EmergencyCopy
 from credly_audit.lifecycle.outcome import OldValue, Outcome, State
-from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then, lock_name
-from credly_audit.secrets import Secret
+from credly_audit.secrets import Secret, read_stored
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.shape import looks_random
+from credly_audit.secrets.sources.interface import StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class Keeper:
         """Why it cannot be read where it should be; None: it can."""
         until = monotonic() + self._patience.read_back
         for place in task.readers():
-            while now_in(place.read) != value:
+            while read_stored(place.read) != value:
                 if monotonic() >= until:
                     waited = f"within {self._patience.read_back:g} seconds"
                     return f"{task.store.name} took the new value, but {place.name} did not give it back {waited}"
@@ -182,7 +182,7 @@ def _discarded(copy: EmergencyCopy, outcome: Outcome) -> Outcome:
 
 def _is_in_use(task: Task) -> bool:
     """Whether something is stored where the value of a new token goes."""
-    return any(now_in(place.read) is not None for place in task.readers())
+    return any(read_stored(place.read) is not None for place in task.readers())
 
 
 def _not_stored(base: Outcome, copy: EmergencyCopy, proof: Seen) -> Outcome:

@@ -13,9 +13,10 @@ from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.deliver import Keeper
 from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
 from credly_audit.lifecycle.outcome import Outcome, State
-from credly_audit.lifecycle.stores import StoreFailed, now_in
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.secrets import read_stored
 from credly_audit.secrets.redaction import RUN
+from credly_audit.secrets.sources.interface import StoreFailed
 
 log = logging.getLogger(__name__)
 
@@ -199,11 +200,11 @@ class Preparation:
         try:
             if task.action == "create":
                 _must_be_a_value(task)
-                task.store.try_first()
+                task.store.try_write()
                 return
             assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
             for place in task.readers():
-                if now_in(place.read) not in {None, task.value}:
+                if read_stored(place.read) not in {None, task.value}:
                     raise UsageError(
                         f"{task.organization.called}: {place.name} holds another value than the one in force, perhaps "
                         "another token's: name another place, or remove what is there if nobody needs it"
@@ -219,7 +220,7 @@ class Preparation:
 
 def _must_be_a_value(task: Task) -> None:
     """What a new token's value replaces has to be one, not a file of settings that was named by mistake."""
-    held = None if task.store.read is None else now_in(task.store.read)
+    held = None if task.store.read is None else read_stored(task.store.read)
     if held is not None and not RUN.fullmatch(held.reveal()):
         raise UsageError(
             f"{task.organization.called}: {task.store.name} holds something other than a token's value, which would be "

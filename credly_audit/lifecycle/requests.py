@@ -6,27 +6,29 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from credly_audit.config.credentials import credentials
+from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.credentials import credential_maker
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder
 from credly_audit.lifecycle.outcome import Action
-from credly_audit.lifecycle.stores import Store, store_of
 from credly_audit.lifecycle.tasks import ReadBack, Task, lock_name
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,
     SecretError,
     Unavailable,
-    is_place,
+    check_sources,
+    find_mistake,
+    find_store,
     is_reference,
-    must_have_for,
-    read,
-    shown,
+    list_forms,
+    mask_reference,
+    read_secret,
 )
 from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.secrets.sources.interface import SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +45,11 @@ class Wanted:
         """UsageError for what cannot be meant; nothing was read or asked yet."""
         if self.credential is not None and not is_reference(self.credential):
             raise UsageError(
-                "--credential: say where the token is, not the token: env:NAME, file:PATH, exec:COMMAND or "
-                "keyring:SERVICE/USER (and replace the token if this one is real: it is in the shell's history)"
+                f"--credential: say where the token is, not the token: {list_forms()} "
+                "(and replace the token if this one is real: it is in the shell's history)"
             )
-        if self.read_back not in {None, "none"} and not is_place(self.read_back or ""):
-            raise UsageError("--read-back: write file:PATH, exec:COMMAND, keyring:SERVICE/USER or none")
+        if self.read_back not in {None, "none"} and not is_reference(self.read_back or "", "read back"):
+            raise UsageError(f"--read-back: write {list_forms('read back', 'none')}")
 
 
 class TaskMaker:
@@ -68,9 +70,9 @@ class TaskMaker:
         if self._wanted.credential is not None and len(organizations) != 1:
             raise UsageError("--credential is a token of one organization: name it with --organization")
         secrets = (
-            {organizations[0].id: read(self._wanted.credential, self._here, self._environ)}
+            {organizations[0].id: read_secret(self._wanted.credential, self._here, self._environ)}
             if self._wanted.credential
-            else credentials(organizations, self._settings.folder, self._environ)
+            else read_credentials(organizations, self._settings.folder, self._environ)
         )
         tasks, wrong = [], []
         for each in organizations:
@@ -88,7 +90,7 @@ class TaskMaker:
         """The task's value, read anew; None where it cannot be had, or there is none."""
         reference, folder = self._source(task.organization)
         with suppress(SecretError):
-            return read(reference, folder, self._environ) if reference and task.value else None
+            return read_secret(reference, folder, self._environ) if reference and task.value else None
         return None
 
     def _task(self, organization: Organization, secret: Secret | ClientCredentials | Unavailable) -> Task:
@@ -120,21 +122,22 @@ class TaskMaker:
         """Whether it is the configured token, whose `store` and `read_back` the configuration names."""
         return self._wanted.action == "rotate" and self._wanted.credential in {None, organization.token}
 
-    def _store(self, organization: Organization) -> Store:
+    def _store(self, organization: Organization) -> SecretStore:
         if self._wanted.store is not None:
-            return store_of(self._wanted.store.replace("{id}", organization.id), self._here, self._environ)
+            return _require_store(self._wanted.store.replace("{id}", organization.id), self._here, self._environ)
         if self._is_own(organization) and organization.store is not None:
-            return store_of(organization.store, self._settings.folder, self._environ)
+            return _require_store(organization.store, self._settings.folder, self._environ)
         reference, folder = self._source(organization)
-        if reference is None or not reference.startswith(("file:", "keyring:")):
-            where = f"from {shown(reference)}" if reference else "by OAuth"
+        store = find_store(reference, folder, self._environ) if reference else None
+        if store is None or store.read is None:
+            where = f"from {mask_reference(reference)}" if reference else "by OAuth"
             raise UsageError(
                 f"its credential comes {where}, where no new value can be put: name a place with --store "
-                "(file:PATH, exec:COMMAND or keyring:SERVICE/USER)"
+                f"({list_forms('store')})"
             )
-        return store_of(reference, folder, self._environ)
+        return store
 
-    def _read_back(self, organization: Organization, store: Store) -> ReadBack | None:
+    def _read_back(self, organization: Organization, store: SecretStore) -> ReadBack | None:
         """A place beside the store; the store itself is always read back where it can be."""
         told = self._wanted.read_back
         if told is not None:
@@ -145,27 +148,27 @@ class TaskMaker:
         reference, folder = self._source(organization)
         if store.read is not None:
             return None
-        if self._wanted.action == "rotate" and reference is not None and is_place(reference):
+        if self._wanted.action == "rotate" and reference is not None and is_reference(reference, "read back"):
             return self._place(reference, folder)
         raise UsageError(
-            f"what {store.name} took cannot be read back: say where with --read-back file:PATH, exec:COMMAND or "
-            "keyring:SERVICE/USER, or say --read-back none if that is meant"
+            f"what {store.name} took cannot be read back: say where with --read-back {list_forms('read back')}, "
+            "or say --read-back none if that is meant"
         )
 
     def _place(self, reference: str, folder: Path) -> ReadBack:
-        must_have_for(reference)
-        return ReadBack(shown(reference), lambda: read(reference, folder, self._environ))
+        check_sources([reference], folder)
+        return ReadBack(mask_reference(reference), lambda: read_secret(reference, folder, self._environ))
 
     def _fallback(self, organization: Organization, own: Secret) -> Credential | None:
         """A second credential, to look for a value that an answer lacked: fallback_token, else the configured one."""
         folder = self._settings.folder
         if organization.fallback_token is not None:
-            second: Secret | ClientCredentials = read(organization.fallback_token, folder, self._environ)
+            second: Secret | ClientCredentials = read_secret(organization.fallback_token, folder, self._environ)
         elif self._wanted.credential is None or self._is_own(organization):
             return None
         else:
             try:
-                found = credentials((organization,), folder, self._environ)[organization.id]
+                found = read_credentials((organization,), folder, self._environ)[organization.id]
             except (ConfigurationError, KeyError):
                 return None
             if isinstance(found, Unavailable):
@@ -174,7 +177,16 @@ class TaskMaker:
         return None if second == own else self._who(second)
 
 
-def _shared(tasks: list[Task], of: Callable[[Task], str | Store], said: str) -> list[str]:
+def _require_store(reference: str, folder: Path, environ: Mapping[str, str]) -> SecretStore:
+    """Return the store that a reference names; UsageError where it names none."""
+    store = find_store(reference, folder, environ) if is_reference(reference, "store") else None
+    if store is None:
+        wrong = find_mistake(reference) or f"write {list_forms('store')}"
+        raise UsageError(f"--store: {wrong}")
+    return store
+
+
+def _shared(tasks: list[Task], of: Callable[[Task], str | SecretStore], said: str) -> list[str]:
     """Who has what another has too: the one would overwrite or kill the other's."""
     many = Counter(of(task) for task in tasks)
     return [f"{task.organization.called}: {said}" for task in tasks if many[of(task)] > 1]

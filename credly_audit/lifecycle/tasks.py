@@ -10,8 +10,8 @@ from credly_audit.credly.auth import Credential
 from credly_audit.lifecycle.api import Asker, Seen
 from credly_audit.lifecycle.emergency import EmergencyCopy
 from credly_audit.lifecycle.outcome import Action, Outcome, State
-from credly_audit.lifecycle.stores import Reader, Store
 from credly_audit.secrets import Secret
+from credly_audit.secrets.sources.interface import Reader, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Task:
     value: Secret | None = field(repr=False)
     """The credential's value; None under OAuth, which has none to rotate."""
     lock: str
-    store: Store
+    store: SecretStore
     read_back: ReadBack | None
     fallback: Credential | None
     description: str | None

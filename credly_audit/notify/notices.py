@@ -25,7 +25,7 @@ from credly_audit.instants import iso_day
 from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.secrets import Secret, SecretError, read, shown
+from credly_audit.secrets import Secret, SecretError, mask_reference, read_secret
 from credly_audit.text import message, one_line, spoken, spoken_day
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Notices:
 
         def secret(reference: str | None, key: str) -> Secret | None:
             try:
-                return None if reference is None else read(reference, folder, environ)
+                return None if reference is None else read_secret(reference, folder, environ)
             except SecretError as error:
                 mistakes.append(f"[notify] {key}: {error}")
                 return None
@@ -68,10 +68,10 @@ class Notices:
         try:
             server = MailServer.of(contacts.reveal(), _apprise()) if contacts else None
         except NoServer as error:
-            mistakes.append(f"[notify] contacts: what {shown(settings.contacts or '')} holds {error}")
+            mistakes.append(f"[notify] contacts: what {mask_reference(settings.contacts or '')} holds {error}")
         if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
             mistakes.append(
-                f"[notify] heartbeat: what {shown(settings.heartbeat or '')} holds is no http or https address"
+                f"[notify] heartbeat: what {mask_reference(settings.heartbeat or '')} holds is no http or https address"
             )
         if mistakes:
             raise ConfigurationError(mistakes)
@@ -277,7 +277,7 @@ def _no_addresses(urls: Mapping[str, Secret | None]) -> Iterator[str]:
     """What apprise would not know what to do with."""
     for reference, url in urls.items():
         if url and not _apprise().Apprise().add(url.reveal()):
-            yield f"[notify] urls: what {shown(reference)} holds is no address that apprise knows"
+            yield f"[notify] urls: what {mask_reference(reference)} holds is no address that apprise knows"
 
 
 def _beat(url: str) -> None:

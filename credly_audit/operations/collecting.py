@@ -6,7 +6,7 @@ from pathlib import Path
 
 from credly_audit.collection.collect import Ask, collect
 from credly_audit.collection.progress import observer
-from credly_audit.config.credentials import credentials, warn_of_password, with_proxy
+from credly_audit.config.credentials import read_credentials, resolve_proxy, warn_of_password
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.credly.credentials import credential_maker
@@ -39,7 +39,7 @@ def begin_log(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
     Return the settings with the proxy's address; ConfigurationError where that cannot be read.
     """
-    settings, written = with_proxy(settings, environ), settings
+    settings, written = resolve_proxy(settings, environ), settings
     organizations = count(len(settings.organizations), "organization", "organizations")
     log.info("Going to ask %s for %s", Host.of(settings.api).way, organizations)
     warn_of_password(written)
@@ -60,7 +60,7 @@ def collected(
 
     ConfigurationError, before the first request, where a credential is missing and all are needed.
     """
-    secrets = credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
+    secrets = read_credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
     asks = [
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))

@@ -7,7 +7,7 @@ from typing import Any
 
 from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.errors import UsageError
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_day, as_text
 
@@ -109,7 +109,7 @@ def _typed(row: Row) -> Typed:
         until = texts["until"]
     return Typed(
         row.place,
-        re.sub(r"\s+", " ", without_shapes(texts["decision"]).lower()),
+        re.sub(r"\s+", " ", mask_shapes(texts["decision"]).lower()),
         texts["reason"],
         texts["approved_by"],
         until or "",

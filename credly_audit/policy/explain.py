@@ -14,8 +14,8 @@ from credly_audit.policy.policy import Policy, overridden
 from credly_audit.policy.scope import find_overrides
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Rule
-from credly_audit.secrets import is_reference, shown
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets import is_reference, mask_reference
+from credly_audit.secrets.shape import mask_shapes
 
 DEFAULT = "default"
 
@@ -173,7 +173,8 @@ def _shown(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _shown(each) for name, each in value.items()}
     if isinstance(value, str) and is_reference(value):
-        return f"{shown(value)} …" if value.startswith("exec:") and len(value.split()) > 1 else shown(value)
+        masked = mask_reference(value)
+        return f"{masked} …" if len(masked.split()) < len(value.split()) else masked
     if isinstance(value, str) and "://" in value:
         return shown_address(value)
-    return without_shapes(value) if isinstance(value, str) else value
+    return mask_shapes(value) if isinstance(value, str) else value

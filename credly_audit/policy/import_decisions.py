@@ -18,7 +18,7 @@ from credly_audit.config.mistakes import sentences
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.decision_workbook import Typed
 from credly_audit.policy.toml_file import About, Kept
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 from credly_audit.text import fold
 
 COLUMN = {
@@ -127,7 +127,7 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     if not (row.rule and row.organization):
         raise ValueError("stands beside no finding; type into the row of one")
     if row.kind is None:
-        said = f"{without_shapes(row.decision)[:40]!r} is no decision" if row.decision else "Decision is empty"
+        said = f"{mask_shapes(row.decision)[:40]!r} is no decision" if row.decision else "Decision is empty"
         raise ValueError(f"{said}; choose accept, fix or false positive")
     blank = [
         name

@@ -16,7 +16,7 @@ from credly_audit.instant_columns import last_days
 from credly_audit.instants import end_of
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
-from credly_audit.secrets.shape import without_shapes
+from credly_audit.secrets.shape import mask_shapes
 from credly_audit.snapshot import conform
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_day, as_text
@@ -170,7 +170,7 @@ def _fingerprint(value: Any) -> dict[str, Any]:
 
 
 def _permissions(value: Any) -> dict[str, Any]:
-    said = without_shapes(as_text(value))
+    said = mask_shapes(as_text(value))
     words = [word for word in re.split(r"[+,;/&\s]+|\band\b", said.lower()) if word]
     if not words:
         raise ValueError("is empty; write read, read+write, read+write+delete … or none")

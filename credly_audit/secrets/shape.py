@@ -60,7 +60,7 @@ def random_runs(text: str) -> list[tuple[int, int]]:
     return [run.span() for run in runs if random[run[0]]]
 
 
-def without_shapes(text: str) -> str:
+def mask_shapes(text: str) -> str:
     """Return a text without what looks random: what a person typed is repeated, but perhaps it is a value."""
     for start, end in reversed(random_runs(text)):
         text = f"{text[:start]}{REDACTED}{text[end:]}"

@@ -17,10 +17,10 @@ from jsonschema.protocols import Validator
 
 from credly_audit.cli import lifecycle
 from credly_audit.cli.main import outcome
-from credly_audit.lifecycle import stores
 from credly_audit.lifecycle.tasks import Patience
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization, Token, World, made_up_organization
+from credly_audit.secrets import limits
 from tests.journeys.test_secrets_stay import everything, searched
 
 SHORT = Patience(read_back=0.15, pause=0.01, tries=3, settling=0.02)
@@ -204,7 +204,7 @@ def make_bench(
 ) -> Iterator[MakeBench]:
     """Benches with as many organizations and tokens as asked; afterwards nothing must have leaked."""
     monkeypatch.setattr(lifecycle, "PATIENCE", SHORT)
-    monkeypatch.setattr(stores, "PATIENCE", 20.0)
+    monkeypatch.setattr(limits, "PROGRAM_PATIENCE", 20.0)
     for name in list(os.environ):
         if name.startswith(("CREDLY", "CI")):
             monkeypatch.delenv(name)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit import secrets
-from credly_audit.lifecycle import stores
 from credly_audit.sandbox.api import Request
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import Answer
+from credly_audit.secrets import limits
 from tests import needs
 from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
 from tests.keyrings import Ring
@@ -51,8 +50,7 @@ def test_the_keyring_takes_it_and_gives_it_back(bench: Bench, ring: Ring) -> Non
 def test_a_keyring_that_waits_for_a_prompt_stops_the_rotation_before_anything_is_asked(
     bench: Bench, ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE", 1.5)
-    monkeypatch.setattr(stores, "KEYRING_PATIENCE", 1.5)
+    monkeypatch.setattr(limits, "PATIENCE", 1.5)
     ring.behave("hang")
     value = bench.token.token
 
@@ -87,7 +85,8 @@ def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Ben
         ("exec:no-such-program", "there is no such program"),
         ("exec:'", "quotes do not match"),
         ("env:NEW", "write file:PATH"),
-        ("keyring:service-alone", "write file:PATH"),
+        ("keyring:service-alone", "write keyring:SERVICE/USER"),
+        ("exec:T=1 cmd", "begins with NAME=VALUE"),
     ],
 )
 def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, store: str, said: str) -> None:
@@ -229,7 +228,7 @@ def test_a_file_that_is_mounted_by_itself_takes_the_value_or_is_refused_before_t
 def test_a_store_that_fails_on_the_trial_is_refused_and_nothing_is_asked(
     bench: Bench, wrong: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stores, "PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "PROGRAM_PATIENCE", 1.0)
     does = {"fails": "exit 7", "hangs": "sleep 30", "forgets": "cat > stores/elsewhere"}
     store = bench.program("keep", does[wrong])
 

@@ -12,12 +12,21 @@ from typing import Any
 
 import pytest
 
-from credly_audit import programs, secrets
-from credly_audit.config.credentials import credentials
+from credly_audit import programs
+from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import OAuth, Organization
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import MissingExtra
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference, read
+from credly_audit.secrets import (
+    ClientCredentials,
+    Secret,
+    SecretError,
+    Unavailable,
+    is_reference,
+    limits,
+    mask_reference,
+    read_secret,
+)
 from tests.build import ACME, BETA
 from tests.keyrings import Ring
 
@@ -44,7 +53,7 @@ def organization(number: int = 0, **said: Any) -> Organization:
 
 def refused(reference: str, folder: Path, environ: dict[str, str] | None = None) -> str:
     with pytest.raises(SecretError) as error:
-        read(reference, folder, environ or {})
+        read_secret(reference, folder, environ or {})
     assert error.value.__cause__ is None
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -64,15 +73,15 @@ def refused(reference: str, folder: Path, environ: dict[str, str] | None = None)
 def test_what_people_paste_with_a_value_is_taken_off(tmp_path: Path, pasted: str) -> None:
     (tmp_path / "secret").write_text(pasted)
 
-    assert read("env:TOKEN", tmp_path, {"TOKEN": pasted}) == Secret(VALUE)
-    assert read("file:secret", tmp_path, {}) == Secret(VALUE)
+    assert read_secret("env:TOKEN", tmp_path, {"TOKEN": pasted}) == Secret(VALUE)
+    assert read_secret("file:secret", tmp_path, {}) == Secret(VALUE)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_a_file_as_windows_programs_write_it_is_read(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "secret").write_text(f"{VALUE}\r\n", encoding=encoding)
 
-    assert read("file:secret", tmp_path, {}) == Secret(VALUE)
+    assert read_secret("file:secret", tmp_path, {}) == Secret(VALUE)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +102,7 @@ def test_a_file_as_windows_programs_write_it_is_read(tmp_path: Path, encoding: s
 def test_a_value_that_can_be_none_is_used_with_a_warning_that_does_not_show_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str, doubt: str
 ) -> None:
-    found = credentials((organization(0, token="env:TOKEN"),), tmp_path, {"TOKEN": content})
+    found = read_credentials((organization(0, token="env:TOKEN"),), tmp_path, {"TOKEN": content})
 
     assert found[ACME] == Secret(content)
     assert [each.getMessage() for each in caplog.records] == [f"the value of env:TOKEN {doubt}; it is used unchanged"]
@@ -101,7 +110,7 @@ def test_a_value_that_can_be_none_is_used_with_a_warning_that_does_not_show_it(
 
 @pytest.mark.parametrize("value", [VALUE, "MADE-UP-a.b~c/d+e==", "ab12"])
 def test_of_an_ordinary_value_there_is_no_doubt(tmp_path: Path, value: str) -> None:
-    assert read("env:TOKEN", tmp_path, {"TOKEN": value}).doubt is None
+    assert read_secret("env:TOKEN", tmp_path, {"TOKEN": value}).doubt is None
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs devices")
@@ -120,15 +129,15 @@ def test_what_gives_too_much_is_refused_within_a_bound(tmp_path: Path, reference
 def test_a_pipe_that_is_filled_is_read_and_one_that_is_not_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "PATIENCE", 1.0)
     for name in ("filled", "forgotten"):
         os.mkfifo(tmp_path / name)
     with subprocess.Popen(["sh", "-c", f"sleep 0.2; echo {VALUE} > {tmp_path}/filled"]):
-        assert read("file:filled", tmp_path, {}) == Secret(VALUE)
+        assert read_secret("file:filled", tmp_path, {}) == Secret(VALUE)
     asked = (organization(0, token="file:forgotten"), organization(1, token="env:NONE"))
 
     with pytest.raises(ConfigurationError) as error:
-        credentials(asked, tmp_path, {})
+        read_credentials(asked, tmp_path, {})
 
     assert str(error.value).splitlines() == [
         "credly-audit.toml:7: Acme: file:forgotten gave nothing within 1 seconds; set it, or mend `token`",
@@ -143,7 +152,7 @@ SHAPED = "MADE-UP-Xq3vT9rLm2WkPz7bNc4Hd"
 def test_a_value_in_place_of_a_name_is_not_shown(tmp_path: Path, kind: str) -> None:
     reference = f"{kind}{SHAPED}"
 
-    assert secrets.shown(reference) == f"{kind}[redacted]"
+    assert mask_reference(reference) == f"{kind}[redacted]"
     assert SHAPED not in refused(reference, tmp_path)
 
 
@@ -151,7 +160,7 @@ def test_a_value_in_place_of_a_name_is_not_shown(tmp_path: Path, kind: str) -> N
     "reference", ["env:CREDLY_TOKEN_PRODUCTION_EU_1", f"file:/run/secrets/{ACME}/token", "keyring:credly-audit/acme"]
 )
 def test_an_ordinary_name_is_shown(reference: str) -> None:
-    assert secrets.shown(reference) == reference
+    assert mask_reference(reference) == reference
 
 
 def test_a_file_is_looked_for_beside_the_configuration_at_home_or_where_its_path_says(
@@ -161,8 +170,8 @@ def test_a_file_is_looked_for_beside_the_configuration_at_home_or_where_its_path
     monkeypatch.setenv("HOME", str(tmp_path))
 
     for reference in ("file:secret", f"file:{tmp_path}/secret"):
-        assert read(reference, tmp_path, {}).reveal() == VALUE
-    assert read("file:~/secret", tmp_path / "elsewhere", {}).reveal() == VALUE
+        assert read_secret(reference, tmp_path, {}).reveal() == VALUE
+    assert read_secret("file:~/secret", tmp_path / "elsewhere", {}).reveal() == VALUE
 
 
 @pytest.mark.parametrize(
@@ -192,7 +201,7 @@ def test_a_program_gets_no_shell_no_input_and_its_folder_is_the_configurations(t
     script = "import os, sys; print(sys.argv[1:], os.getcwd(), sys.stdin.read(), os.environ['ZONE'])"
     reference = program(tmp_path, script) + " '$HOME; id' `id` | cat > made"
 
-    said = read(reference, tmp_path, {"ZONE": "eu"}).reveal()
+    said = read_secret(reference, tmp_path, {"ZONE": "eu"}).reveal()
 
     assert said == f"['$HOME; id', '`id`', '|', 'cat', '>', 'made'] {tmp_path}  eu"
     assert not (tmp_path / "made").exists()
@@ -210,7 +219,7 @@ def test_what_a_program_says_when_it_fails_is_not_shown(tmp_path: Path, capfd: p
 def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "PATIENCE", 1.0)
     script = f"""import subprocess, time
 child = subprocess.Popen(["sleep", "60"])
 open({str(tmp_path / "child")!r}, "w").write(str(child.pid))
@@ -238,7 +247,7 @@ time.sleep(60)"""
 def test_a_keyring_is_asked_by_service_and_user(ring: Ring, tmp_path: Path) -> None:
     ring.keep("credly/audit/acme", VALUE)
 
-    assert read("keyring:credly/audit/acme", tmp_path, {}) == Secret(VALUE)
+    assert read_secret("keyring:credly/audit/acme", tmp_path, {}) == Secret(VALUE)
     assert refused("keyring:credly/audit/beta", tmp_path) == "keyring:credly/audit/beta is not there"
 
 
@@ -255,7 +264,7 @@ def test_a_keyring_is_asked_by_service_and_user(ring: Ring, tmp_path: Path) -> N
 def test_whatever_a_keyring_does_is_one_sentence_without_its_words(
     ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, said: str
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE", 1.4 if how == "hang" else 20.0)
+    monkeypatch.setattr(limits, "PATIENCE", 1.4 if how == "hang" else 20.0)
     ring.keep("credly/acme", VALUE)
     ring.behave(how)
 
@@ -268,7 +277,7 @@ def test_a_keyring_that_prints_gives_its_entry_all_the_same(
     ring.keep("credly/acme", VALUE)
     ring.behave("print")
 
-    assert read("keyring:credly/acme", tmp_path, {}) == Secret(VALUE)
+    assert read_secret("keyring:credly/acme", tmp_path, {}) == Secret(VALUE)
     assert capfd.readouterr() == ("", "")
 
 
@@ -281,7 +290,7 @@ def test_slow_keyring_entries_are_looked_up_side_by_side(ring: Ring, tmp_path: P
     )
     began = time.monotonic()
 
-    found = credentials(asked, tmp_path, {})
+    found = read_credentials(asked, tmp_path, {})
 
     assert {name: secret.reveal() for name, secret in found.items()} == {str(n): f"MADE-UP-{n}" for n in range(12)}  # type: ignore[union-attr]
     assert time.monotonic() - began < 12
@@ -290,10 +299,12 @@ def test_slow_keyring_entries_are_looked_up_side_by_side(ring: Ring, tmp_path: P
 def test_a_keyring_that_hangs_costs_only_its_organization(
     ring: Ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(secrets, "PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "PATIENCE", 1.0)
     ring.behave("hang")
 
-    found = credentials((organization(0, token="env:A"), organization(1, token="keyring:a/b")), tmp_path, {"A": VALUE})
+    found = read_credentials(
+        (organization(0, token="env:A"), organization(1, token="keyring:a/b")), tmp_path, {"A": VALUE}
+    )
 
     assert found[ACME] == Secret(VALUE)
     assert isinstance(found[BETA], Unavailable)
@@ -307,7 +318,7 @@ def test_without_the_extra_a_keyring_reference_says_what_to_install(
     with pytest.raises(
         MissingExtra, match=r"^keyring:credly/acme needs the extra: pip install 'credly-audit\[keyring\]'$"
     ):
-        read("keyring:credly/acme", tmp_path, {})
+        read_secret("keyring:credly/acme", tmp_path, {})
 
 
 @pytest.mark.parametrize(
@@ -350,7 +361,7 @@ def test_every_missing_secret_is_named_with_its_place_in_one_pass(tmp_path: Path
     asked = (organization(0, token="env:ACME"), organization(1, oauth=oauth))
 
     with pytest.raises(ConfigurationError) as error:
-        credentials(asked, tmp_path, {})
+        read_credentials(asked, tmp_path, {})
 
     assert str(error.value).splitlines() == [
         "credly-audit.toml:7: Acme: env:ACME is not set; set it, or mend `token`",
@@ -366,7 +377,7 @@ def test_a_program_that_fails_costs_only_its_organizations_and_is_said_once(
     failing = program(tmp_path, f"open({str(count)!r}, 'a').write('x'); raise SystemExit(1)")
     asked = (organization(0, token=failing), organization(1, token=failing))
 
-    found = credentials(asked, tmp_path, {})
+    found = read_credentials(asked, tmp_path, {})
 
     assert all(isinstance(each, Unavailable) for each in found.values())
     [said] = [record.getMessage() for record in caplog.records]
@@ -383,7 +394,7 @@ def test_a_file_that_the_defaults_named_costs_only_its_organization(tmp_path: Pa
         for number, each in enumerate((ACME, BETA))
     )
 
-    found = credentials(asked, tmp_path, {})
+    found = read_credentials(asked, tmp_path, {})
 
     assert isinstance(found[ACME], Unavailable)
     assert found[BETA] == Secret(VALUE)
@@ -392,7 +403,7 @@ def test_a_file_that_the_defaults_named_costs_only_its_organization(tmp_path: Pa
 def test_both_parts_of_an_oauth_client_are_read(tmp_path: Path) -> None:
     oauth = OAuth(client_id="env:ID", client_secret="env:SECRET")
 
-    found = credentials((organization(oauth=oauth),), tmp_path, {"ID": "MADE-UP-id", "SECRET": VALUE})
+    found = read_credentials((organization(oauth=oauth),), tmp_path, {"ID": "MADE-UP-id", "SECRET": VALUE})
 
     assert found[ACME] == ClientCredentials(Secret("MADE-UP-id"), Secret(VALUE))
 
@@ -404,7 +415,7 @@ def test_a_file_that_others_may_read_is_warned_about_with_the_way_out(
     (tmp_path / "secret").write_text(VALUE)
     (tmp_path / "secret").chmod(mode)
 
-    credentials((organization(token="file:secret"),), tmp_path, {})
+    read_credentials((organization(token="file:secret"),), tmp_path, {})
 
     assert caplog.messages == (
         ["others may read file:secret; `chmod 600` keeps a secret to its owner"] if warned else []
@@ -418,7 +429,7 @@ def test_programs_are_run_some_at_a_time(tmp_path: Path) -> None:
         asked.append(organization(number, token=slow))
     began = time.monotonic()
 
-    found = credentials(tuple(asked), tmp_path, dict(os.environ))
+    found = read_credentials(tuple(asked), tmp_path, dict(os.environ))
 
     assert [found[each].reveal() for each in (ACME, BETA)] == ["MADE-UP-0", "MADE-UP-1"]  # type: ignore[union-attr]
     assert time.monotonic() - began < 1.4
