@@ -15,7 +15,7 @@ from credly_audit.config.load import load
 from credly_audit.errors import AuditError, ExitCode, UsageError
 from credly_audit.lifecycle.check_created import violations
 from credly_audit.lifecycle.outcome import Outcome
-from credly_audit.lifecycle.requests import Wanted
+from credly_audit.lifecycle.request import Wanted
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.secrets import list_built_in_forms

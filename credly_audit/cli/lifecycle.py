@@ -25,10 +25,10 @@ from credly_audit.files.paths import working_folder
 from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import written_whole
 from credly_audit.lifecycle import report
-from credly_audit.lifecycle.emergency import emergency_folder, must_hold_copies
+from credly_audit.lifecycle.journal import emergency_folder, must_hold_copies
 from credly_audit.lifecycle.outcome import Outcome, exit_code_of
 from credly_audit.lifecycle.prepare import Plan
-from credly_audit.lifecycle.requests import TaskMaker, Wanted
+from credly_audit.lifecycle.request import TaskMaker, Wanted
 from credly_audit.lifecycle.run import Campaign
 from credly_audit.lifecycle.tasks import Patience, Then
 from credly_audit.secrets import is_reference, list_built_in_forms

@@ -12,7 +12,7 @@ from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.lifecycle.requests import Wanted
+from credly_audit.lifecycle.request import Wanted
 from credly_audit.secrets import list_built_in_forms
 
 

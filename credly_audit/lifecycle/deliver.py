@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.errors import UsageError
 from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
-from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.journal import EmergencyCopy
 from credly_audit.lifecycle.outcome import OldValue, Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then, lock_name
 from credly_audit.secrets import Secret, read_stored

@@ -11,7 +11,7 @@ from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.instants import iso_day
 from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.emergency import EmergencyCopy, left_behind
+from credly_audit.lifecycle.journal import EmergencyCopy, left_behind
 from credly_audit.lifecycle.outcome import Outcome, State
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.secrets import read_stored

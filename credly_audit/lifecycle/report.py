@@ -11,7 +11,7 @@ from typing import Any
 
 from credly_audit import __version__
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.journal import EmergencyCopy
 from credly_audit.lifecycle.outcome import Outcome, State
 from credly_audit.lifecycle.prepare import Candidate, Plan
 from credly_audit.lifecycle.run import Result

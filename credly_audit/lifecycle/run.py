@@ -16,12 +16,12 @@ from credly_audit.credly.client import Client, Line
 from credly_audit.errors import CannotWrite, UsageError, without_values
 from credly_audit.files.locks import holding, is_held
 from credly_audit.lifecycle.api import Asker
-from credly_audit.lifecycle.creation import Creator
+from credly_audit.lifecycle.create import Creator
 from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.emergency import EmergencyCopy, Undertaking, left_behind, reserve
+from credly_audit.lifecycle.journal import EmergencyCopy, Undertaking, left_behind, reserve
 from credly_audit.lifecycle.outcome import Outcome, State
 from credly_audit.lifecycle.prepare import Candidate, Plan, Preparation
-from credly_audit.lifecycle.rotation import Rotator, not_reserved
+from credly_audit.lifecycle.rotate import Rotator, not_reserved
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints

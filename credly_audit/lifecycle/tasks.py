@@ -8,7 +8,7 @@ from time import monotonic
 from credly_audit.config.settings import Organization
 from credly_audit.credly.auth import Credential
 from credly_audit.lifecycle.api import Asker, Seen
-from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.journal import EmergencyCopy
 from credly_audit.lifecycle.outcome import Action, Outcome, State
 from credly_audit.secrets import Secret
 from credly_audit.secrets.sources.interface import Reader, SecretStore

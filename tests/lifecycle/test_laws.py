@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from credly_audit.credly.new_token import read_made, read_values
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.emergency import Undertaking, left_behind, reserve
+from credly_audit.lifecycle.journal import Undertaking, left_behind, reserve
 from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints

@@ -12,7 +12,7 @@ from credly_audit.credly.wire import Row
 from credly_audit.errors import CannotWrite
 from credly_audit.lifecycle.api import Found, Posted, Seen, Shown, Verdict, instant
 from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.journal import EmergencyCopy
 from credly_audit.lifecycle.outcome import OldValue, Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task
 

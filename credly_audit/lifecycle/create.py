@@ -7,7 +7,7 @@ from credly_audit.credly.auth import Credential
 from credly_audit.credly.wire import Row
 from credly_audit.lifecycle.api import Posted, Seen, Verdict, instant
 from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.emergency import EmergencyCopy
+from credly_audit.lifecycle.journal import EmergencyCopy
 from credly_audit.lifecycle.outcome import Outcome, State
 from credly_audit.lifecycle.tasks import Attempt, Patience, Task
 
