@@ -1,6 +1,7 @@
 """Writes the pages that are made from the code: `make docs`. A test says where one is not current."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import click
 
 from credly_audit.cli.main import cli
 from credly_audit.config.schema import schema
+from credly_audit.lifecycle.outcome import Ending, Outcome, State
 from credly_audit.reasons import ReasonCode
 from credly_audit.rules import built_in, catalogue
 from credly_audit.rules.catalogue_page import page
@@ -36,6 +38,8 @@ REASONS, END_OF_REASONS = "<!-- reason codes: made by `make docs` -->\n", "<!-- 
 
 BEGIN, END = "<!-- keys: made by `make docs` -->\n", "<!-- end of keys -->"
 SOURCES_BEGIN, SOURCES_END = "<!-- sources: made by `make docs` -->\n", "<!-- end of sources -->"
+
+ENDINGS_BEGIN, ENDINGS_END = "<!-- endings: made by `make docs` -->\n", "<!-- end of endings -->"
 
 
 def rules_page(_: str) -> str:
@@ -105,6 +109,27 @@ def formats_page(before: str) -> str:
     _, _, tail = rest.partition(END_OF_REASONS)
     rows = "\n".join(f"| `{each}` | {each.status} | {cell(each.meaning)} |" for each in ReasonCode)
     return f"{head}{REASONS}\n| code | status | meaning |\n|---|---|---|\n{rows}\n\n{END_OF_REASONS}{tail}"
+
+
+def runbook_page(before: str) -> str:
+    """Return docs/runbook.md: what is written by hand, and every ending of a rotation or a creation."""
+    head, _, rest = before.partition(ENDINGS_BEGIN)
+    _, _, tail = rest.partition(ENDINGS_END)
+    rows = "\n".join(format_ending(ending) for ending in Ending)
+    return f"{head}{ENDINGS_BEGIN}\n{ENDINGS_HEAD}\n{rows}\n\n{ENDINGS_END}{tail}"
+
+
+ENDINGS_HEAD = "| state | step | exit code | the report says | do |\n|---|---|---|---|---|"
+
+
+def format_ending(ending: Ending) -> str:
+    """Return the row of one ending; what depends on the case stands in italics."""
+    state = f"`{ending.state}`" if ending.state else "as it was"
+    ended = Outcome("", "", "rotate", ending.state or State.ROTATED, "")
+    code = ended.exit_code if ending.exit_code is None else ending.exit_code
+    exit_code = "as it was" if ending.state is None and ending.exit_code is None else str(int(code))
+    texts = [re.sub(r"\{(\w+)\}", r"*\1*", cell(text)) for text in (ending.message, ending.next_step or "–")]
+    return f"| {state} | {ending.step} | {exit_code} | {' | '.join(texts)} |"
 
 
 def tables(name: str, table: dict[str, Any], whole: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -179,6 +204,7 @@ PAGES: dict[str, Callable[[str], str]] = {
     "cli.md": commands_page,
     "configuration.md": configuration_page,
     "credentials.md": credentials_page,
+    "runbook.md": runbook_page,
     "credly-audit.schema.json": schema_file,
     "formats.md": formats_page,
 }

@@ -1,23 +1,14 @@
 """`create`: a new token beside the old one, its permissions judged at once."""
 
-import os
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from credly_audit.audit.gate import checked_gate
-from credly_audit.cli.lifecycle import Order, lifecycle_options
+from credly_audit.cli.lifecycle import carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG
-from credly_audit.config.load import load
-from credly_audit.errors import AuditError, ExitCode, UsageError
-from credly_audit.lifecycle.check_created import violations
-from credly_audit.lifecycle.outcome import Outcome
-from credly_audit.lifecycle.request import Wanted
-from credly_audit.policy.policy import Policy
-from credly_audit.rules import catalogue
+from credly_audit.errors import ExitCode
+from credly_audit.lifecycle.request import Request
 from credly_audit.secrets import list_built_in_forms
 
 
@@ -66,30 +57,18 @@ def create(
     nothing was done; 3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
-    if not description.strip():
-        raise UsageError("--description is empty: say what the token is for and whose it is")
-    wanted = Wanted("create", credential, store, read_back, description)
-    order = Order(then, emergency_dir, break_lock, dry_run, yes, shape, quiet)
-    settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None).only([organization])
-    policy = Policy.of(settings)
-    gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable)
-
-    def judged(outcome: Outcome) -> Outcome:
-        if outcome.row is None:
-            return outcome
-        try:
-            found = violations(
-                outcome.row,
-                settings.organizations[0],
-                policy,
-                gate or settings.policy.fail_on,
-                api=settings.api,
-                now=datetime.now(UTC),
-            )
-        except Exception as error:  # noqa: BLE001 - the person must be told of the token all the same
-            why = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}; please report it"
-            said = f"{outcome.message}; its permissions could not be judged: {why}"
-            return replace(outcome, message=said, defect=True)
-        return replace(outcome, violations=found)
-
-    return order.carry_out(settings, wanted, judged=judged)
+    request = Request(
+        action="create",
+        config=config or DEFAULT_CONFIG,
+        organizations=(organization,),
+        credential=credential,
+        store=store,
+        read_back=read_back,
+        description=description,
+        then=then,
+        emergency_dir=emergency_dir,
+        fail_on=fail_on,
+        break_lock=break_lock,
+        dry_run=dry_run,
+    )
+    return carry_out(request, yes=yes, shape=shape, quiet=quiet)

@@ -1,25 +1,22 @@
 """`rotate`: new values for tokens, one after another, each into its store before anything else is tried with it."""
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from credly_audit.cli.lifecycle import Order, Span, lifecycle_options
+from credly_audit.cli.lifecycle import Days, carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG
-from credly_audit.config.load import load
-from credly_audit.config.settings import Settings
-from credly_audit.errors import ExitCode, UsageError
-from credly_audit.lifecycle.request import Wanted
+from credly_audit.errors import ExitCode
+from credly_audit.lifecycle.request import Request
 from credly_audit.secrets import list_built_in_forms
 
 
 @click.command()
 @lifecycle_options
 @click.option("--organization", "organizations", multiple=True, metavar="ID", help="Rotate its token; repeatable.")
-@click.option("--due", type=Span(), help="Only tokens that expire within so many days: 35d.")
+@click.option("--due", type=Days(), help="Only tokens that expire within so many days: 35d.")
 @click.option(
     "--store",
     metavar="REF",
@@ -56,19 +53,18 @@ def rotate(
     3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
-    wanted = Wanted("rotate", credential, store, read_back, description)
-    order = Order(then, emergency_dir, break_lock, dry_run, yes, shape, quiet)
-    settings = load(config or DEFAULT_CONFIG, os.environ, for_collecting=credential is None)
-    if organizations:
-        return order.carry_out(settings.only(organizations), wanted, due=due)
-    if credential is None:
-        settings = _marked(settings)
-        due = settings.policy.next_audit if due is None else due
-    return order.carry_out(settings, wanted, due=due)
-
-
-def _marked(settings: Settings) -> Settings:
-    marked = [organization.id for organization in settings.organizations if organization.rotate]
-    if not marked:
-        raise UsageError("no organization is marked `rotate = true`: mark some, or name one with --organization")
-    return settings.only(marked)
+    request = Request(
+        action="rotate",
+        config=config or DEFAULT_CONFIG,
+        organizations=organizations,
+        credential=credential,
+        store=store,
+        read_back=read_back,
+        description=description,
+        due=due,
+        then=then,
+        emergency_dir=emergency_dir,
+        break_lock=break_lock,
+        dry_run=dry_run,
+    )
+    return carry_out(request, yes=yes, shape=shape, quiet=quiet)

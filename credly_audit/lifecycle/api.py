@@ -1,4 +1,4 @@
-"""What is asked of Credly about one organization's tokens: does this value work, what is listed, and the one POST."""
+"""Ask Credly about the tokens of one organization: does a value work, what is listed, and the one POST."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -25,35 +25,35 @@ REFUSALS = range(400, 500)
 """Credly did not do what was asked with a POST, except where it took too long (408)."""
 
 
-class Verdict(Enum):
-    """What Credly says to a credential."""
+class Access(Enum):
+    """How Credly answers a credential."""
 
     WORKS = auto()
     REFUSED = auto()
     """401: expired, rotated away, revoked, or of the other environment."""
     SILENT = auto()
-    """Neither the one nor the other can be said."""
+    """Credly did not answer, or not with a list of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A look at the listing with one credential: the rows by id, and `said`, why there are none."""
+class Look:
+    """A look at the listing with one credential: the rows by id, and the reason why there are none."""
 
-    verdict: Verdict
-    said: str = ""
+    access: Access
+    reason: str = ""
     rows: Mapping[str, Row] = field(default_factory=dict)
     values: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
-    def row_of(self, fingerprint: str | None) -> Row | None:
-        """The token of that value."""
+    def find_row(self, fingerprint: str | None) -> Row | None:
+        """Return the token whose value has this fingerprint."""
         return next((row for row in self.rows.values() if fingerprint and row.fingerprint == fingerprint), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Posted:
+class Reply:
     """What came back of the one POST."""
 
-    said: str
+    reason: str
     """Why it is not known to be done; empty where the answer says that it is."""
     made: Made
     refused: bool
@@ -73,7 +73,7 @@ class Shown(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundValue:
     """The value that the listing shows for a token, or why there is none."""
 
     shown: Shown
@@ -81,8 +81,8 @@ class Found:
     value: Secret | None = field(default=None, repr=False)
 
 
-class Asker:
-    """Asks about one organization. No value leaves it but as a Secret."""
+class TokensApi:
+    """The token endpoints of one organization. A value leaves them only as a Secret."""
 
     def __init__(self, client: Client, organization: Organization, fingerprints: Fingerprints) -> None:
         self._client = client
@@ -90,97 +90,109 @@ class Asker:
         self._called = organization.called
         self._path = f"/organizations/{organization.id}/authorization_tokens"
 
-    def probe(self, credential: Credential) -> Seen:
-        """Whether the credential opens the listing; page 1 of it."""
-        return self._page(credential, 1, Redactor(self._fingerprints.digest, credential.traces))
+    def probe(self, credential: Credential) -> Look:
+        """Look at page 1 of the listing, to find out whether the credential works."""
+        return self._read_page(credential, 1, Redactor(self._fingerprints.digest, credential.traces))
 
-    def listed(self, credential: Credential) -> Seen:
-        """The whole listing as that credential sees it."""
+    def list_tokens(self, credential: Credential) -> Look:
+        """Look at the complete listing as that credential sees it."""
         redactor = Redactor(self._fingerprints.digest, credential.traces)
         rows: dict[str, Row] = {}
         values: dict[str, Secret] = {}
         for number in range(1, MOST_PAGES):
-            page = self._page(credential, number, redactor)
-            if page.verdict is not Verdict.WORKS:
+            page = self._read_page(credential, number, redactor)
+            if page.access is not Access.WORKS:
                 return page
             if page.rows.keys() <= rows.keys():
                 break
             rows |= page.rows
             values |= page.values
-        return Seen(Verdict.WORKS, "", rows, values)
+        return Look(Access.WORKS, "", rows, values)
 
-    def probe_value(self, value: Secret) -> Seen:
-        """Whether the value opens the listing."""
-        return self.probe(TokenCredential(value, self._fingerprints.of(value.reveal())))
+    def probe_value(self, value: Secret) -> Look:
+        """Look at page 1 of the listing with this value as the credential."""
+        return self.probe(self.make_credential(value))
 
-    def find_value(self, credential: Credential | None, token_ids: Collection[str], old: Secret | None) -> Found:
-        """What the listing that a second credential sees shows for a token, known by its ids, in place of `old`."""
+    def make_credential(self, value: Secret) -> Credential:
+        """Make a value into a credential."""
+        return TokenCredential(value, self.fingerprint_of(value))
+
+    def fingerprint_of(self, value: Secret) -> str | None:
+        """Return the fingerprint of a value."""
+        return self._fingerprints.of(value.reveal())
+
+    def find_value(self, credential: Credential | None, token_ids: Collection[str], old: Secret | None) -> FoundValue:
+        """Look up, with a second credential, the value of a token with one of these ids, in place of `old`."""
         if credential is None:
-            return Found(Shown.NOTHING, "no fallback_token is configured to look for the new one with")
+            return FoundValue(Shown.NOTHING, "no fallback_token is configured to look for the new one with")
         if not token_ids:
-            return Found(Shown.NOTHING, "the token's id is not known, by which the new one could be looked for")
-        seen = self.listed(credential)
-        if seen.verdict is not Verdict.WORKS:
-            shown = Shown.SILENT if seen.verdict is Verdict.SILENT else Shown.NOTHING
-            return Found(shown, f"fallback_token could not look for the new one: {seen.said}")
-        values = [seen.values[each] for each in token_ids if each in seen.values]
+            return FoundValue(Shown.NOTHING, "the token's id is not known, by which the new one could be looked for")
+        look = self.list_tokens(credential)
+        if look.access is not Access.WORKS:
+            shown = Shown.SILENT if look.access is Access.SILENT else Shown.NOTHING
+            return FoundValue(shown, f"fallback_token could not look for the new one: {look.reason}")
+        values = [look.values[each] for each in token_ids if each in look.values]
         if not values:
-            return Found(Shown.NOTHING, "the listing that fallback_token sees withholds the new one")
+            return FoundValue(Shown.NOTHING, "the listing that fallback_token sees withholds the new one")
         new = next((value for value in values if value != old), None)
-        return Found(Shown.OLD, "the listing shows the old one still") if new is None else Found(Shown.NEW, "", new)
+        return (
+            FoundValue(Shown.OLD, "the listing shows the old one still")
+            if new is None
+            else FoundValue(Shown.NEW, "", new)
+        )
 
-    def rotate(self, credential: Credential, description: str | None) -> Posted:
-        """Once, whatever comes back."""
+    def rotate(self, credential: Credential, description: str | None) -> Reply:
+        """Ask for a new value once, whatever comes back."""
         return self._post(f"{self._path}/rotate", "rotate", credential, description)
 
-    def create(self, credential: Credential, description: str) -> Posted:
-        """Once, whatever comes back."""
+    def create(self, credential: Credential, description: str) -> Reply:
+        """Ask for a new token once, whatever comes back."""
         return self._post(self._path, "create", credential, description)
 
-    def _page(self, credential: Credential, number: int, redactor: Redactor) -> Seen:
+    def _read_page(self, credential: Credential, number: int, redactor: Redactor) -> Look:
         try:
             answer = self._client.get(f"{self._path}?page={number}", credential)
         except (NoAnswer, Throttled) as trouble:
-            return Seen(Verdict.SILENT, str(trouble))
+            return Look(Access.SILENT, str(trouble))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             refusal = explain_refusal(answer, self._called, redactor.words, doubt=credential.doubt)
-            return Seen(Verdict.REFUSED, str(refusal))
+            return Look(Access.REFUSED, str(refusal))
         if answer.status != HTTPStatus.OK:
-            return Seen(Verdict.SILENT, str(explain_refusal(answer, self._called, redactor.words)))
+            return Look(Access.SILENT, str(explain_refusal(answer, self._called, redactor.words)))
         try:
             page = read_page(answer.body, self._fingerprints.of, redactor.know)
         except Unreadable as error:
-            return Seen(Verdict.SILENT, f"the answer is no list of tokens: {error}")
-        return Seen(Verdict.WORKS, "", {row.id: row for row in page.rows}, read_values(answer.body))
+            return Look(Access.SILENT, f"the answer is no list of tokens: {error}")
+        return Look(Access.WORKS, "", {row.id: row for row in page.rows}, read_values(answer.body))
 
     def _post(
         self, path: str, action: Literal["rotate", "create"], credential: Credential, description: str | None
-    ) -> Posted:
+    ) -> Reply:
         redactor = Redactor(self._fingerprints.digest, credential.traces)
         content = {} if description is None else {"description": description}
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Posted(trouble.what, Made(None), refused=False)
+            return Reply(trouble.what, Made(None), refused=False)
         refused = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return Posted(self._refusal(action, answer, redactor), Made(None), refused=refused)
+            return Reply(self._describe_refusal(action, answer, redactor), Made(None), refused=refused)
         made = read_made(answer.body, self._fingerprints.of, redactor.know)
-        said = "" if made.row or made.value or made.others else self._refusal(action, answer, redactor)
-        return Posted(said, made, refused=False)
+        reason = "" if made.row or made.value or made.others else self._describe_refusal(action, answer, redactor)
+        return Reply(reason, made, refused=False)
 
-    def _refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
-        said = words(answer)
-        if answer.status == HTTPStatus.FORBIDDEN and said is not None:
+    def _describe_refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
+        own = words(answer)
+        if answer.status == HTTPStatus.FORBIDDEN and own is not None:
             why = f"the credential of {self._called} may not {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             return explain_refusal(answer, self._called, redactor.words).what
         else:
             why = f"an answer without a token came to the request to {action} one for {self._called}"
-        own_words = " ".join(redactor.words(said).split())[:200] if said else ""
+        own_words = " ".join(redactor.words(own).split())[:200] if own else ""
         return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
 
 
-def instant(text: str | None) -> datetime | None:
-    """A date as the API writes it; None where it is none."""
+def read_time(text: str | None) -> datetime | None:
+    """Read a date as the API writes it; None where it is none."""
     return read_instant(text or "", assume_utc=True)

@@ -1,33 +1,56 @@
-"""Judges the token that was just made: the tool itself must not be how a policy gets violated unseen."""
+"""Evaluate the token that was just created: the tool itself must not be how a policy gets violated unnoticed."""
 
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 from credly_audit import __version__
 from credly_audit.audit.evaluate import judge
+from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Gate
-from credly_audit.config.settings import Api, Organization
+from credly_audit.config.settings import Api, Organization, Settings
 from credly_audit.credly.wire import Row
-from credly_audit.lifecycle.api import instant
-from credly_audit.lifecycle.outcome import Violation
+from credly_audit.errors import AuditError
+from credly_audit.lifecycle.api import read_time
+from credly_audit.lifecycle.outcome import Ending, Outcome, Violation
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 FAMILIES = ("PRM", "DOC")
-"""What can be said of one token alone: its permissions, and the description that it was given."""
+"""What can be evaluated of a single token: its permissions, and the description that it was given."""
 
 
-def violations(
+def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outcome], Outcome]:
+    """Return what adds to an outcome the rules that its new token breaks; UsageError for a wrong `fail_on`."""
+    policy = Policy.of(settings)
+    gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or settings.policy.fail_on
+    [organization] = settings.organizations
+
+    def review(outcome: Outcome) -> Outcome:
+        if outcome.row is None:
+            return outcome
+        try:
+            found = find_violations(outcome.row, organization, policy, gate, api=settings.api, now=datetime.now(UTC))
+        except Exception as error:  # noqa: BLE001 - the person must be told of the token all the same
+            reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}; please report it"
+            return outcome.end(Ending.NOT_REVIEWED, reason=reason)
+        return replace(outcome, violations=found)
+
+    return review
+
+
+def find_violations(
     row: Row, organization: Organization, policy: Policy, fail_on: tuple[str, ...], *, api: Api, now: datetime
 ) -> tuple[Violation, ...]:
-    """The rules that the token breaks, worst first; BrokenRule where one of them cannot be judged."""
+    """Return the rules that the token breaks, worst first; BrokenRule where one of them cannot be evaluated."""
     token = {name: getattr(row, name) for name in ROW_FIELDS} | {
         "organization_id": organization.id,
         "organization_name": organization.called,
         "token_id": row.id,
         "secrets_in_description": 0,
-        "created_at": instant(row.created_at),
-        "expires_at": instant(row.expires_at),
+        "created_at": read_time(row.created_at),
+        "expires_at": read_time(row.expires_at),
     }
     whose = {
         "organization_id": organization.id,

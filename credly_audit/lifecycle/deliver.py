@@ -1,239 +1,171 @@
-"""From the new value in hand to the end: copy, store, read back, prove the new one, prove the old one dead, `--then`.
+"""Deliver a new value: copy, store, read back, prove the new one, prove the old one dead, `--then`.
 
 The copy comes first: from there on nothing that happens can lose the value.
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic, sleep
 
-from credly_audit.credly.auth import TokenCredential
 from credly_audit.errors import UsageError
-from credly_audit.lifecycle.api import Asker, Seen, Shown, Verdict, instant
-from credly_audit.lifecycle.journal import EmergencyCopy
-from credly_audit.lifecycle.outcome import OldValue, Outcome, State
-from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then, lock_name
+from credly_audit.lifecycle.api import Access, Look, Shown, read_time
+from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
+from credly_audit.lifecycle.tasks import Task, lock_name
 from credly_audit.secrets import Secret, read_stored
-from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.shape import looks_random
 from credly_audit.secrets.sources.interface import StoreFailed
 
 log = logging.getLogger(__name__)
 
-Hold = Callable[[str], None]
 
+def deliver(task: Task, value: Secret, base: Outcome, *, doubted: bool = False) -> Outcome | None:
+    """Bring a value to its store and prove it; None where Credly refuses it: the store is as it was before.
 
-class Keeper:
-    """Brings a new value to where it belongs, and says how that ended."""
-
-    def __init__(self, fingerprints: Fingerprints, patience: Patience, then: Then | None, hold: Hold) -> None:
-        self._fingerprints = fingerprints
-        self._patience = patience
-        self._then = then
-        self._hold = hold
-
-    def deliver(self, attempt: Attempt, value: Secret, base: Outcome, *, doubted: bool = False) -> Outcome | None:
-        """Bring the value to its store and prove it; None where Credly refuses it: the store is as it was before.
-
-        A value that is `doubted`, or has not the shape of one, is proved before it is stored: it may be words. So is
-        the value of a new token, since no integration is waiting for it.
-        """
-        task = attempt.task
-        base = replace(base, fingerprint=self._fingerprints.of(value.reveal()), stored_in=task.store.name)
-        doubted = doubted or not looks_random(value.reveal())
-        proof = self._prove(attempt, value) if doubted or task.action == "create" else None
-        if proof is None or proof.verdict is not Verdict.REFUSED:
-            return self._deliver(attempt, value, base, proof, doubted=doubted)
+    A value that is `doubted`, or has not the shape of one, is proved before it is stored: it may be words. So is
+    the value of a new token, since no integration is waiting for it.
+    """
+    base = replace(base, fingerprint=task.api.fingerprint_of(value), stored_in=task.store.name)
+    doubted = doubted or not looks_random(value.reveal())
+    proof = prove(task, value) if doubted or task.request.action == "create" else None
+    if proof is not None and proof.access is Access.REFUSED:
         return None
-
-    def _deliver(
-        self, attempt: Attempt, value: Secret, base: Outcome, proof: Seen | None, *, doubted: bool
-    ) -> Outcome | None:
-        """The rest of the order, for a value that is not known to be refused."""
-        task, copy = attempt.task, attempt.copy
-        is_safe = _copied(copy, value)
-        with suppress(UsageError):  # the new value is a credential too; nobody else can know it yet
-            self._hold(lock_name(value))
-        if proof and proof.verdict is Verdict.SILENT and (doubted or _is_in_use(task)):
-            return _not_stored(base, copy, proof)
-        if trouble := self._stored(task, value) or self.unreadable(task, value):
-            return _emergency(base, copy, trouble) if is_safe or _copied(copy, value) else _gone(attempt, base, trouble)
-        gap = None if task.action == "create" else monotonic() - attempt.began
-        proof = proof or self._prove(attempt, value)
-        if proof.verdict is Verdict.REFUSED:
-            attempt.unrestored = self._restore(task)
-            return None
-        row = proof.row_of(base.fingerprint) or (proof.rows.get(base.token_id) if base.token_id else None)
-        base = replace(
-            base,
-            token_id=row.id if row else base.token_id,
-            row=row or base.row,
-            expires_at=(instant(row.expires_at) if row else None) or base.expires_at,
-            gap_seconds=gap,
-        )
-        if proof.verdict is Verdict.SILENT:
-            return _unproved(base, copy, proof)
-        outcome = _discarded(copy, self._finished(task, attempt.asker, base))
-        return self._followed_up(outcome, attempt.began)
-
-    def _stored(self, task: Task, value: Secret) -> str | None:
-        """Why the store did not take it after all; None: it did."""
-        trouble = None
-        for number in range(self._patience.tries):
-            sleep(self._patience.pause if number else 0)
-            try:
-                task.store.write(value)
-            except StoreFailed as error:
-                trouble = str(error)
-                log.warning("%s: %s", task.organization.called, trouble)
-            else:
-                return None
-        return trouble
-
-    def unreadable(self, task: Task, value: Secret) -> str | None:
-        """Why it cannot be read where it should be; None: it can."""
-        until = monotonic() + self._patience.read_back
-        for place in task.readers():
-            while read_stored(place.read) != value:
-                if monotonic() >= until:
-                    waited = f"within {self._patience.read_back:g} seconds"
-                    return f"{task.store.name} took the new value, but {place.name} did not give it back {waited}"
-                sleep(min(1.0, self._patience.pause))
+    is_kept = keep_copy(task, value)
+    with suppress(UsageError):  # the new value is a credential too; nobody else can know it yet
+        task.hold(lock_name(value))
+    if proof and proof.access is Access.SILENT and (doubted or has_stored_value(task)):
+        return end_unverified(task, base, proof)
+    if trouble := store(task, value) or describe_unreadable(task, value):
+        return end_unstored(task, base, trouble, is_kept=is_kept or keep_copy(task, value))
+    gap = None if task.request.action == "create" else monotonic() - task.began
+    proof = proof or prove(task, value)
+    if proof.access is Access.REFUSED:
+        task.unrestored = restore(task)
         return None
-
-    def _restore(self, task: Task) -> str | None:
-        """Why the store, which took a value that is refused, did not take the old one again; None: it did."""
-        return None if task.value is None else self._stored(task, task.value) or self.unreadable(task, task.value)
-
-    def _prove(self, attempt: Attempt, value: Secret) -> Seen:
-        """What Credly says to the value; a refusal is asked about again, as it may not be known everywhere yet."""
-        credential = TokenCredential(value, self._fingerprints.of(value.reveal()))
-        seen = attempt.asker.listed(credential)
-        for _ in range(1, self._patience.tries):
-            if seen.verdict is Verdict.WORKS:
-                break
-            sleep(self._patience.pause)
-            seen = attempt.asker.listed(credential)
-        return seen
-
-    def _finished(self, task: Task, asker: Asker, base: Outcome) -> Outcome:
-        if task.action == "create":
-            return replace(base, state=State.CREATED, message="the new token works and is stored")
-        old = asker.probe(task.credential)
-        for _ in range(1, self._patience.tries):
-            if old.verdict is Verdict.REFUSED:
-                break
-            sleep(self._patience.pause)
-            old = asker.probe(task.credential)
-        done = replace(base, state=State.ROTATED, message="the new value works and is stored; the old one is dead")
-        if old.verdict is Verdict.REFUSED:
-            return replace(done, old_value=OldValue.DEAD)
-        if old.verdict is Verdict.SILENT:
-            message = f"the new value works and is stored; whether the old one is dead is not known: {old.said}"
-            return replace(done, old_value=OldValue.UNKNOWN, message=message)
-        return replace(
-            done,
-            old_value=OldValue.ALIVE,
-            message="the new value works and is stored, but the old one still works too",
-            next_step="treat the old value as live: look at the token in Credly's web page, or tell Credly's support",
-            must_act=True,
-        )
-
-    def _followed_up(self, outcome: Outcome, began: float) -> Outcome:
-        """`--then`, which belongs to the gap: whoever uses the token may read the new value only after it."""
-        if self._then is None:
-            return outcome
-        try:
-            self._then(outcome)
-        except StoreFailed as error:
-            return replace(
-                outcome,
-                message=f"{outcome.message}; --then failed: {error}",
-                next_step="do by hand what --then should have done: the new value is in the store",
-                must_act=True,
-            )
-        gap = None if outcome.gap_seconds is None else monotonic() - began
-        return replace(outcome, gap_seconds=gap)
+    return finish(task, replace(base, gap_seconds=gap), proof)
 
 
-def _copied(copy: EmergencyCopy, value: Secret) -> bool:
+def finish(task: Task, base: Outcome, proof: Look) -> Outcome:
+    """Return the outcome of a value that is stored, after the old one is proved dead and `--then` has run."""
+    row = proof.find_row(base.fingerprint) or (proof.rows.get(base.token_id) if base.token_id else None)
+    if row is not None:
+        base = replace(base, token_id=row.id, row=row, expires_at=read_time(row.expires_at) or base.expires_at)
+    if proof.access is Access.SILENT:
+        file = task.reserved.file
+        return replace(base.end(Ending.NOT_PROVED, reason=proof.reason, file=file), emergency_file=file)
+    return run_then(task, discard_copy(task, prove_old_value_dead(task, base)))
+
+
+def prove(task: Task, value: Secret) -> Look:
+    """Look with the new value; again where it is refused, as it may not be known everywhere yet."""
+    credential = task.api.make_credential(value)
+    return task.request.patience.repeat(
+        lambda: task.api.list_tokens(credential), until=lambda look: look.access is Access.WORKS
+    )
+
+
+def keep_copy(task: Task, value: Secret) -> bool:
+    """Write the emergency copy; return whether that worked."""
+    file = task.reserved.file
     try:
-        copy.keep(value)
+        task.reserved.keep(value)
     except OSError as error:
-        log.error("%s: the emergency copy could not be written (%s)", copy.file, error.strerror)  # noqa: TRY400 - no value, no traceback
+        log.error("%s: the emergency copy could not be written (%s)", file, error.strerror)  # noqa: TRY400 - no value, no traceback
         return False
     return True
 
 
-def _discarded(copy: EmergencyCopy, outcome: Outcome) -> Outcome:
+def store(task: Task, value: Secret) -> str | None:
+    """Store the value; return why the store did not take it after all, None where it did."""
+    trouble = None
+    for number in range(task.request.patience.tries):
+        sleep(task.request.patience.pause if number else 0)
+        try:
+            task.store.write(value)
+        except StoreFailed as error:
+            trouble = str(error)
+            log.warning("%s: %s", task.organization.called, trouble)
+        else:
+            return None
+    return trouble
+
+
+def describe_unreadable(task: Task, value: Secret) -> str | None:
+    """Read the value back; return why it cannot be read where it should be, None where it can."""
+    patience = task.request.patience
+    until = monotonic() + patience.read_back
+    for place in task.readers:
+        while read_stored(place.read) != value:
+            if monotonic() >= until:
+                waited = f"within {patience.read_back:g} seconds"
+                return f"{task.store.name} took the new value, but {place.name} did not give it back {waited}"
+            sleep(min(1.0, patience.pause))
+    return None
+
+
+def restore(task: Task) -> str | None:
+    """Store the old value again in place of a refused one; return why that failed, None where it did not."""
+    return None if task.value is None else store(task, task.value) or describe_unreadable(task, task.value)
+
+
+def has_stored_value(task: Task) -> bool:
+    """Return whether something is stored where the value of a new token goes."""
+    return any(read_stored(place.read) is not None for place in task.readers)
+
+
+def prove_old_value_dead(task: Task, base: Outcome) -> Outcome:
+    """Return the outcome of a value that works, once it is known whether the old one still does."""
+    if task.request.action == "create":
+        return base.end(Ending.CREATED)
+    old = task.request.patience.repeat(
+        lambda: task.api.probe(task.credential), until=lambda look: look.access is Access.REFUSED
+    )
+    if old.access is Access.REFUSED:
+        return replace(base.end(Ending.ROTATED), old_value=OldValue.DEAD)
+    if old.access is Access.SILENT:
+        return replace(base.end(Ending.ROTATED_OLD_UNKNOWN, reason=old.reason), old_value=OldValue.UNKNOWN)
+    return replace(base.end(Ending.ROTATED_OLD_ALIVE), old_value=OldValue.ALIVE)
+
+
+def discard_copy(task: Task, outcome: Outcome) -> Outcome:
+    """Remove the emergency copy, which is not needed any more."""
+    journal = task.reserved
     try:
-        copy.discard()
+        journal.discard()
     except OSError as error:
-        return replace(
-            outcome,
-            emergency_file=copy.file,
-            next_step=f"remove {copy.file}, a copy of the value ({error.strerror})",
-            must_act=True,
-        )
+        outcome = outcome.end(Ending.COPY_STAYS, file=journal.file, reason=error.strerror)
+        return replace(outcome, emergency_file=journal.file)
     return replace(outcome, emergency_file=None)
 
 
-def _is_in_use(task: Task) -> bool:
-    """Whether something is stored where the value of a new token goes."""
-    return any(read_stored(place.read) is not None for place in task.readers())
+def run_then(task: Task, outcome: Outcome) -> Outcome:
+    """Run `--then`, which belongs to the gap: whoever uses the token may read the new value only after it."""
+    if task.then is None:
+        return outcome
+    try:
+        task.then(outcome)
+    except StoreFailed as error:
+        return outcome.end(Ending.THEN_FAILED, reason=error)
+    gap = None if outcome.gap_seconds is None else monotonic() - task.began
+    return replace(outcome, gap_seconds=gap)
 
 
-def _not_stored(base: Outcome, copy: EmergencyCopy, proof: Seen) -> Outcome:
-    """What may be the new value is kept, and the store still has what it had."""
-    again = "run the same command again when Credly can be reached, which tries it first"
-    by_hand = f"if it works, put it into the store; then remove {copy.file} and its .json"
-    return replace(
-        base,
-        state=State.UNKNOWN,
-        message=f"the value in Credly's answer could not be verified, so it was not stored: {proof.said}; it is in "
-        f"{copy.file}",
-        next_step=by_hand if base.action == "create" else again,
-        emergency_file=copy.file,
-        stored_in=None,
+def end_unverified(task: Task, base: Outcome, proof: Look) -> Outcome:
+    """Return the outcome of what may be the new value: it is kept, and the store still has what it had."""
+    ending = Ending.NEW_TOKEN_NOT_VERIFIED if base.action == "create" else Ending.NOT_VERIFIED
+    file = task.reserved.file
+    return replace(base.end(ending, reason=proof.reason, file=file), emergency_file=file, stored_in=None)
+
+
+def end_unstored(task: Task, base: Outcome, trouble: str, *, is_kept: bool) -> Outcome:
+    """Return the outcome of a value that the store did not take: it is in the emergency copy, or maybe nowhere."""
+    base = replace(base, stored_in=None)
+    if is_kept:
+        ending = Ending.STORE_OF_NEW_TOKEN_FAILED if base.action == "create" else Ending.STORE_FAILED
+        file = task.reserved.file
+        return replace(base.end(ending, reason=trouble, file=file), emergency_file=file)
+    found = task.api.find_value(task.fallback, [base.token_id] if base.token_id else [], task.value)
+    is_listed = found.shown is Shown.NEW and base.action == "rotate"
+    return base.end(
+        Ending.STORE_AND_COPY_FAILED_BUT_LISTED if is_listed else Ending.STORE_AND_COPY_FAILED, reason=trouble
     )
-
-
-def _unproved(base: Outcome, copy: EmergencyCopy, proof: Seen) -> Outcome:
-    """The value is stored, and nobody says whether it works."""
-    return replace(
-        base,
-        state=State.UNKNOWN,
-        message=f"the new value is stored, but nobody says whether it works: {proof.said}",
-        next_step=f"find out with `credly-audit doctor`; its copy stays in {copy.file} until then",
-        emergency_file=copy.file,
-    )
-
-
-def _emergency(base: Outcome, copy: EmergencyCopy, trouble: str) -> Outcome:
-    again = "" if base.action == "create" else "; once the store works, the same command finishes it, too"
-    return replace(
-        base,
-        state=State.EMERGENCY,
-        message=f"{trouble}; the new value is in {copy.file}",
-        next_step=f"put the content of {copy.file} into the store, then remove the file and its .json{again}",
-        emergency_file=copy.file,
-        stored_in=None,
-    )
-
-
-def _gone(attempt: Attempt, base: Outcome, trouble: str) -> Outcome:
-    """Neither store nor copy could be written, and the value may be shown nowhere."""
-    task = attempt.task
-    message = f"{trouble}, and the emergency copy could not be written either"
-    base = replace(base, state=State.LOST, message=message, stored_in=None)
-    found = attempt.asker.find_value(task.fallback, [base.token_id] if base.token_id else [], task.value)
-    if found.shown is Shown.NEW and task.action == "rotate":
-        return replace(
-            base,
-            state=State.UNKNOWN,
-            message=f"{message}; the listing that fallback_token sees shows the value",
-            next_step="mend store and disk, and run the same command again, which looks for the value there",
-        )
-    return replace(base, next_step="make a token in Credly's web page (Developers > Authorization Tokens)")

@@ -1,4 +1,4 @@
-"""The copy of a new value that lies on the disk before anything else is tried with it.
+"""The journal of a token, and the copy of its new value, on the disk before anything else is tried.
 
 Before the request that changes something goes out, two files are made in the emergency folder (mode 0600):
 
@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import time
@@ -24,7 +24,7 @@ from credly_audit.errors import UsageError
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.files.paths import NoStateFolder, make_folder, state_folder, sync_folder
 from credly_audit.files.writing import written_whole
-from credly_audit.lifecycle.api import instant
+from credly_audit.lifecycle.api import read_time
 from credly_audit.lifecycle.outcome import Action
 from credly_audit.secrets import Secret
 
@@ -32,9 +32,16 @@ ROOM = 4096
 """Bytes kept for a value: a block of most file systems."""
 
 
+NOWHERE = Path("/nonexistent/credly-audit")
+"""A folder that is not there; by custom nobody makes it."""
+
+
 @dataclass(frozen=True, slots=True)
-class Undertaking:
-    """What is about to be done, as it is written down beforehand; no value, and nothing to find one by."""
+class Journal:
+    """What is about to be done to one token, as it is written down beforehand, and the file for its new value.
+
+    The journal itself holds no value, and nothing to find one by.
+    """
 
     action: Action
     organization_id: str
@@ -48,25 +55,19 @@ class Undertaking:
     started_at: str
     known_ids: tuple[str, ...] = ()
     """For create: the tokens that were there before."""
+    path: Path = NOWHERE
+    """Where the journal lies; not written into it."""
 
     @property
     def age(self) -> timedelta:
         """For how long it has been under way; none where its beginning cannot be read."""
-        began = instant(self.started_at)
+        began = read_time(self.started_at)
         return timedelta() if began is None else datetime.now(UTC) - began
-
-
-@dataclass(frozen=True, slots=True)
-class EmergencyCopy:
-    """The two files of one undertaking."""
-
-    undertaking: Undertaking
-    journal: Path
 
     @property
     def file(self) -> Path:
         """Where the value is, or will be."""
-        return self.journal.with_suffix(".token")
+        return self.path.with_suffix(".token")
 
     @property
     def value(self) -> Secret | None:
@@ -89,23 +90,23 @@ class EmergencyCopy:
             os.close(descriptor)
 
     def discard(self) -> None:
-        """Remove both, the value first. OSError."""
+        """Remove both files, the value first. OSError."""
         self.file.unlink(missing_ok=True)
-        self.journal.unlink(missing_ok=True)
-        sync_folder(self.journal.parent)
+        self.path.unlink(missing_ok=True)
+        sync_folder(self.path.parent)
 
     def settle(self) -> None:
-        """Remove both where they hold nothing that is needed; what stays is removed by a later run."""
+        """Remove both files where they hold nothing that is needed; what stays is removed by a later run."""
         with suppress(OSError):
             self.discard()
 
 
-NOWHERE = Path("/nonexistent/credly-audit")
-"""A folder that is not there; by custom nobody makes it."""
+FIELDS = tuple(each.name for each in fields(Journal) if each.name != "path")
+"""What a journal's file holds, by these keys."""
 
 
-def emergency_folder(named: Path | None, environ: Any, *, dry_run: bool) -> Path:
-    """Where emergency copies go; UsageError where CI has to name a place, or where nothing says which one that is.
+def find_emergency_folder(named: Path | None, environ: Any, *, dry_run: bool) -> Path:
+    """Return where emergency copies go; UsageError where CI has to name a place, or where none can be found.
 
     A CI runner's own state directory is gone with the runner. A dry run that has none goes on: nothing was left there.
     """
@@ -124,8 +125,8 @@ def emergency_folder(named: Path | None, environ: Any, *, dry_run: bool) -> Path
         raise UsageError(f"{error}, which locks and emergency copies need") from None
 
 
-def must_hold_copies(folder: Path) -> None:
-    """UsageError where no copy could be written."""
+def require_room_for_copies(folder: Path) -> None:
+    """Make the folder; UsageError where no copy could be written."""
     try:
         make_folder(folder)
     except OSError as error:
@@ -144,33 +145,32 @@ def _sweep(folder: Path) -> None:
                 path.unlink()
 
 
-def reserve(folder: Path, undertaking: Undertaking) -> EmergencyCopy:
+def reserve(folder: Path, journal: Journal) -> Journal:
     """Write down what is about to be done, and take up room for the value; both outlive a power cut.
 
     CannotWrite or OSError.
     """
-    name = f"{undertaking.action}-{undertaking.organization_id}-{undertaking.credential[:8]}-{_stamp()}"
-    copy = EmergencyCopy(undertaking, folder / f"{name}.json")
-    with written_whole(copy.file, draft_name=f".{name}.token") as file:
+    name = f"{journal.action}-{journal.organization_id}-{journal.credential[:8]}-{_stamp()}"
+    reserved = replace(journal, path=folder / f"{name}.json")
+    with written_whole(reserved.file, draft_name=f".{name}.token") as file:
         file.write(b" " * ROOM)
-    fields = {name: getattr(undertaking, name) for name in Undertaking.__slots__}
-    with written_whole(copy.journal, draft_name=f".{name}.json") as file:
-        file.write(json.dumps(fields, indent=1).encode())
+    content = {name: getattr(journal, name) for name in FIELDS}
+    with written_whole(reserved.path, draft_name=f".{name}.json") as file:
+        file.write(json.dumps(content, indent=1).encode())
     sync_folder(folder)
-    return copy
+    return reserved
 
 
-def left_behind(folder: Path) -> Iterator[EmergencyCopy]:
-    """What earlier runs left, oldest first; a run that goes on right now has its own here too (see `locks`)."""
-    for journal in sorted(folder.glob("*.json"), key=lambda path: path.name[-25:]):
+def find_journals(folder: Path) -> Iterator[Journal]:
+    """Yield what earlier runs left, oldest first; a run that goes on right now has its own here too (see `locks`)."""
+    for path in sorted(folder.glob("*.json"), key=lambda path: path.name[-25:]):
         try:
-            said = json.loads(journal.read_bytes())
-            fields = said | {"known_ids": tuple(said.get("known_ids", ()))}
-            copy = EmergencyCopy(Undertaking(**fields), journal)
+            content = json.loads(path.read_bytes())
+            journal = Journal(**content | {"known_ids": tuple(content.get("known_ids", ())), "path": path})
         except (OSError, ValueError, TypeError, AttributeError):
             continue
-        if copy.file.exists():  # else it was settled, and only cut short while it was removed
-            yield copy
+        if journal.file.exists():  # else it was settled, and only cut short while it was removed
+            yield journal
 
 
 def _stamp() -> str:

@@ -5,16 +5,17 @@ docs/lifecycle.schema.json describes the JSON; a change that breaks a reader rai
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from credly_audit import __version__
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.journal import EmergencyCopy
-from credly_audit.lifecycle.outcome import Outcome, State
-from credly_audit.lifecycle.prepare import Candidate, Plan
-from credly_audit.lifecycle.run import Result
+from credly_audit.lifecycle.journal import Journal
+from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
+from credly_audit.lifecycle.tasks import Task
 from credly_audit.text import distance, instant, one_line, spoken_day
 
 SCHEMA_VERSION = "1.0"
@@ -23,49 +24,66 @@ PARTS = 2_000
 """Characters of a message at most."""
 
 
-def announced(plan: Plan, now: datetime) -> list[str]:
-    """What will happen, for a person to agree to."""
-    return [line for candidate in plan.ahead for line in _announced(candidate, now)]
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All outcomes in the order of the request, which tokens are not due, and what earlier runs left."""
+
+    outcomes: tuple[Outcome, ...]
+    not_due: tuple[str, ...]
+    left_behind: tuple[Journal, ...]
+    emergency: Path
+    """Where the report goes if no stream takes it."""
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The most severe of all outcomes."""
+        return exit_code_of(self.outcomes)
 
 
-def _announced(candidate: Candidate, now: datetime) -> Iterator[str]:
-    task, row = candidate.task, candidate.row
+def announce(ahead: Sequence[Task], now: datetime) -> list[str]:
+    """Say what will happen, for a person to agree to."""
+    return [line for task in ahead for line in _announce(task, now)]
+
+
+def _announce(task: Task, now: datetime) -> Iterator[str]:
+    row = task.row
     called = one_line(task.organization.called, 60)
-    if task.action == "create":
-        yield f"Make a token for {called}: “{one_line(task.description or '', 80)}”."
+    if task.request.action == "create":
+        yield f"Make a token for {called}: “{one_line(task.request.description or '', 80)}”."
         yield f"  Its value goes to {task.store.name}. No other token changes."
         return
     which = f"fingerprint {task.credential.fingerprint}" if task.credential.fingerprint else "no fingerprint"
-    if candidate.resumes:
+    if task.resumes:
         yield f"Finish the rotation of {called}'s token ({which}) that was cut short earlier."
         yield f"  Its new value goes to {task.store.name}. Nothing is rotated anew."
         return
-    expires_at = candidate.expires_at
+    expires_at = task.expires_at
     expiry = f", expires {spoken_day(expires_at)} ({distance(expires_at, now)})" if expires_at else ""
     yield f"Rotate {called}'s token {row.id if row else '(its id is not shown)'} ({which}{expiry})."
     yield f"  The old value dies at once: whoever uses it stands still until the new one is in {task.store.name}."
 
 
-def as_text(result: Result, now: datetime) -> list[str]:
-    """A paragraph a token, what earlier runs left, and one line that sums it up."""
-    lines = [line for outcome in result.outcomes for line in _told(outcome, now)]
-    lines += [f"not due    {one_line(said)}" for said in result.not_due]
-    lines += [_told_of(copy) for copy in result.left_behind]
-    return [*lines, summed_up(result)]
+def format_text(report: Report, now: datetime) -> list[str]:
+    """Return a paragraph a token, what earlier runs left, and one line that sums it up."""
+    lines = [line for outcome in report.outcomes for line in _describe_outcome(outcome, now)]
+    lines += [f"not due    {one_line(said)}" for said in report.not_due]
+    lines += [_describe_journal(journal) for journal in report.left_behind]
+    return [*lines, sum_up(report)]
 
 
-def summed_up(result: Result) -> str:
-    """One line: `2 rotated, 1 unchanged`."""
-    if any(outcome.rehearsed for outcome in result.outcomes):
-        many = sum(outcome.rehearsed for outcome in result.outcomes)
-        return f"Dry run: {many} of {len(result.outcomes)} would be done; nothing was changed."
-    counts = Counter(outcome.state for outcome in result.outcomes)
+def sum_up(report: Report) -> str:
+    """Return one line: `2 rotated, 1 unchanged`."""
+    if any(outcome.rehearsed for outcome in report.outcomes):
+        many = sum(outcome.rehearsed for outcome in report.outcomes)
+        return f"Dry run: {many} of {len(report.outcomes)} would be done; nothing was changed."
+    counts = Counter(outcome.state for outcome in report.outcomes)
     parts = [f"{counts[state]} {state}" for state in State if counts[state]]
-    parts += [f"{len(result.not_due)} not due"] if result.not_due else []
+    parts += [f"{len(report.not_due)} not due"] if report.not_due else []
     return f"{', '.join(parts) or 'Nothing to do'}."
 
 
-def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
+def _describe_outcome(outcome: Outcome, now: datetime) -> Iterator[str]:
     state = "dry run" if outcome.rehearsed else outcome.state
     prints = " → ".join(each for each in (outcome.fingerprint_before, outcome.fingerprint) if each)
     which = ", ".join(each for each in (outcome.token_id, prints) if each)
@@ -77,7 +95,7 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
         if outcome.expires_at
         else []
     )
-    facts += [f"the gap was {_seconds(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
+    facts += [f"the gap was {_describe_gap(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
     if facts:
         yield f"           {one_line('; '.join(facts), PARTS)}"
     for violation in outcome.violations:
@@ -86,64 +104,63 @@ def _told(outcome: Outcome, now: datetime) -> Iterator[str]:
         yield f"           What to do: {one_line(outcome.next_step, PARTS)}"
 
 
-def _seconds(gap: float) -> str:
+def _describe_gap(gap: float) -> str:
     return f"{gap:.1f} seconds" if round(gap, 1) else "less than a tenth of a second"
 
 
 DONE = {State.ROTATED, State.CREATED}
 
 
-def _told_of(copy: EmergencyCopy) -> str:
-    """What an earlier run left, of a token that this command was not about."""
-    was = copy.undertaking
-    whose = f"{one_line(was.organization_name, 60)} at {one_line(was.started_at, 40)}"
-    remove = f"then remove {copy.journal.with_suffix('')}.*"
-    if copy.value:
+def _describe_journal(journal: Journal) -> str:
+    """Describe what an earlier run left, of a token that this command was not about."""
+    whose = f"{one_line(journal.organization_name, 60)} at {one_line(journal.started_at, 40)}"
+    remove = f"then remove {journal.path.with_suffix('')}.*"
+    if journal.value:
         return (
-            f"left over  {copy.file} holds the value of a token that was {was.action}d for {whose}: see that it is "
-            f"where it belongs, {remove}"
+            f"left over  {journal.file} holds the value of a token that was {journal.action}d for {whose}: see that it "
+            f"is where it belongs, {remove}"
         )
-    if was.action == "rotate":
+    if journal.action == "rotate":
         return (
-            f"left over  {copy.journal}: a rotation for {whose} was cut short: rotate that token again, which first "
-            f"finds out what became of it; where it is not in use any more, remove {copy.journal.with_suffix('')}.*"
+            f"left over  {journal.path}: a rotation for {whose} was cut short: rotate that token again, which first "
+            f"finds out what became of it; where it is not in use any more, remove {journal.path.with_suffix('')}.*"
         )
     return (
-        f"left over  {copy.journal}: a token for {whose} may have been made, and its value is not here: look in "
-        f"Credly's web page for one called “{one_line(was.description or '', 80)}” that nobody uses and delete it, "
+        f"left over  {journal.path}: a token for {whose} may have been made, and its value is not here: look in "
+        f"Credly's web page for one called “{one_line(journal.description or '', 80)}” that nobody uses and delete it, "
         f"{remove}"
     )
 
 
-def as_json(result: Result, exit_code: ExitCode, began: datetime, ended: datetime) -> str:
-    """The same for programs."""
+def format_json(report: Report, began: datetime, ended: datetime) -> str:
+    """Return the same for programs."""
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,
             "tool": {"name": "credly-audit", "version": __version__},
             "started_at": instant(began),
             "ended_at": instant(ended),
-            "exit_code": int(exit_code),
-            "interrupted": result.interrupted,
-            "tokens": [_as_object(outcome) for outcome in result.outcomes],
-            "not_due": list(result.not_due),
+            "exit_code": int(report.exit_code),
+            "interrupted": report.interrupted,
+            "tokens": [_make_object(outcome) for outcome in report.outcomes],
+            "not_due": list(report.not_due),
             "left_behind": [
                 {
-                    "action": copy.undertaking.action,
-                    "organization_id": copy.undertaking.organization_id,
-                    "token_id": copy.undertaking.token_id,
-                    "started_at": copy.undertaking.started_at,
-                    "journal": str(copy.journal),
-                    "emergency_file": str(copy.file) if copy.value else None,
+                    "action": journal.action,
+                    "organization_id": journal.organization_id,
+                    "token_id": journal.token_id,
+                    "started_at": journal.started_at,
+                    "journal": str(journal.path),
+                    "emergency_file": str(journal.file) if journal.value else None,
                 }
-                for copy in result.left_behind
+                for journal in report.left_behind
             ],
         },
         indent=2,
     )
 
 
-def _as_object(outcome: Outcome) -> dict[str, Any]:
+def _make_object(outcome: Outcome) -> dict[str, Any]:
     return {
         "organization_id": outcome.organization_id,
         "organization_name": outcome.organization_name,

@@ -1,4 +1,4 @@
-"""Rotates one token: the POST once, and then the new value from wherever it can still be had.
+"""Rotate one token: the POST once, and then the new value from wherever it can still be read.
 
 An old value that still answers proves nothing as long as a cache or a replica may answer for it. So nothing is called
 unchanged unless Credly refused the request, or the listing that a second credential sees shows the old value in force.
@@ -9,163 +9,103 @@ from time import sleep
 
 from credly_audit.credly.new_token import Made
 from credly_audit.credly.wire import Row
-from credly_audit.errors import CannotWrite
-from credly_audit.lifecycle.api import Found, Posted, Seen, Shown, Verdict, instant
-from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.journal import EmergencyCopy
-from credly_audit.lifecycle.outcome import OldValue, Outcome, State
-from credly_audit.lifecycle.tasks import Attempt, Patience, Task
-
-WEB_PAGE = "make a token in Credly's web page (Developers > Authorization Tokens) and put it where this one was"
+from credly_audit.lifecycle.api import Access, FoundValue, Look, Reply, Shown, read_time
+from credly_audit.lifecycle.deliver import deliver
+from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
+from credly_audit.lifecycle.tasks import Task
 
 
-class Rotator:
-    """Rotates tokens one after another with the same patience."""
-
-    def __init__(self, keeper: Keeper, patience: Patience) -> None:
-        self._keeper = keeper
-        self._patience = patience
-
-    def rotate(self, attempt: Attempt) -> Outcome:
-        """From the POST to the end."""
-        task, before = attempt.task, attempt.before
-        posted = attempt.asker.rotate(task.credential, task.description)
-        listed = before.row_of(task.credential.fingerprint) if before else None
-        rows = [row for row in (posted.made.row, listed) if row]
-        base = replace(_base(task, rows[0] if rows else None), was_asked=True)
-        said = posted.said or "Credly answered as if it were done, without the new value"
-        for value in filter(attempt.is_new, posted.made.values):
-            if outcome := self._keeper.deliver(attempt, value, base, doubted=value != posted.made.value):
-                return outcome
-            said = "the value that Credly gave does not work"
-        return self._find_out(attempt, base, replace(posted, said=said), [row.id for row in rows])
-
-    def resume(self, attempt: Attempt) -> Outcome:
-        """Finish what an earlier run began: the new value is kept, or is to be found; no other is asked for."""
-        task, copy = attempt.task, attempt.copy
-        token_id = copy.undertaking.token_id
-        base = replace(_base(task, None), token_id=token_id)
-        kept = copy.value
-        outcome = self._keeper.deliver(attempt, kept, base) if kept is not None else None
-        if outcome is None:
-            posted = Posted("an earlier rotation was cut short after its request", Made(None), refused=False)
-            outcome = self._find_out(attempt, base, posted, [token_id] if token_id else [])
-        return _without_gap(outcome) if outcome.fingerprint else outcome
-
-    def _find_out(self, attempt: Attempt, base: Outcome, posted: Posted, token_ids: list[str]) -> Outcome:
-        """No value came back that works: look what became of the old one, and for the new one in the listing."""
-        old = attempt.asker.probe(attempt.task.credential)
-        if old.verdict is Verdict.WORKS and not posted.refused:
-            sleep(self._patience.settling)  # the request may still be under way, or the answer come from a cache
-            old = attempt.asker.probe(attempt.task.credential)
-        found = self._look_up(attempt, token_ids)
-        if found.value is not None:
-            if outcome := self._keeper.deliver(attempt, found.value, base):
-                return outcome
-            found = Found(Shown.NOTHING, "the value that the listing shows to fallback_token is refused, too")
-        return _concluded(attempt, base, posted, old, found)
-
-    def _look_up(self, attempt: Attempt, token_ids: list[str]) -> Found:
-        """The token's value in the listing that the second credential sees; again, as a listing may lag behind."""
-        task = attempt.task
-        found = attempt.asker.find_value(task.fallback, token_ids, task.value)
-        for _ in range(1, self._patience.tries):
-            if found.shown not in {Shown.OLD, Shown.SILENT}:
-                break
-            sleep(self._patience.pause)
-            found = attempt.asker.find_value(task.fallback, token_ids, task.value)
-        return found
+def rotate(task: Task) -> Outcome:
+    """Rotate the token and bring its new value to the store."""
+    reply = task.api.rotate(task.credential, task.request.description)
+    rows = [row for row in (reply.made.row, task.row) if row]
+    base = replace(draft(task, rows[0] if rows else None), was_asked=True)
+    reason = reply.reason or "Credly answered as if it were done, without the new value"
+    for value in filter(task.is_new, reply.made.values):
+        if outcome := deliver(task, value, base, doubted=value != reply.made.value):
+            return outcome
+        reason = "the value that Credly gave does not work"
+    return search(task, base, replace(reply, reason=reason), [row.id for row in rows])
 
 
-def _without_gap(outcome: Outcome) -> Outcome:
-    """The gap began in a run that could not tell of it."""
-    note = f"{outcome.message} (an earlier rotation was cut short; this finished it)"
-    return replace(outcome, gap_seconds=None, message=note)
-
-
-def not_reserved(task: Task, error: CannotWrite | OSError) -> Outcome:
-    """Nothing was asked, since there would have been no place for the value."""
-    return task.outcome(
-        State.UNCHANGED,
-        f"no room for an emergency copy could be taken up, so nothing was asked: {error}",
-        "mend the disk, or name another place with --emergency-dir, and run again",
-    )
-
-
-def _base(task: Task, row: Row | None) -> Outcome:
-    base = task.outcome(State.UNKNOWN, "")
-    if row is None:
-        return base
-    return replace(base, token_id=row.id, expires_at=instant(row.expires_at))
-
-
-def _concluded(attempt: Attempt, base: Outcome, posted: Posted, old: Seen, found: Found) -> Outcome:
-    """How it ends where no new value can be had."""
-    base = replace(base, expires_at=None)
-    is_proved = found.shown is Shown.OLD and old.verdict is not Verdict.REFUSED
-    if is_proved or (posted.refused and not attempt.in_doubt and old.verdict is Verdict.WORKS):
-        outcome = _unchanged(base, posted, old, attempt.copy)
-    elif old.verdict is Verdict.REFUSED and found.shown is Shown.NOTHING:
-        outcome = _lost(base, f"{posted.said}; the old value is dead, and {found.why_not}", attempt.copy)
-    else:
-        said = f"{posted.said}; {_in_doubt(old, found)}"
-        outcome = _unknown(base, said, attempt.copy, has_fallback=attempt.task.fallback is not None)
-    if attempt.unrestored is None:
+def resume(task: Task) -> Outcome:
+    """Finish what an earlier run began: the new value is kept, or is to be found; no other is asked for."""
+    token_id, kept = task.reserved.token_id, task.reserved.value
+    base = replace(draft(task, None), token_id=token_id)
+    outcome = deliver(task, kept, base) if kept is not None else None
+    if outcome is None:
+        reply = Reply("an earlier rotation was cut short after its request", Made(None), refused=False)
+        outcome = search(task, base, reply, [token_id] if token_id else [])
+    if not outcome.fingerprint:
         return outcome
-    message = f"{outcome.message}; the store holds a value that is refused, as it did not take the old one again"
-    by_hand = f"put the old value back into {attempt.task.store.name}; then {outcome.next_step}"
-    return replace(outcome, message=f"{message}: {attempt.unrestored}", next_step=by_hand, must_act=True)
+    return replace(outcome.end(Ending.FINISHED_EARLIER), gap_seconds=None)  # it began in a run that cannot report it
 
 
-def _unchanged(base: Outcome, posted: Posted, old: Seen, copy: EmergencyCopy) -> Outcome:
-    copy.settle()
-    works = "still works" if old.verdict is Verdict.WORKS else "is still the one that the listing shows"
-    later = (
-        ""
-        if posted.refused
-        else "; should it stop working later, the request was still under way: the page of the token in Credly shows it"
+def search(task: Task, base: Outcome, reply: Reply, token_ids: list[str]) -> Outcome:
+    """Find out what became of the old value, and look for the new one: no value came back that works."""
+    patience = task.request.patience
+    old = task.api.probe(task.credential)
+    if old.access is Access.WORKS and not reply.refused:
+        sleep(patience.settling)  # the request may still be under way, or the answer come from a cache
+        old = task.api.probe(task.credential)
+    found = patience.repeat(  # a listing may lag behind
+        lambda: task.api.find_value(task.fallback, token_ids, task.value),
+        until=lambda found: found.shown not in {Shown.OLD, Shown.SILENT},
     )
+    if found.value is not None:
+        if outcome := deliver(task, found.value, base):
+            return outcome
+        found = FoundValue(Shown.NOTHING, "the value that the listing shows to fallback_token is refused, too")
+    return end_without_value(task, replace(base, expires_at=None), reply, old, found)
+
+
+def draft(task: Task, row: Row | None) -> Outcome:
+    """Return the beginning of the outcome, with what a row says of the token."""
+    base = task.draft_outcome()
+    return base if row is None else replace(base, token_id=row.id, expires_at=read_time(row.expires_at))
+
+
+def end_without_value(task: Task, base: Outcome, reply: Reply, old: Look, found: FoundValue) -> Outcome:
+    """Return the outcome where no new value can be read."""
+    is_proved = found.shown is Shown.OLD and old.access is not Access.REFUSED
+    if is_proved or (reply.refused and not task.in_doubt and old.access is Access.WORKS):
+        outcome = end_unchanged(task, base, reply, old)
+    elif old.access is Access.REFUSED and found.shown is Shown.NOTHING:
+        facts = {"reason": reply.reason, "search": found.why_not, "journal": task.reserved.path}
+        outcome = replace(base.end(Ending.NEW_VALUE_LOST, **facts), old_value=OldValue.DEAD)
+    else:
+        outcome = end_in_doubt(task, base, reply, describe_doubt(old, found))
+    if task.unrestored is None:
+        return outcome
+    return outcome.end(Ending.STORE_NOT_RESTORED, reason=task.unrestored, store=task.store.name)
+
+
+def end_unchanged(task: Task, base: Outcome, reply: Reply, old: Look) -> Outcome:
+    """Return the outcome of a token that was not rotated; its journal is settled."""
+    task.reserved.settle()
+    holds = "still works" if old.access is Access.WORKS else "is still the one that the listing shows"
+    ending = Ending.NOT_ROTATED if reply.refused else Ending.NOT_ROTATED_SO_FAR
+    return replace(base.end(ending, holds=holds, reason=reply.reason), old_value=OldValue.ALIVE)
+
+
+def end_in_doubt(task: Task, base: Outcome, reply: Reply, doubt: str) -> Outcome:
+    """Return the outcome of a token of which no answer proves what became of it."""
+    journal = task.reserved
+    ending = Ending.IN_DOUBT_WITHOUT_FALLBACK if task.fallback is None else Ending.IN_DOUBT
     return replace(
-        base,
-        state=State.UNCHANGED,
-        message=f"not rotated, and the old value {works}: {posted.said}{later}",
-        next_step="run again later",
-        old_value=OldValue.ALIVE,
-    )
-
-
-def _lost(base: Outcome, said: str, copy: EmergencyCopy) -> Outcome:
-    return replace(
-        base,
-        state=State.LOST,
-        message=said,
-        next_step=f"{WEB_PAGE}; or configure a fallback_token and run the same command again, which looks for the new "
-        f"value without asking for another; remove {copy.journal} when that is done",
-        old_value=OldValue.DEAD,
-    )
-
-
-def _unknown(base: Outcome, said: str, copy: EmergencyCopy, *, has_fallback: bool) -> Outcome:
-    way = "and looks up a new value with fallback_token" if has_fallback else "if you configure a fallback_token"
-    return replace(
-        base,
-        state=State.UNKNOWN,
-        message=said,
-        next_step=f"run the same command again in some minutes: it first finds out what happened, {way}. The token's "
-        f"expiration date in Credly's web page shows whether it was rotated. {copy.journal} keeps what is known until "
-        "then",
+        base.end(ending, reason=reply.reason, doubt=doubt, journal=journal.path),
         old_value=OldValue.UNKNOWN,
-        emergency_file=copy.file if copy.value else None,
+        emergency_file=journal.file if journal.value else None,
     )
 
 
-def _in_doubt(old: Seen, found: Found) -> str:
-    """Why nobody can say what became of the token."""
-    if old.verdict is Verdict.WORKS:
+def describe_doubt(old: Look, found: FoundValue) -> str:
+    """Describe why no answer proves what became of the token."""
+    if old.access is Access.WORKS:
         return (
             "the old value still works, but that does not prove that the token was not rotated, as a cache or a "
             f"replica may have answered, and {found.why_not}"
         )
-    if old.verdict is Verdict.SILENT:
-        return f"whether the old value still works is not known: {old.said}"
+    if old.access is Access.SILENT:
+        return f"whether the old value still works is not known: {old.reason}"
     return f"the old value is refused, and {found.why_not}"

@@ -1,197 +1,238 @@
-"""All tokens of one command: locked, looked at, their stores tried, announced, and then done one after another."""
+"""Carry out a request in the documented order: lock, look, try the stores, announce, and do one token after another."""
 
 import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from types import FrameType
 
-from credly_audit.config.settings import Api
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy, warn_of_password
+from credly_audit.config.load import load
+from credly_audit.config.settings import Settings
 from credly_audit.credly.client import Client, Line
+from credly_audit.credly.host import Host
 from credly_audit.errors import CannotWrite, UsageError, without_values
 from credly_audit.files.locks import holding, is_held
-from credly_audit.lifecycle.api import Asker
-from credly_audit.lifecycle.create import Creator
-from credly_audit.lifecycle.deliver import Keeper
-from credly_audit.lifecycle.journal import EmergencyCopy, Undertaking, left_behind, reserve
-from credly_audit.lifecycle.outcome import Outcome, State
-from credly_audit.lifecycle.prepare import Candidate, Plan, Preparation
-from credly_audit.lifecycle.rotate import Rotator, not_reserved
-from credly_audit.lifecycle.tasks import Attempt, Patience, Task, Then
-from credly_audit.secrets import Secret
-from credly_audit.secrets.fingerprint import Fingerprints
+from credly_audit.files.paths import working_folder
+from credly_audit.lifecycle.check_created import make_review
+from credly_audit.lifecycle.create import create
+from credly_audit.lifecycle.journal import (
+    Journal,
+    find_emergency_folder,
+    find_journals,
+    require_room_for_copies,
+    reserve,
+)
+from credly_audit.lifecycle.outcome import Ending, Outcome
+from credly_audit.lifecycle.prepare import prepare
+from credly_audit.lifecycle.report import Report
+from credly_audit.lifecycle.request import Request
+from credly_audit.lifecycle.rotate import resume, rotate
+from credly_audit.lifecycle.tasks import Task, TaskMaker, Then
+from credly_audit.secrets.redaction import looks_like_a_value
+from credly_audit.secrets.sources.program import ProgramSource, run_to_end
+from credly_audit.text import count
 
 log = logging.getLogger(__name__)
 
 WAITING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """All outcomes in the order asked; `not_due` says of whom nothing had to be done."""
-
-    outcomes: tuple[Outcome, ...]
-    not_due: tuple[str, ...]
-    left_behind: tuple[EmergencyCopy, ...]
-    interrupted: bool = False
+Agree = Callable[[Sequence[Task]], bool]
+"""Asks a person, before anything changes, to agree to what is ahead."""
 
 
-@dataclass(slots=True)
-class Campaign:
-    """One command. `due` narrows to tokens that expire within it; `agreed` is asked before anything changes."""
+def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> Report:
+    """Rotate or create; UsageError, nothing having been asked, for what the configuration or a store lacks."""
+    settings = load(request.config, environ, for_collecting=request.credential is None)
+    settings, request = choose_organizations(settings, request)
+    review = make_review(settings, request.fail_on) if request.action == "create" else None
+    settings, written = resolve_proxy(settings, environ), settings
+    many = count(len(settings.organizations), "organization", "organizations")
+    log.info("Asking %s for %s", Host.of(settings.api).way, many)
+    warn_of_password(written)
+    fingerprints = make_fingerprints(settings, environ)
+    if request.description and looks_like_a_value(request.description):
+        raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")
+    with Client(Line(settings.api, Event())) as client:
+        tasks = TaskMaker(request, settings, client, fingerprints, environ).make_tasks()
+        then = make_then(request.then, environ)
+        emergency = find_emergency_folder(request.emergency_dir, environ, dry_run=request.dry_run)
+        if not request.dry_run:
+            require_room_for_copies(emergency)
+        for task in tasks:
+            task.then = then
+        report = run_tasks(request, tasks, emergency, agree)
+    if review is None:
+        return report
+    return replace(report, outcomes=tuple(review(outcome) for outcome in report.outcomes))
 
-    tasks: Sequence[Task]
-    api: Api
-    fingerprints: Fingerprints
-    emergency: Path
-    agreed: Callable[[Plan], bool]
-    due: timedelta | None = None
-    then: Then | None = None
-    dry_run: bool = False
-    break_lock: bool = False
-    patience: Patience = field(default_factory=Patience)
-    again: Callable[[Task], Secret | None] = lambda task: task.value
-    """Reads a task's value anew, once its lock is held."""
-    _interrupted: Event = field(default_factory=Event)
 
-    def run(self) -> Result:
-        """In the documented order. UsageError, nothing having been asked, for a lock or a store that cannot be used."""
-        before = list(left_behind(self.emergency))
-        locks = [] if self.dry_run else [task.lock for task in self.tasks]
-        with ExitStack() as held, Client(Line(self.api, Event())) as client:
-            held.enter_context(holding(locks, break_lock=self.break_lock))
-            self._nothing_changed_meanwhile()
-            keeper = Keeper(self.fingerprints, self.patience, None, lambda _: None)
-            preparation = Preparation(self.emergency, keeper, self.due, self.dry_run)
-            candidates = [
-                Candidate(task, Asker(client, task.organization, self.fingerprints), copy=preparation.left_by(task))
-                for task in self.tasks
-            ]
-            plan = Plan(tuple(preparation.prepared(candidates)))
-            if plan.ahead and not self.dry_run:
-                if self.agreed(plan):
-                    with self._undisturbed():
-                        self._carry_out(plan, lambda name: held.enter_context(holding([name])))
-                else:
-                    for candidate in plan.ahead:
-                        candidate.outcome = candidate.task.outcome(State.UNCHANGED, "not agreed to: nothing was done")
-            elif self.dry_run:
-                for candidate in plan.ahead:
-                    candidate.outcome = _rehearsed(candidate)
-        told = {each.copy.journal for each in plan.candidates if each.copy}
-        left = tuple(
-            copy
-            for copy in before
-            if copy.journal not in told and copy.journal.exists() and not is_held(copy.undertaking.credential)
-        )
-        outcomes = tuple(each.outcome for each in plan.candidates if each.outcome is not None)
-        return Result(outcomes, tuple(preparation.not_due), left, self._interrupted.is_set())
+def choose_organizations(settings: Settings, request: Request) -> tuple[Settings, Request]:
+    """Return the settings of the organizations whose tokens are meant, and the request with its `due` of those."""
+    if request.organizations:
+        return settings.only(request.organizations), request
+    if request.credential is not None:
+        return settings, request
+    marked = [organization.id for organization in settings.organizations if organization.rotate]
+    if not marked:
+        raise UsageError("no organization is marked `rotate = true`: mark some, or name one with --organization")
+    if request.due is None:
+        request = replace(request, due=settings.policy.next_audit)
+    return settings.only(marked), request
 
-    def _nothing_changed_meanwhile(self) -> None:
-        for task in self.tasks:
-            if self.again(task) != task.value:
-                raise UsageError(
-                    f"{task.organization.called}: its credential changed just now, as by another rotation: nothing was "
-                    "asked; run again"
-                )
 
-    def _carry_out(self, plan: Plan, hold: Callable[[str], None]) -> None:
-        ended: Outcome | None = None
-        for candidate in plan.ahead:
-            task = candidate.task
-            if self._interrupted.is_set():
-                candidate.outcome = task.outcome(State.UNCHANGED, "not begun: interrupted", "run again")
-            elif ended is not None:
-                why = f"not begun, because {ended.organization_name} ended as {ended.state}"
-                candidate.outcome = task.outcome(State.UNCHANGED, why, "mend that first, and run again")
-            else:
-                candidate.outcome = self._done(candidate, hold)
-                ended = candidate.outcome if candidate.outcome.speaks_against_going_on else None
+def make_then(text: str | None, environ: Mapping[str, str]) -> Then | None:
+    """Make what `--then` names into what runs it; UsageError where there is no such program."""
+    if text is None:
+        return None
+    command = ProgramSource().store(text.partition(":")[2], working_folder(), environ)
+    command.check()
 
-    def _done(self, candidate: Candidate, hold: Callable[[str], None]) -> Outcome:
-        """A token's outcome, whatever happens: a defect of ours must not lose one either."""
-        task, copy = candidate.task, candidate.copy
-        in_doubt = copy is not None
-        if copy is None:
-            try:
-                copy = reserve(self.emergency, _undertaking(candidate))
-            except (CannotWrite, OSError) as error:
-                return not_reserved(task, error)
-        attempt = Attempt(task, candidate.asker, copy, candidate.seen, in_doubt)
-        keeper = Keeper(self.fingerprints, self.patience, self.then, hold)
+    def then(outcome: Outcome) -> None:
+        facts = {
+            "CREDLY_AUDIT_ORGANIZATION": outcome.organization_id,
+            "CREDLY_AUDIT_TOKEN_ID": outcome.token_id or "",
+            "CREDLY_AUDIT_STATE": str(outcome.state),
+        }
+        run_to_end(command.words, command.folder, {**environ, **facts})
+
+    return then
+
+
+def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: Agree) -> Report:
+    """Take the tasks through the steps of docs/lifecycle.md."""
+    earlier = list(find_journals(emergency))
+    interrupted = Event()
+    with ExitStack() as held:
+        locks = [] if request.dry_run else [task.lock for task in tasks]
+        held.enter_context(holding(locks, break_lock=request.break_lock))
+        require_unchanged(tasks)
+        prepare(tasks, emergency)
+        ahead = [task for task in tasks if task.is_ahead]
+        if request.dry_run:
+            for task in ahead:
+                task.outcome = rehearse(task)
+        elif ahead and not agree(ahead):
+            for task in ahead:
+                task.outcome = task.end(Ending.NOT_AGREED)
+        elif ahead:
+            for task in ahead:
+                task.hold = lambda name: held.enter_context(holding([name]))
+            with delay_signals(interrupted):
+                do_all(ahead, emergency, interrupted)
+    known = {task.journal.path for task in tasks if task.journal and task.not_due is None}
+    left = [each for each in earlier if each.path not in known and each.path.exists() and not is_held(each.credential)]
+    return Report(
+        tuple(task.outcome for task in tasks if task.outcome is not None),
+        tuple(task.not_due for task in tasks if task.not_due is not None),
+        tuple(left),
+        emergency,
+        interrupted.is_set(),
+    )
+
+
+def require_unchanged(tasks: Sequence[Task]) -> None:
+    """UsageError where a credential changed while its lock was waited for."""
+    for task in tasks:
+        if task.reread() != task.value:
+            raise UsageError(
+                f"{task.organization.called}: its credential changed just now, as by another rotation: nothing was "
+                "asked; run again"
+            )
+
+
+def do_all(ahead: Sequence[Task], emergency: Path, interrupted: Event) -> None:
+    """Do one token after another, until one ends in a way that speaks against going on."""
+    stopped: Outcome | None = None
+    for task in ahead:
+        if interrupted.is_set():
+            task.outcome = task.end(Ending.INTERRUPTED)
+        elif stopped is not None:
+            task.outcome = task.end(Ending.NOT_BEGUN, other=stopped.organization_name, state=stopped.state)
+        else:
+            task.outcome = do(task, emergency)
+            stopped = task.outcome if task.outcome.stops_others else None
+
+
+def do(task: Task, emergency: Path) -> Outcome:
+    """Return a token's outcome, whatever happens: a defect of ours must not lose one either."""
+    task.in_doubt = task.journal is not None
+    if task.journal is None:
         try:
-            if task.action == "create":
-                return Creator(keeper, self.patience).create(attempt)
-            rotator = Rotator(keeper, self.patience)
-            return rotator.resume(attempt) if candidate.resumes else rotator.rotate(attempt)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the person must be told where the value is
-            return _cut_short(task, copy, error)
-
-    @contextmanager
-    def _undisturbed(self) -> Iterator[None]:
-        """Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def remember(_signal: int, _frame: FrameType | None) -> None:
-            self._interrupted.set()
-            log.warning("will stop as soon as this token is safe")
-
-        before = {number: signal.signal(number, remember) for number in WAITING}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            task.journal = reserve(emergency, make_journal(task))
+        except (CannotWrite, OSError) as error:
+            return task.end(Ending.NO_ROOM, reason=error)
+    task.began = monotonic()
+    step = create if task.request.action == "create" else resume if task.resumes else rotate
+    try:
+        return step(task)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the person must be told where the value is
+        return end_defect(task, task.journal, error)
 
 
-def _undertaking(candidate: Candidate) -> Undertaking:
-    task, row = candidate.task, candidate.row
-    return Undertaking(
-        task.action,
+@contextmanager
+def delay_signals(interrupted: Event) -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def remember(_signal: int, _frame: FrameType | None) -> None:
+        interrupted.set()
+        log.warning("will stop as soon as this token is safe")
+
+    before = {number: signal.signal(number, remember) for number in WAITING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def make_journal(task: Task) -> Journal:
+    """Return what is written down before the token is rotated or created."""
+    creates = task.request.action == "create"
+    return Journal(
+        task.request.action,
         task.organization.id,
         task.organization.called,
         task.lock,
         task.credential.fingerprint,
-        row.id if row and task.action == "rotate" else None,
-        task.description,
+        task.row.id if task.row and not creates else None,
+        task.request.description,
         datetime.now(UTC).isoformat(timespec="seconds"),
-        tuple(sorted(candidate.seen.rows)) if candidate.seen and task.action == "create" else (),
+        tuple(sorted(task.before.rows)) if task.before and creates else (),
     )
 
 
-def _rehearsed(candidate: Candidate) -> Outcome:
-    """What a dry run says of a token that would be done."""
-    task, row = candidate.task, candidate.row
-    verb = "finished, as an earlier rotation was cut short" if candidate.resumes else f"{task.action}d"
+def rehearse(task: Task) -> Outcome:
+    """Return what a dry run reports of a token that would be rotated or created."""
+    rotates = task.request.action == "rotate"
+    done = "finished, as an earlier rotation was cut short" if task.resumes else f"{task.request.action}d"
     return replace(
-        task.outcome(State.UNCHANGED, f"would be {verb}; its value would go to {task.store.name}"),
-        token_id=row.id if row and task.action == "rotate" else None,
-        expires_at=candidate.expires_at if task.action == "rotate" else None,
-        rehearsed=True,
+        task.end(Ending.WOULD_BE_DONE, done=done, store=task.store.name),
+        token_id=task.row.id if task.row and rotates else None,
+        expires_at=task.expires_at if rotates else None,
     )
 
 
-def _cut_short(task: Task, copy: EmergencyCopy, error: Exception) -> Outcome:
-    """A defect after the request: say what is known, and where the value is."""
-    defect = f"unexpected error: {without_values(error)}; please report it"
-    kept = copy.value is not None
-    where = f"; the new value is in {copy.file}" if kept else f"; what is known is in {copy.journal}"
+def end_defect(task: Task, journal: Journal, error: Exception) -> Outcome:
+    """Return the outcome after a defect behind the request: what is known, and where the value is."""
+    is_kept, creates = journal.value is not None, task.request.action == "create"
+    ending = {
+        (False, False): Ending.DEFECT,
+        (False, True): Ending.DEFECT_VALUE_KEPT,
+        (True, False): Ending.DEFECT_OF_CREATE,
+        (True, True): Ending.DEFECT_OF_CREATE_VALUE_KEPT,
+    }[creates, is_kept]
     return replace(
-        task.outcome(
-            State.EMERGENCY if kept else State.UNKNOWN,
-            defect + where,
-            "run the same command again: it finds out and finishes it without asking for another value"
-            if task.action == "rotate"
-            else "look for the new token in Credly's web page",
-        ),
-        emergency_file=copy.file if kept else None,
+        task.end(ending, reason=without_values(error), journal=journal.path, file=journal.file),
+        emergency_file=journal.file if is_kept else None,
         was_asked=True,
-        defect=True,
     )

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credly_audit.cli.lifecycle import Span
+from credly_audit.cli.lifecycle import Days
 from credly_audit.cli.main import cli
 from credly_audit.cli.options import Instant, Output
 from credly_audit.cli.variables import variable_of
@@ -70,7 +70,7 @@ OPTIONS = [
 EXAMPLES: dict[type, str] = {
     click.IntRange: "7",
     Instant: "2026-11-23 09:30",
-    Span: "35d",
+    Days: "35d",
     Output: "json=my reports/audit.json",
     click.Path: "a folder",
 }

@@ -15,9 +15,9 @@ import jsonschema
 import pytest
 from jsonschema.protocols import Validator
 
-from credly_audit.cli import lifecycle
 from credly_audit.cli.main import outcome
-from credly_audit.lifecycle.tasks import Patience
+from credly_audit.lifecycle import request
+from credly_audit.lifecycle.request import Patience
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import Organization, Token, World, made_up_organization
 from credly_audit.secrets import limits
@@ -203,7 +203,7 @@ def make_bench(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeBench]:
     """Benches with as many organizations and tokens as asked; afterwards nothing must have leaked."""
-    monkeypatch.setattr(lifecycle, "PATIENCE", SHORT)
+    monkeypatch.setattr(request, "PATIENCE", SHORT)
     monkeypatch.setattr(limits, "PROGRAM_PATIENCE", 20.0)
     for name in list(os.environ):
         if name.startswith(("CREDLY", "CI")):

@@ -11,10 +11,10 @@ from tests.lifecycle.conftest import Bench
 
 PLANT = """
 import sys
-from credly_audit.cli import lifecycle
+from credly_audit.lifecycle import request
 from credly_audit.cli.main import outcome
 from tests.lifecycle.conftest import SHORT
-lifecycle.PATIENCE = SHORT
+request.PATIENCE = SHORT
 sys.exit(outcome(sys.argv[1:]))
 """
 """The command with the tests' patience, as a process of its own."""

@@ -210,9 +210,9 @@ def test_a_credential_that_changed_while_the_lock_was_waited_for_is_not_rotated(
 
 def test_a_defect_of_the_tool_after_the_post_names_its_place_and_where_the_value_is(bench: Bench) -> None:
     """Planted where the value is at hand: what is said holds its kind and place, and the file, but not the value."""
-    plant = "from credly_audit.lifecycle.deliver import Keeper\n"
-    plant += "def broken(self, task, value):\n    raise RuntimeError(value.reveal())\n"
-    plant += "Keeper._stored = broken\n"
+    plant = "from credly_audit.lifecycle import deliver\n"
+    plant += "def broken(task, value):\n    raise RuntimeError(value.reveal())\n"
+    plant += "deliver.store = broken\n"
     command = ["rotate", "--organization", bench.acme.id, "--yes", "--format", "json", "--verbose"]
     done = subprocess.run(
         [sys.executable, "-c", plant + PLANT, *command, "--emergency-dir", bench.emergency],

@@ -1,6 +1,7 @@
 """What holds for every answer, every value and every mix of ends."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from credly_audit.credly.new_token import read_made, read_values
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.journal import Undertaking, left_behind, reserve
+from credly_audit.lifecycle.journal import Journal, find_journals, reserve
 from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -61,16 +62,17 @@ def test_a_value_is_found_wherever_an_envelope_could_hold_it(value: str, where: 
 def test_a_copy_gives_back_the_value_that_it_was_given_and_the_journal_never_holds_it(
     tmp_path: Path, value: str
 ) -> None:
-    was = Undertaking("rotate", "an id", "Acme", "a lock", None, None, None, "2026-11-23T00:00:00+00:00")
-    copy = reserve(tmp_path, was)
-    assert copy.value is None
+    was = Journal("rotate", "an id", "Acme", "a lock", None, None, None, "2026-11-23T00:00:00+00:00")
+    journal = reserve(tmp_path, was)
+    assert journal.value is None
 
-    copy.keep(Secret(value))
+    journal.keep(Secret(value))
 
-    [found] = left_behind(tmp_path)
-    assert (found.value, found.undertaking) == (Secret(value), was)
-    assert value not in copy.journal.read_text()
-    copy.discard()
+    [found] = find_journals(tmp_path)
+    assert (found.value, found) == (Secret(value), journal)
+    assert replace(found, path=was.path) == was
+    assert value not in journal.path.read_text()
+    journal.discard()
     assert list(tmp_path.iterdir()) == []
 
 

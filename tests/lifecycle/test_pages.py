@@ -8,7 +8,7 @@ import click
 import pytest
 
 from credly_audit.cli.main import cli
-from credly_audit.lifecycle.outcome import State
+from credly_audit.lifecycle.outcome import Ending, State, Step
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -46,3 +46,18 @@ def test_every_state_has_its_row(page: str) -> None:
     states = set(State) - ({State.CREATED} if page == "runbook.md" else set())
 
     assert all(re.search(rf"^\| `{state}`[^|]*\|", text, re.MULTILINE) for state in states)
+
+
+def test_the_steps_of_the_page_are_those_of_the_endings_in_their_order() -> None:
+    text = (DOCS / "lifecycle.md").read_text(encoding="utf-8")
+    section = text.partition("## The order of steps")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\d\. \*\*(.+?)\*\*", section, re.MULTILINE) == list(Step)
+    steps = [list(Step).index(ending.step) for ending in Ending]
+    assert steps == sorted(steps)
+
+
+def test_every_ending_that_is_not_good_says_what_to_do() -> None:
+    bad = {State.EMERGENCY, State.LOST, State.UNKNOWN}
+
+    assert all(ending.next_step for ending in Ending if ending.state in bad)
