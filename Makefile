@@ -26,6 +26,9 @@ proof: .venv/dev  ## everything that takes longer
 bench: .venv/dev  ## measure what the limits promise
 	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done
 
+structure: .venv/dev  ## measure sizes, imports and names
+	@$(BIN)/python -m tests.structure
+
 docs: .venv/dev  ## write the generated pages anew
 	$(BIN)/python -m tests.completion
 	$(BIN)/python -m tests.generated
@@ -52,4 +55,4 @@ clean:  ## remove what the other targets made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo test journeys proof bench docs lock clean
+.PHONY: help demo test journeys proof bench structure docs lock clean

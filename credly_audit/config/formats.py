@@ -4,7 +4,7 @@ import pkgutil
 
 from credly_audit.files.resources import PACKAGE
 
-SHARED = frozenset({"base", "briefing", "standing", "tally", "text", "words"})
+SHARED = frozenset({"base"})
 """Modules of the renderers' package that are no format."""
 
 
