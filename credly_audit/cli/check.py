@@ -22,10 +22,9 @@ from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.notify.notices import Notices
-from credly_audit.operations.conclude import Judging, require_rules_unless
+from credly_audit.operations.conclude import Judging, read_presentation, require_rules_unless
 from credly_audit.operations.outputs import Outputs
-from credly_audit.operations.policy_files import places, sources
-from credly_audit.operations.presenting import presented
+from credly_audit.operations.policy_files import copy_sources, find_places
 from credly_audit.operations.prior_audits import Earlier
 from credly_audit.policy.policy import Policy
 from credly_audit.snapshot import Snapshot
@@ -77,8 +76,8 @@ def check(
     settings = load(path, os.environ, for_collecting=False, all_rules=False) if path else Settings()
     policy = Policy.of(settings)
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
-    snapshot = only(snapshot, organizations)
-    outputs_asked = Outputs.asked(
+    snapshot = select_organizations(snapshot, organizations)
+    chosen_outputs = Outputs.from_options(
         formats,
         outputs,
         output_dir,
@@ -86,28 +85,30 @@ def check(
         split_by=split_by,
         overwrite=overwrite,
         with_snapshot=False,
-        manifest=sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
+        manifest=copy_sources(path, settings, tuple(dict.fromkeys(snapshots))) if manifest else None,
     )
-    judging = Judging.asked(
+    judging = Judging.from_options(
         settings,
         policy,
-        outputs_asked,
-        places(settings, os.environ, snapshots),
-        Earlier.asked(settings, os.environ, baseline=baseline, no_history=no_history, record=record, new_only=new_only),
+        chosen_outputs,
+        find_places(settings, os.environ, snapshots),
+        Earlier.from_options(
+            settings, os.environ, baseline=baseline, no_history=no_history, record=record, new_only=new_only
+        ),
         fail_on=fail_on,
         allow_partial=allow_partial,
         as_of=as_of or snapshot.header.collected_at,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
-        summarize=SummaryPrinter(outputs_asked.to_standard_output, no_color),
-        presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
-        notices=Notices.asked(settings.notify, settings.folder, os.environ) if notify else None,
+        summarize=SummaryPrinter(chosen_outputs.to_standard_output, no_color),
+        presentation=read_presentation(settings.report, sarif_without_waived=sarif_without_waived),
+        notices=Notices.from_settings(settings.notify, settings.folder, os.environ) if notify else None,
     )
     return judging.conclude(snapshot, fingerprints)
 
 
-def only(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:
-    """The part of a snapshot that holds these organizations, or all of it; UsageError for one that it lacks."""
+def select_organizations(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:
+    """Return the part of a snapshot that holds these organizations, or all of it; UsageError for one that it lacks."""
     known = list(snapshot.organizations["organization_id"])
     for wanted in organizations:
         if wanted not in known:

@@ -19,7 +19,7 @@ from credly_audit.cli.screen import print_lines
 from credly_audit.config.credentials import make_fingerprints
 from credly_audit.errors import ExitCode
 from credly_audit.files.destinations import file_can_be_written
-from credly_audit.operations.collecting import begin_log, collected, configured
+from credly_audit.operations.collecting import begin_log, collect_snapshot, load_settings
 from credly_audit.text import count, one_line
 
 
@@ -52,10 +52,10 @@ def collect(
     Exit codes: 0 all was seen; 3 some organization was not fully seen.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
-    settings = configured(config or DEFAULT_CONFIG, organizations, workers, os.environ)
+    settings = load_settings(config or DEFAULT_CONFIG, organizations, workers, os.environ)
     place = file_can_be_written(output, "--output")
     settings = begin_log(settings, os.environ)
-    snapshot = collected(
+    snapshot = collect_snapshot(
         settings,
         make_fingerprints(settings, os.environ),
         os.environ,

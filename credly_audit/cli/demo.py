@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from credly_audit.cli.options import FOLDER
-from credly_audit.cli.run import audited
+from credly_audit.cli.run import run_audit
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
 from credly_audit.files.resources import shipped
@@ -40,7 +40,7 @@ def demo(output_dir: Path) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="credly-audit-demo-") as folder, Sandbox(world, now=world.as_of) as sandbox:
         config = private_copy(data, Path(folder))
         environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
-        code = audited(
+        code = run_audit(
             config,
             output_dir=output_dir,
             overwrite=True,

@@ -23,7 +23,7 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
 from credly_audit.instants import iso_day
-from credly_audit.operations.collecting import collected, configured
+from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.secrets import check_sources, mask_reference
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.text import NOTHING, count, distance, instant, one_line, spoken_day
@@ -54,7 +54,7 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     logging.getLogger("credly_audit.collection.progress").setLevel(
         logging.ERROR
     )  # what it would warn of is the answer here
-    settings = configured(config or DEFAULT_CONFIG, organizations, None, os.environ)
+    settings = load_settings(config or DEFAULT_CONFIG, organizations, None, os.environ)
     must_have_extras(settings, os.environ)
     warn_of_password(settings)
     settings = resolve_proxy(settings, os.environ)
@@ -102,7 +102,7 @@ def diagnoses(
     for purpose, part in rounds.items():
         if not part.organizations:
             continue
-        snapshot = collected(part, fingerprints, environ, quiet=True, no_color=True, all_needed=False)
+        snapshot = collect_snapshot(part, fingerprints, environ, quiet=True, no_color=True, all_needed=False)
         for row, organization in enumerate(part.organizations):
             yield diagnosed(snapshot, row, _reference(organization), purpose=purpose, now=now, due=due)
 

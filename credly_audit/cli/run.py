@@ -23,11 +23,10 @@ from credly_audit.config.credentials import make_fingerprints
 from credly_audit.errors import ExitCode
 from credly_audit.files.locks import alone
 from credly_audit.notify.notices import Notices
-from credly_audit.operations.collecting import begin_log, collected, configured
-from credly_audit.operations.conclude import Judging, require_rules_unless
+from credly_audit.operations.collecting import begin_log, collect_snapshot, load_settings
+from credly_audit.operations.conclude import Judging, read_presentation, require_rules_unless
 from credly_audit.operations.outputs import Outputs
-from credly_audit.operations.policy_files import places, sources
-from credly_audit.operations.presenting import presented
+from credly_audit.operations.policy_files import copy_sources, find_places
 from credly_audit.operations.prior_audits import Earlier
 from credly_audit.policy.policy import Policy
 
@@ -42,10 +41,10 @@ from credly_audit.policy.policy import Policy
 @talk_options
 def run(config: Path | None, **options: Any) -> ExitCode:
     """Collect every token, judge them, write the reports and gate: the main job."""
-    return audited(config, **options)
+    return run_audit(config, **options)
 
 
-def audited(
+def run_audit(
     config: Path | None,
     *,
     formats: tuple[str, ...] = (),
@@ -73,16 +72,16 @@ def audited(
     environ: Mapping[str, str] = os.environ,
     together: bool = False,
 ) -> ExitCode:
-    """The main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up.
+    """Do the main job, with the options of `run`; `environ` is where secrets and CREDLY_API_URL are looked up.
 
     Another run of the same configuration may go on only where they may run `together`.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     require_rules_unless(skip_broken_rules)
-    settings = configured(config or DEFAULT_CONFIG, organizations, workers, environ, all_rules=False)
+    settings = load_settings(config or DEFAULT_CONFIG, organizations, workers, environ, all_rules=False)
     if not together:
         click.get_current_context().with_resource(alone(config or DEFAULT_CONFIG, break_lock=break_lock))
-    outputs_asked = Outputs.asked(
+    chosen_outputs = Outputs.from_options(
         formats,
         outputs,
         output_dir,
@@ -90,14 +89,14 @@ def audited(
         split_by=split_by,
         overwrite=overwrite,
         with_snapshot=True,
-        manifest=sources(config or DEFAULT_CONFIG, settings) if manifest else None,
+        manifest=copy_sources(config or DEFAULT_CONFIG, settings) if manifest else None,
     )
-    judging = Judging.asked(
+    judging = Judging.from_options(
         settings,
         Policy.of(settings),
-        outputs_asked,
-        places(settings, environ),
-        Earlier.asked(
+        chosen_outputs,
+        find_places(settings, environ),
+        Earlier.from_options(
             settings, environ, baseline=baseline, no_history=no_history, record=not no_history, new_only=new_only
         ),
         fail_on=fail_on,
@@ -105,11 +104,13 @@ def audited(
         as_of=as_of,
         skip_broken_rules=skip_broken_rules,
         quiet=quiet,
-        summarize=SummaryPrinter(outputs_asked.to_standard_output, no_color),
-        presentation=presented(settings.report, sarif_without_waived=sarif_without_waived),
-        notices=None if no_notify else Notices.asked(settings.notify, settings.folder, environ),
+        summarize=SummaryPrinter(chosen_outputs.to_standard_output, no_color),
+        presentation=read_presentation(settings.report, sarif_without_waived=sarif_without_waived),
+        notices=None if no_notify else Notices.from_settings(settings.notify, settings.folder, environ),
     )
     settings = begin_log(settings, environ)
     fingerprints = make_fingerprints(settings, environ)
-    snapshot = collected(settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations))
+    snapshot = collect_snapshot(
+        settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations)
+    )
     return judging.conclude(snapshot, fingerprints)

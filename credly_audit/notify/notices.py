@@ -48,7 +48,7 @@ class Notices:
     heartbeat: Secret | None
 
     @classmethod
-    def asked(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
+    def from_settings(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
         """ConfigurationError with every secret that is missing or no address; MissingExtra where apprise is needed."""
         if settings.urls or settings.contacts:
             must_have("notify", "[notify]")

@@ -19,7 +19,7 @@ from credly_audit.text import count
 log = logging.getLogger(__name__)
 
 
-def configured(
+def load_settings(
     config: Path,
     organizations: tuple[str, ...],
     workers: int | None,
@@ -27,7 +27,7 @@ def configured(
     *,
     all_rules: bool = True,
 ) -> Settings:
-    """The settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
+    """Read the settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
     settings = load(config, environ, all_rules=all_rules)
     if organizations:
         settings = settings.only(organizations)
@@ -46,7 +46,7 @@ def begin_log(settings: Settings, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def collected(
+def collect_snapshot(
     settings: Settings,
     fingerprints: Fingerprints,
     environ: Mapping[str, str],

@@ -12,7 +12,7 @@ from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.audit.prior import Past
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.config.presentation import PLAIN, Presentation
-from credly_audit.config.settings import Settings
+from credly_audit.config.settings import ReportSettings, Settings
 from credly_audit.errors import ExitCode, HistoryLost, Unfinished
 from credly_audit.instants import shift
 from credly_audit.notify.notices import Notices
@@ -54,7 +54,7 @@ class Judging:
     presentation: Presentation = PLAIN
 
     @classmethod
-    def asked(
+    def from_options(
         cls,
         settings: Settings,
         policy: Policy,
@@ -71,7 +71,7 @@ class Judging:
         notices: Notices | None = None,
         presentation: Presentation = PLAIN,
     ) -> "Judging":
-        """What the options say; UsageError for a `--fail-on` that names nothing."""
+        """Make what the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or policy.settings.fail_on
         gate = Gate(selectors, allow_partial, earlier.new_only)
         return cls(
@@ -154,3 +154,16 @@ class Judging:
 def full_second(instant: datetime) -> datetime:
     """The first full second from an instant on: what judges a collection does not lie before it."""
     return shift(instant, timedelta(microseconds=999_999)).replace(microsecond=0)
+
+
+def read_presentation(settings: ReportSettings, *, sarif_without_waived: bool = False) -> Presentation:
+    """Read what `[report]` names; a UsageError where a file cannot serve, or a template of one's own is broken."""
+    presentation = replace(
+        Presentation.read(settings.title, settings.logo, settings.guidance, settings.templates),
+        sarif_without_waived=sarif_without_waived,
+    )
+    if presentation.templates is not None:
+        from credly_audit.renderers.html.check_templates import tried  # noqa: PLC0415 - few have templates of their own
+
+        tried(presentation)
+    return presentation

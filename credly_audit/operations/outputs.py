@@ -71,7 +71,7 @@ class Outputs:
     """The permissions of reports that hold counts only."""
 
     @classmethod
-    def asked(
+    def from_options(
         cls,
         formats: Sequence[str],
         outputs: Sequence[tuple[str, str]],
@@ -83,7 +83,7 @@ class Outputs:
         split_by: str | None = None,
         mode: str = "0600",
     ) -> "Outputs":
-        """What the options say; UsageError where two reports have one place or a place cannot be written."""
+        """Make what the options say; UsageError where two reports have one place or a place cannot be written."""
         chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
         spoken = tuple((name, STANDARD_OUTPUT) for name in chosen if renderer(name).speaks)
         chosen = tuple(name for name in chosen if not renderer(name).speaks)

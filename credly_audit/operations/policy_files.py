@@ -12,8 +12,8 @@ WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Environment variables in which GitHub Actions and GitLab CI name the folder of the checkout."""
 
 
-def sources(config: Path | None, settings: Settings, snapshots: Sequence[Path] = ()) -> Sources:
-    """Copies of the policy's files, and the snapshots that are read; UsageError for a file that cannot be read."""
+def copy_sources(config: Path | None, settings: Settings, snapshots: Sequence[Path] = ()) -> Sources:
+    """Copy the policy's files, and the snapshots that are read; UsageError for a file that cannot be read."""
     return Sources.taken(policy_files(config, settings), snapshots)
 
 
@@ -30,8 +30,8 @@ def policy_files(config: Path | None, settings: Settings) -> Iterator[tuple[Poli
         yield "register", settings.policy.register_file
 
 
-def places(settings: Settings, environ: Mapping[str, str], snapshots: Sequence[Path] = ()) -> Places:
-    """Where each organization is configured; for the others the first snapshot."""
+def find_places(settings: Settings, environ: Mapping[str, str], snapshots: Sequence[Path] = ()) -> Places:
+    """Find where each organization is configured; for the others the first snapshot."""
     files = {each.file: path_in_repository(each.file, environ) for each in settings.organizations if each.file}
     lines = {each.id: (files[each.file], each.line or 1) for each in settings.organizations if each.file}
     return Places(lines, path_in_repository(snapshots[0], environ)) if snapshots else Places(lines)

@@ -32,7 +32,7 @@ class Earlier:
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def asked(
+    def from_options(
         cls,
         settings: Settings,
         environ: Mapping[str, str],
@@ -42,7 +42,7 @@ class Earlier:
         record: bool,
         new_only: bool,
     ) -> "Earlier":
-        """What the options say; UsageError where the history cannot be used or `new_only` has nothing to go by."""
+        """Make what the options say; UsageError where the history cannot be used or `new_only` has nothing to go by."""
         known = None if baseline is None else read_baseline(baseline)
         if no_history:
             if new_only and known is None:

@@ -48,7 +48,7 @@ def passed() -> Audit:
 
 
 def send(audit: Audit, environ: Mapping[str, str], **notify: Any) -> None:
-    Notices.asked(NotifySettings.model_validate(notify), Path(), environ).send(audit, {})
+    Notices.from_settings(NotifySettings.model_validate(notify), Path(), environ).send(audit, {})
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -258,7 +258,7 @@ def test_every_address_that_cannot_be_had_is_named_at_once() -> None:
     )
 
     with pytest.raises(ConfigurationError) as raised:
-        Notices.asked(settings, Path(), {"TEAM": "MADE-UP://nothing", "BEAT": "ftp://MADE-UP"})
+        Notices.from_settings(settings, Path(), {"TEAM": "MADE-UP://nothing", "BEAT": "ftp://MADE-UP"})
 
     assert raised.value.mistakes == [
         "[notify] urls: env:CHAT is not set",
@@ -277,15 +277,15 @@ def test_every_address_that_cannot_be_had_is_named_at_once() -> None:
 )
 def test_the_contacts_server_is_a_mail_server_without_recipients(server: str, why: str) -> None:
     with pytest.raises(ConfigurationError, match=why):
-        Notices.asked(NotifySettings(contacts="env:SMTP"), Path(), {"SMTP": server})
+        Notices.from_settings(NotifySettings(contacts="env:SMTP"), Path(), {"SMTP": server})
 
 
 def test_without_apprise_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
 
     with pytest.raises(MissingExtra, match=r"pip install 'credly-audit\[notify\]'"):
-        Notices.asked(NotifySettings(urls=("env:CHAT",)), Path(), {"CHAT": "json://127.0.0.1"})
-    Notices.asked(NotifySettings(heartbeat="env:BEAT"), Path(), {"BEAT": "https://ping.example/1"})
+        Notices.from_settings(NotifySettings(urls=("env:CHAT",)), Path(), {"CHAT": "json://127.0.0.1"})
+    Notices.from_settings(NotifySettings(heartbeat="env:BEAT"), Path(), {"BEAT": "https://ping.example/1"})
 
 
 def test_apprise_says_nothing_of_its_own(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,7 +11,7 @@ import pytest
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.config.settings import ReportSettings
 from credly_audit.errors import UsageError
-from credly_audit.operations.presenting import presented
+from credly_audit.operations.conclude import read_presentation
 from credly_audit.renderers.html.check_templates import made_up_pages
 from credly_audit.renderers.html.templates import FOLDER, templates
 from tests.renderers.rendering import clean, of_all_kinds, rendered
@@ -28,13 +28,13 @@ def said(folder: Path, **files: str | bytes) -> Presentation:
     for key, content in files.items():
         paths[key] = folder / key
         paths[key].write_bytes(content if isinstance(content, bytes) else content.encode())
-    return presented(ReportSettings(**paths))
+    return read_presentation(ReportSettings(**paths))
 
 
 def with_templates(folder: Path, **files: str) -> Presentation:
     for name, content in files.items():
         (folder / f"{name}.html").write_text(content)
-    return presented(ReportSettings(templates=folder))
+    return read_presentation(ReportSettings(templates=folder))
 
 
 @pytest.mark.parametrize(("content", "kind"), [(PNG, "png"), (SVG, "svg+xml"), (b"\xff\xd8\xff\xe0JFIF", "jpeg")])
@@ -73,7 +73,7 @@ def test_all_files_that_are_missing_are_named_together(tmp_path: Path) -> None:
     settings = ReportSettings(logo=tmp_path / "a.png", guidance=tmp_path / "b.md", templates=tmp_path / "c")
 
     with pytest.raises(UsageError) as raised:
-        presented(settings)
+        read_presentation(settings)
 
     assert str(raised.value).splitlines() == [
         f"[report] logo: {tmp_path}/a.png cannot be read (No such file or directory)",
@@ -92,7 +92,9 @@ def test_a_template_of_ones_own_takes_the_place_of_ours_and_is_escaped(tmp_path:
 
 def test_a_style_of_ones_own_is_in_the_policy(tmp_path: Path) -> None:
     (tmp_path / "report.css").write_text("body { color: teal }")
-    page = rendered("html", replace(clean(), presentation=presented(ReportSettings(templates=tmp_path)))).decode()
+    page = rendered(
+        "html", replace(clean(), presentation=read_presentation(ReportSettings(templates=tmp_path)))
+    ).decode()
 
     assert "<style>body { color: teal }</style>" in page
     assert rendered("html", clean()).decode().split("style-src")[1][:60] != page.split("style-src")[1][:60]
@@ -177,7 +179,7 @@ def test_a_style_that_would_end_itself_is_named_with_its_line(tmp_path: Path) ->
     (tmp_path / "report.css").write_text("body {}\n/* </STYLE> */")
 
     with pytest.raises(UsageError, match=r"report\.css: line 2: </style would end it there"):
-        presented(ReportSettings(templates=tmp_path))
+        read_presentation(ReportSettings(templates=tmp_path))
 
 
 def test_a_template_that_breaks_on_the_real_audit_alone_is_named_too(tmp_path: Path) -> None:
@@ -192,7 +194,7 @@ def test_a_template_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "report.css").write_bytes(b"\xff\xfe")
 
     with pytest.raises(UsageError, match=r"report\.css cannot be read \(it is not UTF-8 text\)"):
-        presented(ReportSettings(templates=tmp_path))
+        read_presentation(ReportSettings(templates=tmp_path))
 
 
 def test_a_folder_that_replaces_nothing_is_a_mistake(tmp_path: Path) -> None:
