@@ -197,8 +197,8 @@ def as_text(each: Judged) -> tuple[str, ...]:
     about = f"{decision.rule}, organization {decision.organization}"
     about += f", token {decision.token}" if decision.token else ""
     covers = "" if each.findings is None else f", {count(each.findings, 'finding', 'findings')}"
-    begins = f"holds from {decision.approved_on}, " if each.state == "pending" else ""
-    ends = begins + ("holds until" if each.kind == "waiver" else "promised by")
+    begins = f"from {decision.approved_on} " if each.state == "pending" else ""
+    ends = f"holds {begins}until" if each.kind == "waiver" else f"promised {begins}by"
     return (
         f"{each.kind} {one_line(decision.id, 60)}: {state}; {ends} {decision.last_day}{covers}",
         f"  {about}",

@@ -186,7 +186,7 @@ def check_declaration(rule: Rule) -> None:
         raise ValueError(f"{rule.id!r:.40}: a rule's id is three capital letters and three digits")
     for name in (*TEXTS, "tiers"):
         text = getattr(rule, name)
-        if not isinstance(text, str) or (name in TEXTS and not text.strip()):
+        if not is_text(text) or (name in TEXTS and not text.strip()):
             raise ValueError(f"{rule.id}: {name} must be a text{' that is not empty' if name in TEXTS else ''}")
     for name, choices in CHOICES.items():
         if getattr(rule, name) not in choices:
@@ -195,11 +195,15 @@ def check_declaration(rule: Rule) -> None:
     _check_options(rule)
 
 
+def is_text(value: Any) -> bool:
+    """Whether a value is a text that can be written to a file."""
+    return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
 def _check_controls(rule: Rule) -> None:
     controls = rule.controls
     if not isinstance(controls, Mapping) or not all(
-        isinstance(framework, str) and isinstance(ids, tuple) and all(isinstance(each, str) for each in ids)
-        for framework, ids in controls.items()
+        is_text(framework) and isinstance(ids, tuple) and all(map(is_text, ids)) for framework, ids in controls.items()
     ):
         raise ValueError(f'{rule.id}: controls must be such as {{"ISO 27001:2022": ("A.5.9",)}}')
 

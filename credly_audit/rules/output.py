@@ -11,7 +11,7 @@ import pandas as pd
 
 from credly_audit.errors import BrokenRule
 from credly_audit.instant_columns import INSTANT
-from credly_audit.rules.declare import Flags, Rule
+from credly_audit.rules.declare import Flags, Rule, is_text
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
 
@@ -135,7 +135,7 @@ def _evidence(frame: Any, many: int) -> pd.DataFrame:
     if not len(frame.columns):
         return pd.DataFrame(index=range(many))
     names = list(frame.columns)
-    if not all(isinstance(name, str) and name for name in names) or len(set(names)) < len(names):
+    if not all(is_text(name) and name for name in names) or len(set(names)) < len(names):
         _refuse("evidence must have a name of its own, a text, for each column")
     if len(frame) != many:
         _refuse(f"evidence has {len(frame)} rows for {many} findings")

@@ -343,3 +343,26 @@ def test_a_file_for_decisions_may_be_made_by_the_import_and_one_that_no_audit_re
     assert (into_itself.code, into_itself.out) == (0, "Wrote credly-audit.toml: 1 added, 0 changed.\n")
     Path("waivers.toml").write_text("")
     assert audit("waivers", "list").out.startswith("waiver waiver-")
+
+
+def test_what_is_not_yet_in_force_is_said_and_covers_nothing(audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    acme = sandbox.world.organizations[0].id
+    decided = f'rule = "PRM001"\norganization = "{acme}"\nreason = "Known"\napproved_on = 2026-11-24\n'
+    (tmp_path / "waivers.toml").write_text(
+        f'[[waivers]]\nid = "W-1"\n{decided}approved_by = "ciso@acme.example"\nexpires = 2027-03-31\n'
+        f'[[plans]]\nid = "P-1"\n{decided}owner = "crm-team@acme.example"\nuntil = 2027-03-31\n'
+    )
+
+    assert audit().code == 1
+    report = json.loads(Path(f"reports/credly-audit-{AS_OF_DATE}.json").read_text())
+    assert not any(finding["waived"] for finding in report["findings"])
+    assert [report["waivers"][0]["state"], report["plans"][0]["state"]] == ["pending", "pending"]
+    shown = [row[0] for row in openpyxl.load_workbook(WORKBOOK)["Decisions"].iter_rows(min_row=2, values_only=True)]
+    assert shown == ["○ not yet in force"] * 2
+    for day, states in {"2026-11-23": "not yet in force", "2026-11-24": "holds"}.items():
+        listed = audit("waivers", "list", "--as-of", day)
+        assert listed.out.splitlines()[0].startswith(f"waiver W-1: {states}; holds ")
+    checked = audit("waivers", "check", "--as-of", AS_OF_DATE)
+    assert checked.code == 0
+    assert "waiver W-1: not yet in force; holds from 2026-11-24 until 2027-03-31" in checked.out
+    assert "plan P-1: not yet in force; promised from 2026-11-24 by 2027-03-31" in checked.out

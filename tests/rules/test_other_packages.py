@@ -289,6 +289,10 @@ OUTPUTS: dict[str, tuple[Callable[[Facts], Any], str]] = {
     "evidence as a list": (lambda facts: said(facts, evidence=[{"a": 1}] * 4), "evidence is of type list"),
     "too little evidence": (lambda facts: said(facts, evidence=pd.DataFrame({"a": [1]})), "evidence has 1 rows for 4"),
     "evidence by numbers": (lambda facts: said(facts, evidence=pd.DataFrame([[1]] * 4)), "evidence must have a name"),
+    "evidence named by half a character": (
+        lambda facts: said(facts, evidence=pd.DataFrame([[1]] * 4, columns=pd.Index(["\ud800"], dtype=object))),
+        "evidence must have a name of its own",
+    ),
     "evidence twice": (
         lambda facts: said(facts, evidence=pd.DataFrame([[1, 2]] * 4, columns=["a", "a"])),
         "evidence must have a name of its own",
@@ -401,6 +405,7 @@ class NeedsOne(Options):
         ({"severity": None}, "severity must be one of info"),
         ({"summary": " "}, "summary must be a text that is not empty"),
         ({"name": 1}, "name must be a text that is not empty"),
+        ({"remediation": "half a character: \ud800"}, "remediation must be a text that is not empty"),
         ({"controls": {"SOC 2": "CC6.1"}}, "controls must be such as"),
         ({"controls": ["SOC 2"]}, "controls must be such as"),
         ({"subject": "badge"}, "subject must be one of token, organization"),
