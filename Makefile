@@ -9,13 +9,20 @@ help:  ## list the targets
 demo: .venv/demo  ## audit nine made-up organizations; reports in credly-audit-demo/
 	@$(BIN)/credly-audit demo
 
-test: .venv/dev  ## lint, types, dead code, direction of imports, tests
+test: lint  ## lint, and the tests
+	$(BIN)/pytest -q -n 3 -m "not proof"
+
+lint: .venv/dev  ## style, types, dead code, direction of imports
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/lint-imports --no-cache > /dev/null || $(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 3 -m "not proof"
+
+coverage: .venv/dev  ## the tests under branch coverage, which must reach 95 %
+	$(BIN)/coverage erase
+	$(BIN)/pytest -q -n 3 -m "not proof" --cov --cov-report=
+	$(BIN)/coverage report --fail-under=95
 
 journeys: .venv/dev  ## install the wheel with base dependencies only, and try every command there
 	$(BIN)/pytest -q tests/installed
@@ -55,4 +62,4 @@ clean:  ## remove what the other targets made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo test journeys proof bench structure docs lock clean
+.PHONY: help demo test lint coverage journeys proof bench structure docs lock clean
