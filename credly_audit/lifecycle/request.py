@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from credly_audit.errors import UsageError
 from credly_audit.lifecycle.outcome import Action
-from credly_audit.secrets import is_reference, list_forms
+from credly_audit.secrets import find_mistake, is_reference, list_forms
 
 T = TypeVar("T")
 
@@ -66,11 +66,13 @@ class Request:
         if self.action == "create" and not (self.description or "").strip():
             raise UsageError("--description is empty: say what the token is for and whose it is")
         if self.credential is not None and not is_reference(self.credential):
-            raise UsageError(
-                f"--credential: say where the token is, not the token: {list_forms()} "
+            wrong = find_mistake(self.credential) or (
+                f"say where the token is, not the token: {list_forms()} "
                 "(and replace the token if this one is real: it is in the shell's history)"
             )
+            raise UsageError(f"--credential: {wrong}")
         if self.read_back not in {None, "none"} and not is_reference(self.read_back or "", "read back"):
-            raise UsageError(f"--read-back: write {list_forms('read back', 'none')}")
+            wrong = find_mistake(self.read_back or "") or f"write {list_forms('read back', 'none')}"
+            raise UsageError(f"--read-back: {wrong}")
         if self.then is not None and not (self.then.startswith("exec:") and is_reference(self.then)):
             raise UsageError("--then: write exec:COMMAND")

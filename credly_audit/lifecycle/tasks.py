@@ -278,8 +278,8 @@ def _require_store(reference: str, folder: Path, environ: Mapping[str, str]) -> 
     """Return the store that a reference names; UsageError where it names none."""
     store = find_store(reference, folder, environ) if is_reference(reference, "store") else None
     if store is None:
-        wrong = find_mistake(reference) or f"write {list_forms('store')}"
-        raise UsageError(f"--store: {wrong}")
+        read_only = f"{mask_reference(reference)} takes no new values; " if is_reference(reference) else ""
+        raise UsageError(f"--store: {find_mistake(reference) or read_only + 'write ' + list_forms('store')}")
     return store
 
 

@@ -18,6 +18,7 @@ from tests.examples.conftest import EXAMPLES, Place, reports
 MONTHLY = EXAMPLES / "monthly"
 CRON = EXAMPLES / "cron" / "credly-audit"
 SERVICE = EXAMPLES / "systemd" / "credly-audit.service"
+ROTATION = EXAMPLES / "systemd" / "credly-audit-rotate.service"
 TIMER = EXAMPLES / "systemd" / "credly-audit.timer"
 
 
@@ -135,31 +136,59 @@ def test_a_real_cron_runs_an_audit(place: Place, when: str) -> None:
 
 def test_the_units_are_sound_by_systemds_own_check(place: Place) -> None:
     analyze = needs.program("systemd-analyze")
-    units = [place.folder / each.name for each in (SERVICE, TIMER)]
-    units[0].write_text(in_place(SERVICE.read_text(), place))
-    units[1].write_text(TIMER.read_text())
+    units = [place.folder / each.name for each in (SERVICE, ROTATION, TIMER)]
+    for unit, example in zip(units, (SERVICE, ROTATION), strict=False):
+        unit.write_text(in_place(example.read_text(), place))
+    units[2].write_text(TIMER.read_text())
 
     done = place.run(analyze, "verify", "--man=no", "--recursive-errors=no", *units)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
-    exposure = place.run(analyze, "security", "--offline=true", "--threshold=40", units[0])
-    assert exposure.returncode == 0, exposure.stdout
+    for service in units[:2]:
+        exposure = place.run(analyze, "security", "--offline=true", "--threshold=40", service)
+        assert exposure.returncode == 0, exposure.stdout
     [when] = [line.partition("=")[2] for line in TIMER.read_text().splitlines() if line.startswith("OnCalendar=")]
     told = place.run(analyze, "calendar", "--iterations=3", "--base-time=2026-11-24 00:00:00 UTC", when)
     assert [day in told.stdout for day in ("2026-12-01 06:17", "2027-01-01 06:17", "2027-02-01 06:17")] == [True] * 3
 
 
-def test_the_service_starts_what_cron_starts(place: Place) -> None:
-    text = in_place(SERVICE.read_text(), place)
-    settings = [line.split("=", 1) for line in text.splitlines() if "=" in line]
-    environ = dict(value.split("=", 1) for name, value in settings if name == "Environment")
-    [start] = [value for name, value in settings if name == "ExecStart"]
-
-    done = subprocess.run(
+def started(place: Place, unit: Path) -> subprocess.CompletedProcess[str]:
+    """The service as systemd starts it: with what its unit says and with copies of its credentials."""
+    settings = [line.split("=", 1) for line in in_place(unit.read_text(), place).splitlines() if "=" in line]
+    said = {name: [value for each, value in settings if each == name] for name, _ in settings}
+    loaded = place.folder / f"credentials-of-{unit.stem}"
+    loaded.mkdir()
+    for credential in said["LoadCredential"]:
+        name, _, path = credential.partition(":")
+        (loaded / name).write_bytes(Path(path).read_bytes())
+    environ = dict(value.split("=", 1) for value in said["Environment"]) | {"CREDENTIALS_DIRECTORY": str(loaded)}
+    [start] = said["ExecStart"]
+    assert (place.folder / "var").is_relative_to(environ["XDG_STATE_HOME"])
+    return subprocess.run(
         start.split(), env=environ | {"HOME": "/"} | JSON_ALONE, capture_output=True, text=True, check=False
     )
 
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+def test_the_services_rotate_what_is_due_and_audit_with_the_new_value(place: Place) -> None:
+    config = place.folder / "credly-audit.toml"
+    lines = config.read_text().splitlines()
+    kept = [line for line in lines if not line.startswith('token = "file:')]
+    config.write_text(
+        "\n".join(line.removeprefix("# ") if line.startswith(("# token", "# store")) else line for line in kept)
+    )
+    assert 'token = "systemd:acme"' in config.read_text()
+    before = place.acme.auditor.token
+    place.acme.auditor.expires_at = datetime.now(UTC) + timedelta(days=20)
+
+    done = [started(place, unit) for unit in (ROTATION, SERVICE)]
+
+    assert [(each.returncode, each.stdout) for each in done] == [(0, "")] * 2, done
+    assert place.secret.read_text() == place.acme.auditor.token != before
     assert ".json" in reports(place.folder / "var" / "reports")
-    assert (place.folder / "var").is_relative_to(environ["XDG_STATE_HOME"])
-    assert CRON.read_text().count(" ".join(SERVICE.read_text().split("ExecStart=")[1].split("\n")[0].split())) == 1
+
+
+def test_the_audit_comes_after_the_rotation_and_needs_no_write_access_to_secrets() -> None:
+    said = [line.split("=", 1) for line in SERVICE.read_text().splitlines() if "=" in line]
+    for order in ("Wants", "After"):
+        assert [ROTATION.name in value.split() for name, value in said if name == order] == [True]
+    assert not [value for name, value in said if name == "ReadWritePaths"]
     assert os.access(MONTHLY, os.X_OK)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from credly_audit import programs
+from credly_audit.cli.config import START
 from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import OAuth, Organization
 from credly_audit.errors import ConfigurationError
@@ -27,6 +28,7 @@ from credly_audit.secrets import (
     mask_reference,
     read_secret,
 )
+from credly_audit.secrets.sources import BUILT_IN
 from tests.build import ACME, BETA
 from tests.keyrings import Ring
 
@@ -434,3 +436,11 @@ def test_programs_are_run_some_at_a_time(tmp_path: Path) -> None:
     assert [found[each].reveal() for each in (ACME, BETA)] == ["MADE-UP-0", "MADE-UP-1"]  # type: ignore[union-attr]
     assert time.monotonic() - began < 1.4
     assert not programs._running
+
+
+def test_the_pages_and_the_first_configuration_name_every_source() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    lifecycle, first = (docs / "lifecycle.md").read_text(), START.read_text()
+    for prefix, source in BUILT_IN.items():
+        assert f"{prefix}:{source.form}" in first
+        assert (f"\n| `{prefix}:{source.form}` |" in lifecycle) is source.can_store

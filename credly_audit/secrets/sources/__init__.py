@@ -12,12 +12,13 @@ from credly_audit.secrets.sources.interface import SecretSource
 from credly_audit.secrets.sources.keyring import KeyringSource
 from credly_audit.secrets.sources.package import PackageSource, name_package
 from credly_audit.secrets.sources.program import ProgramSource
+from credly_audit.secrets.sources.systemd import SystemdSource
 
 GROUP = "credly_audit.secret_sources"
 
-BUILT_IN: dict[str, SecretSource] = {
-    source.prefix: source for source in (EnvironmentSource(), FileSource(), ProgramSource(), KeyringSource())
-}
+_SOURCES = (EnvironmentSource(), FileSource(), ProgramSource(), KeyringSource(), SystemdSource())
+
+BUILT_IN: dict[str, SecretSource] = {source.prefix: source for source in _SOURCES}
 """The sources of this package by prefix, in the order in which help and documentation name them."""
 
 PREFIX = re.compile(r"[a-z][a-z0-9-]*")

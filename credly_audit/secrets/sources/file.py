@@ -50,7 +50,10 @@ class FileSource(SecretSource):
 
 
 def read_file(path: Path, name: str) -> bytes:
-    """Return the beginning of a file; a pipe or a device gets as long as a program does. OSError, SecretError."""
+    """Return the beginning of a file; a pipe or a device gets as long as a program does.
+
+    OSError; ValueError where the path can be none; SecretError where nothing came in time.
+    """
     return _read_beginning(path) if path.is_file() else _read_in_time(path, name)
 
 
@@ -61,12 +64,12 @@ def _read_beginning(path: Path) -> bytes:
 
 def _read_in_time(path: Path, name: str) -> bytes:
     """Return what is read within the time limit; a thread that waits longer is abandoned, and ends with the tool."""
-    outcome: list[bytes | OSError] = []
+    outcome: list[bytes | OSError | ValueError] = []
 
     def work() -> None:
         try:
             outcome.append(_read_beginning(path))
-        except OSError as error:
+        except (OSError, ValueError) as error:
             outcome.append(error)
 
     reader = Thread(target=work, daemon=True)
@@ -74,7 +77,7 @@ def _read_in_time(path: Path, name: str) -> bytes:
     reader.join(limits.PATIENCE)
     if not outcome:
         raise SecretError(f"{name} gave nothing within {limits.PATIENCE:.0f} seconds")
-    if isinstance(outcome[0], OSError):
+    if not isinstance(outcome[0], bytes):
         raise outcome[0]
     return outcome[0]
 

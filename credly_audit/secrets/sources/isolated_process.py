@@ -52,7 +52,7 @@ def find_mistakes(plugin: SourcePlugin, places: list[str]) -> dict[str, str]:
 
 
 def describe(error: BaseException) -> str:
-    """Return the text of a SourceError, or the kind of another exception; its text could hold a value."""
+    """Return the text of a SourceError; of another exception the kind, and the module that an import lacks."""
     try:
         if isinstance(error, SourceError):
             return str(error)

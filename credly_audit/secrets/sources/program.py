@@ -39,7 +39,7 @@ class ProgramSource(SecretSource):
         if ASSIGNMENT.match(place):
             return (
                 "begins with NAME=VALUE, which only a shell understands, and there is none: set the variable where "
-                "credly-audit is started (and replace the value if it is a secret: it has stood in a file)"
+                "credly-audit is started (and replace the value if it is a secret: it has stood in the open)"
             )
         return None
 
