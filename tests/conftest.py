@@ -1,11 +1,14 @@
 """What holds for every test."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from credly_audit.cli.logs import end_log
+from credly_audit.secrets.sources import package_sources
 from tests.needs import summed_up
+from tests.packages import Install, installer
 
 
 @pytest.fixture(autouse=True)
@@ -14,6 +17,13 @@ def _no_log_of_an_earlier_command() -> Iterator[None]:
     end_log()
     yield
     end_log()
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Packages with sources of secrets, which the next test does not know."""
+    yield installer(monkeypatch, tmp_path)
+    package_sources.cache_clear()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

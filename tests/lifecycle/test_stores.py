@@ -17,12 +17,15 @@ from tests.access_lists import DEFAULT, READER, access_list, attributes, readabl
 from tests.keyrings import Ring
 from tests.lifecycle.conftest import Bench, Told
 from tests.lifecycle.processes import PLANT, ROOT
+from tests.packages import READS, STORES, Install
 
 
 @pytest.fixture
 def ring(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Ring:
     return Ring.used_by(monkeypatch, tmp_path_factory.mktemp("keyring") / "ring")
 
+
+ACTIONS = pytest.mark.parametrize("action", ["rotate", "create"])
 
 KEPT = ("--read-back", "file:stores/kept")
 
@@ -70,6 +73,78 @@ def test_what_a_keyring_prints_does_not_spoil_the_report(bench: Bench, ring: Rin
     assert "MADE-UP-chatter" not in told.out + told.err
 
 
+def test_a_store_of_another_package_takes_the_value_and_gives_it_back(bench: Bench, install: Install) -> None:
+    install(READS.replace("FOLDER", "FOLDER, 'stores'") + STORES.replace("FOLDER", "FOLDER, 'stores'"))
+
+    told = bench.rotate("--store", "acme:kept")
+
+    assert (told.code, told.token["state"], told.token["stored_in"]) == (0, "rotated", "acme:kept")
+    assert (bench.folder / "stores" / "kept").read_text() == bench.token.token
+
+
+EXITS = """
+    def write(self, place, value):
+        print(value)
+        sys.exit(value)
+
+    def try_write(self, place):
+        raise ValueError(place)
+"""
+
+
+@ACTIONS
+@pytest.mark.parametrize(
+    ("stores", "place", "said"),
+    [
+        ("", "kept", "--store: acme:kept takes no new values; write file:PATH"),
+        (STORES, "a/b", "acme:a/b must be a name without a slash"),
+        (EXITS, "kept", "acme:kept could not be written ("),
+    ],
+    ids=["reads only", "no place", "fails on the trial"],
+)
+def test_a_store_of_another_package_that_cannot_work_is_refused_and_nothing_is_asked(
+    bench: Bench, install: Install, action: str, stores: str, place: str, said: str
+) -> None:
+    install(READS + stores)
+
+    told = (bench.rotate if action == "rotate" else bench.create)("--store", f"acme:{place}")
+
+    assert (told.code, bench.sandbox.requests) == (2, [])
+    assert said in told.err
+
+
+def test_a_package_that_only_reads_its_credential_needs_another_store(bench: Bench, install: Install) -> None:
+    install(READS.replace("FOLDER", "FOLDER, 'stores'"))
+    (bench.folder / "stores" / "token").write_text(bench.token.token)
+
+    told = bench.rotate("--credential", "acme:token")
+    assert (told.code, bench.posts) == (2, {})
+    assert "its credential comes from acme:token, where no new value can be put" in told.err
+
+    keeps = bench.program("keep", "cat > stores/token")
+    told = bench.rotate("--credential", "acme:token", "--store", keeps)
+    assert (told.code, told.token["state"]) == (0, "rotated")
+    assert (bench.folder / "stores" / "token").read_text() == bench.token.token
+
+
+def test_a_store_of_another_package_that_fails_after_all_leaves_the_value_in_a_file(
+    bench: Bench, install: Install
+) -> None:
+    store = STORES.replace("def write(self, place, value):", "def write(self, place, value):\n        self.fail(place)")
+    fail = """
+    def fail(self, place):
+        if Path(FOLDER, place).exists():
+            raise SourceError("is locked")
+"""
+    install((READS + store + fail).replace("FOLDER", "FOLDER, 'stores'"))
+
+    told = bench.rotate("--store", "acme:kept")
+
+    assert (told.code, told.token["state"]) == (3, "emergency")
+    assert "acme:kept could not be written (is locked)" in told.words
+    assert bench.copies == [bench.token.token]
+
+
 def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Bench) -> None:
     told = bench.rotate("--store", bench.failing(2, 3, 4), *KEPT)
 
@@ -86,6 +161,7 @@ def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Ben
         ("exec:'", "quotes do not match"),
         ("env:NEW", "write file:PATH"),
         ("keyring:service-alone", "write keyring:SERVICE/USER"),
+        ("systemd:acme", "write file:PATH"),
         ("exec:T=1 cmd", "begins with NAME=VALUE"),
     ],
 )
@@ -95,9 +171,6 @@ def test_a_store_that_cannot_work_is_refused_and_nothing_is_asked(bench: Bench, 
     assert told.code == 2
     assert said in told.err
     assert bench.sandbox.requests == []
-
-
-ACTIONS = pytest.mark.parametrize("action", ["rotate", "create"])
 
 
 def stored(bench: Bench, action: str) -> tuple[Path, Callable[..., Told]]:
