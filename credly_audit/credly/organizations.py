@@ -10,7 +10,7 @@ from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
-from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, clean, page_of, read_page
+from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, page_of, read_page
 from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.redaction import Redactor
 
@@ -123,4 +123,4 @@ def _seen(wire: object, fields: Fields, redactor: Redactor) -> Seen | None:
 
 def _words(redactor: Redactor, *values: Any) -> str | None:
     """The first text among the values, without secrets."""
-    return next((redactor.words(clean(value)) for value in values if isinstance(value, str) and value), None)
+    return next((redactor.words(value) for value in values if isinstance(value, str) and value), None)

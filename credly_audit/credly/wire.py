@@ -136,15 +136,15 @@ def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields
     if not isinstance(wire.data, list):
         raise Unreadable("`data` is missing" if wire.data is ABSENT else "`data` is no list")
     metadata = wire.metadata if isinstance(wire.metadata, _Metadata) else _Metadata()
-    faults: list[str] = []
+    fields = Fields()
     rows = []
-    for number, each in enumerate(wire.data, 1):
-        row = row_of(each, Fields(number, faults))
+    for fields.number, each in enumerate(wire.data, 1):
+        row = row_of(each, fields)
         if row is not None:
             rows.append(row)
     return Page(
         rows,
-        faults,
+        fields.faults,
         len(wire.data),
         _number(metadata.count),
         _number(metadata.current_page),
@@ -162,6 +162,9 @@ def _decoder(kind: type[WirePage]) -> msgspec.json.Decoder[WirePage]:
 
 
 def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
+    """Decode a body; no text in it holds what cannot be stored."""
+    if NUL in body:
+        return _decoded_patiently(body, kind)
     try:
         return _decoder(kind).decode(body)
     except msgspec.ValidationError:
@@ -171,10 +174,10 @@ def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
 
 
 def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
-    """What msgspec refuses and Python can still read: half characters, bytes that are not UTF-8, NaN."""
+    """What msgspec refuses and Python can still read: half characters, bytes that are not UTF-8, NaN; and NUL."""
     text = body.decode(errors="replace")
     try:
-        content = json.loads(text, object_pairs_hook=lambda pairs: {clean(key): value for key, value in pairs})
+        content = json.loads(text, object_pairs_hook=_clean_object)
     except (ValueError, RecursionError):
         if text.lstrip("\ufeff \r\n\t").startswith("<"):
             raise Unreadable("it is a web page instead of JSON: check [api] base_url, or the proxy") from None
@@ -185,25 +188,34 @@ def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
         raise Unreadable("it is JSON, but no object with `data`") from None
 
 
+def _clean_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {clean(key): _clean_in(value) for key, value in pairs}
+
+
+def _clean_in(value: object) -> object:
+    """Clean a text, and those of a list; the objects in it are clean."""
+    if isinstance(value, str):
+        return clean(value)
+    return [_clean_in(each) for each in value] if isinstance(value, list) else value
+
+
 class Fields:
-    """Reads the fields of one row; what has the wrong type is null, and named in `faults`."""
+    """Reads the fields of one row after the other; what has the wrong type is null, and named in `faults`."""
 
-    __slots__ = ("_faults", "_number")
+    __slots__ = ("faults", "number")
 
-    def __init__(self, number: int, faults: list[str]) -> None:
-        self._number = number
-        self._faults = faults
+    def __init__(self) -> None:
+        self.number = 0
+        self.faults: list[str] = []
 
     def fault(self, what: str) -> None:
         """Name what is wrong, never its content."""
-        self._faults.append(f"row {self._number}: {what}")
+        self.faults.append(f"row {self.number}: {what}")
 
     def text(self, value: object, field: str) -> str | None:
         """A text or null."""
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return clean(value)
+        if value is None or isinstance(value, str):
+            return value
         self.fault(f"{field} is no text")
         return None
 
@@ -258,10 +270,10 @@ def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Ca
 def _owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
     """Return the id and the description of the owner; the documentation has the id in both places."""
     owner = fields.owner(wire.owner)
-    ids = [text for text in (fields.text(wire.owner_id, "owner_id"), fields.text(owner.id, "owner.id")) if text]
-    if len({text.lower() for text in ids}) > 1:
+    said, nested = fields.text(wire.owner_id, "owner_id"), fields.text(owner.id, "owner.id")
+    if said and nested and said != nested and said.lower() != nested.lower():
         fields.fault("owner_id and owner.id name two owners")
-    return (ids[0] if ids else None), owner
+    return said or nested or None, owner
 
 
 def _once(text: str | None) -> str | None:
@@ -275,7 +287,7 @@ def date_text(value: object) -> tuple[str | None, str | None]:
         return None, None
     if value is ABSENT:
         return None, "absent"
-    return (clean(value), None) if isinstance(value, str) else (None, "unreadable")
+    return (value, None) if isinstance(value, str) else (None, "unreadable")
 
 
 HIGHEST_NUMBER = (1 << 63) - 1
@@ -292,6 +304,9 @@ def _number(value: object) -> int | None:
         return HIGHEST_NUMBER
     return int(value) if value == int(value) else None
 
+
+NUL = rb"\u0000"
+"""How JSON writes it; there is no other way."""
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

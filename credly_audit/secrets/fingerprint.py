@@ -11,8 +11,13 @@ from credly_audit.secrets import Secret
 
 SHORTEST = 16
 
-MASKED = re.compile(r"[*•]|(.)\1{5}", re.DOTALL)
-"""What no value holds: a mask's character, or one character six times running."""
+SAME = re.compile(r"(.)\1\1\1\1\1", re.DOTALL)
+"""One character six times running; one expression for this and a mask's characters would take thrice as long."""
+
+
+def is_masked(value: str) -> bool:
+    """Whether it holds what no value does: a mask's character, or one character six times running."""
+    return "*" in value or "•" in value or bool(SAME.search(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ class Fingerprints:
 
     def of(self, value: str | None) -> str | None:
         """The first 16 hex digits; None for a value that is withheld, masked or too short to be one."""
-        if value is None or len(value) < SHORTEST or MASKED.search(value):
+        if value is None or len(value) < SHORTEST or is_masked(value):
             return None
         return self.digest(value)
 

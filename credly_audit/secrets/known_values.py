@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from credly_audit.secrets.decoding import Mask, Numbers, View, decoded_views, drop_plain_texts, squeeze
+from credly_audit.secrets.decoding import Mask, Numbers, View, decoded_views, squeeze
 from credly_audit.secrets.fingerprint import Trace
 
 Span = tuple[int, int]
@@ -20,7 +20,7 @@ DEEPEST = 3
 """How many encodings may lie in each other."""
 
 SAME = 6
-"""As fingerprint.MASKED: no value holds one character so many times running."""
+"""As in `is_masked`: no value holds one character so many times running."""
 
 ADLER = 65_521
 
@@ -57,8 +57,7 @@ class KnownValues:
 
     def find(self, joined: str) -> list[Span]:
         """Where values stand in texts joined by SEPARATOR, in whatever form; in order, some may overlap."""
-        view = drop_plain_texts(View.of(joined), self.lengths[0]) if self._checksums else None
-        return [] if view is None else sorted(set(self._found(view, self._tables(), 0)))
+        return sorted(set(self._found(View.of(joined), self._tables(), 0))) if self._checksums else []
 
     def _tables(self) -> Tables:
         """The checksums of each length in ascending order; made anew where values were added."""
