@@ -43,6 +43,9 @@ DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe58\ufe63\uff0
 MARKS = "%&\\=<"
 """What an escape begins with, but for the one that ends a line."""
 
+MOST_REPEATED = 1000
+"""How often RE2 repeats a character at most."""
+
 LETTERS_AFTER_BACKSLASH = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "v": "\v"}
 
 SMALL, CAPITAL, DIGIT, SIGN, MARK, SPACE, LINE, FOREIGN = (1 << bit for bit in range(8))
@@ -166,22 +169,13 @@ def _are_odd(kinds: Kinds, starts: Numbers) -> Mask:
     return (has_letter & has_digit) | np.logical_or.reduceat(rises, starts)
 
 
-def drop_plain_texts(view: View, least: int) -> View | None:
-    """Return the texts that may hold a value of at least so many characters; None: there is none.
+def doubt(least: int) -> str:
+    """Return an expression of RE2 that matches in every text that may hold a value of at least so many characters.
 
     A text of shorter words holds none: nothing joins them, and there is nothing to undo.
     """
-    kinds = _kinds(view.codes)
-    kinds[view.barriers] = SPACE
-    starts = _with_first(kinds == SPACE)
-    held, lengths = np.bitwise_or.reduceat(kinds, starts), np.diff(starts, append=len(kinds))
-    doubtful = (held & (MARK | LINE | FOREIGN) > 0) | (lengths >= least) | _are_odd(kinds, starts)
-    if not doubtful.any():
-        return None
-    texts = np.cumsum(view.barriers, dtype=np.int32)
-    is_kept = np.zeros(int(texts[-1]) + 1, dtype=bool)
-    is_kept[texts[starts[doubtful]]] = True
-    return view.take(is_kept[texts], barrier=True)
+    odd = "[a-z][A-Z]|[A-Za-z][!-~]*[0-9]|[0-9][!-~]*[A-Za-z]"
+    return f"[^ -~]|[{re.escape(MARKS)}]|{odd}|[!-~]{{{min(least, MOST_REPEATED)}}}"
 
 
 def decoded_views(view: View, runs: View | None, least: int) -> Iterator[View]:

@@ -4,14 +4,15 @@ A secret is known by its fingerprint, so that no value has to be kept to look fo
 """
 
 import re
-import sys
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from credly_audit.secrets.decoding import SEPARATOR, View
+from credly_audit.secrets.decoding import SEPARATOR, View, doubt
 from credly_audit.secrets.fingerprint import SHORTEST, Trace
 from credly_audit.secrets.known_values import KnownValues, Span
 from credly_audit.secrets.shape import REDACTED as SHOWN_INSTEAD
@@ -37,6 +38,9 @@ INVISIBLE = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 """What a reader does not see within a word: controls, and Unicode's Default_Ignorable_Code_Point."""
+
+SHAPE_DOUBT = SHORTEST_SHAPE, f"[^ -~]|[A-Za-z0-9_-]{{{SHORTEST_SHAPE}}}"
+"""The length from which on a text can hold what has the shape of a value, and an expression that matches in it then."""
 
 BATCH, OVERLAP = 1 << 17, 1 << 12
 """Characters that are searched at once, and how many of a longer text are searched twice."""
@@ -80,14 +84,24 @@ class Redactor:
 
     def column(self, texts: Sequence[str | None], *, by_shape: bool = True) -> tuple[list[str | None], list[int]]:
         """Each text with each secret replaced by `[redacted]`, and how many there were; null stays null."""
-        least = min(self.lengths[:1] + ((SHORTEST_SHAPE,) if by_shape else ()), default=sys.maxsize)
-        different = [text for text in dict.fromkeys(texts) if text and len(text) >= least]
+        different = self._doubtful(filter(None, dict.fromkeys(texts)), by_shape=by_shape)
         spans = _of_each(different, lambda joined: self._spans(joined, by_shape=by_shape))
         if not spans:
             return list(texts), [0] * len(texts)
         replaced = {text: _replaced(text, found) for text, found in spans.items()}
         outcomes = [replaced.get(text or "", (text, 0)) for text in texts]
         return [clean for clean, _ in outcomes], [count for _, count in outcomes]
+
+    def _doubtful(self, texts: Iterable[str], *, by_shape: bool) -> list[str]:
+        """The texts that one look does not clear: long enough, and not of short words alone."""
+        doubts = [(least, doubt(least)) for least in self.lengths[:1]] + ([SHAPE_DOUBT] if by_shape else [])
+        if not doubts:
+            return []
+        shortest = min(least for least, _ in doubts)
+        some = [text for text in texts if len(text) >= shortest]
+        encoded = pa.array([text.encode("utf-8", "surrogatepass") for text in some], pa.large_binary())
+        matches = pc.match_substring_regex(encoded, "|".join(expression for _, expression in doubts))
+        return [some[place] for place in pc.indices_nonzero(matches).to_pylist()]
 
     def _spans(self, joined: str, *, by_shape: bool) -> list[Span]:
         return self._known.find(joined) + (shaped(joined) if by_shape else [])

@@ -152,11 +152,26 @@ def test_a_random_value_is_found_though_blanks_part_it(blank: str, many: int) ->
     assert knowing(VALUE).redacted(text) == (f"The old one, {REDACTED}, is revoked.", 1)
 
 
-@pytest.mark.parametrize("text", ["abcdefgh\u200bIjklmnop qrstuvwx", "abcdefgh\\n Ijklmnop\\n qrstuvwx"])
-def test_a_value_of_letters_alone_is_found_in_short_pieces(text: str) -> None:
-    assert knowing("abcdefghIjklmnopqrstuvwx").without_values(f"The old one, {text}, is no more") == (
-        f"The old one, {REDACTED}, is no more"
-    )
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abcdefghIjkl mnopqrstuvwx",
+        "abcdefghijk1 mnopqrstuvwx",
+        "1bcdefghijkl mnopqrstuvwx",
+        "abcdefgh\u200bIjklmnop qrstuvwx",
+        "abcdefgh\\n Ijklmnop\\n qrstuvwx",
+    ],
+)
+def test_a_value_is_found_in_short_pieces_of_which_one_is_odd(text: str) -> None:
+    value = re.sub(r"\\n|[^0-9A-Za-z]", "", text)
+
+    assert knowing(value).without_values(f"The old one, {text}, is no more") == f"The old one, {REDACTED}, is no more"
+
+
+def test_a_long_value_is_found() -> None:
+    value = string.ascii_lowercase * 77
+
+    assert knowing(value).without_values(f"It is {value} again") == f"It is {REDACTED} again"
 
 
 def test_only_the_value_and_the_run_that_it_stands_in_are_replaced() -> None:
