@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from bench_judging import AS_OF, POLICY, snapshot
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import Past
+from credly_audit.audit.prior import Past, Prior
 from credly_audit.config.settings import PolicySettings
 from credly_audit.history.store import History
 from credly_audit.policy.policy import Policy
@@ -52,7 +52,7 @@ def judged(collected: Snapshot, month: int, past: Past | None) -> tuple[Audit, f
     as_of = AS_OF + timedelta(days=30 * month)
     start = time.process_time()
     policy = Policy(PolicySettings.model_validate(POLICY))
-    audit = judge(collected, policy, Gate(), catalogue(), as_of=as_of, generated_at=as_of, past=past)
+    audit = evaluate(collected, policy, Gate(), catalogue(), as_of=as_of, prior=Prior(past))
     return audit, time.process_time() - start
 
 
@@ -99,7 +99,7 @@ def grown(history: History, path: Path, collected: Snapshot, audit: Audit) -> fl
     before = path.stat().st_size
     as_of = audit.as_of + timedelta(seconds=1)
     with history.past(as_of) as past:
-        again = judge(collected, audit.policy, audit.gate, audit.rules, as_of=as_of, generated_at=as_of, past=past)
+        again = evaluate(collected, audit.policy, audit.gate, audit.rules, as_of=as_of, prior=Prior(past))
     history.record(again)
     return (path.stat().st_size - before) / TOKENS
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from bench_xlsx import AS_OF, SIZES, snapshot
 from playwright.sync_api import sync_playwright
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
@@ -37,7 +37,7 @@ def measure(many: int) -> None:
     collected, policy = snapshot(many), Policy(PolicySettings.model_validate({"disable": ["INV001", "PRM006"]}))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     begin = time.process_time()
-    audit = judge(collected, policy, Gate(), catalogue(), as_of=AS_OF, generated_at=AS_OF)
+    audit = evaluate(collected, policy, Gate(), catalogue(), as_of=AS_OF)
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
@@ -58,9 +58,7 @@ def measure(many: int) -> None:
     collected = snapshot(many)
     rules = catalogue()
     start = time.perf_counter()
-    audit = judge(
-        collected, Policy(PolicySettings.model_validate(POLICY)), Gate(), rules, as_of=AS_OF, generated_at=AS_OF
-    )
+    audit = evaluate(collected, Policy(PolicySettings.model_validate(POLICY)), Gate(), rules, as_of=AS_OF)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"{many} {len(audit.findings)} {seconds:.3f} {peak:.2f}")

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 from bench_judging import AS_OF, snapshot
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings
@@ -34,7 +34,7 @@ def audited(collected: Snapshot, policy: dict[str, Any], waivers: Any = (), plan
     """Seconds of the processor for one audit; what the configuration is read in is no part of it."""
     whole = Policy(PolicySettings.model_validate(policy), tuple(waivers), tuple(plans))
     start = time.process_time()
-    judge(collected, whole, Gate(), catalogue(), as_of=AS_OF, generated_at=AS_OF)
+    evaluate(collected, whole, Gate(), catalogue(), as_of=AS_OF)
     return time.process_time() - start
 
 

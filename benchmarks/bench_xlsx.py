@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
@@ -72,7 +72,7 @@ def snapshot(many: int) -> Snapshot:
 def measure(many: int) -> None:
     """Judge and write once; print tokens, findings, CPU seconds in all and of writing, peak and file in MB."""
     collected, policy = snapshot(many), Policy(PolicySettings.model_validate({"disable": ["INV001", "PRM006"]}))
-    audit = judge(collected, policy, Gate(), catalogue(), as_of=AS_OF, generated_at=AS_OF)
+    audit = evaluate(collected, policy, Gate(), catalogue(), as_of=AS_OF)
     start = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.xlsx"

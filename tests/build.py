@@ -3,14 +3,15 @@
 import csv
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from credly_audit import rules
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import Baseline, Past
+from credly_audit.audit.prior import Baseline, Past, Prior
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
@@ -169,14 +170,13 @@ def audited(
         tuple(Waiver.model_validate(each) for each in waivers),
         tuple(Plan.model_validate(each) for each in plans),
     )
-    return judge(
+    audit = evaluate(
         collected,
         Policy(PolicySettings.model_validate(policy), *decisions, register, frozenset(configured)),
         Gate(fail_on, allow_partial, new_only),
         catalogue or rules.catalogue(),
         as_of=as_of,
-        generated_at=AS_OF + timedelta(hours=9),
+        prior=Prior(past, baseline),
         skip_broken_rules=skip_broken_rules,
-        past=past,
-        baseline=baseline,
     )
+    return replace(audit, generated_at=AS_OF + timedelta(hours=9))

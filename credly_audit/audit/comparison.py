@@ -1,6 +1,5 @@
 """What an audit is when it is held against the ones before: what was mended since, how long that takes, the trend."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +12,11 @@ from credly_audit.audit.prior import (
     TREND,
     Past,
     frame_of,
+    nothing,
 )
 from credly_audit.instant_columns import INSTANT
+from credly_audit.policy.policy import Policy
+from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity
 
 RESOLVED = {
@@ -86,47 +88,23 @@ def remediation_times(mended: pd.DataFrame) -> dict[Severity, RemediationTime | 
     return {severity: remediation_time(mended[weights == severity.weight]) for severity in reversed(Severity)}
 
 
-def line(
-    frame: pd.DataFrame,
-    organizations: pd.DataFrame,
-    *,
-    resolved: int,
-    tokens: int,
-    outcome: str,
-    as_of: pd.Timestamp,
-) -> dict[str, object]:
-    """An audit as a line of the trend (TREND)."""
-    statuses = frame["status"].astype(object).to_numpy()
-    unseen = statuses == "unseen"
-    waived = frame["waived"].to_numpy(dtype=bool) & ~unseen
-    live = ~waived & ~unseen
-    weights = np.bincount(frame["severity"].cat.codes.to_numpy()[live], minlength=len(Severity))
-    return {
-        "as_of": as_of,
-        "outcome": outcome,
-        "organizations": len(organizations),
-        "fully_seen": int(organizations["status"].eq("complete").sum()),
-        "tokens": tokens,
-        **{severity.value: int(weights[severity.weight]) for severity in Severity},
-        **{status: int((live & (statuses == status)).sum()) for status in ("new", "persisting", "reopened")},
-        "resolved": resolved,
-        "unseen": int(unseen.sum()),
-        "waived": int(waived.sum()),
-    }
-
-
-def compared(
+def compare(
     past: Past | None,
-    resolved: pd.DataFrame,
-    organizations: pd.DataFrame,
-    now: Mapping[str, object],
+    findings: pd.DataFrame,
+    facts: Facts,
+    policy: Policy,
     *,
-    removed: pd.DataFrame,
-    as_of: pd.Timestamp,
+    resolved: pd.DataFrame,
+    outcome: str,
+    full_scope: bool,
 ) -> Comparison | None:
-    """This audit (`now`: its line of the trend) beside the earlier ones; None where there is none."""
+    """Hold an audit against the earlier ones; None where there is none."""
     if past is None or past.audits.empty:
         return None
+    organizations, as_of = facts.organizations, facts.as_of
+    now = count_for_trend(
+        findings, organizations, resolved=len(resolved), tokens=len(facts.tokens), outcome=outcome, as_of=as_of
+    )
     names = organizations.set_index("organization_id")["name"].reindex(resolved["organization_id"])
     frame = resolved.assign(
         severity=pd.Categorical.from_codes(resolved["weight"].to_numpy(), dtype=SEVERITY),
@@ -144,5 +122,52 @@ def compared(
         frame[list(RESOLVED)].astype(RESOLVED),
         pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
-        removed,
+        find_removed(past, policy, organizations) if full_scope else nothing(REMOVED),
     )
+
+
+def count_for_trend(
+    findings: pd.DataFrame,
+    organizations: pd.DataFrame,
+    *,
+    resolved: int,
+    tokens: int,
+    outcome: str,
+    as_of: pd.Timestamp,
+) -> dict[str, object]:
+    """Return an audit as a row of the trend (TREND)."""
+    statuses = findings["status"].astype(object).to_numpy()
+    unseen = statuses == "unseen"
+    waived = findings["waived"].to_numpy(dtype=bool) & ~unseen
+    live = ~waived & ~unseen
+    weights = np.bincount(findings["severity"].cat.codes.to_numpy()[live], minlength=len(Severity))
+    return {
+        "as_of": as_of,
+        "outcome": outcome,
+        "organizations": len(organizations),
+        "fully_seen": int(organizations["status"].eq("complete").sum()),
+        "tokens": tokens,
+        **{severity.value: int(weights[severity.weight]) for severity in Severity},
+        **{status: int((live & (statuses == status)).sum()) for status in ("new", "persisting", "reopened")},
+        "resolved": resolved,
+        "unseen": int(unseen.sum()),
+        "waived": int(waived.sum()),
+    }
+
+
+def find_removed(past: Past, policy: Policy, organizations: pd.DataFrame) -> pd.DataFrame:
+    """Return (REMOVED) the organizations of earlier audits that are no longer configured and have open findings.
+
+    Only an audit of all that is configured reports them: once it is recorded, the next one does not any more.
+    """
+    known = past.organizations
+    ids = known["organization_id"].str.lower()
+    here = policy.configured | set(organizations["organization_id"].str.lower())
+    gone = known["in_scope"].to_numpy() & ~ids.isin(list(here)).to_numpy(dtype=bool)
+    if not gone.any():
+        return nothing(REMOVED)
+    known_open = past.open_in(known["organization_id"][gone])
+    severities = pd.Categorical.from_codes(known_open["weight"].to_numpy(), dtype=SEVERITY)
+    removed = known_open.assign(highest_severity=severities)
+    order = ["highest_severity", "organization_name", "organization_id"]
+    return removed.sort_values(order, ascending=[False, True, True], ignore_index=True)[list(REMOVED)]

@@ -1,24 +1,27 @@
-"""Judges a snapshot by a policy: the findings, and a verdict that never calls clean what was not seen."""
+"""Evaluate a snapshot by a policy: run the rules, apply decisions, compare with earlier audits, reach a verdict.
+
+Each stage is one function with a result of its own. None of them counts as compliant what was not collected.
+"""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit import finding_status, rotation
-from credly_audit.audit.comparison import compared, line
+from credly_audit.audit.comparison import compare
+from credly_audit.audit.finding_status import add_status
 from credly_audit.audit.findings import Findings
-from credly_audit.audit.gate import counted, decided
-from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
-from credly_audit.audit.prior import Baseline, Past
-from credly_audit.audit.rotation import with_rotation
+from credly_audit.audit.gate import enforce_policy
+from credly_audit.audit.model import Audit, Gate
+from credly_audit.audit.prior import NO_PRIOR, Prior
+from credly_audit.audit.rotation import add_rotation, recall_completeness, recall_tokens
 from credly_audit.audit.run_rules import Flagging
-from credly_audit.audit.unseen import with_unseen
+from credly_audit.audit.unseen import Scope, add_unassessed, find_absent, find_silent_rules
 from credly_audit.instant_columns import keep_within
 from credly_audit.patterns.search import Deadline
-from credly_audit.policy.apply import Decisions, applied
+from credly_audit.policy.apply import Decisions, apply_decisions
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import unloadable
 from credly_audit.rules.declare import Rule
@@ -28,142 +31,160 @@ from credly_audit.severity import Severity
 from credly_audit.snapshot import Snapshot
 
 
-def judge(
+def evaluate(
     snapshot: Snapshot,
     policy: Policy,
     gate: Gate,
     rules: Mapping[str, Rule],
     *,
     as_of: datetime,
-    generated_at: datetime,
+    prior: Prior = NO_PRIOR,
     skip_broken_rules: bool = False,
-    places: Places = NOWHERE,
-    past: Past | None = None,
-    baseline: Baseline | None = None,
 ) -> Audit:
-    """Every enabled rule over the whole snapshot; BrokenRule where one raises, unless it may be skipped.
-
-    `past` are the audits before as_of, where there is a history; a baseline serves `Gate.new_only`, and tells what is
-    new where there is no history.
-    """
-    organizations = snapshot.organizations
-    before = None if past is None else rotation.before(past, snapshot.tokens, snapshot.header.fingerprint_key)
-    tokens = with_rotation(snapshot.tokens, pd.Timestamp(as_of), before)
-    tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
-    deadline = Deadline()
-    allowances = policy.allowances(tokens, organizations, as_of, deadline)
-    tokens["register_row"] = allowances.pop("register_row")
-    facts = seal(
-        Facts(
-            pd.concat([tokens, allowances], axis=1),
-            organizations,
-            pd.Timestamp(as_of),
-            pd.Timestamp(snapshot.header.collected_at),
-            policy.settings.audit_every_days,
-            register=None if policy.register is None else policy.register.placed(tokens, organizations),
-            applications=placed(snapshot.applications, organizations),
-            before=before,
-            fully_seen_before=None if past is None else rotation.fully_seen_before(past, organizations),
-            deadline=deadline,
-        )
-    )
-    flagging = Flagging(policy.variants(organizations), skip_broken_rules, broken=dict(unloadable()))
-    flagging.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
-    silent = said_nothing(snapshot, rules, flagging.broken)
-    decisions, frame = with_decisions(flagging, facts, policy, rules, silent)
-    standing = finding_status.Standing.of(frame["finding_id"], past, baseline)
-    frame = standing.told(frame.assign(owner=owners(frame, facts)), facts.as_of)
-    sight = finding_status.Sight.of(policy, tokens, organizations, rules, silent)
-    resolved, elsewhere = standing.absent(sight, rules)
-    frame = with_unseen(frame, elsewhere, tokens, organizations, policy=policy, as_of=facts.as_of)
-    frame = in_order(frame, policy, as_of)
-    findings = Findings(frame, flagging.evidence, tokens, organizations, rules, elsewhere)
-    violates = counted(frame, gate.fail_on)
-    if gate.new_only:
-        violates &= frame["newly"].to_numpy()
-    accepted = tuple(decisions.accepted)
-    verdict = decided(organizations, int(violates.sum()), gate, accepted, broken=bool(flagging.broken))
-    now = line(
-        frame,
-        organizations,
-        resolved=len(resolved),
-        tokens=len(tokens),
-        outcome=verdict.outcome,
-        as_of=facts.as_of,
-    )
+    """Return the audit of a snapshot; BrokenRule where a rule raises, unless such rules may be skipped."""
+    recalled = recall(snapshot, prior)
+    known = gather_facts(snapshot, policy, recalled, as_of)
+    flagged = run_rules(rules, policy, known.facts, skip_broken_rules=skip_broken_rules)
+    decided = decide(flagged, known.facts, policy, rules, snapshot)
+    tracked = add_status(decided.findings, prior, known.facts.as_of)
+    scope = Scope.of(policy, known.tokens, snapshot.organizations, rules, decided.silent)
+    absent = find_absent(tracked, prior, scope, rules)
+    frame = order_findings(add_unassessed(tracked.findings, absent.unassessed, known.facts, policy), policy, as_of)
+    enforced = enforce_policy(frame, snapshot.organizations, gate, decided.decisions, broken=bool(flagged.broken))
     return Audit(
         snapshot,
         policy,
         gate,
         as_of,
-        generated_at,
-        tokens,
-        findings,
-        violates,
-        verdict,
-        flagging.broken,
-        places,
-        decisions,
-        compared(
-            past,
-            resolved,
-            organizations,
-            now,
-            removed=finding_status.removed_from_scope(past, policy, organizations, sight),
-            as_of=facts.as_of,
+        as_of,
+        known.tokens,
+        Findings(frame, flagged.evidence, known.tokens, snapshot.organizations, rules, absent.unassessed),
+        enforced.violates,
+        enforced.verdict,
+        flagged.broken,
+        decisions=decided.decisions,
+        compared=compare(
+            prior.past,
+            frame,
+            known.facts,
+            policy,
+            resolved=absent.resolved,
+            outcome=enforced.verdict.outcome,
+            full_scope=scope.full_scope,
         ),
     )
 
 
-def placed(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
-    """The OAuth applications, each with the position of its organization as `organization_row`."""
-    rows = pd.Index(organizations["organization_id"]).get_indexer(applications["organization_id"])
-    return applications.assign(organization_row=rows.astype("int64"))
+@dataclass(frozen=True, slots=True)
+class Recalled:
+    """What earlier audits knew of the tokens and organizations of a snapshot; None: there is no history."""
+
+    tokens: pd.DataFrame | None
+    complete_at: pd.Series | None
 
 
-def said_nothing(snapshot: Snapshot, rules: Mapping[str, Rule], broken: Collection[str]) -> frozenset[str]:
-    """The rules from whose silence nothing follows: those that raised, and those on what was not asked for."""
-    unasked = () if snapshot.header.oauth_applications_asked else (each for each in rules if each.startswith("OAU"))
-    return frozenset({*broken, *unasked})
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What rules may read, and the tokens as reports show them."""
+
+    facts: Facts
+    tokens: pd.DataFrame
 
 
-def with_decisions(
-    flagging: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], silent: Collection[str]
-) -> tuple[Decisions, pd.DataFrame]:
-    """The decisions as they stand, and all findings with them: those on waivers past their date, too."""
-    known = {*rules, *(rule_id[:3] for rule_id in rules)}
-    absent = {each.rule for each in (*policy.waivers, *policy.plans)} - known
-    outcome = applied(
-        flagging.together(),
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The findings of all rules with what was decided on them, and the decisions as this audit finds them."""
+
+    findings: pd.DataFrame
+    decisions: Decisions
+    silent: Collection[str]
+    """Rules from whose silence nothing follows."""
+
+
+def recall(snapshot: Snapshot, prior: Prior) -> Recalled:
+    """Look up what earlier audits knew of a snapshot's tokens and organizations."""
+    if prior.past is None:
+        return Recalled(None, None)
+    return Recalled(
+        recall_tokens(prior.past, snapshot.tokens, snapshot.header.fingerprint_key),
+        recall_completeness(prior.past, snapshot.organizations),
+    )
+
+
+def gather_facts(snapshot: Snapshot, policy: Policy, recalled: Recalled, as_of: datetime) -> Known:
+    """Gather all that rules may read, sealed against changes."""
+    organizations = snapshot.organizations
+    tokens = add_rotation(snapshot.tokens, pd.Timestamp(as_of), recalled.tokens)
+    tokens["organization_id"] = tokens["organization_id"].cat.set_categories(organizations["organization_id"])
+    deadline = Deadline()
+    allowances = policy.allowances(tokens, organizations, as_of, deadline)
+    tokens["register_row"] = allowances.pop("register_row")
+    application_rows = pd.Index(organizations["organization_id"]).get_indexer(snapshot.applications["organization_id"])
+    facts = Facts(
+        pd.concat([tokens, allowances], axis=1),
+        organizations,
+        pd.Timestamp(as_of),
+        pd.Timestamp(snapshot.header.collected_at),
+        policy.settings.audit_every_days,
+        register=None if policy.register is None else policy.register.placed(tokens, organizations),
+        applications=snapshot.applications.assign(organization_row=application_rows.astype("int64")),
+        before=recalled.tokens,
+        fully_seen_before=recalled.complete_at,
+        deadline=deadline,
+    )
+    return Known(seal(facts), tokens)
+
+
+def run_rules(rules: Mapping[str, Rule], policy: Policy, facts: Facts, *, skip_broken_rules: bool) -> Flagging:
+    """Run every enabled rule but those on decisions, which follow from what the others find."""
+    flagged = Flagging(policy.variants(facts.organizations), skip_broken_rules, broken=dict(unloadable()))
+    flagged.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
+    return flagged
+
+
+def decide(flagged: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], snapshot: Snapshot) -> Decided:
+    """Apply the decisions to the findings, and add those of the rules on waivers that expired.
+
+    `flagged` takes in the evidence of these rules, and what they raise.
+    """
+    silent = find_silent_rules(snapshot, rules, flagged.broken)
+    unknown = {each.rule for each in (*policy.waivers, *policy.plans)}.difference(
+        rules, (rule.family for rule in rules.values())
+    )
+    outcome = apply_decisions(
+        flagged.together(),
         facts.tokens,
         facts.organizations,
         policy.waivers,
         policy.plans,
         as_of=facts.as_of,
         next_audit=policy.next_audit,
-        broken={*silent, *absent},
+        broken={*silent, *unknown},
     )
-    lapsing = Flagging(flagging.variants, flagging.skip_broken_rules)
+    lapsing = Flagging(flagged.variants, flagged.skip_broken_rules)
     lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), seal(replace(facts, lapses=outcome.lapses)))
-    flagging.evidence |= lapsing.evidence
-    flagging.broken |= lapsing.broken
-    if not any(map(len, lapsing.parts.values())):
-        return outcome.decisions, outcome.findings
-    lapses = lapsing.together()
-    rule_ids = [*outcome.findings["rule_id"].cat.categories, *lapsing.parts]
-    frames = [
-        frame.assign(rule_id=frame["rule_id"].cat.set_categories(rule_ids)) for frame in (outcome.findings, lapses)
-    ]
-    frame = pd.concat(frames, ignore_index=True)
-    return outcome.decisions, frame.assign(
-        waived=frame["waived"].fillna(value=False).astype(bool),
-        waiver_id=frame["waiver_id"].astype(outcome.findings["waiver_id"].dtype),
-        plan_id=frame["plan_id"].astype(outcome.findings["plan_id"].dtype),
+    flagged.evidence |= lapsing.evidence
+    flagged.broken |= lapsing.broken
+    findings = add_undecided(outcome.findings, lapsing.together())
+    return Decided(add_owners(findings, facts), outcome.decisions, silent)
+
+
+def add_undecided(findings: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """Return the findings and, after them, more that no decision is on."""
+    if more.empty:
+        return findings
+    rule_ids = [*findings["rule_id"].cat.categories, *more["rule_id"].cat.categories]
+    frames = [frame.assign(rule_id=frame["rule_id"].cat.set_categories(rule_ids)) for frame in (findings, more)]
+    both = pd.concat(frames, ignore_index=True)
+    return both.assign(
+        waived=both["waived"].fillna(value=False).astype(bool),
+        waiver_id=both["waiver_id"].astype(findings["waiver_id"].dtype),
+        plan_id=both["plan_id"].astype(findings["plan_id"].dtype),
     )
 
 
-def owners(frame: pd.DataFrame, facts: Facts) -> pd.Categorical:
-    """For each finding whom to ask: whom the rule says, else the token's owner in the register, else the contact."""
+def add_owners(frame: pd.DataFrame, facts: Facts) -> pd.DataFrame:
+    """Return the findings with `owner`: the one that the rule names, else the register's, else the contact."""
     registered = facts.register_entries["owner"]
     contacts = facts.organizations["contact"]
     names = pd.concat([frame["owner"].dropna(), registered, contacts]).dropna().unique()
@@ -173,11 +194,11 @@ def owners(frame: pd.DataFrame, facts: Facts) -> pd.Categorical:
     rows = np.append(facts.tokens["register_row"].to_numpy(), -1)[frame["token_row"]]
     codes = np.append(theirs, -1)[rows]
     codes = np.where(codes < 0, asked[frame["organization_row"]], codes)
-    return pd.Categorical.from_codes(np.where(said < 0, codes, said), categories=names)
+    return frame.assign(owner=pd.Categorical.from_codes(np.where(said < 0, codes, said), categories=names))
 
 
-def in_order(frame: pd.DataFrame, policy: Policy, as_of: datetime) -> pd.DataFrame:
-    """The findings with their due dates: worst first, then by due date, organization, token and rule; unseen ones last.
+def order_findings(frame: pd.DataFrame, policy: Policy, as_of: datetime) -> pd.DataFrame:
+    """Return the findings with due dates, worst first, then by due date, organization, token, rule; unseen ones last.
 
     A finding is due so long after it was first seen, without a history after as_of.
     """

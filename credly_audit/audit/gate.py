@@ -1,7 +1,8 @@
 """Enforce policy: which findings make an audit fail, and its verdict."""
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pandas as pd
 from credly_audit.audit.model import Gate, Outcome, Verdict
 from credly_audit.config.settings import is_disabled
 from credly_audit.errors import ExitCode, UsageError
-from credly_audit.policy.apply import COVERAGE
+from credly_audit.policy.apply import COVERAGE, Decisions
 from credly_audit.rules import may_be_unloadable
 from credly_audit.severity import Severity
 
@@ -17,8 +18,26 @@ COVERAGE_RULES = frozenset(COVERAGE.values())
 """What they flag has a gate of its own and never counts for `--fail-on`."""
 
 
-def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
-    """Which findings (rows of `Findings.frame`) make the gate fail."""
+@dataclass(frozen=True, slots=True)
+class Enforced:
+    """Which findings the gate counts (bool, a value a finding), and how the audit ends."""
+
+    violates: np.ndarray
+    verdict: Verdict
+
+
+def enforce_policy(
+    frame: pd.DataFrame, organizations: pd.DataFrame, gate: Gate, decisions: Decisions, *, broken: bool
+) -> Enforced:
+    """Find the violations among the findings (rows of `Findings.frame`), and reach a verdict."""
+    violates = find_violations(frame, gate.fail_on)
+    if gate.new_only:
+        violates &= frame["newly"].to_numpy()
+    return Enforced(violates, reach_verdict(organizations, int(violates.sum()), gate, decisions, broken=broken))
+
+
+def find_violations(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
+    """Mark the findings that make the gate fail."""
     rule_ids = frame["rule_id"].astype(object).to_numpy(dtype=str)
     hit = np.zeros(len(frame), dtype=bool)
     for selector in fail_on:
@@ -30,12 +49,12 @@ def counted(frame: pd.DataFrame, fail_on: Sequence[str]) -> np.ndarray:
     return hit & here & ~np.isin(rule_ids, list(COVERAGE_RULES)) & ~frame["waived"].to_numpy(dtype=bool)
 
 
-def decided(
-    organizations: pd.DataFrame, violations: int, gate: Gate, accepted: Collection[str] = (), *, broken: bool
+def reach_verdict(
+    organizations: pd.DataFrame, violations: int, gate: Gate, decisions: Decisions, *, broken: bool
 ) -> Verdict:
-    """The verdict; where several exit codes hold, an incomplete audit outweighs violations."""
+    """Return the verdict; where several exit codes hold, an incomplete audit outweighs violations."""
     not_seen = tuple(organizations.loc[organizations["status"] != "complete", "organization_id"])
-    waived = tuple(each for each in not_seen if each.lower() in accepted)
+    waived = tuple(each for each in not_seen if each.lower() in decisions.accepted)
     open_ones = len(not_seen) > len(waived)
     outcome: Outcome = "incomplete" if open_ones or broken else "violations" if violations else "pass"
     if broken or (open_ones and not gate.allow_partial):

@@ -129,6 +129,20 @@ class Baseline:
     findings: Mapping[str, Severity]
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What is known from before an audit.
+
+    `past`: what a history holds. A baseline serves `Gate.new_only`, and tells what is new where there is no history.
+    """
+
+    past: Past | None = None
+    baseline: Baseline | None = None
+
+
+NO_PRIOR = Prior()
+
+
 def frame_of(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.DataFrame:
     """A frame of these columns in these dtypes; instants may be given as microseconds (int64, least: null)."""
     typed = {}

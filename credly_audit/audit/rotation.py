@@ -17,8 +17,8 @@ LIFETIME = timedelta(days=180)
 """How long Credly lets a value live, from its making or its rotation ([DOC] authorization tokens)."""
 
 
-def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp, before: pd.DataFrame | None = None) -> pd.DataFrame:
-    """The tokens with `last_rotated_at` and `rotation_evidence`; `before` is what earlier audits knew of them.
+def add_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp, before: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the tokens with `last_rotated_at` and `rotation_evidence`; `before` is what earlier audits knew of them.
 
     Rotation keeps id and created_at and sets expires_at 180 days ahead, so an expiry that fits no creation tells when.
     """
@@ -27,13 +27,13 @@ def with_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp, before: pd.DataFram
     evidence = pd.Series(np.where(inferred, "inferred", "created"), tokens.index, dtype="string")
     last, evidence = rotated.where(inferred, created).astype(INSTANT), evidence.where(inferred | created.notna())
     if before is not None:
-        seen = rotated_at(tokens, before, rotated, as_of)
+        seen = find_rotations(tokens, before, rotated, as_of)
         last, evidence = seen.fillna(last), evidence.mask(seen.notna(), "seen")
     return tokens.assign(last_rotated_at=last, rotation_evidence=evidence)
 
 
-def before(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.DataFrame:
-    """What earlier audits knew of each token (columns BEFORE, indexed as `tokens`)."""
+def recall_tokens(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.DataFrame:
+    """Return what earlier audits knew of each token (columns BEFORE, indexed as `tokens`)."""
     known = past.tokens
     places = positions((tokens["organization_id"], tokens["token_id"]), (known["organization_id"], known["token_id"]))
     key = known["fingerprint_key"]
@@ -48,16 +48,16 @@ def before(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.
     return pd.DataFrame({name: columns[name] for name in BEFORE}, index=tokens.index)
 
 
-def fully_seen_before(past: Past, organizations: pd.DataFrame) -> pd.Series:
-    """When each organization was last fully seen (null: never), indexed as `organizations`."""
+def recall_completeness(past: Past, organizations: pd.DataFrame) -> pd.Series:
+    """Return when each organization was last complete (null: never), indexed as `organizations`."""
     known = past.organizations
     places = positions(organizations["organization_id"], known["organization_id"])
     seen = known["fully_seen_at"].reindex(np.where(places < 0, len(known), places))
     return seen.set_axis(organizations.index).astype(INSTANT)
 
 
-def rotated_at(tokens: pd.DataFrame, before: pd.DataFrame, inferred: pd.Series, as_of: pd.Timestamp) -> pd.Series:
-    """When each token's value was seen to change (null: never): by the audit that first saw this fingerprint.
+def find_rotations(tokens: pd.DataFrame, before: pd.DataFrame, inferred: pd.Series, as_of: pd.Timestamp) -> pd.Series:
+    """Return when each token's value was seen to change (null: never): by the audit that first saw this fingerprint.
 
     The date inferred from its expiry is the better one where it lies between that audit and the one before it.
     """

@@ -10,7 +10,7 @@ import pandas as pd
 from credly_audit import snapshot
 from credly_audit.audit.comparison import Comparison
 from credly_audit.audit.findings import Findings
-from credly_audit.audit.gate import decided
+from credly_audit.audit.gate import reach_verdict
 from credly_audit.audit.model import Audit, Places
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.policy import Policy
@@ -122,7 +122,7 @@ def _part(
         tokens=own,
         findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules, audit.findings.elsewhere),
         violates=violates,
-        verdict=decided(theirs, int(violates.sum()), audit.gate, tuple(decisions.accepted), broken=bool(audit.broken)),
+        verdict=reach_verdict(theirs, int(violates.sum()), audit.gate, decisions, broken=bool(audit.broken)),
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
         limitations=(),

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.audit.redact_texts import redact_own_texts, redactor_of
 from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
@@ -168,7 +168,7 @@ def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> D
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
     own = redact_own_texts(Policy.of(settings), PLAIN, settings, redactor_of(snapshot, fingerprints))
     print_lines(*(f"credly-audit: {sentence}" for sentence in own.found), err=True)
-    return judge(snapshot, own.policy, Gate(), catalogue(), as_of=as_of, generated_at=as_of).decisions
+    return evaluate(snapshot, own.policy, Gate(), catalogue(), as_of=as_of).decisions
 
 
 def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:

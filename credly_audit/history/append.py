@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from credly_audit.audit import finding_status as changes
 from credly_audit.audit.findings import plain
 from credly_audit.audit.prior import positions, with_default
+from credly_audit.audit.unseen import Scope
 from credly_audit.history import column_io as bulk
 from credly_audit.history.column_io import stored
 from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens, mind_unjudged
@@ -239,8 +239,7 @@ class _Change:
         names = pd.Series(self.orgs["organization_id"].array, index=self.numbers).reindex(absent["organization"])
         listed = (seen.tokens["organization_id"], seen.tokens["token_id"])
         whole, full_scope = (bool(seen.audit[name]) for name in ("whole", "full_scope"))
-        sight = changes.Sight(self.orgs, listed, whole, full_scope)
-        return sight.mended(
+        return Scope(self.orgs, listed, whole, full_scope).classify_absent(
             pd.DataFrame(
                 {"rule_id": absent["rule_id"].array, "organization_id": names.array, "token_id": theirs.array}
             ),

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.comparison import line as trend_line
-from credly_audit.audit.evaluate import said_nothing
-from credly_audit.audit.finding_status import Sight
+from credly_audit.audit.comparison import count_for_trend
 from credly_audit.audit.model import Audit
+from credly_audit.audit.unseen import Scope, find_silent_rules
 from credly_audit.history.schema import NULL_INSTANT, microseconds
 from credly_audit.instant_columns import keep_within
 from credly_audit.rules.facts import BITS
@@ -43,15 +42,15 @@ class Seen:
 def seen_by(audit: Audit) -> Seen:
     """What an audit saw."""
     header = audit.snapshot.header
-    sight = Sight.of(
+    scope = Scope.of(
         audit.policy,
         audit.tokens,
         audit.organizations,
         audit.rules,
-        said_nothing(audit.snapshot, audit.rules, audit.broken),
+        find_silent_rules(audit.snapshot, audit.rules, audit.broken),
     )
     resolved = 0 if audit.compared is None else len(audit.compared.resolved)
-    line = trend_line(
+    line = count_for_trend(
         audit.findings.frame,
         audit.organizations,
         resolved=resolved,
@@ -69,11 +68,11 @@ def seen_by(audit: Audit) -> Seen:
             "fingerprint_key": header.fingerprint_key,
             "exit_code": int(audit.verdict.exit_code),
             "violations": audit.verdict.violations,
-            "whole": sight.whole,
-            "full_scope": sight.full_scope,
+            "whole": scope.whole,
+            "full_scope": scope.full_scope,
             "inherited": False,
         },
-        sight.organizations.assign(name=audit.organizations["name"].fillna(audit.organizations["organization_id"])),
+        scope.organizations.assign(name=audit.organizations["name"].fillna(audit.organizations["organization_id"])),
         _tokens(audit),
         _findings(audit),
     )

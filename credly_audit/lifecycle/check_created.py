@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from credly_audit import __version__
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import Api, Organization, Settings
@@ -65,7 +65,7 @@ def find_violations(
         conform({name: [whose.get(name)] for name in ORGANIZATIONS}, ORGANIZATIONS),
     )
     rules = {rule.id: rule for rule in catalogue().values() if rule.family in FAMILIES}
-    audit = judge(snapshot, policy, Gate(fail_on), rules, as_of=now, generated_at=now)
+    audit = evaluate(snapshot, policy, Gate(fail_on), rules, as_of=now)
     return tuple(
         Violation(finding["rule_id"], finding["severity"], finding["message"], bool(fails))
         for finding, fails in zip(audit.findings.records(), audit.violates, strict=True)

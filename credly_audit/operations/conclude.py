@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Audit, Gate, Places
-from credly_audit.audit.prior import Past
+from credly_audit.audit.prior import Past, Prior
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.config.settings import ReportSettings, Settings
@@ -137,18 +137,16 @@ class Judging:
     def _judged(
         self, snapshot: Snapshot, policy: Policy, as_of: datetime, generated_at: datetime, past: Past | None
     ) -> Audit:
-        return judge(
+        audit = evaluate(
             snapshot,
             policy,
             self.gate,
             catalogue(),
             as_of=as_of,
-            generated_at=generated_at,
+            prior=Prior(past, self.earlier.baseline),
             skip_broken_rules=self.skip_broken_rules,
-            places=self.places,
-            past=past,
-            baseline=self.earlier.baseline,
         )
+        return replace(audit, generated_at=generated_at, places=self.places)
 
 
 def full_second(instant: datetime) -> datetime:

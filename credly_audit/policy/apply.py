@@ -85,7 +85,7 @@ class Outcome:
     lapses: pd.DataFrame
 
 
-def applied(
+def apply_decisions(
     findings: pd.DataFrame,
     tokens: pd.DataFrame,
     organizations: pd.DataFrame,
@@ -96,7 +96,7 @@ def applied(
     next_audit: timedelta,
     broken: Collection[str] = (),
 ) -> Outcome:
-    """What the decisions say of the findings of all rules; `broken` are the rules that could not say anything."""
+    """Apply the decisions to the findings of all rules; nothing follows from the silence of `broken` rules."""
     frames = (tokens, organizations)
     unknown = _unknown([*waivers, *plans], organizations, broken)
     in_force = np.array([each.begins_at <= as_of < each.ends_at for each in waivers], dtype=bool)

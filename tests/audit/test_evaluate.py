@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import COLUMNS
 from credly_audit.audit.model import Audit, Gate
 from credly_audit.config.settings import PolicySettings
@@ -68,13 +68,12 @@ def test_allow_partial_lets_the_gate_decide_but_the_outcome_stays_incomplete(
     rows: list[dict[str, Any]], code: ExitCode
 ) -> None:
     collected = snapshot(rows, [organization(status="truncated")])
-    audit = judge(
+    audit = evaluate(
         collected,
         Policy(PolicySettings()),
         Gate(allow_partial=True),
         catalogue(),
         as_of=AS_OF,
-        generated_at=AS_OF,
     )
 
     assert (audit.verdict.outcome, audit.verdict.exit_code) == ("incomplete", code)
@@ -132,8 +131,8 @@ def test_a_rule_that_raises_is_never_no_finding() -> None:
     asked = (snapshot([token(1)]), Policy(PolicySettings()), Gate(), rules)
 
     with pytest.raises(BrokenRule, match=r"rule PRM001 \(full-access\) is broken: KeyError"):
-        judge(*asked, as_of=AS_OF, generated_at=AS_OF)
-    audit = judge(*asked, as_of=AS_OF, generated_at=AS_OF, skip_broken_rules=True)
+        evaluate(*asked, as_of=AS_OF)
+    audit = evaluate(*asked, as_of=AS_OF, skip_broken_rules=True)
     assert (audit.verdict.outcome, audit.verdict.exit_code) == ("incomplete", ExitCode.INCOMPLETE)
     assert list(audit.broken) == ["PRM001"]
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
 from credly_audit.audit.prior import MENDED, TREND, frame_of
 from credly_audit.config.decision_models import Waiver
@@ -61,15 +61,8 @@ def judged(
     collected: Snapshot, *, waivers: tuple[Waiver, ...] = (), gate: Gate | None = None, places: Places = NOWHERE
 ) -> Audit:
     """The audit of a snapshot under the default policy and these waivers."""
-    return judge(
-        collected,
-        Policy(PolicySettings(), waivers),
-        gate or Gate(),
-        catalogue(),
-        as_of=AS_OF,
-        generated_at=AS_OF + timedelta(hours=9),
-        places=places,
-    )
+    audit = evaluate(collected, Policy(PolicySettings(), waivers), gate or Gate(), catalogue(), as_of=AS_OF)
+    return replace(audit, generated_at=AS_OF + timedelta(hours=9), places=places)
 
 
 @cache
@@ -172,13 +165,12 @@ def with_a_broken_rule() -> Audit:
         raise KeyError("nobody")
 
     rules = catalogue() | {"PRM001": replace(catalogue()["PRM001"], judge=raises)}
-    return judge(
+    return evaluate(
         snapshot([token(1)]),
         Policy(PolicySettings()),
         Gate(),
         rules,
         as_of=AS_OF,
-        generated_at=AS_OF,
         skip_broken_rules=True,
     )
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
-from credly_audit.audit.evaluate import judge
+from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
 from credly_audit.audit.model import Audit, Gate, Outcome
 from credly_audit.audit.prior import ABOUT, MENDED, TREND
@@ -144,7 +144,7 @@ def _judged(snapshot: Snapshot, policy: Policy) -> Audit:
     """As the built-in rules judge it: rules of other packages are called once only, on what is real."""
     rules = catalogue()
     ours = {rule.id: rule for rule in built_in()}
-    audit = judge(snapshot, policy, Gate(), ours, as_of=WHEN, generated_at=WHEN, skip_broken_rules=True)
+    audit = evaluate(snapshot, policy, Gate(), ours, as_of=WHEN, skip_broken_rules=True)
     return replace(audit, findings=replace(audit.findings, rules=rules))
 
 
