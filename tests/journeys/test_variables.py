@@ -99,7 +99,7 @@ def test_a_variable_says_what_its_option_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if isinstance(option.type, click.Path) and not option.type.file_okay:
-        (tmp_path / "a folder").mkdir()
+        (tmp_path / example(option)).mkdir()
     beside = needed(command_of(words), option)
     value, written = example(option), max(option.opts, key=len)
     by_option = taken(words, [written if option.is_flag else f"{written}={value}", *beside])
