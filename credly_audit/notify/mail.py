@@ -21,6 +21,7 @@ from unicodedata import normalize
 
 from credly_audit.secrets import Secret
 from credly_audit.secrets.redaction import INVISIBLE
+from credly_audit.text import fold
 
 PIECE = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,;\r\n])+')
 """A contact between two separators; in quotes there is none."""
@@ -63,7 +64,7 @@ class Address:
     @property
     def person(self) -> str:
         """Whose it is: the same for all ways to write it, with capitals or quotes."""
-        return f"{_unquoted(self.local).casefold()}@{self.domain}"
+        return f"{fold(_unquoted(self.local))}@{self.domain}"
 
     @classmethod
     def read(cls, text: str) -> Self | None:
