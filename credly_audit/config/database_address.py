@@ -82,7 +82,9 @@ class DatabaseAddress:
 def read_address(text: str) -> DatabaseAddress:
     """Return the parts of an address; BadAddress where it is none, or of a database that cannot hold a history."""
     found = SCHEME.match(text)
-    if not found or not text.isprintable():
+    if not text.isprintable():
+        raise BadAddress("holds NUL or another character that cannot be shown; remove it")
+    if not found:
         raise BadAddress(f"is no address such as {EXAMPLES}")
     kind, driver, rest = found[1].lower(), (found[2] or "").lower(), text[found.end() :]
     if kind == "sqlite":
