@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from time import perf_counter, thread_time
 
 import numpy as np
@@ -87,29 +87,29 @@ class OutOfTime(Exception):  # noqa: N818 - nobody's error yet
         self.text, self.in_all = text, in_all
 
 
-@dataclass(slots=True)
+@dataclass
 class Search:
     """Looks for patterns in a column of texts: once in each different text, whichever rows are asked for."""
 
     texts: pd.Series
     deadline: Deadline = field(default_factory=Deadline)
-    _codes: np.ndarray = field(init=False)
-    _different: np.ndarray = field(init=False)
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(init=False, default_factory=dict)
     """For each pattern the numbers of the texts that it was looked for in, in order, and whether it was found."""
 
-    def __post_init__(self) -> None:
-        """Tell the different texts apart."""
-        self._codes, different = pd.factorize(self.texts)
-        self._different = np.array([*different, None], dtype=object)[:-1]
+    @cached_property
+    def _told_apart(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each row the number of its text (-1: null), and the different texts; made when first needed."""
+        codes, different = pd.factorize(self.texts)
+        return codes, np.asarray(different, dtype=object)
 
     def find(self, pattern: str, rows: np.ndarray | None = None, place: str = "a rule") -> np.ndarray:
         """Return in which of the rows the pattern is found, false where a text is null; TooSlow, naming the place."""
-        wanted = self._codes if rows is None else self._codes[rows]
+        every, different = self._told_apart
+        wanted = every if rows is None else every[rows]
         codes, found = self._known.get(pattern, (np.array([-1]), np.array([False])))  # -1: null
         new = np.setdiff1d(wanted, codes)
         try:
-            fresh = self.deadline.find(compile_pattern(pattern), self._different[new])
+            fresh = self.deadline.find(compile_pattern(pattern), different[new])
         except OutOfTime as stopped:
             raise TooSlow(_too_slow(place, pattern, stopped)) from None
         order = np.argsort(codes := np.append(codes, new))
