@@ -73,7 +73,7 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             many = secrets_in(base64.b64decode(self.content), redactor)
             return structs.replace(self, content="", redactions=many) if many else self
         masked, passwords = ADDRESS.subn(f"://{REDACTED}@", self.content)
-        text, many = redactor.redacted(masked if self.role == "configuration" else self.content)
+        text, many = redactor.redact_and_count(masked if self.role == "configuration" else self.content)
         many += passwords if self.role == "configuration" else 0
         digest = hashlib.sha256(text.encode()).hexdigest()
         return structs.replace(self, content=text, redactions=many, content_sha256=digest) if many else self
@@ -96,13 +96,13 @@ CELL = re.compile(r"<t(?:\s[^>]*)?>([^<]*)</t>")
 def secrets_in(content: bytes, redactor: Redactor) -> int:
     """How many secrets a file holds that is a workbook, or a text in another encoding than UTF-8."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
-        return redactor.redacted(content.decode("utf-16" if content[:2] in BYTE_ORDER_MARKS else "latin-1", "replace"))[
-            1
-        ]
+        return redactor.redact_and_count(
+            content.decode("utf-16" if content[:2] in BYTE_ORDER_MARKS else "latin-1", "replace")
+        )[1]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = [archive.read(name).decode("utf-8", "replace") for name in archive.namelist()]
-    values = redactor.column(parts, by_shape=False)[1]
-    shaped = redactor.column([text for part in parts for text in CELL.findall(part)])[1]
+    values = redactor.redact_column(parts, by_shape=False)[1]
+    shaped = redactor.redact_column([text for part in parts for text in CELL.findall(part)])[1]
     return max(sum(values), sum(shaped))
 
 

@@ -104,7 +104,7 @@ def _redacted_column(
 ) -> tuple[pd.Series, NDArray[np.int64]]:
     """The texts without secrets, and how many each held."""
     texts = column.astype(object).where(column.notna(), None).tolist()
-    clean, counts = redactor.column(texts, by_shape=by_shape)
+    clean, counts = redactor.redact_column(texts, by_shape=by_shape)
     return pd.Series(clean, index=column.index, dtype="string"), np.array(counts, dtype=np.int64)
 
 
@@ -118,8 +118,8 @@ def _redact_register(register: Register | None, redactor: Redactor) -> tuple[Reg
             frame[name], counts = _redacted_column(frame[name], redactor)
             hit = rows[counts > 0].tolist()
             place = f"{register.path}: {f'{register.sheet} ' if register.sheet else ''}{_rows(hit)}"
-            found += [f"{place}: {redactor.words(name)} {HOLDS}: {ADVICE}"] if hit else []
-    extra.columns = pd.Index([redactor.words(name) for name in extra])
+            found += [f"{place}: {redactor.redact(name)} {HOLDS}: {ADVICE}"] if hit else []
+    extra.columns = pd.Index([redactor.redact(name) for name in extra])
     return replace(register, entries=entries, extra=extra), found
 
 
@@ -146,7 +146,7 @@ def _redact_presentation(
     presentation: Presentation, settings: Settings, redactor: Redactor
 ) -> tuple[Presentation, list[str]]:
     texts = [presentation.title, presentation.guidance, presentation.logo]
-    [title, guidance, _], counts = redactor.column(texts, by_shape=False)
+    [title, guidance, _], counts = redactor.redact_column(texts, by_shape=False)
     places = [f"{settings.file}: [report] title", f"{settings.report.guidance}: it", f"{settings.report.logo}: it"]
     found = [f"{place} holds a token's value: {ADVICE}" for place, count in zip(places, counts, strict=True) if count]
     logo = None if counts[-1] else presentation.logo
@@ -171,7 +171,7 @@ def _in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
 def _clean(texts: Iterable[str], redactor: Redactor, *, by_shape: bool = False) -> dict[str, str]:
     """Those of the texts that hold a value, and what is to stand in their place."""
     different = list(dict.fromkeys(texts))
-    clean, counts = redactor.column(different, by_shape=by_shape)
+    clean, counts = redactor.redact_column(different, by_shape=by_shape)
     return {text: said or "" for text, said, count in zip(different, clean, counts, strict=True) if count}
 
 

@@ -151,7 +151,7 @@ class _Collection:
             if all(other.place not in waiting for other in listing.lists):
                 [name] = names([listing], self.redactor)
                 covered = assess_coverage(listing)
-                reason = self.redactor.without_values(covered.reason)
+                reason = self.redactor.redact_values(covered.reason)
                 observer.finished(name or "", covered.status, reason, tokens=len(listing.rows))
 
     def _work(self) -> None:
@@ -184,7 +184,7 @@ class _Collection:
         answer = client.get(path, listing.credential, effort)
         if answer.status != HTTPStatus.OK:
             called, doubt = organization.called, listing.credential.doubt
-            raise explain_refusal(answer, called, self.redactor.words, f"{listing.what}s", doubt=doubt)
+            raise explain_refusal(answer, called, self.redactor.redact, f"{listing.what}s", doubt=doubt)
         try:
             return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
         except Unreadable as error:

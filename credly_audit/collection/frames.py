@@ -30,7 +30,7 @@ def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame
     rows: list[Row] = list(chain.from_iterable(found.values() for found in rows_of))
     ids = [listing.organization.id for listing in listings]
     places = np.repeat(np.arange(len(listings)), counts)
-    columns = {name: strings(redactor.column(_each(rows, name))[0]) for name in TEXTS}
+    columns = {name: strings(redactor.redact_column(_each(rows, name))[0]) for name in TEXTS}
     columns["fingerprint"] = strings(_each(rows, "fingerprint"))
     columns |= {name: pd.Series(_each(rows, name), dtype="boolean") for name in FLAGS}
     columns["organization_id"] = pd.Series(pd.Categorical.from_codes(places, categories=pd.Index(ids, dtype="string")))
@@ -56,12 +56,12 @@ def _each(rows: Sequence[Row], name: str) -> list[Any]:
 
 def names(listings: Sequence[Tokens], redactor: Redactor) -> list[str | None]:
     """How each organization is called; the words are the team's, else Credly's."""
-    return redactor.column([listing.name for listing in listings])[0]
+    return redactor.redact_column([listing.name for listing in listings])[0]
 
 
 def _identifiers(ids: list[str], redactor: Redactor) -> list[str]:
     """The ids; one that holds a known value is replaced by another that is as different from all others."""
-    clean, counts = redactor.column(ids, by_shape=False)
+    clean, counts = redactor.redact_column(ids, by_shape=False)
     if not any(counts):
         return ids
     return [
@@ -71,7 +71,7 @@ def _identifiers(ids: list[str], redactor: Redactor) -> list[str]:
 
 def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
     """The descriptions without secrets, and how many each held."""
-    clean, counts = redactor.column(descriptions)
+    clean, counts = redactor.redact_column(descriptions)
     return clean, [min(count, 32_767) for count in counts]
 
 
@@ -99,7 +99,7 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
         "organization_id": [listing.organization.id for listing in listings],
         "name": names(listings, redactor),
         "status": [each.status for each in covered],
-        "reason": redactor.column([each.reason for each in covered], by_shape=False)[0],
+        "reason": redactor.redact_column([each.reason for each in covered], by_shape=False)[0],
         "reason_code": [str(each.code) for each in covered],
         "tokens": [len(listing.rows) for listing in listings],
         "total_count": [listing.reading.total_count() for listing in listings],
@@ -110,8 +110,10 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
         "credential_kind": [credential and credential.kind for credential in credentials],
         "credential_fingerprint": [credential and credential.fingerprint for credential in credentials],
         "credential_expires_at": read_instants(pd.Series(own_expiry, dtype="string")),
-        "contact": redactor.column([listing.organization.contact for listing in listings], by_shape=False)[0],
-        "tags": redactor.column([",".join(listing.organization.tags) for listing in listings], by_shape=False)[0],
+        "contact": redactor.redact_column([listing.organization.contact for listing in listings], by_shape=False)[0],
+        "tags": redactor.redact_column([",".join(listing.organization.tags) for listing in listings], by_shape=False)[
+            0
+        ],
     }
     return conform(columns, ORGANIZATIONS)
 
@@ -128,7 +130,7 @@ def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Dat
     columns = {
         "organization_id": [organization_id for organization_id, _ in rows],
         "application_id": _identifiers([each.id for _, each in rows], redactor),
-        "name": redactor.column([each.name for _, each in rows])[0],
+        "name": redactor.redact_column([each.name for _, each in rows])[0],
         "description": descriptions,
         "secrets_in_description": secrets,
         "created_at": read_instants(strings([each.created_at for _, each in rows])),

@@ -64,7 +64,7 @@ def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[d
     for number in range(1, MOST_PAGES + 1):
         answer = client.get(f"/organizations?page={number}", credential)
         if answer.status != 200:
-            raise explain_refusal(answer, "the organization", redactor.words, "organizations", doubt=credential.doubt)
+            raise explain_refusal(answer, "the organization", redactor.redact, "organizations", doubt=credential.doubt)
         page = _page(answer.body, redactor)
         totals.add(page.total_count)
         if found.keys() >= {each.id for each in page.rows}:
@@ -87,7 +87,7 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
     if answer.status == 404:
         return []
     if answer.status != 200:
-        raise explain_refusal(answer, "the organization", redactor.words, doubt=credential.doubt)
+        raise explain_refusal(answer, "the organization", redactor.redact, doubt=credential.doubt)
     try:
         rows = read_page(answer.body, redactor.digest, redactor.know).rows
     except Unreadable as error:
@@ -115,7 +115,7 @@ def _seen(wire: object, fields: Fields, redactor: Redactor) -> Seen | None:
         fields.fault("it has no id that is a text")
         return None
     return Seen(
-        redactor.without_values(wire.id.lower()),
+        redactor.redact_values(wire.id.lower()),
         _words(redactor, wire.name),
         _words(redactor, wire.technical_contact_email, wire.contact_email),
     )
@@ -123,4 +123,4 @@ def _seen(wire: object, fields: Fields, redactor: Redactor) -> Seen | None:
 
 def _words(redactor: Redactor, *values: Any) -> str | None:
     """The first text among the values, without secrets."""
-    return next((redactor.words(value) for value in values if isinstance(value, str) and value), None)
+    return next((redactor.redact(value) for value in values if isinstance(value, str) and value), None)

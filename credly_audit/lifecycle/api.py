@@ -155,10 +155,10 @@ class TokensApi:
         except (NoAnswer, Throttled) as trouble:
             return Look(Access.SILENT, str(trouble))
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            refusal = explain_refusal(answer, self._called, redactor.words, doubt=credential.doubt)
+            refusal = explain_refusal(answer, self._called, redactor.redact, doubt=credential.doubt)
             return Look(Access.REFUSED, str(refusal))
         if answer.status != HTTPStatus.OK:
-            return Look(Access.SILENT, str(explain_refusal(answer, self._called, redactor.words)))
+            return Look(Access.SILENT, str(explain_refusal(answer, self._called, redactor.redact)))
         try:
             page = read_page(answer.body, self._fingerprints.of, redactor.know)
         except Unreadable as error:
@@ -186,10 +186,10 @@ class TokensApi:
         if answer.status == HTTPStatus.FORBIDDEN and own is not None:
             why = f"the credential of {self._called} may not {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-            return explain_refusal(answer, self._called, redactor.words).what
+            return explain_refusal(answer, self._called, redactor.redact).what
         else:
             why = f"an answer without a token came to the request to {action} one for {self._called}"
-        own_words = " ".join(redactor.words(own).split())[:200] if own else ""
+        own_words = " ".join(redactor.redact(own).split())[:200] if own else ""
         return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
 
 

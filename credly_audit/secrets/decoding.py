@@ -1,4 +1,4 @@
-"""Reads a text as whoever wants a secret value would: without what hides it, and with its encodings undone.
+"""Read a text without what hides a secret value in it, and with its encodings undone.
 
 A `View` is a text whose every character remembers where it stands in the original, so that what is found in a view
 can be replaced in the text. All work on whole arrays: the cost is linear in the length of the text.
@@ -86,7 +86,7 @@ class View:
     @classmethod
     def of(cls, joined: str) -> "View":
         """Return the view of texts joined by SEPARATOR; look-alikes of ASCII, such as full width, are read as it."""
-        codes = np.frombuffer(_as_ascii(joined).encode("utf-32-le", "surrogatepass"), "<i4")
+        codes = np.frombuffer(_fold_to_ascii(joined).encode("utf-32-le", "surrogatepass"), "<i4")
         places = np.arange(len(codes), dtype=np.int32)
         return cls(codes, places, places + 1, codes == ord(SEPARATOR))
 
@@ -95,14 +95,14 @@ class View:
         places = np.flatnonzero(kept)
         if len(places) == len(kept):
             return self
-        barriers = _passes(self.barriers | ~kept if barrier else self.barriers, places)
+        barriers = _mark_passed(self.barriers | ~kept if barrier else self.barriers, places)
         return View(self.codes[places], self.starts[places], self.ends[places], barriers)
 
-    def long_runs(self, fits: Mask, least: int) -> "View | None":
+    def keep_long_runs(self, fits: Mask, least: int) -> "View | None":
         """Return the runs of at least so many characters that fit, with barriers between them; None: there is none."""
         begins = self.barriers | ~fits
         begins[1:] |= ~fits[:-1]
-        lengths = np.diff(_with_first(begins), append=len(begins))
+        lengths = np.diff(_find_begins(begins), append=len(begins))
         is_long = lengths >= least
         kept: Mask = fits & np.repeat(is_long, lengths) if is_long.any() else is_long
         return self.take(kept, barrier=True) if kept.any() else None
@@ -112,20 +112,20 @@ class View:
         return self.codes.astype("<i4").tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def _with_first(begins: Mask) -> Numbers:
+def _find_begins(begins: Mask) -> Numbers:
     """Return where something begins; it does at the first character in any case."""
     begins[:1] = True
     return np.flatnonzero(begins)
 
 
-def _passes(marks: Mask, places: Numbers) -> Mask:
-    """For each place whether it, or what lies between it and the one before, is marked."""
+def _mark_passed(marks: Mask, places: Numbers) -> Mask:
+    """Return for each place whether it, or what lies between it and the one before, is marked."""
     count = np.cumsum(marks, dtype=np.int32)[places]
     return np.diff(count, prepend=np.int32(0)) > 0
 
 
-def _as_ascii(text: str) -> str:
-    """Each character that Unicode takes for an ASCII one as that; all others, and the length, stay."""
+def _fold_to_ascii(text: str) -> str:
+    """Return the text with look-alikes of ASCII characters replaced; all others, and the length, stay."""
     if text.isascii():
         return text
     plain = {each: unicodedata.normalize("NFKC", each) for each in set(text) if not each.isascii()}
@@ -134,33 +134,33 @@ def _as_ascii(text: str) -> str:
 
 
 def squeeze(view: View) -> View:
-    """Return the printable ASCII alone: what is invisible, foreign or a line's end does not part a value.
+    """Return the printable ASCII only: what is invisible, foreign or a line's end does not part a value.
 
     Blanks do, unless one of the two pieces beside them looks like a piece of a value and not like a word.
     """
-    kinds = _kinds(view.codes)
+    kinds = _classify(view.codes)
     printable = kinds < SPACE
     squeezed = view.take(printable, barrier=False)
     is_blank = kinds == SPACE
     if not is_blank.any():
         return squeezed
     places = np.flatnonzero(printable)
-    lines = _passes(kinds == LINE, places)
-    blanks = _passes(is_blank, places) & ~lines
-    starts = _with_first(blanks | lines | squeezed.barriers)
-    odd = _are_odd(kinds[places], starts)
+    lines = _mark_passed(kinds == LINE, places)
+    blanks = _mark_passed(is_blank, places) & ~lines
+    starts = _find_begins(blanks | lines | squeezed.barriers)
+    odd = _find_odd(kinds[places], starts)
     odd[1:] |= odd[:-1]
     barriers = squeezed.barriers.copy()
     barriers[starts] |= blanks[starts] & ~odd
     return View(squeezed.codes, squeezed.starts, squeezed.ends, barriers)
 
 
-def _kinds(codes: Numbers) -> Kinds:
+def _classify(codes: Numbers) -> Kinds:
     return KINDS[np.minimum(codes, len(KINDS) - 1)]
 
 
-def _are_odd(kinds: Kinds, starts: Numbers) -> Mask:
-    """Which pieces are no words: letters and digits together, or a capital after a small letter."""
+def _find_odd(kinds: Kinds, starts: Numbers) -> Mask:
+    """Return which pieces are no words: letters and digits together, or a capital after a small letter."""
     rises = np.zeros(len(kinds), dtype=bool)
     rises[1:] = (kinds[1:] == CAPITAL) & (kinds[:-1] == SMALL)
     rises[starts] = False
@@ -169,7 +169,7 @@ def _are_odd(kinds: Kinds, starts: Numbers) -> Mask:
     return (has_letter & has_digit) | np.logical_or.reduceat(rises, starts)
 
 
-def doubt(least: int) -> str:
+def build_doubt_pattern(least: int) -> str:
     """Return an expression of RE2 that matches in every text that may hold a value of at least so many characters.
 
     A text of shorter words holds none: nothing joins them, and there is nothing to undo.
@@ -178,38 +178,38 @@ def doubt(least: int) -> str:
     return f"[^ -~]|[{re.escape(MARKS)}]|{odd}|[!-~]{{{min(least, MOST_REPEATED)}}}"
 
 
-def decoded_views(view: View, runs: View | None, least: int) -> Iterator[View]:
+def decode_views(view: View, runs: View | None, least: int) -> Iterator[View]:
     """Yield what the view holds in encoded form, and its long runs; `least` is the length of the shortest value."""
-    escaped = _without_escapes(view)
+    escaped = _undo_escapes(view)
     if escaped is not None:
         yield escaped
     if runs is None:
         return
     for alphabet, characters, bits in ((BASE64, least * 4 // 3, 6), (HEX, least * 2, 4)):
-        encoded = runs.long_runs(alphabet[runs.codes] >= 0, characters)
+        encoded = runs.keep_long_runs(alphabet[runs.codes] >= 0, characters)
         if encoded is not None:
             values = alphabet[encoded.codes]
-            yield from _decoded(encoded, values, bits, least)
+            yield from _decode_runs(encoded, values, bits, least)
 
 
-def _decoded(encoded: View, values: Numbers, bits: int, least: int) -> Iterator[View]:
+def _decode_runs(encoded: View, values: Numbers, bits: int, least: int) -> Iterator[View]:
     """Yield what the runs hold, read as bytes from each of their first characters on; only what could be a text."""
     together = math.lcm(bits, 8) // bits  # characters that make whole bytes
     for shift in range(together):
-        first, second, left, right = _firsts(len(values), shift, together, bits)
+        first, second, left, right = _locate_bytes(len(values), shift, together, bits)
         codes = ((values[first] << left) | (values[second] >> right)) & 0xFF
         closed = np.cumsum(encoded.barriers)
         whole = closed[first] == closed[second]
         barriers = np.diff(closed[first], prepend=0) > 0
         text = View(codes, encoded.starts[first], encoded.ends[second], barriers)
         readable = whole & ((codes >= BLANK) & (codes <= LAST) | (codes == 0) | np.isin(codes, LINE_BREAKS))
-        found = text.long_runs(readable, least)
+        found = text.keep_long_runs(readable, least)
         if found is not None:
             yield found
 
 
-def _firsts(many: int, shift: int, together: int, bits: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
-    """For each byte: the two characters that hold it, and by how much each is to be shifted."""
+def _locate_bytes(many: int, shift: int, together: int, bits: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return for each byte the two characters that hold it, and by how much each is to be shifted."""
     groups = np.arange(shift, many, together, dtype=np.int64)
     offsets = np.arange(together * bits // 8, dtype=np.int64)
     first_bits = offsets * 8
@@ -221,13 +221,13 @@ def _firsts(many: int, shift: int, together: int, bits: int) -> tuple[Numbers, N
     return first[inside], first[inside] + 1, left[inside], right[inside]
 
 
-def _without_escapes(view: View) -> View | None:
+def _undo_escapes(view: View) -> View | None:
     """Return the view with every escape undone; None where it has none."""
-    if not (_kinds(view.codes) & (MARK | LINE)).any():
+    if not (_classify(view.codes) & (MARK | LINE)).any():
         return None
     begins, ends, codes = [], [], []
     for match in ESCAPES.finditer(view.text()):
-        character = _unescaped(match[0])
+        character = _undo_escape(match[0])
         if character is not None:
             begins.append(match.start())
             ends.append(match.end())
@@ -243,8 +243,8 @@ def _without_escapes(view: View) -> View | None:
     return View(changed, view.starts, until, view.barriers).take(kept, barrier=False)
 
 
-def _unescaped(escape: str) -> str | None:
-    """The character that an escape stands for, empty where it stands for none; None where it is no escape."""
+def _undo_escape(escape: str) -> str | None:
+    """Return the character that an escape stands for, empty where it stands for none; None where it is no escape."""
     if escape[-1] in "\n>":
         return ""
     if escape[0] in "%=":
@@ -254,5 +254,5 @@ def _unescaped(escape: str) -> str | None:
             return LETTERS_AFTER_BACKSLASH.get(escape[1], escape[1])
         number = int("0x" + escape[2:], 0)
         return chr(number) if number <= sys.maxunicode else None
-    character = _as_ascii(html.unescape(escape))
+    character = _fold_to_ascii(html.unescape(escape))
     return character if len(character) == 1 else None

@@ -1,4 +1,4 @@
-"""How a secret value is remembered: by a digest of which 16 hex digits are kept."""
+"""Fingerprints of secret values: 16 hex digits of a digest."""
 
 import hashlib
 import hmac
@@ -22,12 +22,12 @@ def is_masked(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What may be remembered of a secret value: enough to know it again, not enough to use it."""
+    """What is remembered of a secret value: enough to recognize it, not enough to use it."""
 
     fingerprint: str
     length: int
     checksum: int | None = field(default=None, repr=False, compare=False)
-    """Adler-32, by which most of a text is told from the value at once; kept in memory only."""
+    """Adler-32, by which most texts are distinguished from the value at once; kept in memory only."""
 
     @classmethod
     def of(cls, value: str, fingerprint: str) -> Self:
@@ -41,10 +41,10 @@ class Fingerprints:
     def __init__(self, key: Secret | None = None) -> None:
         self._keyed = hmac.new(key.reveal().encode(), digestmod="sha256") if key else hashlib.sha256()
         self.key_fingerprint = self.digest("credly-audit fingerprint key") if key else None
-        """Names the key without telling it; None: there is none."""
+        """Identifies the key without revealing it; None: there is none."""
 
     def of(self, value: str | None) -> str | None:
-        """The first 16 hex digits; None for a value that is withheld, masked or too short to be one."""
+        """Return the first 16 hex digits; None for a value that is withheld, masked or too short to be one."""
         if value is None or len(value) < SHORTEST or is_masked(value):
             return None
         return self.digest(value)

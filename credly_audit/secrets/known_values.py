@@ -1,4 +1,4 @@
-"""Finds known secret values in texts, however they are broken or encoded there; no value has to be kept for that.
+"""Find known secret values in texts, however they are broken or encoded there; no value is kept for that.
 
 A value is known by its fingerprint and its length, so that every window of that length is looked at. Where its checksum
 is known too, all windows are told from it at once, and only the few that could be it are fingerprinted.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from credly_audit.secrets.decoding import Mask, Numbers, View, decoded_views, squeeze
+from credly_audit.secrets.decoding import Mask, Numbers, View, decode_views, squeeze
 from credly_audit.secrets.fingerprint import Trace
 
 Span = tuple[int, int]
@@ -26,7 +26,7 @@ ADLER = 65_521
 
 
 class KnownValues:
-    """What is known of the values; more may be added at any time, from any thread."""
+    """The traces of secret values; more may be added at any time, from any thread."""
 
     def __init__(self, digest: Callable[[str], str | None], traces: Iterable[Trace] = ()) -> None:
         self._digest = digest
@@ -56,11 +56,11 @@ class KnownValues:
         return tuple(sorted(self._checksums))
 
     def find(self, joined: str) -> list[Span]:
-        """Where values stand in texts joined by SEPARATOR, in whatever form; in order, some may overlap."""
-        return sorted(set(self._found(View.of(joined), self._tables(), 0))) if self._checksums else []
+        """Return where values stand in texts joined by SEPARATOR, in whatever form; in order, some may overlap."""
+        return sorted(set(self._search(View.of(joined), self._sort_checksums(), 0))) if self._checksums else []
 
-    def _tables(self) -> Tables:
-        """The checksums of each length in ascending order; made anew where values were added."""
+    def _sort_checksums(self) -> Tables:
+        """Return the checksums of each length in ascending order, sorted again where values were added."""
         for length in self.lengths:
             known, before = self._checksums[length], self._sorted.get(length)
             if known is None:
@@ -69,22 +69,22 @@ class KnownValues:
                 self._sorted[length] = np.sort(np.fromiter(tuple(known), dtype=np.int64))
         return [(length, self._sorted[length]) for length in self.lengths]
 
-    def _found(self, view: View, tables: Tables, depth: int) -> Iterator[Span]:
+    def _search(self, view: View, tables: Tables, depth: int) -> Iterator[Span]:
         shortest = tables[0][0]
         squeezed = squeeze(view)
-        runs = squeezed.long_runs(np.ones(len(squeezed.codes), dtype=bool), shortest)
+        runs = squeezed.keep_long_runs(np.ones(len(squeezed.codes), dtype=bool), shortest)
         if runs is not None:
-            yield from self._windows(runs, tables)
+            yield from self._search_windows(runs, tables)
         if depth < DEEPEST:
-            for decoded in decoded_views(view, runs, shortest):
-                yield from self._found(decoded, tables, depth + 1)
+            for decoded in decode_views(view, runs, shortest):
+                yield from self._search(decoded, tables, depth + 1)
 
-    def _windows(self, view: View, tables: Tables) -> Iterator[Span]:
-        """Yield the windows that are values, of a view of printable ASCII alone."""
+    def _search_windows(self, view: View, tables: Tables) -> Iterator[Span]:
+        """Yield the windows of a view of printable ASCII that are values."""
         text = view.text()
         closed = np.cumsum(view.barriers, dtype=np.int32)
-        same = np.cumsum(_ends_of_same(view.codes), dtype=np.int32)
-        sums = _cumulated(view.codes), _cumulated(view.codes * np.arange(len(text)))
+        same = np.cumsum(_find_repeats(view.codes), dtype=np.int32)
+        sums = _cumulate(view.codes), _cumulate(view.codes * np.arange(len(text)))
         for length, checksums in tables:
             windows = len(text) - length + 1
             if windows <= 0:
@@ -93,7 +93,7 @@ class KnownValues:
             possible &= same[SAME - 2 :][:windows] == same[length - 1 :]
             firsts = np.flatnonzero(possible)
             if checksums is not None:
-                sought = _checksums(*sums, firsts, length)
+                sought = _compute_checksums(*sums, firsts, length)
                 places = np.minimum(np.searchsorted(checksums, sought), len(checksums) - 1)
                 firsts = firsts[checksums[places] == sought]
             for first in firsts.tolist():
@@ -101,8 +101,8 @@ class KnownValues:
                     yield int(view.starts[first]), int(view.ends[first + length - 1])
 
 
-def _ends_of_same(codes: Numbers) -> Mask:
-    """Where one character has stood so many times running that no value holds it."""
+def _find_repeats(codes: Numbers) -> Mask:
+    """Return where one character is repeated as often as in no value."""
     ends = np.zeros(len(codes), dtype=bool)
     many = max(0, len(codes) - SAME + 1)
     repeated = codes[1:] == codes[:-1]
@@ -110,13 +110,13 @@ def _ends_of_same(codes: Numbers) -> Mask:
     return ends
 
 
-def _cumulated(numbers: Numbers) -> Numbers:
+def _cumulate(numbers: Numbers) -> Numbers:
     sums = np.zeros(len(numbers) + 1, dtype=np.int64)
     np.cumsum(numbers, out=sums[1:])
     return sums
 
 
-def _checksums(sums: Numbers, weighted: Numbers, firsts: Numbers, length: int) -> Numbers:
+def _compute_checksums(sums: Numbers, weighted: Numbers, firsts: Numbers, length: int) -> Numbers:
     """Return Adler-32 of each window that begins at `firsts`, from the sums of all characters before each place."""
     total = sums[firsts + length] - sums[firsts]
     low = (1 + total) % ADLER

@@ -1,4 +1,4 @@
-"""Tells a random value (base64url or alphanumeric, 20 to 64 characters) from what people write of that length.
+"""Distinguish a random value (base64url or alphanumeric, 20 to 64 characters) from other text of that length.
 
 People write words, CamelCase, acronyms, numbers, dates, hex digests; a random value jumps between them. So each pair of
 neighbouring characters is a little evidence: letters that often follow each other speak for a person, letters that
@@ -13,7 +13,7 @@ import re
 from itertools import pairwise, product
 
 REDACTED = "[redacted]"
-"""What stands in the place of a value."""
+"""The text that replaces a value."""
 
 SHORTEST, LONGEST = 20, 64
 
@@ -53,26 +53,26 @@ LINE = re.compile(r"[-_]{2,}")
 PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 
 
-def random_runs(text: str) -> list[tuple[int, int]]:
-    """Where the text holds runs that look random; the same run is looked at once."""
+def find_random_runs(text: str) -> list[tuple[int, int]]:
+    """Return where the text holds runs that look random; equal runs are examined once."""
     runs = list(RUN.finditer(text))
     random = {run: looks_random(run) for run in {each[0] for each in runs}}
     return [run.span() for run in runs if random[run[0]]]
 
 
 def mask_shapes(text: str) -> str:
-    """Return a text without what looks random: what a person typed is repeated, but perhaps it is a value."""
-    for start, end in reversed(random_runs(text)):
+    """Return a text with `[redacted]` in place of what looks random: what was typed where it could be a value."""
+    for start, end in reversed(find_random_runs(text)):
         text = f"{text[:start]}{REDACTED}{text[end:]}"
     return text
 
 
 def looks_random(run: str) -> bool:
-    """Whether a run of A-Z, a-z, 0-9, _ and - has the shape of a random value, as a whole or in parts joined to it."""
+    """Return whether a run of A-Z, a-z, 0-9, _ and - looks like a random value, entirely or in part."""
     if WORDS_ALONE.fullmatch(run):
         return False
     segments = [segment.span() for segment in SEGMENT.finditer(run)]
-    weights = [_weight(run[start:end]) for start, end in segments]
+    weights = [_weigh_segment(run[start:end]) for start, end in segments]
     if SHORTEST <= len(run) <= LONGEST:
         lines = sum(map(len, LINE.findall(run)))
         if sum(weights) + WRITTEN * lines > THRESHOLD * len(run):
@@ -81,7 +81,7 @@ def looks_random(run: str) -> bool:
 
 
 def _has_random_parts(segments: list[tuple[int, int]], weights: list[float]) -> bool:
-    """Whether some consecutive segments are together as long as a value, and random; the first is no written one."""
+    """Return whether some consecutive segments are together as long as a value, and look random."""
     for position, (first, ends) in enumerate(segments):
         if weights[position] <= WRITTEN * (ends - first):
             continue
@@ -96,30 +96,30 @@ def _has_random_parts(segments: list[tuple[int, int]], weights: list[float]) -> 
     return False
 
 
-def _weight(segment: str) -> float:
-    """The sum of the evidence in letters and digits; the larger, the more it looks like chance."""
+def _weigh_segment(segment: str) -> float:
+    """Return the sum of the evidence in letters and digits; the larger, the more it looks random."""
     rest = DIGEST.sub("0", segment)
     written = len(segment) - len(rest)
     pieces: list[str] = PIECE.findall(rest)
-    if len(pieces) <= 1 or HEX.fullmatch(rest) or (len(pieces) <= WORD and _of_one_case(rest)):
+    if len(pieces) <= 1 or HEX.fullmatch(rest) or (len(pieces) <= WORD and _is_of_one_case(rest)):
         return WRITTEN * (written + len(rest))
-    return sum(map(_within, pieces)) + sum(map(_between, pieces, pieces[1:])) + WRITTEN * written
+    return sum(map(_weigh_piece, pieces)) + sum(map(_weigh_boundary, pieces, pieces[1:])) + WRITTEN * written
 
 
-def _of_one_case(segment: str) -> bool:
+def _is_of_one_case(segment: str) -> bool:
     return segment in {segment.lower(), segment.upper()}
 
 
-def _within(piece: str) -> float:
-    """A word, an acronym or a number."""
+def _weigh_piece(piece: str) -> float:
+    """Return the evidence within a word, an acronym or a number."""
     if piece[0].isdigit():
         return DIGITS * (len(piece) - 1)
     common = sum(pair in COMMON_PAIRS for pair in pairwise(piece))
     return COMMON * common + RARE * (len(piece) - 1 - common)
 
 
-def _between(piece: str, following: str) -> float:
-    """Where one piece ends and the next begins: `HRSync`, `crm2`, `2026Q`, `badgeSync`."""
+def _weigh_boundary(piece: str, following: str) -> float:
+    """Return the evidence where one piece ends and the next begins: `HRSync`, `crm2`, `2026Q`, `badgeSync`."""
     if piece[0].isdigit() != following[0].isdigit():
         return LETTER_DIGIT
     if piece[-1].islower():

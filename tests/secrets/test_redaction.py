@@ -127,7 +127,7 @@ def test_no_reading_of_what_is_left_holds_a_known_value(
     if encoding not in {"in full width", "named entities", "markdown"}:
         assert any(value in reading for reading in readings(text))
 
-    clean, count = knowing(value, other, with_checksums=with_checksums).redacted(text)
+    clean, count = knowing(value, other, with_checksums=with_checksums).redact_and_count(text)
 
     assert count > 0
     assert REDACTED in clean
@@ -138,7 +138,7 @@ def test_no_reading_of_what_is_left_holds_a_known_value(
 @settings(max_examples=50, deadline=None)
 def test_a_text_without_the_value_is_not_touched(value: str, text: str) -> None:
     if all(value not in reading for reading in readings(text)):
-        assert knowing(value).without_values(text) == text
+        assert knowing(value).redact_values(text) == text
 
 
 VALUE = "MADE-UP-Xq3_vT9rLm-2WkPz7bNc4Hd"
@@ -149,7 +149,7 @@ VALUE = "MADE-UP-Xq3_vT9rLm-2WkPz7bNc4Hd"
 def test_a_random_value_is_found_though_blanks_part_it(blank: str, many: int) -> None:
     text = f"The old one, {in_pieces(VALUE, blank, many)}, is revoked."
 
-    assert knowing(VALUE).redacted(text) == (f"The old one, {REDACTED}, is revoked.", 1)
+    assert knowing(VALUE).redact_and_count(text) == (f"The old one, {REDACTED}, is revoked.", 1)
 
 
 @pytest.mark.parametrize(
@@ -165,30 +165,30 @@ def test_a_random_value_is_found_though_blanks_part_it(blank: str, many: int) ->
 def test_a_value_is_found_in_short_pieces_of_which_one_is_odd(text: str) -> None:
     value = re.sub(r"\\n|[^0-9A-Za-z]", "", text)
 
-    assert knowing(value).without_values(f"The old one, {text}, is no more") == f"The old one, {REDACTED}, is no more"
+    assert knowing(value).redact_values(f"The old one, {text}, is no more") == f"The old one, {REDACTED}, is no more"
 
 
 def test_a_long_value_is_found() -> None:
     value = string.ascii_lowercase * 77
 
-    assert knowing(value).without_values(f"It is {value} again") == f"It is {REDACTED} again"
+    assert knowing(value).redact_values(f"It is {value} again") == f"It is {REDACTED} again"
 
 
 def test_only_the_value_and_the_run_that_it_stands_in_are_replaced() -> None:
     redactor = knowing(VALUE)
 
-    assert redactor.redacted(f"before {VALUE}, after") == (f"before {REDACTED}, after", 1)
-    assert redactor.redacted(f"token={VALUE}&next=1") == (f"token={REDACTED}&next=1", 1)
-    assert redactor.redacted(f"{VALUE}\n{VALUE} {VALUE}") == (f"{REDACTED}\n{REDACTED} {REDACTED}", 3)
-    assert redactor.redacted(f"name_{VALUE}_name-{VALUE}") == (REDACTED, 1)
-    assert redactor.redacted(f"Größe {in_pieces(VALUE, '…', 2)} Größe") == (f"Größe {REDACTED} Größe", 1)
+    assert redactor.redact_and_count(f"before {VALUE}, after") == (f"before {REDACTED}, after", 1)
+    assert redactor.redact_and_count(f"token={VALUE}&next=1") == (f"token={REDACTED}&next=1", 1)
+    assert redactor.redact_and_count(f"{VALUE}\n{VALUE} {VALUE}") == (f"{REDACTED}\n{REDACTED} {REDACTED}", 3)
+    assert redactor.redact_and_count(f"name_{VALUE}_name-{VALUE}") == (REDACTED, 1)
+    assert redactor.redact_and_count(f"Größe {in_pieces(VALUE, '…', 2)} Größe") == (f"Größe {REDACTED} Größe", 1)
 
 
 def test_values_are_found_under_a_key_too() -> None:
     keyed = Fingerprints(Secret("MADE-UP-key"))
 
-    assert knowing(VALUE, fingerprints=keyed).words(f"x {VALUE}") == f"x {REDACTED}"
-    assert Redactor(keyed.digest, [Trace.of(VALUE, FINGERPRINTS.digest(VALUE))]).without_values(VALUE) == VALUE
+    assert knowing(VALUE, fingerprints=keyed).redact(f"x {VALUE}") == f"x {REDACTED}"
+    assert Redactor(keyed.digest, [Trace.of(VALUE, FINGERPRINTS.digest(VALUE))]).redact_values(VALUE) == VALUE
 
 
 def test_a_column_is_redacted_as_its_texts_are() -> None:
@@ -196,10 +196,10 @@ def test_a_column_is_redacted_as_its_texts_are() -> None:
     texts = [None, "", VALUE, "nothing", f"{long}{VALUE} {long}{VALUE}", VALUE, f"x{VALUE}"]
     redactor = knowing(VALUE)
 
-    clean, counts = redactor.column(texts)
+    clean, counts = redactor.redact_column(texts)
 
     assert list(zip(clean, counts, strict=True)) == [
-        (None, 0) if text is None else redactor.redacted(text) for text in texts
+        (None, 0) if text is None else redactor.redact_and_count(text) for text in texts
     ]
     assert counts == [0, 0, 1, 0, 2, 1, 1]
 
@@ -209,10 +209,10 @@ def test_a_column_is_redacted_as_its_texts_are() -> None:
 def test_no_text_of_a_column_changes_what_is_found_in_another(column: list[str | None]) -> None:
     redactor = knowing(VALUE)
 
-    clean, counts = redactor.column(column)
+    clean, counts = redactor.redact_column(column)
 
     assert list(zip(clean, counts, strict=True)) == [
-        (None, 0) if text is None else redactor.redacted(text) for text in column
+        (None, 0) if text is None else redactor.redact_and_count(text) for text in column
     ]
     assert all(count for text, count in zip(column, counts, strict=True) if text and VALUE in text)
 
@@ -221,7 +221,7 @@ def test_no_text_of_a_column_changes_what_is_found_in_another(column: list[str |
 def test_a_value_is_found_where_a_long_text_is_parted(offset: int) -> None:
     text = "." * (BATCH + offset) + VALUE + "." * BATCH
 
-    assert knowing(VALUE).redacted(text) == ("." * (BATCH + offset) + REDACTED + "." * BATCH, 1)
+    assert knowing(VALUE).redact_and_count(text) == ("." * (BATCH + offset) + REDACTED + "." * BATCH, 1)
 
 
 @pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\ufeff", "\u2060"])
@@ -229,11 +229,11 @@ def test_an_unknown_value_with_something_invisible_in_it_is_known_by_its_shape(h
     value = "q7Rk2ZtW9xLm4Vb8NcJp3Hs6"
     text = f"Größe: {in_pieces(value, hidden, 3)}, keep"
 
-    assert Redactor(FINGERPRINTS.digest).redacted(text) == (f"Größe: {REDACTED}, keep", 1)
+    assert Redactor(FINGERPRINTS.digest).redact_and_count(text) == (f"Größe: {REDACTED}, keep", 1)
 
 
 @pytest.mark.parametrize(
     "around", ["production-badge-service-account-of-team-learning-operations-2026-q4_{}", "{}" + "_and-its-name" * 6]
 )
 def test_an_unknown_value_that_is_joined_to_a_long_name_is_known_by_its_shape(around: str) -> None:
-    assert Redactor(FINGERPRINTS.digest).redacted(around.format(VALUE)) == (REDACTED, 1)
+    assert Redactor(FINGERPRINTS.digest).redact_and_count(around.format(VALUE)) == (REDACTED, 1)

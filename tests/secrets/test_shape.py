@@ -91,7 +91,7 @@ def test_of_random_values_at_least_nineteen_in_twenty_are_caught(alphabet: str, 
 def test_of_two_hundred_realistic_descriptions_none_is_touched() -> None:
     written = descriptions()
     assert len(set(written)) == 200
-    touched = [text for text in written if NOTHING_KNOWN.redacted(text) != (text, 0)]
+    touched = [text for text in written if NOTHING_KNOWN.redact_and_count(text) != (text, 0)]
     assert touched == []
 
 
@@ -101,7 +101,7 @@ def test_of_two_hundred_realistic_descriptions_none_is_touched() -> None:
 def test_a_random_value_in_a_sentence_is_replaced_and_the_rest_stays(around: str) -> None:
     value = random_value("alphanumeric", 40)
 
-    assert NOTHING_KNOWN.redacted(around.format(value)) == (around.format(REDACTED), 1)
+    assert NOTHING_KNOWN.redact_and_count(around.format(value)) == (around.format(REDACTED), 1)
 
 
 def test_a_known_value_is_found_whatever_its_shape_and_within_a_longer_run() -> None:
@@ -111,10 +111,10 @@ def test_a_known_value_is_found_whatever_its_shape_and_within_a_longer_run() -> 
     assert fingerprint is not None
     redactor = Redactor(of, [Trace(fingerprint, len(value))])
 
-    assert NOTHING_KNOWN.redacted(value) == (value, 0)
-    assert redactor.redacted(f"it is {value} now") == (f"it is {REDACTED} now", 1)
-    assert redactor.redacted(f"prefix_{value}_suffix") == (REDACTED, 1)
-    assert redactor.redacted(value[:-1]) == (value[:-1], 0)
+    assert NOTHING_KNOWN.redact_and_count(value) == (value, 0)
+    assert redactor.redact_and_count(f"it is {value} now") == (f"it is {REDACTED} now", 1)
+    assert redactor.redact_and_count(f"prefix_{value}_suffix") == (REDACTED, 1)
+    assert redactor.redact_and_count(value[:-1]) == (value[:-1], 0)
 
 
 @pytest.mark.parametrize("length", [SHORTEST - 1, LONGEST + 1])
