@@ -109,7 +109,7 @@ def secrets_in(content: bytes, redactor: Redactor) -> int:
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-class Verdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class FileVerdict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the audit ended."""
 
     outcome: str
@@ -125,7 +125,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generated_at: datetime
     as_of: datetime
     collected_at: datetime
-    verdict: Verdict
+    verdict: FileVerdict
     versions: dict[str, str]
     files: list[Entry]
     policy: list[Copy]
@@ -175,7 +175,7 @@ def write_manifest(
         generated_at=audit.generated_at,
         as_of=audit.as_of,
         collected_at=audit.snapshot.header.collected_at,
-        verdict=Verdict(verdict.outcome, int(verdict.exit_code), verdict.violations),
+        verdict=FileVerdict(verdict.outcome, int(verdict.exit_code), verdict.violations),
         versions=versions(),
         files=files,
         policy=list(sources.policy),

@@ -21,7 +21,7 @@ NOBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SplitPart:
     """`label` is whom it is for, as it was written (NOBODY: no one); `name` is fit for a file's name, and its own."""
 
     label: str
@@ -29,7 +29,7 @@ class Part:
     audit: Audit
 
 
-def parts(audit: Audit, by: str) -> Iterator[Part]:
+def parts(audit: Audit, by: str) -> Iterator[SplitPart]:
     """A part for each organization, contact, owner or tag, in the order of their first organizations."""
     organizations = audit.organizations
     if by == "owner":
@@ -45,7 +45,7 @@ def parts(audit: Audit, by: str) -> Iterator[Part]:
         chosen = np.array([label in group for group in groups])
         title = organizations.loc[chosen, "name"].iloc[0] if by == "organization" else label
         name = _file_name(by, title, label)
-        yield Part(label, name, _part(audit, chosen, snapshot.Part(by, name)))
+        yield SplitPart(label, name, _part(audit, chosen, snapshot.Part(by, name)))
 
 
 def for_contact(audit: Audit, *contacts: str) -> Audit:
@@ -54,7 +54,7 @@ def for_contact(audit: Audit, *contacts: str) -> Audit:
     return _part(audit, chosen, snapshot.Part("contact", _file_name("contact", contacts[0], contacts[0])))
 
 
-def _by_owner(audit: Audit) -> Iterator[Part]:
+def _by_owner(audit: Audit) -> Iterator[SplitPart]:
     """By whom to ask about a token: its owner in the register, else the organization's contact."""
     rows = audit.tokens["organization_id"].cat.codes.to_numpy()
     contacts = audit.organizations["contact"].fillna(NOBODY).to_numpy(dtype=object)
@@ -70,7 +70,7 @@ def _by_owner(audit: Audit) -> Iterator[Part]:
         chosen[audit.findings.frame["organization_row"].to_numpy()[findings]] = True
         name = _file_name("owner", label, label)
         theirs = _part(audit, chosen, snapshot.Part("owner", name), (tokens, findings, contacts == label))
-        yield Part(label, name, theirs)
+        yield SplitPart(label, name, theirs)
 
 
 def _file_name(by: str, title: str, label: str) -> str:

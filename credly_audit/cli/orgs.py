@@ -20,7 +20,7 @@ from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.credentials import credential_maker
-from credly_audit.credly.organizations import Seen, organizations, owner
+from credly_audit.credly.organizations import ListedOrganization, organizations, owner
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.errors import ExitCode, UsageError
@@ -75,7 +75,7 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() or not references else None)
     api, asking = _from_configuration(path, references, os.environ)
-    found: dict[str, tuple[Seen, Asking]] = {}
+    found: dict[str, tuple[ListedOrganization, Asking]] = {}
     troubles: list[str] = []
     for each, seen in _answers(api, asking):
         if isinstance(seen, str):
@@ -119,7 +119,7 @@ def _from_configuration(
     return api, [Asking(each.oauth or each.token or "", secrets[each.id], each.id) for each in settings.organizations]
 
 
-def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[Seen] | str]]:
+def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[ListedOrganization] | str]]:
     """What each credential sees, or why that is not known."""
     fingerprints = Fingerprints()
     who = credential_maker(api, fingerprints)
@@ -139,7 +139,7 @@ def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[
                 yield each, str(error)
 
 
-def _mismatch(asking: Asking, seen: list[Seen]) -> Iterator[str]:
+def _mismatch(asking: Asking, seen: list[ListedOrganization]) -> Iterator[str]:
     if asking.configured and asking.configured not in {each.id for each in seen}:
         others = ", ".join(map(_called, seen)) or "none that can be named"
         yield (
@@ -148,11 +148,11 @@ def _mismatch(asking: Asking, seen: list[Seen]) -> Iterator[str]:
         )
 
 
-def _called(organization: Seen) -> str:
+def _called(organization: ListedOrganization) -> str:
     return f"{one_line(organization.name or '?', 60)} ({organization.id})"
 
 
-def as_csv(rows: Sequence[tuple[Seen, Asking]]) -> str:
+def as_csv(rows: Sequence[tuple[ListedOrganization, Asking]]) -> str:
     """The organizations as the CSV of organizations_file; a credential that has no column there is left out."""
     out = io.StringIO()
     sheet = csv.DictWriter(out, COLUMNS, lineterminator="\n")
@@ -169,7 +169,7 @@ def as_csv(rows: Sequence[tuple[Seen, Asking]]) -> str:
     return out.getvalue()
 
 
-def as_toml(rows: Sequence[tuple[Seen, Asking]]) -> str:
+def as_toml(rows: Sequence[tuple[ListedOrganization, Asking]]) -> str:
     """The organizations as `[[organizations]]` tables."""
     document = tomlkit.document()
     tables = tomlkit.aot()

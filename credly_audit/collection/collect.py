@@ -14,7 +14,7 @@ from credly_audit.collection.coverage import assess_coverage
 from credly_audit.collection.frames import applications_frame, names, organizations_frame, tokens_frame
 from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.progress import Observer
-from credly_audit.collection.reading import Trouble, Wanted
+from credly_audit.collection.reading import EarlyEnd, Wanted
 from credly_audit.collection.schedule import Schedule
 from credly_audit.config.settings import Api, Organization
 from credly_audit.credly.auth import Credential
@@ -22,7 +22,7 @@ from credly_audit.credly.client import Client, Effort, Line
 from credly_audit.credly.pace import Stopped, Throttled
 from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
-from credly_audit.credly.wire import Page, Unreadable
+from credly_audit.credly.wire import ListPage, NotAList
 from credly_audit.errors import Interrupted
 from credly_audit.reasons import ReasonCode
 from credly_audit.secrets import Unavailable
@@ -164,7 +164,7 @@ class _Collection:
             pass
         except Throttled as error:
             advice = "run again later, or lower [api] requests_per_second"
-            self.schedule.end(Trouble(ReasonCode.THROTTLED, f"{error}: {advice}"))
+            self.schedule.end(EarlyEnd(ReasonCode.THROTTLED, f"{error}: {advice}"))
         except BaseException as error:  # noqa: BLE001 - a defect must end the run, not leave it waiting for ever
             self.news.put(error)
 
@@ -173,11 +173,11 @@ class _Collection:
         try:
             page = self._page(client, listing, wanted, effort)
         except NoAnswer as error:
-            self.schedule.fail(listing, wanted, Trouble(error.code, str(error)), effort)
+            self.schedule.fail(listing, wanted, EarlyEnd(error.code, str(error)), effort)
         else:
             self.schedule.take(listing, wanted, page, effort)
 
-    def _page(self, client: Client, listing: Listing[Any], wanted: Wanted, effort: Effort) -> Page[Any]:
+    def _page(self, client: Client, listing: Listing[Any], wanted: Wanted, effort: Effort) -> ListPage[Any]:
         assert listing.credential is not None  # noqa: S101 - without one it was finished at once
         organization = listing.organization
         path = f"/organizations/{organization.id}/{listing.path}?page={wanted.number}"
@@ -187,7 +187,7 @@ class _Collection:
             raise explain_refusal(answer, called, self.redactor.redact, f"{listing.what}s", doubt=doubt)
         try:
             return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
-        except Unreadable as error:
+        except NotAList as error:
             raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of {listing.what}s: {error}") from None
 
 
@@ -199,5 +199,5 @@ def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
         listing.applications = Applications(beyond + place, ask.organization, credential)
     if isinstance(ask.credential, Unavailable):
         for each in listing.lists:
-            each.reading.end(Trouble(ReasonCode.CREDENTIAL_UNAVAILABLE, ask.credential.reason))
+            each.reading.end(EarlyEnd(ReasonCode.CREDENTIAL_UNAVAILABLE, ask.credential.reason))
     return listing

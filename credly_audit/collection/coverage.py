@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from credly_audit.collection.listing import Applications, Tokens
 from credly_audit.config.types import UUID_SHAPE
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.reasons import ReasonCode
 
 FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
@@ -113,7 +113,7 @@ def _foreign(listing: Tokens) -> str:
     )
 
 
-def _prove(listing: Tokens, proof: Row) -> Coverage:
+def _prove(listing: Tokens, proof: TokenRow) -> Coverage:
     can = "write" if proof.write_enabled else "delete"
     code, how = ReasonCode.PROVED, "Every token that it claims was read."
     if not listing.reading.has_totals:
@@ -123,7 +123,7 @@ def _prove(listing: Tokens, proof: Row) -> Coverage:
     return Coverage(code, f"{cut} {how}{afresh}")
 
 
-def _explain_missing_proof(listing: Tokens, own: list[Row]) -> Coverage:
+def _explain_missing_proof(listing: Tokens, own: list[TokenRow]) -> Coverage:
     waive = "waive this where it is known to have read-only tokens alone"
     if not listing.rows:
         why = f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from credly_audit.collection.coverage import assess_coverage
 from credly_audit.collection.listing import Tokens
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.instant_columns import read_instants
 from credly_audit.secrets.redaction import Redactor
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, conform
@@ -27,7 +27,7 @@ def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame
     """A row a token, in the order in which the organizations were asked and Credly listed them."""
     rows_of = [listing.rows for listing in listings]
     counts = [len(rows) for rows in rows_of]
-    rows: list[Row] = list(chain.from_iterable(found.values() for found in rows_of))
+    rows: list[TokenRow] = list(chain.from_iterable(found.values() for found in rows_of))
     ids = [listing.organization.id for listing in listings]
     places = np.repeat(np.arange(len(listings)), counts)
     columns = {name: strings(redactor.redact_column(_each(rows, name))[0]) for name in TEXTS}
@@ -50,7 +50,7 @@ TEXTS = ("owner_id", "owner_name", "owner_type")
 FLAGS = ("read_enabled", "write_enabled", "delete_enabled")
 
 
-def _each(rows: Sequence[Row], name: str) -> list[Any]:
+def _each(rows: Sequence[TokenRow], name: str) -> list[Any]:
     return list(map(attrgetter(name), rows))
 
 
@@ -75,7 +75,7 @@ def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[
     return clean, [min(count, 32_767) for count in counts]
 
 
-def _dates(rows: Sequence[Row]) -> dict[str, pd.Series]:
+def _dates(rows: Sequence[TokenRow]) -> dict[str, pd.Series]:
     """created_at, expires_at, and date_faults: field and fault, never the content."""
     columns = {}
     faults: dict[int, list[str]] = defaultdict(list)

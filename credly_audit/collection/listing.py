@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Generic
 
-from credly_audit.collection.reading import Reading, Trouble, Wanted
+from credly_audit.collection.reading import EarlyEnd, Reading, Wanted
 from credly_audit.config.settings import Organization
 from credly_audit.credly.applications import Application, read_applications
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Effort
-from credly_audit.credly.wire import FingerprintOf, Page, R, Row, read_page
+from credly_audit.credly.wire import FingerprintOf, ListPage, R, TokenRow, read_page
 from credly_audit.secrets.fingerprint import Trace
 
 MOST_STRIKES = 2
@@ -45,8 +45,8 @@ class Listing(ABC, Generic[R]):
         self.readings = [Reading(self.what)]
 
     @abstractmethod
-    def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[R]:
-        """Return the page in an answer's body; Unreadable where there is none."""
+    def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> ListPage[R]:
+        """Return the page in an answer's body; NotAList where there is none."""
 
     @property
     def reading(self) -> Reading[R]:
@@ -57,13 +57,13 @@ class Listing(ABC, Generic[R]):
         """Return the next page to ask for; None where there is none, or none yet."""
         return self.reading.wanted()
 
-    def take(self, wanted: Wanted, page: Page[R]) -> None:
+    def take(self, wanted: Wanted, page: ListPage[R]) -> None:
         """Take in a page that has arrived, and begin another reading where this one ends in doubt."""
         self.reading.take(wanted, page)
         if self.reading.finished and not self.reading.trouble and not self.reading.faults():
             self._confirm_or_read_again()
 
-    def fail(self, wanted: Wanted, trouble: Trouble) -> None:
+    def fail(self, wanted: Wanted, trouble: EarlyEnd) -> None:
         """Note that a page could not be read."""
         self.reading.fail(wanted, trouble)
 
@@ -102,13 +102,15 @@ class Applications(Listing[Application]):
     path = "oauth_applications"
     what = "OAuth application"
 
-    def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Application]:
-        """Return the page in an answer's body; Unreadable where there is none."""
+    def read(
+        self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+    ) -> ListPage[Application]:
+        """Return the page in an answer's body; NotAList where there is none."""
         return read_applications(body, fingerprint_of, traced)
 
 
 @dataclass
-class Tokens(Listing[Row]):
+class Tokens(Listing[TokenRow]):
     """An organization's tokens, and its OAuth applications where they are asked for."""
 
     path = "authorization_tokens"
@@ -116,8 +118,8 @@ class Tokens(Listing[Row]):
 
     applications: Applications | None = None
 
-    def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Row]:
-        """Return the page in an answer's body; Unreadable where there is none."""
+    def read(self, body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> ListPage[TokenRow]:
+        """Return the page in an answer's body; NotAList where there is none."""
         return read_page(body, fingerprint_of, traced)
 
     @property
@@ -132,17 +134,17 @@ class Tokens(Listing[Row]):
             return self.organization.name
         return next((row.owner_name for row in self.own_rows if row.owner_name), self.organization.id)
 
-    def owns(self, row: Row) -> bool:
+    def owns(self, row: TokenRow) -> bool:
         """Return whether the row is the organization's own; one that names no owner is."""
         return row.owner_id is None or row.owner_id.lower() == self.organization.id.lower()
 
     @cached_property
-    def own_rows(self) -> list[Row]:
+    def own_rows(self) -> list[TokenRow]:
         """The rows that are the organization's own."""
         return [row for row in self.rows.values() if self.owns(row)]
 
     @property
-    def audit_credential_rows(self) -> list[Row]:
+    def audit_credential_rows(self) -> list[TokenRow]:
         """The rows of the credential that was used; none where it is not listed, or its value is withheld."""
         fingerprint = self.credential.fingerprint if self.credential else None
         return [row for row in self.rows.values() if fingerprint and row.fingerprint == fingerprint]

@@ -23,7 +23,7 @@ def observer(*, quiet: bool, no_color: bool) -> Observer:
     """A bar where a person looks on, else lines; lines too where each request is logged anyway."""
     if quiet or not sys.stderr.isatty() or log.isEnabledFor(logging.DEBUG):
         return Lines()
-    return Bar(no_color=no_color)
+    return ProgressBar(no_color=no_color)
 
 
 class Lines:
@@ -40,7 +40,7 @@ class Lines:
         log.log(level, "%s: %s, %s. %s", name, status, f"{tokens:,} token{'' if tokens == 1 else 's'}", reason)
 
 
-class Bar:
+class ProgressBar:
     """rich's progress bar on standard error."""
 
     def __init__(self, *, no_color: bool) -> None:

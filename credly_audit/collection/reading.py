@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple
 
-from credly_audit.credly.wire import Page, R
+from credly_audit.credly.wire import ListPage, R
 from credly_audit.reasons import ReasonCode
 
 MOST_PAGES = 10_000
@@ -25,7 +25,7 @@ class Wanted:
     again: bool = False
 
 
-class Trouble(NamedTuple):
+class EarlyEnd(NamedTuple):
     """Why a reading ended before everything was read: for programs, and as a sentence."""
 
     code: ReasonCode
@@ -37,9 +37,9 @@ class Reading(Generic[R]):
     """The pages read so far; `what` is a row of them, `trouble` says why it ended early."""
 
     what: str
-    pages: dict[int, Page[R]] = field(default_factory=dict)
-    again: Page[R] | None = None
-    trouble: Trouble | None = None
+    pages: dict[int, ListPage[R]] = field(default_factory=dict)
+    again: ListPage[R] | None = None
+    trouble: EarlyEnd | None = None
     has_totals: bool = True
     """Whether page 1 says how many rows there are in all. Without that one pass proves nothing, and its pages are read
     one after the other: two such passes show the same only where no row moved from page to page."""
@@ -82,7 +82,7 @@ class Reading(Generic[R]):
         """Whether nothing is open and nothing more is wanted."""
         return self._open == 0 and self._peek() is None
 
-    def take(self, wanted: Wanted, page: Page[R]) -> None:
+    def take(self, wanted: Wanted, page: ListPage[R]) -> None:
         """Take in a page that has arrived."""
         self._open -= 1
         if wanted.again:
@@ -97,18 +97,18 @@ class Reading(Generic[R]):
         if wanted.number > MOST_PAGES and not self._ended:
             self._end_of_pages(f"there are more than {MOST_PAGES:,} pages without an end")
 
-    def fail(self, wanted: Wanted, trouble: Trouble) -> None:
+    def fail(self, wanted: Wanted, trouble: EarlyEnd) -> None:
         """Note that a page could not be read: nothing more is asked for, what is open may still arrive."""
         self._open -= 1
         page = "page 1, read again: " if wanted.again else f"page {wanted.number}: " if wanted.number > 1 else ""
         self.end(trouble._replace(sentence=page + trouble.sentence))
 
-    def end(self, trouble: Trouble) -> None:
+    def end(self, trouble: EarlyEnd) -> None:
         """Ask for nothing more; the first reason counts."""
         self.trouble = self.trouble or trouble
 
     def _end_of_pages(self, claim: str) -> None:
-        self.end(Trouble(ReasonCode.TOO_MANY_PAGES, f"{claim}: that cannot be right"))
+        self.end(EarlyEnd(ReasonCode.TOO_MANY_PAGES, f"{claim}: that cannot be right"))
 
     def rows(self) -> dict[str, R]:
         """Return every row once, by id, in the order of the pages; page 1 read again is the later word."""
@@ -189,13 +189,13 @@ class Reading(Generic[R]):
         if total not in {None, distinct}:
             yield f"{distinct:,} of {total:,} claimed {self.what}s were listed"
 
-    def _arrived(self) -> Iterator[tuple[int, Page[R]]]:
+    def _arrived(self) -> Iterator[tuple[int, ListPage[R]]]:
         """Every page with its number, page 1 once more where it was read again."""
         yield from sorted(self.pages.items())
         if self.again:
             yield 1, self.again
 
-    def _heed_claims(self, number: int, page: Page[R]) -> None:
+    def _heed_claims(self, number: int, page: ListPage[R]) -> None:
         """Note the highest page that this one claims: by its number of pages, of rows, or a link to the next."""
         if number == 1:
             self.has_totals = page.total_count is not None
@@ -229,7 +229,7 @@ class Reading(Generic[R]):
         )
 
 
-def _ids_of(page: Page[R]) -> set[str]:
+def _ids_of(page: ListPage[R]) -> set[str]:
     return {row.id for row in page.rows}
 
 

@@ -10,9 +10,9 @@ from threading import Condition
 from typing import Any
 
 from credly_audit.collection.listing import Listing
-from credly_audit.collection.reading import Trouble, Wanted
+from credly_audit.collection.reading import EarlyEnd, Wanted
 from credly_audit.credly.client import Effort
-from credly_audit.credly.wire import Page
+from credly_audit.credly.wire import ListPage
 
 
 class Schedule:
@@ -45,21 +45,21 @@ class Schedule:
                 self._changed.wait()
             return None
 
-    def take(self, listing: Listing[Any], wanted: Wanted, page: Page[Any], effort: Effort) -> None:
+    def take(self, listing: Listing[Any], wanted: Wanted, page: ListPage[Any], effort: Effort) -> None:
         """Take in a page that has arrived."""
         with self._changed:
             if self._still_counts(listing, effort):
                 listing.take(wanted, page)
                 self._look_again(listing)
 
-    def fail(self, listing: Listing[Any], wanted: Wanted, trouble: Trouble, effort: Effort) -> None:
+    def fail(self, listing: Listing[Any], wanted: Wanted, trouble: EarlyEnd, effort: Effort) -> None:
         """Note that a page could not be read."""
         with self._changed:
             if self._still_counts(listing, effort):
                 listing.fail(wanted, trouble)
                 self._look_again(listing)
 
-    def end(self, trouble: Trouble) -> None:
+    def end(self, trouble: EarlyEnd) -> None:
         """Give up on all that is unfinished, for this reason; what was had is kept."""
         with self._changed:
             for listing in list(self._unfinished.values()):

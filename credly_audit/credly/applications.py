@@ -13,7 +13,7 @@ from credly_audit.credly.wire import (
     ABSENT,
     Fields,
     FingerprintOf,
-    Page,
+    ListPage,
     Scalar,
     WirePage,
     date_text,
@@ -52,8 +52,10 @@ class Application(msgspec.Struct, gc=False):
     creator_available: bool | None
 
 
-def read_applications(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Application]:
-    """The page in an answer's body; Unreadable where there is no list of applications."""
+def read_applications(
+    body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+) -> ListPage[Application]:
+    """The page in an answer's body; NotAList where there is no list of applications."""
     return page_of(body, _ApplicationsPage, lambda each, fields: _application(each, fields, fingerprint_of, traced))
 
 

@@ -1,4 +1,4 @@
-"""Asks Credly: one request at a time, at the run's pace, and again where that can do no harm.
+"""The client of the API: one request at a time, at the run's rate, repeated where that can do no harm.
 
 Only GETs are repeated. A POST goes out once, whatever comes back: `rotate` kills the old value with the request.
 """
@@ -56,7 +56,7 @@ SHORTEST_ECHO = 8
 
 @dataclass(slots=True)
 class Effort:
-    """What asking has cost so far."""
+    """What the requests have cost so far."""
 
     requests: int = 0
     retries: int = 0
@@ -104,7 +104,7 @@ class Client:
         self._adapter.close()
 
     def get(self, path: str, credential: Credential, effort: Effort | None = None) -> Answer:
-        """The answer to a GET, whatever its status is in the end; `path` begins with a slash, after base_url.
+        """Return the answer to a GET, whatever its status is in the end; `path` begins with a slash, after base_url.
 
         NoAnswer where there was none, Throttled where only 429 came for too long, Stopped where the run is to end.
         """
@@ -112,7 +112,7 @@ class Client:
         tries = 0
         while True:
             try:
-                answer = self._admitted(path, credential, effort)
+                answer = self._get_renewing_token(path, credential, effort)
                 trouble = None
             except NoAnswer as error:
                 answer, trouble = None, error
@@ -129,39 +129,39 @@ class Client:
     def post(
         self, path: str, credential: Credential, content: Mapping[str, Any], effort: Effort | None = None
     ) -> Answer:
-        """The answer to a POST of JSON, sent once and never again; the errors of `get`."""
+        """Return the answer to a POST of JSON, sent once and never again; the errors of `get`."""
         self._line.pace.wait_turn()
         request = requests.Request("POST", self._line.host.base_url + path, HEADERS, json=content)
-        return self._send(request, credential, effort or Effort())
+        return self._send_once(request, credential, effort or Effort())
 
     def post_form(self, path: str, who: Authenticator, form: str) -> Answer:
-        """The same for a form that is encoded already."""
+        """Return the answer to a POST of a form that is encoded already."""
         self._line.pace.wait_turn()
         url, headers = self._line.host.base_url + path, HEADERS | {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._send(requests.Request("POST", url, headers, data=form), who, Effort())
+        return self._send_once(requests.Request("POST", url, headers, data=form), who, Effort())
 
-    def _admitted(self, path: str, credential: Credential, effort: Effort) -> Answer:
-        """A GET; once more with another access token, where the credential's first one has ended."""
-        answer = self._followed(path, credential, effort)
+    def _get_renewing_token(self, path: str, credential: Credential, effort: Effort) -> Answer:
+        """Send a GET, and once more with another access token where the credential's first one has ended."""
+        answer = self._get_following_redirects(path, credential, effort)
         if answer.status == 401 and credential.renew():
-            return self._followed(path, credential, effort)
+            return self._get_following_redirects(path, credential, effort)
         return answer
 
-    def _followed(self, path: str, credential: Credential, effort: Effort) -> Answer:
-        """A GET that is let through by the host, and followed as far as it leads within the same origin."""
+    def _get_following_redirects(self, path: str, credential: Credential, effort: Effort) -> Answer:
+        """Send a GET, and follow it as far as it leads within the same origin and organization."""
         url = self._line.host.base_url + path
         for _ in range(MOST_REDIRECTS + 1):
-            answer = self._let_through(url, credential, effort)
+            answer = self._get_waiting_out_429(url, credential, effort)
             if answer.status not in REDIRECTS or answer.location is None:
                 return answer
-            url = self._redirected(url, answer.location)
+            url = self._resolve_redirect(url, answer.location)
         raise NoAnswer(
             ReasonCode.REDIRECT_REFUSED,
             f"{self._line.host.origin} sent the request round in circles: check [api] base_url",
             passing=False,
         )
 
-    def _redirected(self, url: str, location: str) -> str:
+    def _resolve_redirect(self, url: str, location: str) -> str:
         """Return where a redirect leads; NoAnswer where that is another origin or another organization."""
         try:
             target = urljoin(url, location)
@@ -176,7 +176,7 @@ class Client:
                 "credential goes to the configured host alone; check [api] base_url",
                 passing=False,
             )
-        if _from_organization_on(target) != _from_organization_on(url):
+        if _api_path(target) != _api_path(url):
             raise NoAnswer(
                 ReasonCode.REDIRECT_REFUSED,
                 f"{self._line.host.origin} sent the request on to another organization or list: not followed; check "
@@ -185,23 +185,23 @@ class Client:
             )
         return target
 
-    def _let_through(self, url: str, credential: Credential, effort: Effort) -> Answer:
-        """The first answer that is not 429: a 429 slows down the whole run and is no fault of the request."""
+    def _get_waiting_out_429(self, url: str, credential: Credential, effort: Effort) -> Answer:
+        """Send a GET until the answer is not 429, which slows down the whole run and is no fault of the request."""
         pace = self._line.pace
         while True:
             sent_at = pace.wait_turn()
-            answer = self._send(requests.Request("GET", url, HEADERS), credential, effort)
+            answer = self._send_once(requests.Request("GET", url, HEADERS), credential, effort)
             if answer.status != TOO_MANY:
                 return answer
             pace.throttled(sent_at, answer.retry_after)
 
-    def _send(self, asked: requests.Request, who: Authenticator, effort: Effort) -> Answer:
-        """Once, and nothing else: the only place where a request leaves."""
+    def _send_once(self, asked: requests.Request, who: Authenticator, effort: Effort) -> Answer:
+        """Send a request once: the only place where one leaves."""
         line = self._line
         line.budget.count_request()
         effort.requests += 1
         began = monotonic()
-        came = self._attempt(asked, who)
+        came = self._exchange(asked, who)
         took = monotonic() - began
         effort.seconds += took
         path = (asked.url or "").removeprefix(line.host.base_url)
@@ -213,34 +213,34 @@ class Client:
             line.pace.answered()
         return came
 
-    def _attempt(self, asked: requests.Request, who: Authenticator) -> Answer | NoAnswer:
-        """The answer or the trouble, returned rather than raised: the libraries' errors hold the request's headers."""
+    def _exchange(self, asked: requests.Request, who: Authenticator) -> Answer | NoAnswer:
+        """Return the answer or the trouble, which is not raised: the libraries' errors hold the request's headers."""
         try:
             request = asked.prepare()
             who.authenticate(request.headers)
             with deadline(2 * self._line.timeout):
-                answer = self._received(request)
-            return _without_echo(answer, request)
+                answer = self._receive(request)
+            return _mark_echo(answer, request)
         except NoAnswer as trouble:
             return trouble
         except TRANSPORT_ERRORS as error:
             return explain_transport_error(error, self._line.host, self._line.timeout)
 
-    def _received(self, request: requests.PreparedRequest) -> Answer:
+    def _receive(self, request: requests.PreparedRequest) -> Answer:
         host, timeout = self._line.host, self._line.timeout
         with self._adapter.send(
             request, stream=True, timeout=timeout, verify=host.verify, proxies=host.proxies
         ) as response:
             return Answer(
                 response.status_code,
-                _body(response),
+                _read_body(response),
                 retry_after(response.headers.get("Retry-After")),
                 response.headers.get("Location"),
             )
 
 
-def _body(response: requests.Response) -> bytes:
-    """The whole body, unpacked; read as it comes, so that the deadline is seen between two pieces."""
+def _read_body(response: requests.Response) -> bytes:
+    """Return the body, unpacked; read as it comes, so that the deadline is seen between two pieces."""
     parts: list[bytes] = []
     size = 0
     while part := response.raw.read1(CHUNK, decode_content=True):
@@ -255,7 +255,7 @@ def _body(response: requests.Response) -> bytes:
     return b"".join(parts)
 
 
-def _without_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
+def _mark_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
     """Return the answer with a mark where its words repeat the credential, and without a place that does.
 
     People are shown both. Reversed and in other capitals it is known too, which no redactor looks for later.
@@ -263,7 +263,7 @@ def _without_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
     if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return answer
     sent = request.headers.get("Authorization", "").partition(" ")[2]
-    values = [each for each in (sent, *_decoded(sent).split(":")) if len(each) >= SHORTEST_ECHO]
+    values = [each for each in (sent, *_decode_basic(sent).split(":")) if len(each) >= SHORTEST_ECHO]
     known = KnownValues(str.casefold, [Trace(value.casefold(), len(value)) for value in values])
 
     def repeats(text: str) -> bool:
@@ -274,7 +274,7 @@ def _without_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
     return replace(answer, location=location, repeats_credential=repeats(words_in(answer.body) or ""))
 
 
-def _decoded(sent: str) -> str:
+def _decode_basic(sent: str) -> str:
     """Return user and password of HTTP Basic."""
     try:
         return b64decode(sent, validate=True).decode()
@@ -282,7 +282,7 @@ def _decoded(sent: str) -> str:
         return ""
 
 
-def _from_organization_on(url: str) -> list[str]:
+def _api_path(url: str) -> list[str]:
     """Return the parts of the path from `organizations` on, by which the API knows what is asked of whom.
 
     Dots that lead elsewhere count as parts of their own, so that no two paths are equal that are not one place.

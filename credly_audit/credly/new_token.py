@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from credly_audit.credly.wire import Row, Unreadable, read_page
+from credly_audit.credly.wire import NotAList, TokenRow, read_page
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Trace
 from credly_audit.secrets.redaction import RUN
@@ -29,7 +29,7 @@ CUT_SHORT = re.compile(r'\A\s*\{.*?"token"\s*:\s*"([^"\\]+)"', re.DOTALL)
 class Made:
     """What an answer to create or rotate says; `row` is None where it describes no token."""
 
-    row: Row | None
+    row: TokenRow | None
     value: Secret | None = field(default=None, repr=False)
     """What stands where the value should."""
     others: tuple[Secret, ...] = field(default=(), repr=False)
@@ -50,7 +50,7 @@ def read_made(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trac
         as_page = json.dumps({"data": [described]}).encode()
         try:
             row = next(iter(read_page(as_page, fingerprint_of, traced).rows), None)
-        except Unreadable:
+        except NotAList:
             row = None
     texts = CUT_SHORT.findall(_text(body)) if content is None else [each.get("token") for each in _places(content)]
     value = next((secret for text in texts if (secret := _value(text))), None)

@@ -10,14 +10,14 @@ from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
-from credly_audit.credly.wire import ABSENT, Fields, Page, Scalar, Unreadable, WirePage, page_of, read_page
+from credly_audit.credly.wire import ABSENT, Fields, ListPage, NotAList, Scalar, WirePage, page_of, read_page
 from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.redaction import Redactor
 
 MOST_PAGES = 1_000
 
 
-class Seen(msgspec.Struct, frozen=True):
+class ListedOrganization(msgspec.Struct, frozen=True):
     """An organization as Credly describes it; `contact` is whom it names for technical matters, else at all."""
 
     id: str
@@ -39,7 +39,7 @@ class _OrganizationsPage(WirePage):
 MOST_READINGS = 3
 
 
-def organizations(client: Client, credential: Credential, redactor: Redactor) -> list[Seen]:
+def organizations(client: Client, credential: Credential, redactor: Redactor) -> list[ListedOrganization]:
     """Return every organization of the listing, read until its totals, or a second reading, say that these are all.
 
     NoAnswer, as one sentence, where it could not be read or stays inconsistent.
@@ -57,9 +57,11 @@ def organizations(client: Client, credential: Credential, redactor: Redactor) ->
     )
 
 
-def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[dict[str, Seen], set[int | None]]:
+def _read(
+    client: Client, credential: Credential, redactor: Redactor
+) -> tuple[dict[str, ListedOrganization], set[int | None]]:
     """Return the organizations by id, page after page until one brings nothing new; and how many each page claims."""
-    found: dict[str, Seen] = {}
+    found: dict[str, ListedOrganization] = {}
     totals: set[int | None] = set()
     for number in range(1, MOST_PAGES + 1):
         answer = client.get(f"/organizations?page={number}", credential)
@@ -77,7 +79,7 @@ def _read(client: Client, credential: Credential, redactor: Redactor) -> tuple[d
     )
 
 
-def owner(client: Client, credential: Credential, organization_id: str, redactor: Redactor) -> list[Seen]:
+def owner(client: Client, credential: Credential, organization_id: str, redactor: Redactor) -> list[ListedOrganization]:
     """Return whose tokens are listed: under OAuth Credly does not open the listing of organizations.
 
     That is the organization, by the name that its own tokens give it; others, where every token names another owner;
@@ -90,17 +92,17 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
         raise explain_refusal(answer, "the organization", redactor.redact, doubt=credential.doubt)
     try:
         rows = read_page(answer.body, redactor.digest, redactor.know).rows
-    except Unreadable as error:
+    except NotAList as error:
         raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of tokens: {error}", passing=False) from None
     owners = {(row.owner_id or organization_id).lower(): row.owner_name for row in rows} or {organization_id: None}
     seen = [organization_id] if organization_id in owners else sorted(filter(re.compile(UUID_SHAPE).match, owners))
-    return [Seen(each, _words(redactor, owners[each])) for each in seen]
+    return [ListedOrganization(each, _words(redactor, owners[each])) for each in seen]
 
 
-def _page(body: bytes, redactor: Redactor) -> Page[Seen]:
+def _page(body: bytes, redactor: Redactor) -> ListPage[ListedOrganization]:
     try:
         page = page_of(body, _OrganizationsPage, lambda each, fields: _seen(each, fields, redactor))
-    except Unreadable:
+    except NotAList:
         page = None
     if page is None or page.faults:
         raise NoAnswer(
@@ -109,12 +111,12 @@ def _page(body: bytes, redactor: Redactor) -> Page[Seen]:
     return page
 
 
-def _seen(wire: object, fields: Fields, redactor: Redactor) -> Seen | None:
+def _seen(wire: object, fields: Fields, redactor: Redactor) -> ListedOrganization | None:
     """Return an organization; None where it has no id to be known by."""
     if not isinstance(wire, _Row) or not isinstance(wire.id, str):
         fields.fault("it has no id that is a text")
         return None
-    return Seen(
+    return ListedOrganization(
         redactor.redact_values(wire.id.lower()),
         _words(redactor, wire.name),
         _words(redactor, wire.technical_contact_email, wire.contact_email),

@@ -39,7 +39,7 @@ def retry_after(header: str | None) -> float | None:
     return max(0.0, (at - datetime.now(UTC)).total_seconds())
 
 
-class Meaning(NamedTuple):
+class StatusMeaning(NamedTuple):
     """What some error statuses mean for an organization; `in_json` where it depends on the body's form."""
 
     statuses: Container[int]
@@ -53,41 +53,45 @@ class Meaning(NamedTuple):
 NOT_ANSWERED = "Credly could not answer for {organization}"
 
 MEANINGS = (
-    Meaning(
+    StatusMeaning(
         {401},
         ReasonCode.HTTP_401,
         "the credential of {organization} was refused: expired, revoked, or of the other environment "
         "(production, sandbox); give it one that works",
     ),
     # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
-    Meaning(
+    StatusMeaning(
         {403},
         ReasonCode.BLOCKED,
         "the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
         "that Credly does not serve; ask from another network",
         in_json=False,
     ),
-    Meaning(
+    StatusMeaning(
         {403},
         ReasonCode.HTTP_403,
         "the credential of {organization} lacks the permission to list its {wanted}: use one that can write",
     ),
-    Meaning(
+    StatusMeaning(
         {404},
         ReasonCode.HTTP_404,
         "Credly knows no {organization} that this credential may see: check its id and whose credential it is",
     ),
-    Meaning({422}, ReasonCode.HTTP_422, "Credly found fault with the request for {organization}: check its id"),
-    Meaning({429}, ReasonCode.THROTTLED, "Credly wants fewer requests than were made for {organization}", later=True),
-    Meaning(range(300), ReasonCode.HTTP_2XX, "an answer without a list came for {organization}: check [api] base_url"),
-    Meaning(
+    StatusMeaning({422}, ReasonCode.HTTP_422, "Credly found fault with the request for {organization}: check its id"),
+    StatusMeaning(
+        {429}, ReasonCode.THROTTLED, "Credly wants fewer requests than were made for {organization}", later=True
+    ),
+    StatusMeaning(
+        range(300), ReasonCode.HTTP_2XX, "an answer without a list came for {organization}: check [api] base_url"
+    ),
+    StatusMeaning(
         range(300, 400),
         ReasonCode.HTTP_3XX,
         "Credly sent the request for {organization} on to another place: check [api] base_url",
     ),
-    Meaning({408}, ReasonCode.HTTP_408, NOT_ANSWERED, later=True),
-    Meaning(range(500, 1000), ReasonCode.HTTP_5XX, NOT_ANSWERED, later=True),
-    Meaning(
+    StatusMeaning({408}, ReasonCode.HTTP_408, NOT_ANSWERED, later=True),
+    StatusMeaning(range(500, 1000), ReasonCode.HTTP_5XX, NOT_ANSWERED, later=True),
+    StatusMeaning(
         range(400, 500), ReasonCode.HTTP_4XX, "Credly refused the request for {organization}: run doctor to learn more"
     ),
 )

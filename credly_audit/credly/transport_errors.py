@@ -59,7 +59,7 @@ class NoAnswer(AuditError):  # noqa: N818 - named as it is told
         return NoAnswer(self.code, what, later=self.later, passing=False)
 
 
-class Meaning(NamedTuple):
+class ErrorMeaning(NamedTuple):
     """What errors of some types mean to a person, and whether the same request may do better a little later."""
 
     types: tuple[type[BaseException], ...]
@@ -76,76 +76,78 @@ PROXY_REFUSED = "the proxy did not let it through to {at}: check [api] proxy or 
 NOT_MADE = "the request to {at} could not be made: check [api] base_url and proxy"
 
 MEANINGS = (
-    Meaning(
+    ErrorMeaning(
         (ssl.SSLCertVerificationError,),
         ReasonCode.TLS_UNTRUSTED,
         "TLS: the certificate of {at} is not trusted ({why}): if a company's proxy stands between, name its "
         "certificate in [api] ca_bundle",
         passing=False,
     ),
-    Meaning(
+    ErrorMeaning(
         (requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown),
         ReasonCode.PROXY_FAILED,
         "the proxy's address cannot be used: mend [api] proxy or HTTPS_PROXY",
         passing=False,
     ),
-    Meaning((urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), ReasonCode.PROXY_FAILED, PROXY_REFUSED),
-    Meaning(
+    ErrorMeaning(
+        (urllib3.exceptions.ProxyError, requests.exceptions.ProxyError), ReasonCode.PROXY_FAILED, PROXY_REFUSED
+    ),
+    ErrorMeaning(
         (OSError,), ReasonCode.PROXY_FAILED, PROXY_REFUSED, begins="Tunnel connection failed"
     ),  # http.client has no type for it
-    Meaning(
+    ErrorMeaning(
         (requests.exceptions.InvalidSchema,),
         ReasonCode.PROXY_FAILED,
         "a SOCKS proxy is not supported: name an HTTP proxy",
         passing=False,
     ),
-    Meaning(
+    ErrorMeaning(
         (ssl.SSLError,),
         ReasonCode.TLS_FAILED,
         "TLS: no secure connection with {at} came about: check that base_url is an https address",
     ),
-    Meaning(
+    ErrorMeaning(
         (socket.gaierror, urllib3.exceptions.NameResolutionError),
         ReasonCode.HOST_NOT_FOUND,
         "the name {at.host} was not found: check the network and [api] base_url",
     ),
-    Meaning(
+    ErrorMeaning(
         (TimeoutError, requests.Timeout, urllib3.exceptions.ReadTimeoutError),
         ReasonCode.TIMEOUT,
         "{at} did not answer in time ([api] timeout is {timeout:g} seconds)",
         later=True,
     ),
-    Meaning(
+    ErrorMeaning(
         (ConnectionRefusedError,),
         ReasonCode.CONNECTION_FAILED,
         "{at} refused the connection: check the network and [api] base_url",
     ),
-    Meaning(
+    ErrorMeaning(
         (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
         ReasonCode.CONNECTION_FAILED,
         "the answer of {at} was cut in the middle",
         later=True,
     ),
-    Meaning(
+    ErrorMeaning(
         (ConnectionError, http.client.RemoteDisconnected),
         ReasonCode.CONNECTION_FAILED,
         "{at} ended the connection without an answer",
         later=True,
     ),
-    Meaning(
+    ErrorMeaning(
         (urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError),
         ReasonCode.ANSWER_UNREADABLE,
         "the answer of {at} could not be unpacked",
         later=True,
     ),
-    Meaning(
+    ErrorMeaning(
         (http.client.HTTPException,),
         ReasonCode.ANSWER_UNREADABLE,
         "the answer of {at} is not HTTP as it should be: check [api] base_url",
     ),
-    Meaning((requests.exceptions.InvalidURL,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
-    Meaning((OSError,), ReasonCode.CONNECTION_FAILED, "no connection with {at} came about: check the network"),
-    Meaning((BaseException,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
+    ErrorMeaning((requests.exceptions.InvalidURL,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
+    ErrorMeaning((OSError,), ReasonCode.CONNECTION_FAILED, "no connection with {at} came about: check the network"),
+    ErrorMeaning((BaseException,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
 )
 """The first row counts that an error, or one that it wraps, belongs to; requests' own errors are OSErrors."""
 

@@ -68,7 +68,7 @@ class _TokensPage(WirePage):
     data: list[_WireRow | list[Any] | Scalar] | dict[str, Any] | Scalar | msgspec.UnsetType = ABSENT
 
 
-class Row(msgspec.Struct, gc=False):
+class TokenRow(msgspec.Struct, gc=False):
     """A token as the API says it, without its value. Dates are texts still: a whole column is read at once later."""
 
     id: str
@@ -98,7 +98,7 @@ class Listed(Protocol):
 R = TypeVar("R", bound=Listed)
 
 
-class Page(msgspec.Struct, Generic[R]):
+class ListPage(msgspec.Struct, Generic[R]):
     """One page of a listing, and what its metadata claims; a claim that is missing or no number is None."""
 
     rows: list[R]
@@ -116,25 +116,25 @@ class Page(msgspec.Struct, Generic[R]):
     """Whether it links to another page; the link itself is never kept, so that nothing can follow it."""
 
 
-class Unreadable(Exception):  # noqa: N818 - named as it is told
+class NotAList(Exception):  # noqa: N818 - named as it is told
     """The answer is no page of a listing; says what it is instead."""
 
 
 FingerprintOf = Callable[[str], str | None]
 
 
-def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Page[Row]:
-    """The page in an answer's body; `traced` hears of every value. Unreadable where there is no list of tokens."""
+def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> ListPage[TokenRow]:
+    """The page in an answer's body; `traced` hears of every value. NotAList where there is no list of tokens."""
     return page_of(body, _TokensPage, lambda each, fields: _row(each, fields, fingerprint_of, traced))
 
 
-def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields"], R | None]) -> Page[R]:
-    """The page in an answer's body, its rows by `row_of`; Unreadable where there is no list."""
+def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields"], R | None]) -> ListPage[R]:
+    """The page in an answer's body, its rows by `row_of`; NotAList where there is no list."""
     wire = _decoded(body, kind)
     if isinstance(wire.data, dict):
-        raise Unreadable("`data` is an object where the list should be")
+        raise NotAList("`data` is an object where the list should be")
     if not isinstance(wire.data, list):
-        raise Unreadable("`data` is missing" if wire.data is ABSENT else "`data` is no list")
+        raise NotAList("`data` is missing" if wire.data is ABSENT else "`data` is no list")
     metadata = wire.metadata if isinstance(wire.metadata, _Metadata) else _Metadata()
     fields = Fields()
     rows = []
@@ -142,7 +142,7 @@ def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields
         row = row_of(each, fields)
         if row is not None:
             rows.append(row)
-    return Page(
+    return ListPage(
         rows,
         fields.faults,
         len(wire.data),
@@ -168,7 +168,7 @@ def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
     try:
         return _decoder(kind).decode(body)
     except msgspec.ValidationError:
-        raise Unreadable("it is JSON, but no object with `data`") from None
+        raise NotAList("it is JSON, but no object with `data`") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return _decoded_patiently(body, kind)
 
@@ -180,12 +180,12 @@ def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
         content = json.loads(text, object_pairs_hook=_clean_object)
     except (ValueError, RecursionError):
         if text.lstrip("\ufeff \r\n\t").startswith("<"):
-            raise Unreadable("it is a web page instead of JSON: check [api] base_url, or the proxy") from None
-        raise Unreadable("it is not JSON") from None
+            raise NotAList("it is a web page instead of JSON: check [api] base_url, or the proxy") from None
+        raise NotAList("it is not JSON") from None
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError):
-        raise Unreadable("it is JSON, but no object with `data`") from None
+        raise NotAList("it is JSON, but no object with `data`") from None
 
 
 def _clean_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -233,7 +233,9 @@ class Fields:
         return value if isinstance(value, _Owner) else _Owner()
 
 
-def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Row | None:
+def _row(
+    wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
+) -> TokenRow | None:
     """A row, or None where it has no id to be known by."""
     if not isinstance(wire, _WireRow):
         fields.fault("it is no object")
@@ -250,7 +252,7 @@ def _row(wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Ca
         traced(Trace.of(value, fingerprint))
     created_at, created_fault = date_text(wire.created_at)
     expires_at, expires_fault = date_text(wire.expires_at)
-    return Row(
+    return TokenRow(
         identifier,
         fingerprint,
         fields.text(wire.description, "description"),

@@ -14,7 +14,7 @@ from credly_audit.audit.unseen import Scope
 from credly_audit.history import column_io as bulk
 from credly_audit.history.column_io import stored
 from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens, mind_unjudged
-from credly_audit.history.record import Seen
+from credly_audit.history.record import AuditRecord
 from credly_audit.history.schema import (
     NULL_INSTANT,
     SUBJECT,
@@ -29,7 +29,7 @@ from credly_audit.history.schema import (
 from credly_audit.rules.declare import Rule
 
 
-def append(connection: sa.Connection, series: int, seen: Seen, rules: Mapping[str, Rule]) -> None:
+def append(connection: sa.Connection, series: int, seen: AuditRecord, rules: Mapping[str, Rule]) -> None:
     """Add what the newest audit of a series saw: no recorded one may have a later as_of."""
     last = Moment.before(connection, series, None)
     sightings = Sightings.upto(connection, last)
@@ -101,7 +101,7 @@ class _Change:
         """The number of the audit."""
         return self.last.audit + 1
 
-    def tokens(self, seen: Seen, known: pd.DataFrame) -> np.ndarray:
+    def tokens(self, seen: AuditRecord, known: pd.DataFrame) -> np.ndarray:
         """Record the tokens; their numbers, a value a row of `seen.tokens`."""
         now = seen.tokens
         own = self.numbers[positions(now["organization_id"], self.orgs["organization_id"])]
@@ -167,7 +167,7 @@ class _Change:
         self._end(token_states, known, missed & ~(known["ended"].to_numpy() & ~complete), gone=complete)
         return numbers
 
-    def findings(self, seen: Seen, known: pd.DataFrame, listed: np.ndarray, rules: Mapping[str, Rule]) -> None:
+    def findings(self, seen: AuditRecord, known: pd.DataFrame, listed: np.ndarray, rules: Mapping[str, Rule]) -> None:
         """Record the findings; `listed` are the numbers of `seen.tokens`."""
         now = seen.findings
         places = positions(now["finding_id"], known["finding_id"])
@@ -225,7 +225,9 @@ class _Change:
         closed[absent] |= unseen & ~self._with_status(known["organization"].to_numpy()[absent], "failed")
         self._end(finding_states, known, closed & ~(known["ended"].to_numpy() & ~mended), gone=mended)
 
-    def _mended(self, seen: Seen, absent: pd.DataFrame, rules: Mapping[str, Rule]) -> tuple[np.ndarray, np.ndarray]:
+    def _mended(
+        self, seen: AuditRecord, absent: pd.DataFrame, rules: Mapping[str, Rule]
+    ) -> tuple[np.ndarray, np.ndarray]:
         ids = bulk.read(
             self.connection,
             sa.select(findings.c.id, tokens.c.token_id)

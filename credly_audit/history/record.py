@@ -20,7 +20,7 @@ UNKNOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class AuditRecord:
     """What one audit saw, as the history keeps it. Instants are microseconds, NULL_INSTANT where null.
 
     `organizations`: organization_id, name, status, not_judged. `tokens`: organization_id, token_id, description,
@@ -39,7 +39,7 @@ class Seen:
         return microseconds(self.audit["as_of"])
 
 
-def seen_by(audit: Audit) -> Seen:
+def seen_by(audit: Audit) -> AuditRecord:
     """What an audit saw."""
     header = audit.snapshot.header
     scope = Scope.of(
@@ -58,7 +58,7 @@ def seen_by(audit: Audit) -> Seen:
         outcome=audit.verdict.outcome,
         as_of=pd.Timestamp(audit.as_of),
     )
-    return Seen(
+    return AuditRecord(
         line
         | {
             "as_of": audit.as_of,

@@ -12,7 +12,7 @@ from credly_audit.history import column_io as bulk
 from credly_audit.history.append import append
 from credly_audit.history.column_io import number
 from credly_audit.history.queries import Moment
-from credly_audit.history.record import Seen
+from credly_audit.history.record import AuditRecord
 from credly_audit.history.schema import (
     EARLIER,
     SUBJECT,
@@ -29,7 +29,7 @@ from credly_audit.rules.declare import Rule
 STATES = {token_states: tokens, finding_states: findings}
 
 
-def inserted(connection: sa.Connection, series: int, seen: Seen, rules: Mapping[str, Rule]) -> None:
+def inserted(connection: sa.Connection, series: int, seen: AuditRecord, rules: Mapping[str, Rule]) -> None:
     """Add an audit to a series where its as_of places it; the same one (as_of and collection) takes its own place.
 
     Those after it are taken out and added again, so that each is held against the one before it.
@@ -53,7 +53,7 @@ def inserted(connection: sa.Connection, series: int, seen: Seen, rules: Mapping[
         append(connection, series, each, rules)
 
 
-def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> Seen:
+def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> AuditRecord:
     """What an audit saw, as far as the history tells: of an organization that failed, what was new alone.
 
     The rules `always` (ids) judge an organization that failed, too.
@@ -66,7 +66,7 @@ def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -
         .join(coverage, coverage.c.organization == organizations.c.id)
         .where(*moment.of(organizations, coverage), coverage.c.audit == moment.audit),
     )
-    return Seen(
+    return AuditRecord(
         {name: value for name, value in row.items() if name not in {"series", "id"}},
         pd.DataFrame(seen),
         _tokens(connection, moment),

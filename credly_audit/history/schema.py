@@ -52,7 +52,7 @@ def microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
-class Instant(TypeDecorator[datetime]):
+class InstantType(TypeDecorator[datetime]):
     """An aware instant, kept as microseconds since 1970."""
 
     impl = BigInteger
@@ -89,9 +89,9 @@ audits = Table(
     metadata,
     in_series(),
     Column("id", Integer, primary_key=True, autoincrement=False, comment="ascends with as_of"),
-    Column("as_of", Instant, nullable=False),
-    Column("collected_at", Instant, nullable=False),
-    Column("recorded_at", Instant, nullable=False),
+    Column("as_of", InstantType, nullable=False),
+    Column("collected_at", InstantType, nullable=False),
+    Column("recorded_at", InstantType, nullable=False),
     Column("tool_version", String(40), nullable=False),
     Column("fingerprint_key", String(16)),
     Column("outcome", String(16), nullable=False),
@@ -174,8 +174,8 @@ def states(subject: str, *columns: Column[Any]) -> Table:
         Column("until", Integer, comment="the first audit that asked and did not see it so"),
         Column("latest", Boolean, nullable=False, comment="no later state of it is recorded"),
         *columns,
-        Column("seen_at", Instant, comment="where it ended: the last audit that saw it"),
-        Column("gone_at", Instant, comment="the first audit that saw all and missed it"),
+        Column("seen_at", InstantType, comment="where it ended: the last audit that saw it"),
+        Column("gone_at", InstantType, comment="the first audit that saw all and missed it"),
         sqlite_with_rowid=False,
     )
 
@@ -185,18 +185,18 @@ token_states = states(
     Column("fingerprint", String(16), comment="the last one known"),
     Column("fingerprint_key", String(16), comment="names the key of the fingerprint"),
     Column("permissions", SmallInteger, nullable=False, comment="read 1, write 2, delete 4; not known: times 8"),
-    Column("expires_at", Instant),
+    Column("expires_at", InstantType),
     Column("denied", SmallInteger, nullable=False, comment="permissions once known to be off"),
-    Column("rotated_at", Instant, comment="when its value was seen to change"),
+    Column("rotated_at", InstantType, comment="when its value was seen to change"),
 )
 
 finding_states = states(
     "finding",
     Column("weight", SmallInteger, nullable=False, comment="the severity: 0 info to 4 critical"),
     Column("waived", Boolean, nullable=False),
-    Column("due_at", Instant, comment="where the rule names a day of its own"),
-    Column("first_seen_at", Instant, nullable=False),
-    Column("opened_at", Instant, nullable=False, comment="since when it was there without a break"),
+    Column("due_at", InstantType, comment="where the rule names a day of its own"),
+    Column("first_seen_at", InstantType, nullable=False),
+    Column("opened_at", InstantType, nullable=False, comment="since when it was there without a break"),
 )
 
 MENDED_INDEX = Index(

@@ -15,7 +15,7 @@ from credly_audit.credly.new_token import Made, read_made, read_values
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.refusals import Answer, explain_refusal, words
 from credly_audit.credly.transport_errors import NoAnswer
-from credly_audit.credly.wire import Row, Unreadable, read_page
+from credly_audit.credly.wire import NotAList, TokenRow, read_page
 from credly_audit.instants import read_instant
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -41,10 +41,10 @@ class Look:
 
     access: Access
     reason: str = ""
-    rows: Mapping[str, Row] = field(default_factory=dict)
+    rows: Mapping[str, TokenRow] = field(default_factory=dict)
     values: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
-    def find_row(self, fingerprint: str | None) -> Row | None:
+    def find_row(self, fingerprint: str | None) -> TokenRow | None:
         """Return the token whose value has this fingerprint."""
         return next((row for row in self.rows.values() if fingerprint and row.fingerprint == fingerprint), None)
 
@@ -97,7 +97,7 @@ class TokensApi:
     def list_tokens(self, credential: Credential) -> Look:
         """Look at the complete listing as that credential sees it."""
         redactor = Redactor(self._fingerprints.digest, credential.traces)
-        rows: dict[str, Row] = {}
+        rows: dict[str, TokenRow] = {}
         values: dict[str, Secret] = {}
         for number in range(1, MOST_PAGES):
             page = self._read_page(credential, number, redactor)
@@ -161,7 +161,7 @@ class TokensApi:
             return Look(Access.SILENT, str(explain_refusal(answer, self._called, redactor.redact)))
         try:
             page = read_page(answer.body, self._fingerprints.of, redactor.know)
-        except Unreadable as error:
+        except NotAList as error:
             return Look(Access.SILENT, f"the answer is no list of tokens: {error}")
         return Look(Access.WORKS, "", {row.id: row for row in page.rows}, read_values(answer.body))
 

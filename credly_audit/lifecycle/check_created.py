@@ -9,7 +9,7 @@ from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import Api, Organization, Settings
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import AuditError
 from credly_audit.lifecycle.api import read_time
 from credly_audit.lifecycle.outcome import Ending, Outcome, Violation
@@ -41,7 +41,7 @@ def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outco
 
 
 def find_violations(
-    row: Row, organization: Organization, policy: Policy, fail_on: tuple[str, ...], *, api: Api, now: datetime
+    row: TokenRow, organization: Organization, policy: Policy, fail_on: tuple[str, ...], *, api: Api, now: datetime
 ) -> tuple[Violation, ...]:
     """Return the rules that the token breaks, worst first; BrokenRule where one of them cannot be evaluated."""
     token = {name: getattr(row, name) for name in ROW_FIELDS} | {

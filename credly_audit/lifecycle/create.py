@@ -4,7 +4,7 @@ from dataclasses import replace
 from time import sleep
 
 from credly_audit.credly.auth import Credential
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.api import Access, Look, Reply, read_time
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, Outcome
@@ -29,7 +29,7 @@ def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
     if reply.made.row is None and not reply.refused:
         sleep(task.request.patience.settling)  # the request may still be under way
     looks: list[Look] = []
-    new: dict[str, Row] = {}
+    new: dict[str, TokenRow] = {}
     for credential in filter(None, (task.credential, task.fallback)):
         look = look_again(task, credential, reply.made.row)
         looks.append(look)
@@ -42,7 +42,7 @@ def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
     return end_without_value(task, base, reply, looks, list(new))
 
 
-def look_again(task: Task, credential: Credential, created: Row | None) -> Look:
+def look_again(task: Task, credential: Credential, created: TokenRow | None) -> Look:
     """Look at the listing; again where it does not show yet what was created, or Credly is silent."""
 
     def is_current(look: Look) -> bool:
@@ -52,13 +52,13 @@ def look_again(task: Task, credential: Credential, created: Row | None) -> Look:
     return task.request.patience.repeat(lambda: task.api.list_tokens(credential), until=is_current)
 
 
-def is_created(row: Row, reply: Reply, task: Task) -> bool:
+def is_created(row: TokenRow, reply: Reply, task: Task) -> bool:
     """Return whether it is the token that the answer names; without an answer, one of this description."""
     created = reply.made.row
     return row.id == created.id if created else row.description == task.request.description
 
 
-def add_row(base: Outcome, row: Row | None) -> Outcome:
+def add_row(base: Outcome, row: TokenRow | None) -> Outcome:
     """Add what a row says of the token."""
     return base if row is None else replace(base, row=row, token_id=row.id, expires_at=read_time(row.expires_at))
 

@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ExitCode
 
 Action = Literal["rotate", "create"]
@@ -329,7 +329,7 @@ class Outcome:
     next_step: str | None = None
     """What a person has to do; None: nothing."""
     token_id: str | None = None
-    row: Row | None = None
+    row: TokenRow | None = None
     """Of the token created, as the listing last showed it."""
     fingerprint_before: str | None = None
     fingerprint: str | None = None

@@ -8,7 +8,7 @@ from dataclasses import replace
 from time import sleep
 
 from credly_audit.credly.new_token import Made
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.api import Access, FoundValue, Look, Reply, Shown, read_time
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
@@ -59,7 +59,7 @@ def search(task: Task, base: Outcome, reply: Reply, token_ids: list[str]) -> Out
     return end_without_value(task, replace(base, expires_at=None), reply, old, found)
 
 
-def draft(task: Task, row: Row | None) -> Outcome:
+def draft(task: Task, row: TokenRow | None) -> Outcome:
     """Return the beginning of the outcome, with what a row says of the token."""
     base = task.draft_outcome()
     return base if row is None else replace(base, token_id=row.id, expires_at=read_time(row.expires_at))

@@ -14,7 +14,7 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.credentials import credential_maker
-from credly_audit.credly.wire import Row
+from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder
 from credly_audit.lifecycle.api import Look, TokensApi, read_time
@@ -99,7 +99,7 @@ class Task:
         return self.outcome is None and self.not_due is None
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> TokenRow | None:
         """The token as the listing showed it before."""
         return self.before.find_row(self.credential.fingerprint) if self.before else None
 

@@ -77,7 +77,7 @@ class Decisions:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class AppliedDecisions:
     """The findings with `waived`, `waiver_id` and `plan_id`; the decisions; and the lapses (columns LAPSES)."""
 
     findings: pd.DataFrame
@@ -95,7 +95,7 @@ def apply_decisions(
     as_of: datetime,
     next_audit: timedelta,
     broken: Collection[str] = (),
-) -> Outcome:
+) -> AppliedDecisions:
     """Apply the decisions to the findings of all rules; nothing follows from the silence of `broken` rules."""
     frames = (tokens, organizations)
     unknown = _unknown([*waivers, *plans], organizations, broken)
@@ -128,7 +128,9 @@ def apply_decisions(
         waiver_id=pd.Categorical.from_codes(chosen, categories=[each.id for each in waivers]),
         plan_id=pd.Categorical.from_codes(planned, categories=[each.id for each in plans]),
     )
-    return Outcome(findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back, *frames))
+    return AppliedDecisions(
+        findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back, *frames)
+    )
 
 
 def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:

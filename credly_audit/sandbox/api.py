@@ -17,7 +17,7 @@ from credly_audit.sandbox import oauth
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import (
     PER_PAGE,
-    Answer,
+    Reply,
     application_row,
     older,
     organization_row,
@@ -75,7 +75,7 @@ class Request:
 class Refused(Exception):  # noqa: N818 - it carries an answer, no defect
     """What was asked is not done; the answer says why."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Reply) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
@@ -92,7 +92,7 @@ class Caller:
         return self.token is not None and self.token.read_only
 
 
-Endpoint = Callable[[Request, Organization, Caller, Faults], Answer]
+Endpoint = Callable[[Request, Organization, Caller, Faults], Reply]
 
 
 class Api:
@@ -111,7 +111,7 @@ class Api:
             "oauth-applications": self._applications,
         }
 
-    def answer(self, request: Request, faults: Faults) -> Answer:
+    def answer(self, request: Request, faults: Faults) -> Reply:
         """Do what was asked, or say why not."""
         try:
             if request.action == "oauth-token":
@@ -157,7 +157,7 @@ class Api:
             if any(token.token == value and not token.expired(now) for token in one.tokens)
         ]
 
-    def _organizations(self, request: Request) -> Answer:
+    def _organizations(self, request: Request) -> Reply:
         # A public client that uses OAuth avoids these two endpoints: access tokens seem not to reach them.
         if request.authorization.lower().startswith("bearer "):
             raise Refused(NOT_UNDER_OAUTH)
@@ -166,14 +166,14 @@ class Api:
             raise Refused(UNAUTHORIZED)
         number, pages = page_numbers(len(mine), request.query)
         rows = [organization_row(one, self.origin) for one in mine[(number - 1) * PER_PAGE : number * PER_PAGE]]
-        return Answer(200, page(rows, len(mine), number, pages, self.origin + request.path))
+        return Reply(200, page(rows, len(mine), number, pages, self.origin + request.path))
 
-    def _organization(self, _: Request, organization: Organization, caller: Caller, __: Faults) -> Answer:
+    def _organization(self, _: Request, organization: Organization, caller: Caller, __: Faults) -> Reply:
         if caller.token is None:
             raise Refused(NOT_UNDER_OAUTH)
-        return Answer(200, {"data": organization_row(organization, self.origin), "metadata": {}})
+        return Reply(200, {"data": organization_row(organization, self.origin), "metadata": {}})
 
-    def _list(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Answer:
+    def _list(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
         if "listing-of" in faults:
             organization = self.world.organization(faults["listing-of"]) or organization
         if organization.shape == "legacy":
@@ -192,7 +192,7 @@ class Api:
         answer = page(rows, len(shown), number, pages, self.origin + request.path)
         if "shifting" in faults:
             self._shift(organization, caller, faults["shifting"])
-        return Answer(200, spoilt_page(answer, faults) if faults else answer)
+        return Reply(200, spoilt_page(answer, faults) if faults else answer)
 
     def _shift(self, organization: Organization, caller: Caller, how: str) -> None:
         """Somebody removes or adds a token between two pages, at the head of the list."""
@@ -202,7 +202,7 @@ class Api:
         elif others:
             organization.tokens.remove(others[0])
 
-    def _create(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Answer:
+    def _create(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
         if caller.token is not None and caller.token.write_enabled is False:
             raise Refused(refusal(403, "The authorization token lacks write permission"))
         token = self._new_token(_description(request))
@@ -210,7 +210,7 @@ class Api:
         place = f"{self.origin}{request.path}/{token.id}"
         return self._shown(201, organization, token, faults, {"Location": place})
 
-    def _rotate(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Answer:
+    def _rotate(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
         token = caller.token
         if token is None:
             raise Refused(refusal(422, "An OAuth access token has no authorization token to rotate"))
@@ -223,10 +223,10 @@ class Api:
 
     def _shown(
         self, status: int, organization: Organization, token: Token, faults: Faults, headers: dict[str, str]
-    ) -> Answer:
+    ) -> Reply:
         row = token_row(token, organization, self.origin, value="no-token-in-answer" not in faults)
         row = older(row) if organization.shape == "legacy" else row
-        return Answer(status, {"data": spoilt(row, faults), "metadata": {}}, headers)
+        return Reply(status, {"data": spoilt(row, faults), "metadata": {}}, headers)
 
     def _new_token(self, description: str | None) -> Token:
         now = self.clock()
@@ -240,12 +240,12 @@ class Api:
             expires_at=shift(now, LIFETIME),
         )
 
-    def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Answer:
+    def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Reply:
         every = organization.oauth_applications
         number, pages = page_numbers(len(every), request.query)
         rows = [application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
         answer = page(rows, len(every), number, pages, self.origin + request.path)
-        return Answer(200, spoilt_page(answer, faults) if faults else answer)
+        return Reply(200, spoilt_page(answer, faults) if faults else answer)
 
 
 UNAUTHORIZED = refusal(401, "Unauthorized", WWW_Authenticate='Basic realm="Application"')

@@ -8,7 +8,7 @@ from time import monotonic, time
 from urllib.parse import parse_qs, unquote_plus
 
 from credly_audit.sandbox.faults import Faults
-from credly_audit.sandbox.shapes import Answer, refusal
+from credly_audit.sandbox.shapes import Reply, refusal
 from credly_audit.sandbox.world import Organization, World
 
 LIVES_SECONDS = 7200
@@ -49,7 +49,7 @@ class Bearers:
         bearer = self._granted.get(access_token)
         return bearer if bearer and bearer.ends > monotonic() else None
 
-    def grant(self, authorization: str, body: bytes, world: World, faults: Faults) -> Answer:
+    def grant(self, authorization: str, body: bytes, world: World, faults: Faults) -> Reply:
         """`POST /oauth/token`: client id and secret as Basic credentials or in the form."""
         form = {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
         if "grant_type" not in form:
@@ -66,7 +66,7 @@ class Bearers:
         lives = int(faults.get("oauth-expires", LIVES_SECONDS))
         access_token = "MADE-UP-" + secrets.token_urlsafe(32)
         self._granted[access_token] = Bearer(organizations, scopes, monotonic() + lives)
-        return Answer(
+        return Reply(
             200,
             {
                 "access_token": access_token,
@@ -95,5 +95,5 @@ def _basic(authorization: str) -> tuple[str, str] | None:
     return unquote_plus(client_id), unquote_plus(secret)
 
 
-def _fault(status: int, error: str, description: str) -> Answer:
-    return Answer(status, {"error": error, "error_description": description})
+def _fault(status: int, error: str, description: str) -> Reply:
+    return Reply(status, {"error": error, "error_description": description})

@@ -25,7 +25,7 @@ from typing import Any, Self
 from credly_audit.errors import UsageError
 from credly_audit.sandbox.api import Api, Request
 from credly_audit.sandbox.faults import Faults, Plan
-from credly_audit.sandbox.shapes import Answer, refusal
+from credly_audit.sandbox.shapes import Reply, refusal
 from credly_audit.sandbox.world import World
 
 LOOPBACK = "127.0.0.1"
@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
 
-    def _answer(self, request: Request, faults: Faults) -> Answer | None:
+    def _answer(self, request: Request, faults: Faults) -> Reply | None:
         """What to answer; None where the fault is that nothing is."""
         sandbox = self.server.sandbox
         if not faults.keys().isdisjoint(("stall", "reset", "lost-before")):
@@ -247,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return _status(int(faults["status-after"]), faults) if "status-after" in faults else answer
 
-    def _remember(self, request: Request, answer: Answer | None, came: float) -> None:
+    def _remember(self, request: Request, answer: Reply | None, came: float) -> None:
         scheme = request.authorization.partition(" ")[0]
         self.server.sandbox.requests.append(
             Asked(
@@ -274,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
             os.close(self.connection.detach())
         self.close_connection = True
 
-    def _send(self, answer: Answer, faults: Faults) -> None:
+    def _send(self, answer: Reply, faults: Faults) -> None:
         body = answer.body()
         if "bad-utf8" in faults:
             body = body.replace(b'"description":"', b'"description":"\xff\xfe', 1)
@@ -301,21 +301,21 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing: the sandbox remembers its requests instead."""
 
 
-def _instead(faults: Faults) -> Answer | None:
+def _instead(faults: Faults) -> Reply | None:
     """The answer that a fault puts in the place of anything done."""
     if "redirect" in faults:
         # 307 tempts a client to send method, body and credential on.
-        return Answer(307, b"", {"Location": faults["redirect"]})
+        return Reply(307, b"", {"Location": faults["redirect"]})
     if "empty-401" in faults:
-        return Answer(401, b"")
+        return Reply(401, b"")
     if "html" in faults:
-        return Answer(200, WEB_PAGE, {"Content-Type": "text/html"})
+        return Reply(200, WEB_PAGE, {"Content-Type": "text/html"})
     if "forbidden-html" in faults:
-        return Answer(403, WEB_PAGE, {"Content-Type": "text/html"})
+        return Reply(403, WEB_PAGE, {"Content-Type": "text/html"})
     return _status(int(faults["status"]), faults) if "status" in faults else None
 
 
-def _status(status: int, faults: Faults) -> Answer:
+def _status(status: int, faults: Faults) -> Reply:
     answer = refusal(status, _phrase(status))
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         if "retry-after" in faults:

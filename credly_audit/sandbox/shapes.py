@@ -17,7 +17,7 @@ HALF_A_CHARACTER = "\ud83d"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """Status, headers and body; `content` is JSON unless it is bytes."""
 
     status: int
@@ -34,10 +34,10 @@ class Answer:
             return json.dumps(self.content).encode()
 
 
-def refusal(status: int, message: str, **headers: str) -> Answer:
+def refusal(status: int, message: str, **headers: str) -> Reply:
     """The one recorded error of Credly's (a 422) has this envelope: `data.message`, and `metadata` null."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Answer(status, {"data": {"message": message}, "metadata": None}, named)
+    return Reply(status, {"data": {"message": message}, "metadata": None}, named)
 
 
 def iso(moment: datetime | None) -> str | None:

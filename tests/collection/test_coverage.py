@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.shapes import Answer, page
+from credly_audit.sandbox.shapes import Reply, page
 from credly_audit.sandbox.world import Organization, Token, made_up_token
 from tests.collection.conftest import NOW
 from tests.collection.gather import ask, gathered, ids, row
@@ -94,7 +94,7 @@ def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbo
 
 
 def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: Organization) -> None:
-    sandbox.api._endpoints["list"] = lambda *_: Answer(200, page([], 0, 1, 1, sandbox.base_url))
+    sandbox.api._endpoints["list"] = lambda *_: Reply(200, page([], 0, 1, 1, sandbox.base_url))
 
     found = seen(sandbox, acme)
 

@@ -11,7 +11,7 @@ from credly_audit.config import settings
 from credly_audit.credly.credentials import credential_maker
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.shapes import Answer
+from credly_audit.sandbox.shapes import Reply
 from credly_audit.sandbox.world import OAuthApplication, Organization, made_up_organization, made_up_token
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.snapshot import Snapshot
@@ -136,7 +136,7 @@ def test_an_access_token_that_a_description_shows_is_redacted(sandbox: Sandbox, 
     granted: list[str] = []
     grant = sandbox.api.bearers.grant
 
-    def watched(*said: Any) -> Answer:
+    def watched(*said: Any) -> Reply:
         answer = grant(*said)
         granted.append(answer.content["access_token"])
         acme.tokens[3].description = f"Uses {granted[-1]} since May"

@@ -13,7 +13,7 @@ from credly_audit.collection.coverage import assess_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.collection.reading import MOST_PAGES, Reading, Wanted
 from credly_audit.config.settings import Organization
-from credly_audit.credly.wire import Page, Row, read_page
+from credly_audit.credly.wire import ListPage, TokenRow, read_page
 
 PER_PAGE = 3
 FIELDS = ("count", "current_page", "total_count", "total_pages", "per", "previous_page_url", "next_page_url")
@@ -23,7 +23,7 @@ Claim = Any
 """What stands in a field: a function of the true value, or DROPPED."""
 
 
-def page_of(ids: list[str], metadata: Any) -> Page[Row]:
+def page_of(ids: list[str], metadata: Any) -> ListPage[TokenRow]:
     rows = [{"id": each, "write_enabled": True} for each in ids]
     return read_page(json.dumps({"data": rows, "metadata": metadata}).encode(), lambda _: None, lambda _: None)
 
@@ -74,7 +74,7 @@ class Server:
         self.shown: list[tuple[int, list[str]]] = []
         self.changed: list[tuple[int, str]] = []
 
-    def answer(self, wanted: Wanted) -> Page[Row]:
+    def answer(self, wanted: Wanted) -> ListPage[TokenRow]:
         self.asked += 1
         ids = self._rows(wanted.number)
         self.shown.append((wanted.number, ids))
@@ -103,7 +103,7 @@ class Server:
         self.changed.append((self.asked, change.how))
 
 
-Answers = Callable[[Wanted], Page[Row]]
+Answers = Callable[[Wanted], ListPage[TokenRow]]
 
 
 def new_listing() -> Tokens:
@@ -255,7 +255,7 @@ def test_a_total_that_is_wrong_is_never_complete(
     metadata=st.dictionaries(st.sampled_from(FIELDS), NUMBERS | NO_NUMBERS) | NO_NUMBERS,
 )
 def test_random_pages_are_never_complete_against_their_own_word(layout: list[list[str]], metadata: Any) -> None:
-    def answer(wanted: Wanted) -> Page[Row]:
+    def answer(wanted: Wanted) -> ListPage[TokenRow]:
         return page_of(layout[wanted.number - 1] if wanted.number <= len(layout) else [], metadata)
 
     listing = read(new_listing(), answer)
@@ -307,7 +307,7 @@ def test_a_claim_that_the_rows_disprove_is_a_mismatch_that_says_so(lie: str) -> 
 
 
 def test_pages_that_disagree_on_their_size_are_a_mismatch() -> None:
-    def answer(wanted: Wanted) -> Page[Row]:
+    def answer(wanted: Wanted) -> ListPage[TokenRow]:
         rows = [[], ["a", "b", "c"], ["d", "e"], []][min(wanted.number, 3)]
         return page_of(rows, {"per": 3 if wanted.number == 1 else 2})
 
@@ -317,7 +317,7 @@ def test_pages_that_disagree_on_their_size_are_a_mismatch() -> None:
 
 
 def test_a_total_that_only_some_pages_claim_is_a_mismatch() -> None:
-    def answer(wanted: Wanted) -> Page[Row]:
+    def answer(wanted: Wanted) -> ListPage[TokenRow]:
         return page_of([f"t{wanted.number}"], {"total_count": 2, "total_pages": 2} if wanted.number == 1 else {})
 
     assert "not all of its pages say how many tokens there are" in assess_coverage(read(new_listing(), answer)).reason
@@ -327,7 +327,7 @@ def test_a_total_that_only_some_pages_claim_is_a_mismatch() -> None:
 def test_no_tokens_are_one_page_and_not_none(totals: dict[str, int]) -> None:
     asked: list[Wanted] = []
 
-    def answer(wanted: Wanted) -> Page[Row]:
+    def answer(wanted: Wanted) -> ListPage[TokenRow]:
         asked.append(wanted)
         return page_of([], totals)
 
@@ -358,7 +358,7 @@ def test_a_page_without_numbers_that_repeats_is_no_proof() -> None:
 def test_a_cache_that_answers_page_1_for_every_page_is_not_asked_for_all_that_it_claims() -> None:
     asked: list[int] = []
 
-    def answer(wanted: Wanted) -> Page[Row]:
+    def answer(wanted: Wanted) -> ListPage[TokenRow]:
         asked.append(wanted.number)
         return page_of(["a", "b", "c"], {"total_pages": 9_999})
 
@@ -383,7 +383,7 @@ def test_a_claim_of_more_pages_than_that_fails_at_once() -> None:
 
 
 def test_an_empty_page_ends_the_asking() -> None:
-    reading: Reading[Row] = Reading("token")
+    reading: Reading[TokenRow] = Reading("token")
     claims = {"total_count": 300, "total_pages": 100, "per": 3}
     reading.take(reading.wanted() or Wanted(0), page_of(["a", "b", "c"], claims))
     second = reading.wanted()

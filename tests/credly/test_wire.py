@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credly_audit.credly.wire import Page, Row, Unreadable, clean, read_page
+from credly_audit.credly.wire import ListPage, NotAList, TokenRow, clean, read_page
 from credly_audit.secrets.fingerprint import Fingerprints, Trace
 
 VALUE = "MADE-UP-0123456789abcdefghijklmnopqr"
@@ -31,12 +31,12 @@ TOKEN: dict[str, Any] = {
 METADATA = {"count": 1, "current_page": 1, "total_count": 1, "total_pages": 1, "per": 50, "next_page_url": None}
 
 
-def parsed(content: object, traces: list[Trace] | None = None) -> Page:
+def parsed(content: object, traces: list[Trace] | None = None) -> ListPage:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return read_page(body, Fingerprints().of, ([] if traces is None else traces).append)
 
 
-def row_of(**said: object) -> Row:
+def row_of(**said: object) -> TokenRow:
     return parsed({"data": [TOKEN | said], "metadata": METADATA}).rows[0]
 
 
@@ -113,7 +113,7 @@ NO_PAGES = {
 
 @pytest.mark.parametrize("body", NO_PAGES, ids=lambda body: body[:30])
 def test_what_is_no_page_says_what_it_is(body: bytes) -> None:
-    with pytest.raises(Unreadable) as raised:
+    with pytest.raises(NotAList) as raised:
         parsed(body)
     assert NO_PAGES[body] in str(raised.value)
 
@@ -192,7 +192,7 @@ ANYTHING = st.recursive(
 def test_no_content_breaks_it(data: object, metadata: object) -> None:
     try:
         page = parsed({"data": data, "metadata": metadata})
-    except Unreadable:
+    except NotAList:
         assert not isinstance(data, list)
         return
     assert isinstance(data, list)

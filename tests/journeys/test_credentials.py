@@ -18,7 +18,7 @@ from credly_audit.collection.credential_check import diagnosed
 from credly_audit.collection.credential_check import environment as environment_of
 from credly_audit.config.load import load
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.shapes import Answer
+from credly_audit.sandbox.shapes import Reply
 from credly_audit.sandbox.world import World, made_up_organization
 from tests.build import ACME, AS_OF, organization, snapshot
 from tests.journeys.conftest import Command, Outcome, by_oauth, configure
@@ -70,7 +70,7 @@ def test_doctor_shows_a_table_with_a_line_a_credential(credly_audit: Command, sa
     assert lines[1] == "Fingerprints  without a key of your own"
     assert lines[2].startswith("History       none yet; `run` begins one: ")
     heads, acme, beta = lines[4:7]
-    at = heads.index("Answer")
+    at = heads.index("Reply")
     assert [line[at:].split()[0] for line in (acme, beta)] == ["accepted", "accepted"]
     assert "read, write" in acme
 
@@ -433,11 +433,11 @@ def served(sandbox: Sandbox, totals: list[int | None], rows: list[list[str]]) ->
     """Let the sandbox list these organizations, a list of ids a page, and claim these totals one after the other."""
     claims = iter(totals)
 
-    def page_of(request: Any) -> Answer:
+    def page_of(request: Any) -> Reply:
         number = int(request.query["page"])
         total = next(claims)
         content = [{"id": each, "name": each[:1]} for each in (rows[number - 1] if number <= len(rows) else [])]
-        return Answer(200, {"data": content, "metadata": {} if total is None else {"total_count": total}})
+        return Reply(200, {"data": content, "metadata": {} if total is None else {"total_count": total}})
 
     sandbox.api._organizations = page_of  # type: ignore[method-assign]  # a list that no world has
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from credly_audit.sandbox.api import Api, Request, basic_user
 from credly_audit.sandbox.faults import Faults
-from credly_audit.sandbox.shapes import Answer, refusal
+from credly_audit.sandbox.shapes import Reply, refusal
 from credly_audit.sandbox.world import Organization, Token
 
 ROW = "**"
@@ -117,9 +117,9 @@ class Odd:
     token: Token | None = None
     """The one that was rotated or made."""
     old: str = ""
-    stale: Answer | None = None
+    stale: Reply | None = None
 
-    def answer(self, request: Request, faults: Faults) -> Answer:
+    def answer(self, request: Request, faults: Faults) -> Reply:
         if request.method == "POST":
             return self._post(request, faults)
         answer = self.api.answer(request, faults)
@@ -136,7 +136,7 @@ class Odd:
             return self._shown(answer, self.listing)
         return answer
 
-    def _post(self, request: Request, faults: Faults) -> Answer:
+    def _post(self, request: Request, faults: Faults) -> Reply:
         if self.refuses:
             return refusal(self.refuses, "No")
         asks = self.organization.tokens[0]
@@ -150,9 +150,9 @@ class Odd:
             return refusal(self.breaks, "Something went wrong")
         made = answer.content["data"]
         content = answer.content if self.form is None else filled(self.form, made, made["token"], old)
-        return Answer(answer.status, content, answer.headers)
+        return Reply(answer.status, content, answer.headers)
 
-    def _to_the_old_value(self, answer: Answer) -> Answer:
+    def _to_the_old_value(self, answer: Reply) -> Reply:
         self.asked.append("old")
         if self.old_value == "is silent":
             return refusal(503, "Later")
@@ -163,10 +163,10 @@ class Odd:
             return self.stale
         return answer
 
-    def _shown(self, answer: Answer, listing: str) -> Answer:
+    def _shown(self, answer: Reply, listing: str) -> Reply:
         assert self.token is not None
         content = copy.deepcopy(answer.content)
         for listed in content["data"] if answer.status == HTTPStatus.OK else ():
             if listed["id"] == self.token.id:
                 listed["token"] = filled(LISTINGS[listing], {}, self.token.token, self.old)
-        return Answer(answer.status, content, answer.headers)
+        return Reply(answer.status, content, answer.headers)

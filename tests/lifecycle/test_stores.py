@@ -10,7 +10,7 @@ import pytest
 
 from credly_audit.sandbox.api import Request
 from credly_audit.sandbox.faults import Faults
-from credly_audit.sandbox.shapes import Answer
+from credly_audit.sandbox.shapes import Reply
 from credly_audit.secrets import limits
 from tests import needs
 from tests.access_lists import DEFAULT, READER, access_list, attributes, readable_by_one, set_attribute
@@ -528,7 +528,7 @@ def test_the_copys_folder_outlives_a_power_cut_before_the_request_and_the_stores
     before: list[Path] = []
     asked = bench.sandbox.api.answer
 
-    def answer(request: Request, faults: Faults) -> Answer:
+    def answer(request: Request, faults: Faults) -> Reply:
         if request.method == "POST":
             before.extend(synced)
         return asked(request, faults)
