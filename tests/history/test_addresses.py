@@ -118,7 +118,7 @@ def test_an_address_of_sqlite_is_read(url: str, path: str) -> None:
         ("MADEUP://host/audits", "names a kind of database that cannot be used; the history can be in"),
         ("history.sqlite", "is no address such as sqlite:////var"),
         ("audit:MADE-UP@host/db", "is no address such as"),
-        ("postgresql://audit:MADE\nUP@host/db", "is no address such as"),
+        ("postgresql://audit:MADE\nUP@host/db", "holds NUL or another character that cannot be shown"),
         ("sqlite://host/x.db", "names a host, but SQLite is a file on this machine; write sqlite:///PATH"),
         ("sqlite://x.db", "names a host"),
         ("sqlite://", "names no file"),

@@ -70,7 +70,7 @@ def test_doctor_shows_a_table_with_a_line_a_credential(credly_audit: Command, sa
     assert lines[1] == "Fingerprints  without a key of your own"
     assert lines[2].startswith("History       none yet; `run` begins one: ")
     heads, acme, beta = lines[4:7]
-    at = heads.index("Reply")
+    at = heads.index("Answer")
     assert [line[at:].split()[0] for line in (acme, beta)] == ["accepted", "accepted"]
     assert "read, write" in acme
 
