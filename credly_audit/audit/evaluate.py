@@ -15,9 +15,10 @@ from credly_audit.audit.finding_status import add_status
 from credly_audit.audit.findings import Findings
 from credly_audit.audit.gate import enforce_policy
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import NO_PRIOR, Prior
+from credly_audit.audit.prior import NO_PRIOR, Prior, nothing
 from credly_audit.audit.rotation import add_rotation, recall_completeness, recall_tokens
 from credly_audit.audit.run_rules import Flagging
+from credly_audit.audit.succession import place_successions
 from credly_audit.audit.unseen import Scope, add_unassessed, find_absent, find_silent_rules
 from credly_audit.instant_columns import keep_within
 from credly_audit.patterns.search import Deadline
@@ -25,7 +26,7 @@ from credly_audit.policy.apply import Decisions, apply_decisions
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import unloadable
 from credly_audit.rules.declare import Rule
-from credly_audit.rules.facts import Facts
+from credly_audit.rules.facts import SUCCESSIONS, Facts
 from credly_audit.rules.lending import seal
 from credly_audit.severity import Severity
 from credly_audit.snapshot import Snapshot
@@ -81,6 +82,7 @@ class Recalled:
 
     tokens: pd.DataFrame | None
     complete_at: pd.Series | None
+    successions: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,11 @@ class Decided:
 def recall(snapshot: Snapshot, prior: Prior) -> Recalled:
     """Look up what earlier audits knew of a snapshot's tokens and organizations."""
     if prior.past is None:
-        return Recalled(None, None)
+        return Recalled(None, None, nothing(SUCCESSIONS))
     return Recalled(
         recall_tokens(prior.past, snapshot.tokens, snapshot.header.fingerprint_key),
         recall_completeness(prior.past, snapshot.organizations),
+        prior.past.successions,
     )
 
 
@@ -130,6 +133,7 @@ def gather_facts(snapshot: Snapshot, policy: Policy, recalled: Recalled, as_of: 
         applications=snapshot.applications.assign(organization_row=application_rows.astype("int64")),
         before=recalled.tokens,
         fully_seen_before=recalled.complete_at,
+        successions=place_successions(recalled.successions, tokens, pd.Timestamp(as_of)),
         deadline=deadline,
     )
     return Known(seal(facts), tokens)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from credly_audit.instant_columns import INSTANT
+from credly_audit.rules.facts import SUCCESSIONS
 from credly_audit.severity import Severity
 
 LAST_KNOWN_TOKENS = {
@@ -95,8 +96,8 @@ class Past:
     """The audits before an instant, as of the last of them.
 
     Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS, `mended`
-    MENDED, `audits` TREND (oldest first). `about` gives ABOUT for some of the findings' ids, in no order; `open_in`
-    gives OPEN for some of the organizations' ids.
+    MENDED, `audits` TREND (oldest first), `successions` SUCCESSIONS. `about` gives ABOUT for some of the findings' ids,
+    in no order; `open_in` gives OPEN for some of the organizations' ids.
     """
 
     tokens: pd.DataFrame
@@ -104,6 +105,7 @@ class Past:
     organizations: pd.DataFrame
     mended: pd.DataFrame
     audits: pd.DataFrame
+    successions: pd.DataFrame
     about: Callable[[pd.Series], pd.DataFrame]
     open_in: Callable[[pd.Series], pd.DataFrame]
 
@@ -116,6 +118,7 @@ def no_past() -> Past:
         nothing(SEEN_ORGANIZATIONS),
         nothing(MENDED),
         nothing(TREND),
+        nothing(SUCCESSIONS),
         lambda _ids: nothing(ABOUT),
         lambda _ids: nothing(OPEN),
     )

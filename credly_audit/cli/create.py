@@ -1,10 +1,11 @@
 """`create`: a new token beside the old one, its permissions judged at once."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from credly_audit.cli.lifecycle import carry_out, lifecycle_options
+from credly_audit.cli.lifecycle import Days, carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
@@ -21,7 +22,13 @@ from credly_audit.secrets import list_built_in_forms
     metavar="REF",
     help=f"Where the value goes: {list_built_in_forms('store')}; a command gets it on its standard input.",
 )
-@click.option("--description", required=True, metavar="TEXT", help="What it is for and whose it is.")
+@click.option(
+    "--description",
+    metavar="TEXT",
+    help="What the token is for and who owns it; required unless --replaces takes the old token's.",
+)
+@click.option("--replaces", metavar="TOKEN_ID", help="The token that the new one replaces: open a succession.")
+@click.option("--replaces-due", type=Days(), metavar="DAYS", help="When its consumers must have switched; default 35d.")
 @click.option(
     "--fail-on",
     multiple=True,
@@ -35,7 +42,9 @@ def create(
     credential: str | None,
     store: str,
     read_back: str | None,
-    description: str,
+    description: str | None,
+    replaces: str | None,
+    replaces_due: timedelta | None,
     fail_on: tuple[str, ...],
     then: str | None,
     emergency_dir: Path | None,
@@ -65,6 +74,8 @@ def create(
         store=store,
         read_back=read_back,
         description=description,
+        replaces=replaces,
+        replaces_due=replaces_due,
         then=then,
         emergency_dir=emergency_dir,
         fail_on=fail_on,

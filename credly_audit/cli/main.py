@@ -35,6 +35,7 @@ COMMANDS = {
     "doctor": "each credential: does it work, does it see everything, when does it expire",
     "rotate": "new values for tokens that are due, each safe in its store",
     "create": "a new token beside the old one, for a change without a gap",
+    "succession": "tokens that are being replaced: list, confirm a consumer, give up",
     "history": "earlier audits: list, what changed between two, the trend",
     "baseline": "a report's findings as a baseline for --new-only",
     "rules": "the catalogue of rules",

@@ -54,6 +54,7 @@ def load(
                 source.mistake(location, sentence)
     organizations = [*_written_here(source, settings), *_from_file(source)]
     _judge_together(source, organizations, for_collecting=for_collecting)
+    _check_consumers(source, settings, organizations)
     waivers, plans, places = decisions_of(source, settings, file_needed=waivers_file_needed)
     if settings is None or source.mistakes:
         raise ConfigurationError(source.mistakes)
@@ -149,6 +150,16 @@ def _judge_together(source: Source, organizations: list[Organization], *, for_co
                 f"{each.place}: {each.called} has no credential; give it `token` or `oauth`, or set [defaults] token"
             )
         seen.add(each.id)
+
+
+def _check_consumers(source: Source, settings: Settings | None, organizations: list[Organization]) -> None:
+    """Note the organizations of consumers that are not configured."""
+    known = {organization.id for organization in organizations}
+    for position, consumer in enumerate(settings.consumers if settings else ()):
+        for each in consumer.organizations:
+            if each not in known:
+                location = ("consumers", position, "organizations")
+                source.mistake(location, f"consumers[{position + 1}].organizations: {each} is not configured")
 
 
 def _with_defaults(organization: Organization, defaults: Defaults) -> Organization:

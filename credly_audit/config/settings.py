@@ -1,12 +1,14 @@
 """The settings, as the configuration file names them; the documentation of the file is made from what stands here."""
 
 import difflib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,6 +26,7 @@ from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.types import (
     CREDLY,
     Address,
+    ConsumerName,
     FileMode,
     Format,
     HistoryName,
@@ -33,6 +36,7 @@ from credly_audit.config.types import (
     NotWritten,
     Pattern,
     Place,
+    Program,
     Proxy,
     ReadBack,
     Reference,
@@ -40,6 +44,7 @@ from credly_audit.config.types import (
     RuleOrFamily,
     Selectors,
     Texts,
+    TokenId,
     shown_address,
 )
 from credly_audit.errors import BrokenRule, UsageError
@@ -184,6 +189,38 @@ class Organization(Model):
     def called(self) -> str:
         """Its name, else its id, as messages show it."""
         return mask_shapes(self.name) if self.name else self.id
+
+
+class Consumer(Model):
+    """`[[consumers]]`: a program or team that uses a token, and how it is switched to a new one."""
+
+    name: ConsumerName
+    """What it is called in reports and by `succession confirm --consumer`."""
+
+    organizations: tuple[Identifier, ...] = ()
+    """The organizations whose tokens it uses, by id."""
+
+    token: TokenId | None = None
+    """The one token that it uses, by id, where it does not use all of its organizations."""
+
+    contact: str | None = None
+    """Who is responsible for it."""
+
+    deploy: Program | None = None
+    """The program that brings a new value to it, which it reads on standard input: `exec:COMMAND`."""
+
+    verify: Program | None = None
+    """The program that shows whether it works with the new token; it gets ids in its environment, never the value."""
+
+    @model_validator(mode="after")
+    def _uses_some_token(self) -> Self:
+        if bool(self.organizations) == (self.token is not None):
+            raise ValueError("needs `organizations` (ids) or `token` (an id): one of them, not both")
+        return self
+
+    def uses(self, organization_id: str, token_id: str | None) -> bool:
+        """Return whether it uses this token of this organization."""
+        return organization_id in self.organizations if self.token is None else self.token == (token_id or "").lower()
 
 
 class Defaults(Model):
@@ -371,6 +408,15 @@ class HistorySettings(Model):
     """For how many days an audit is kept; 0: indefinitely."""
 
 
+def _require_different_names(consumers: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
+    """ValueError where two consumers cannot be told apart by their names."""
+    many = Counter(each.name.casefold() for each in consumers)
+    for each in consumers:
+        if many[each.name.casefold()] > 1:
+            raise ValueError(f"two are called {each.name!r}; give each a name of its own")
+    return consumers
+
+
 class Settings(Model):
     """The whole file."""
 
@@ -382,6 +428,9 @@ class Settings(Model):
     """A CSV or XLSX file with more of them: columns id, name, contact, tags, token."""
 
     defaults: Defaults = Defaults()
+    consumers: Annotated[tuple[Consumer, ...], AfterValidator(_require_different_names)] = ()
+    """What uses the tokens: in reports, and switched in this order by `create --replaces`."""
+
     policy: PolicySettings = PolicySettings()
     waivers: tuple[Waiver, ...] = ()
     plans: tuple[Plan, ...] = ()

@@ -23,6 +23,7 @@ from credly_audit.files.paths import local_path
 from credly_audit.patterns.search import check_pattern
 from credly_audit.rules import catalogue, may_be_unloadable
 from credly_audit.secrets import find_mistake, is_reference, list_forms, list_prefixes, mask_reference
+from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.secrets.references import Use
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
@@ -63,6 +64,15 @@ def _identifier(text: str) -> str:
     )
 
 
+def _token_id(text: str) -> str:
+    try:
+        if len(text) == len("88cf96b7-e4ca-4a17-b938-a72bf2b9c273"):
+            return str(UUID(text))
+    except ValueError:
+        pass
+    raise ValueError("must be a token's id, a UUID as the reports show it, and never the token's value")
+
+
 def _refuse_mistake(text: str) -> None:
     if mistake := find_mistake(text):
         raise ValueError(mistake)
@@ -82,6 +92,13 @@ def _place(text: str) -> str:
     _refuse_mistake(text)
     if not is_reference(text, "store"):
         raise ValueError(f"must say where a new value goes: write {list_forms('store')}")
+    return text
+
+
+def _program(text: str) -> str:
+    _refuse_mistake(text)
+    if not (text.startswith("exec:") and is_reference(text)):
+        raise ValueError("must name a program to run; write exec:COMMAND")
     return text
 
 
@@ -150,6 +167,19 @@ def _history_name(text: str) -> str:
 LONGEST_NAME = 100
 
 
+def _consumer_name(text: str) -> str:
+    name = _history_name(text)
+    if looks_like_a_value(name):
+        raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
+    if name.casefold() == ALL_CONSUMERS:
+        raise ValueError("is `all`, which stands for every consumer; choose another name")
+    return name
+
+
+ALL_CONSUMERS = "all"
+"""What `succession confirm --consumer` takes for every consumer; the name of the one that nobody named."""
+
+
 def _beside(path: Any, info: ValidationInfo) -> Any:
     return local_path(path, Path((info.context or {}).get("folder", "."))) if isinstance(path, str) else path
 
@@ -204,6 +234,9 @@ Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
 Reference = Annotated[str, AfterValidator(_reference), _ReferenceSchema("read")]
 Place = Annotated[str, AfterValidator(_place), _ReferenceSchema("store")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _ReferenceSchema("read back", "none")]
+Program = Annotated[str, AfterValidator(_program), _text("^exec:.+")]
+TokenId = Annotated[str, AfterValidator(_token_id), _text(UUID_SHAPE)]
+ConsumerName = Annotated[str, AfterValidator(_consumer_name)]
 HistoryName = Annotated[str, AfterValidator(_history_name)]
 Proxy = Annotated[SecretStr, AfterValidator(_proxy), WithJsonSchema({"type": "string"})]
 HistoryUrl = Annotated[str, AfterValidator(_history_url)]

@@ -17,6 +17,7 @@ from credly_audit.audit.prior import (
     Past,
     frame_of,
 )
+from credly_audit.audit.succession import make_frame
 from credly_audit.history import column_io as bulk
 from credly_audit.history.column_io import number
 from credly_audit.history.queries import Moment, Sightings, ends_of, mind_unjudged, named, with_ends
@@ -29,6 +30,7 @@ from credly_audit.history.schema import (
     token_states,
     tokens,
 )
+from credly_audit.history.successions import load_successions
 
 
 def past(connection: sa.Connection, moment: Moment) -> Past:
@@ -49,6 +51,7 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
         ),
         mended=mended(connection, moment),
         audits=_trend(connection, moment),
+        successions=make_frame(load_successions(connection, moment.series)),
         about=lambda ids: about(connection, moment, seen, ids),
         open_in=lambda ids: open_in(connection, moment, seen, ids),
     )

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0004")
 """The versions of the schema, as `migrations/versions` makes them."""
 
 HEAD = VERSIONS[-1]
@@ -197,6 +197,39 @@ finding_states = states(
     Column("due_at", InstantType, comment="where the rule names a day of its own"),
     Column("first_seen_at", InstantType, nullable=False),
     Column("opened_at", InstantType, nullable=False, comment="since when it was there without a break"),
+)
+
+successions = Table(
+    "successions",
+    metadata,
+    in_series(),
+    Column("id", String(16), primary_key=True),
+    Column("organization_id", Text, nullable=False),
+    Column("organization_name", Text, nullable=False),
+    Column("old_token_id", Text, nullable=False),
+    Column("new_token_id", Text, nullable=False),
+    Column("description", Text, nullable=False, comment="of the new token"),
+    Column("store", Text, nullable=False, comment="where the new value is, as it may be shown"),
+    Column("opened_at", InstantType, nullable=False),
+    Column("due_at", InstantType, nullable=False),
+    Column("updated_at", InstantType, nullable=False),
+    Column("ended_as", String(16), comment="closed or abandoned; null: unfinished"),
+    Column("ended_at", InstantType),
+    sqlite_with_rowid=False,
+)
+
+succession_consumers = Table(
+    "succession_consumers",
+    metadata,
+    in_series(),
+    Column("succession", String(16), primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="in the order of switching, from 0"),
+    Column("consumer", Text, nullable=False),
+    Column("contact", Text),
+    Column("state", String(16), nullable=False, comment="pending, deployed, failed or confirmed"),
+    Column("at", InstantType, comment="when the state changed last"),
+    Column("reason", Text, comment="why it failed"),
+    sqlite_with_rowid=False,
 )
 
 MENDED_INDEX = Index(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from credly_audit.errors import UsageError
 from credly_audit.history.schema import BY_SERIES, EARLIER, audits, series
+from credly_audit.history.successions import has_unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,8 @@ def named_series(connection: sa.Connection, name: str) -> int:
 
 
 def remove_empty_series(connection: sa.Connection) -> None:
-    """Remove the series that have no audit any more."""
-    used = sa.exists().where(audits.c.series == series.c.id)
+    """Remove the series that have neither an audit nor an unfinished succession any more."""
+    used = sa.exists().where(audits.c.series == series.c.id) | has_unfinished(series.c.id)
     connection.execute(sa.delete(series).where(~used))
 
 

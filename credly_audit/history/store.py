@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import TREND, Past, frame_of
+from credly_audit.audit.succession import Succession
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.history import load_prior as remembering
@@ -31,6 +32,12 @@ from credly_audit.history.series import (
     named_series,
     remove_empty_series,
     series_names,
+)
+from credly_audit.history.successions import (
+    close_successions,
+    forget_successions,
+    load_successions,
+    save_succession,
 )
 from credly_audit.instant_columns import INSTANT
 
@@ -102,7 +109,11 @@ class History:
             series = begin_series(connection, self.configuration)
             retention = Retention.at(connection, series, audit.as_of, keep_days)
             inserted(connection, series, seen, audit.rules)
-            forgotten = 0 if retention.doubtful else forget_before(connection, series, retention.since)
+            close_successions(connection, series, seen)
+            forgotten = 0
+            if not retention.doubtful:
+                forgotten = forget_before(connection, series, retention.since)
+                forget_successions(connection, series, retention.since)
         retention.report(forgotten)
         return forgotten
 
@@ -134,6 +145,16 @@ class History:
         with self._read() as connection:
             return remembering.mended(connection, Moment.before(connection, self._series(connection), None))
 
+    def successions(self) -> list[Succession]:
+        """Return all successions of the series, oldest first."""
+        with self._read() as connection:
+            return load_successions(connection, self._series(connection))
+
+    def save_succession(self, succession: Succession) -> None:
+        """Save a succession; CannotWrite where nothing could be saved."""
+        with cannot_write(self.database), self.database.writing() as connection:
+            save_succession(connection, begin_series(connection, self.configuration), succession)
+
     def difference(self, earlier: int, later: int) -> Difference:
         """What changed between two audits of the series, by their ids."""
         with self._read() as connection:
@@ -145,7 +166,9 @@ class History:
             self.database.told(CannotWrite, "could not be written; nothing is forgotten", "and try again"),
             self.database.writing() as connection,
         ):
-            many = forget_before(connection, self._series(connection), before)
+            series = self._series(connection)
+            many = forget_before(connection, series, before)
+            forget_successions(connection, series, before)
             remove_empty_series(connection)
         return Purged(many, self.database.shrink())
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from time import sleep
 
 from credly_audit.credly.auth import Credential
+from credly_audit.credly.new_token import Made
 from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.api import Access, Look, Reply, read_time
 from credly_audit.lifecycle.deliver import deliver
@@ -13,7 +14,7 @@ from credly_audit.lifecycle.tasks import Task
 
 def create(task: Task) -> Outcome:
     """Create the token and bring its value to the store."""
-    reply = task.api.create(task.credential, task.request.description or "")
+    reply = task.api.create(task.credential, task.description or "")
     base = add_row(replace(task.draft_outcome(), was_asked=True), reply.made.row)
     reason = reply.reason or "Credly answered as if it were made, without its value"
     for value in filter(task.is_new, reply.made.values):
@@ -21,6 +22,21 @@ def create(task: Task) -> Outcome:
             return outcome
         reason = "the value that Credly gave does not work"
     return search(task, base, replace(reply, reason=reason))
+
+
+def resume_create(task: Task) -> Outcome:
+    """Finish what an earlier run began: its value was kept, or the token is to be found; no other is created."""
+    known, before = set(task.reserved.known_ids), task.before or Look(Access.SILENT)
+    task.before = replace(
+        before,
+        rows={key: row for key, row in before.rows.items() if key in known},
+        values={key: value for key, value in before.values.items() if key in known},
+    )
+    base, kept = replace(task.draft_outcome(), was_asked=True), task.reserved.value
+    if kept is not None and (outcome := deliver(task, kept, base)):
+        return outcome
+    reply = Reply("an earlier run was cut short after its request", Made(None), refused=False)
+    return search(task, base, reply)
 
 
 def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
@@ -55,7 +71,7 @@ def look_again(task: Task, credential: Credential, created: TokenRow | None) -> 
 def is_created(row: TokenRow, reply: Reply, task: Task) -> bool:
     """Return whether it is the token that the answer names; without an answer, one of this description."""
     created = reply.made.row
-    return row.id == created.id if created else row.description == task.request.description
+    return row.id == created.id if created else row.description == task.description
 
 
 def add_row(base: Outcome, row: TokenRow | None) -> Outcome:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from time import monotonic, sleep
 
-from credly_audit.errors import UsageError
+from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.lifecycle.api import Access, Look, Shown, read_time
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
 from credly_audit.lifecycle.tasks import Task, lock_name
@@ -53,7 +53,13 @@ def finish(task: Task, base: Outcome, proof: Look) -> Outcome:
     if proof.access is Access.SILENT:
         file = task.reserved.file
         return replace(base.end(Ending.NOT_PROVED, reason=proof.reason, file=file), emergency_file=file)
-    return run_then(task, discard_copy(task, prove_old_value_dead(task, base)))
+    proved = prove_old_value_dead(task, base)
+    try:
+        task.on_proved(proved)
+    except CannotWrite as error:
+        file = task.reserved.file
+        return replace(proved.end(Ending.NOT_RECORDED, reason=error), emergency_file=file)
+    return run_then(task, discard_copy(task, proved))
 
 
 def prove(task: Task, value: Secret) -> Look:

@@ -55,6 +55,8 @@ class Journal:
     started_at: str
     known_ids: tuple[str, ...] = ()
     """For create: the tokens that were there before."""
+    replaces: str | None = None
+    """For create: the token that the new one is to replace."""
     path: Path = NOWHERE
     """Where the journal lies; not written into it."""
 

@@ -7,6 +7,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
+from credly_audit.audit.succession import Succession
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ExitCode
 
@@ -47,6 +48,7 @@ class Step(StrEnum):
     STORE = "Copy"
     PROVE = "Prove"
     FINISH = "Remove the copy"
+    SWITCH = "Switch the consumers"
 
 
 WEB_PAGE = "Credly's web page (Developers > Authorization Tokens)"
@@ -103,6 +105,15 @@ class Ending(Enum):
         State.UNCHANGED,
         "nothing was done: whether it is due is not known, as the listing does not show its expiry",
         "to rotate it all the same, name it with --organization and leave out --due",
+    )
+    SUCCESSOR_ELSEWHERE = (
+        Step.TRY,
+        State.UNCHANGED,
+        "nothing was done: token {old} has a successor already ({token}), whose value is not in {store}: {reason}",
+        (
+            "run the same command with the --store of the first time, or give that succession up with "
+            "`credly-audit succession abandon {succession}`"
+        ),
     )
     WOULD_BE_DONE = (
         Step.ANNOUNCE,
@@ -240,6 +251,11 @@ class Ending(Enum):
         "find out with `credly-audit doctor`; its copy stays in {file} until then",
     )
     CREATED = (Step.PROVE, State.CREATED, "the new token works and is stored")
+    SUCCESSOR_EXISTS = (
+        Step.PROVE,
+        State.CREATED,
+        "the successor {token} of token {old} was created earlier and works",
+    )
     ROTATED = (Step.PROVE, State.ROTATED, "the new value works and is stored; the old one is dead")
     ROTATED_OLD_UNKNOWN = (
         Step.PROVE,
@@ -303,6 +319,55 @@ class Ending(Enum):
         "look for the new token in Credly's web page",
         ExitCode.UNEXPECTED,
     )
+    NOT_RECORDED = (
+        Step.SWITCH,
+        None,
+        "{message}; no consumer was switched, as the succession could not be recorded: {reason}",
+        "fix that, and run the same command again: it finishes this without creating another token",
+        ExitCode.INCOMPLETE,
+    )
+    STATE_NOT_RECORDED = (
+        Step.SWITCH,
+        None,
+        "{message}; the consumers were not all switched, as their states could not be recorded: {reason}",
+        "fix that, and run the same command again: it switches those that are not confirmed",
+        ExitCode.INCOMPLETE,
+    )
+    SUCCESSOR_NARROWER = (
+        Step.SWITCH,
+        None,
+        "{message}; it lacks {lacking}, which the old token has, so no consumer was switched",
+        (
+            "grant the missing permissions to token {token} in Credly's web page and run the same command again; it "
+            "creates no other token. The old token stays valid"
+        ),
+        ExitCode.INCOMPLETE,
+    )
+    SWITCH_FAILED = (
+        Step.SWITCH,
+        None,
+        "{message}; {failed}",
+        (
+            "fix that and run the same command again: it creates no other token and switches only these. The old token "
+            "stays valid"
+        ),
+        ExitCode.INCOMPLETE,
+    )
+    SWITCH_OPEN = (
+        Step.SWITCH,
+        None,
+        "{message}; {many} not confirmed: {waiting}",
+        (
+            "when each works with the new token, run `credly-audit succession confirm --consumer NAME`; do not delete "
+            "the old token {old} before"
+        ),
+    )
+    REPLACED = (
+        Step.SWITCH,
+        None,
+        "{message}; every consumer is confirmed",
+        f"delete the old token {{old}} in {WEB_PAGE}; the next audit that finds it gone closes the succession",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +406,8 @@ class Outcome:
     gap_seconds: float | None = None
     """From the request that killed the old value until the new one could be read, `--then` included."""
     old_value: OldValue | None = None
+    succession: Succession | None = None
+    """What `create --replaces` opened or continued."""
     violations: tuple[Violation, ...] = ()
     must_act: bool = False
     """A person must act though the token is rotated or created."""

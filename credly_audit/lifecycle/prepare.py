@@ -12,6 +12,7 @@ from credly_audit.lifecycle.api import Access, Look, Shown, read_time
 from credly_audit.lifecycle.deliver import describe_unreadable
 from credly_audit.lifecycle.journal import Journal, find_journals
 from credly_audit.lifecycle.outcome import Ending, Outcome
+from credly_audit.lifecycle.replace import find_old_token, require_another_place
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.secrets import read_stored
 from credly_audit.secrets.redaction import RUN
@@ -32,7 +33,7 @@ def prepare(tasks: Sequence[Task], emergency: Path) -> None:
     for task in tasks:
         task.journal = find_earlier_journal(task, emergency)
     check_all(tasks, lambda task: task.store.check())
-    at_once = [task for task in tasks if task.request.due is None and task.journal is None]
+    at_once = [task for task in tasks if not (task.request.due or task.journal or task.replacement)]
     try_stores(at_once)
     for task in tasks:
         look_at(task, emergency)
@@ -43,11 +44,14 @@ def prepare(tasks: Sequence[Task], emergency: Path) -> None:
 
 
 def find_earlier_journal(task: Task, emergency: Path) -> Journal | None:
-    """Return the latest journal that a rotation of this very value left."""
+    """Return the latest journal that a rotation of this very value left, or the creation of the same successor."""
+    replaced = None if task.replacement is None else task.replacement.old_token_id
     journals = [
         journal
         for journal in find_journals(emergency)
-        if journal.credential == task.lock and journal.action == task.request.action == "rotate"
+        if journal.credential == task.lock
+        and journal.action == task.request.action
+        and (journal.action == "rotate" or (replaced is not None and journal.replaces == replaced))
     ]
     return journals[-1] if journals else None
 
@@ -55,6 +59,9 @@ def find_earlier_journal(task: Task, emergency: Path) -> Journal | None:
 def look_at(task: Task, emergency: Path) -> None:
     """Look at the token; an outcome is set where it can be neither rotated nor finished."""
     look = task.before = task.api.list_tokens(task.credential)
+    if task.request.action == "create":
+        look_at_creator(task, look)
+        return
     task.resumes = task.journal is not None and look.access is Access.REFUSED
     if look.access is Access.WORKS:
         settle_journals(task, emergency)
@@ -63,13 +70,27 @@ def look_at(task: Task, emergency: Path) -> None:
         task.outcome = end_unusable(task, look)
 
 
+def look_at_creator(task: Task, look: Look) -> None:
+    """Take the listing of a credential that is to create a token; an outcome is set where it does not work."""
+    if look.access is not Access.WORKS:
+        task.outcome = task.end(Ending.NOT_DONE, reason=look.reason)
+        return
+    task.resumes = task.journal is not None
+    if task.replacement is None:
+        return
+    find_old_token(task, task.replacement)
+    if task.replacement.succession is not None and task.journal is not None:  # it was cut short after that
+        settle(task, task.journal)
+        task.journal, task.resumes = None, False
+
+
 def end_unusable(task: Task, look: Look) -> Outcome:
     """Return the outcome of a token whose credential does not work."""
     journal = task.journal
     if journal is not None:
         outcome = task.end(Ending.EARLIER_UNCLEAR, reason=look.reason, journal=journal.path)
         return replace(outcome, emergency_file=journal.file if journal.value else None)
-    if look.access is Access.SILENT or task.request.action == "create" or task.credential.doubt:
+    if look.access is Access.SILENT or task.credential.doubt:
         return task.end(Ending.NOT_DONE, reason=look.reason)
     return task.end(Ending.VALUE_REFUSED, reason=f"{look.reason}{describe_fallback_look(task)}")
 
@@ -146,6 +167,8 @@ def try_store(task: Task) -> None:
     try:
         if action == "create":
             require_a_value(task)
+            if task.replacement is not None:
+                require_another_place(task, task.replacement)
             task.store.try_write()
             return
         assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate

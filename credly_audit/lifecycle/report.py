@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit import __version__
+from credly_audit.audit.succession import Succession
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.journal import Journal
 from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
+from credly_audit.lifecycle.replace import Replacement
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.text import distance, instant, one_line, spoken_day
 
@@ -49,6 +51,9 @@ def announce(ahead: Sequence[Task], now: datetime) -> list[str]:
 def _announce(task: Task, now: datetime) -> Iterator[str]:
     row = task.row
     called = one_line(task.organization.called, 60)
+    if task.replacement is not None:
+        yield from _announce_replacement(task, task.replacement)
+        return
     if task.request.action == "create":
         yield f"Make a token for {called}: “{one_line(task.request.description or '', 80)}”."
         yield f"  Its value goes to {task.store.name}. No other token changes."
@@ -62,6 +67,18 @@ def _announce(task: Task, now: datetime) -> Iterator[str]:
     expiry = f", expires {spoken_day(expires_at)} ({distance(expires_at, now)})" if expires_at else ""
     yield f"Rotate {called}'s token {row.id if row else '(its id is not shown)'} ({which}{expiry})."
     yield f"  The old value dies at once: whoever uses it stands still until the new one is in {task.store.name}."
+
+
+def _announce_replacement(task: Task, replacement: Replacement) -> Iterator[str]:
+    called, old = one_line(task.organization.called, 60), replacement.old_token_id
+    if replacement.succession is not None:
+        yield f"Continue the succession of token {old} of {called}: token {replacement.succession.new_token_id} exists."
+        waiting = [each.consumer for each in replacement.succession.waiting]
+    else:
+        yield f"Replace token {old} of {called}: create a token “{one_line(task.description or '', 80)}”."
+        yield f"  Its value goes to {task.store.name}. The old token stays valid."
+        waiting = [each.name for each in replacement.consumers]
+    yield f"  Consumers, in this order: {one_line(', '.join(waiting), 200) or 'none is configured'}."
 
 
 def format_text(report: Report, now: datetime) -> list[str]:
@@ -160,6 +177,33 @@ def format_json(report: Report, began: datetime, ended: datetime) -> str:
     )
 
 
+def describe_succession(succession: Succession) -> dict[str, Any]:
+    """Return a succession as programs read it."""
+    return {
+        "id": succession.id,
+        "state": succession.state.value,
+        "organization_id": succession.organization_id,
+        "organization_name": succession.organization_name,
+        "old_token_id": succession.old_token_id,
+        "new_token_id": succession.new_token_id,
+        "description": succession.description,
+        "stored_in": succession.store,
+        "opened_at": instant(succession.opened_at),
+        "due_at": instant(succession.due_at),
+        "ended_at": instant(succession.ended_at) if succession.ended_at else None,
+        "consumers": [
+            {
+                "name": each.consumer,
+                "contact": each.contact,
+                "state": each.state.value,
+                "at": instant(each.at) if each.at else None,
+                "reason": each.reason,
+            }
+            for each in succession.switches
+        ],
+    }
+
+
 def _make_object(outcome: Outcome) -> dict[str, Any]:
     return {
         "organization_id": outcome.organization_id,
@@ -178,6 +222,7 @@ def _make_object(outcome: Outcome) -> dict[str, Any]:
         "emergency_file": str(outcome.emergency_file) if outcome.emergency_file else None,
         "gap_seconds": None if outcome.gap_seconds is None else round(outcome.gap_seconds, 3),
         "old_value": outcome.old_value,
+        "succession": None if outcome.succession is None else describe_succession(outcome.succession),
         "findings": [
             {"rule_id": each.rule_id, "severity": each.severity, "message": each.message, "fails": each.fails}
             for each in outcome.violations

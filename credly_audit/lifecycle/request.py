@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from time import sleep
 from typing import TypeVar
+from uuid import UUID
 
 from credly_audit.errors import UsageError
 from credly_audit.lifecycle.outcome import Action
@@ -40,6 +41,14 @@ class Patience:
 PATIENCE = Patience()
 
 
+def is_uuid(text: str) -> bool:
+    """Return whether a text is a UUID as Credly writes one, in either case."""
+    try:
+        return str(UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What the options say; `{id}` in a place is filled in. UsageError for what cannot be meant."""
@@ -54,6 +63,10 @@ class Request:
     description: str | None = None
     due: timedelta | None = None
     """Only tokens that expire within it."""
+    replaces: str | None = None
+    """For `create`: the id of the token that the new one is to replace."""
+    replaces_due: timedelta | None = None
+    """Within which time every consumer is to be confirmed."""
     then: str | None = None
     emergency_dir: Path | None = None
     fail_on: tuple[str, ...] = ()
@@ -63,7 +76,13 @@ class Request:
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is read or asked."""
-        if self.action == "create" and not (self.description or "").strip():
+        if self.replaces is not None and not is_uuid(self.replaces):
+            raise UsageError("--replaces: write the token's id, a UUID as the reports show it, and never its value")
+        if self.replaces_due is not None and self.replaces is None:
+            raise UsageError("--replaces-due: belongs to --replaces; add it, or leave this out")
+        if self.description is None and self.replaces is not None:
+            pass  # the new token takes the old one's
+        elif self.action == "create" and not (self.description or "").strip():
             raise UsageError("--description is empty: say what the token is for and whose it is")
         if self.credential is not None and not is_reference(self.credential):
             wrong = find_mistake(self.credential) or (

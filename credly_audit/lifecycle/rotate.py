@@ -17,7 +17,7 @@ from credly_audit.lifecycle.tasks import Task
 
 def rotate(task: Task) -> Outcome:
     """Rotate the token and bring its new value to the store."""
-    reply = task.api.rotate(task.credential, task.request.description)
+    reply = task.api.rotate(task.credential, task.description)
     rows = [row for row in (reply.made.row, task.row) if row]
     base = replace(draft(task, rows[0] if rows else None), was_asked=True)
     reason = reply.reason or "Credly answered as if it were done, without the new value"

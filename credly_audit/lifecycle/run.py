@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -31,9 +31,11 @@ from credly_audit.lifecycle.journal import (
 )
 from credly_audit.lifecycle.outcome import Ending, Outcome
 from credly_audit.lifecycle.prepare import prepare
+from credly_audit.lifecycle.replace import Replacement, replace_token
 from credly_audit.lifecycle.report import Report
 from credly_audit.lifecycle.request import Request
 from credly_audit.lifecycle.rotate import resume, rotate
+from credly_audit.lifecycle.succession_records import SuccessionRecords, succession_lock
 from credly_audit.lifecycle.tasks import Task, TaskMaker, Then
 from credly_audit.secrets.redaction import looks_like_a_value
 from credly_audit.secrets.sources.program import ProgramSource, run_to_end
@@ -42,6 +44,9 @@ from credly_audit.text import count
 log = logging.getLogger(__name__)
 
 WAITING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+DUE = timedelta(days=35)
+"""How long the consumers of a replaced token have to switch, where the command does not say."""
 
 Agree = Callable[[Sequence[Task]], bool]
 """Asks a person, before anything changes, to agree to what is ahead."""
@@ -67,10 +72,29 @@ def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> Rep
             require_room_for_copies(emergency)
         for task in tasks:
             task.then = then
+            if request.replaces is not None:
+                task.replacement = make_replacement(task, request.replaces, settings, emergency, environ)
         report = run_tasks(request, tasks, emergency, agree)
     if review is None:
         return report
     return replace(report, outcomes=tuple(review(outcome) for outcome in report.outcomes))
+
+
+def make_replacement(
+    task: Task, old_token_id: str, settings: Settings, emergency: Path, environ: Mapping[str, str]
+) -> Replacement:
+    """Return what replaces a token; UsageError where the store cannot be read back, or a program does not exist."""
+    if not task.readers:
+        raise UsageError(
+            f"--replaces: what {task.store.name} took must be readable again, for consumers that are switched later; "
+            "name a place with --read-back"
+        )
+    consumers = [each for each in settings.consumers if each.uses(task.organization.id, old_token_id)]
+    records = SuccessionRecords.open(settings, emergency, environ)
+    due = task.request.replaces_due or DUE
+    replacement = Replacement(old_token_id, due, consumers, records, settings.folder, environ)
+    replacement.check()
+    return replacement
 
 
 def choose_organizations(settings: Settings, request: Request) -> tuple[Settings, Request]:
@@ -110,7 +134,7 @@ def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: A
     earlier = list(find_journals(emergency))
     interrupted = Event()
     with ExitStack() as held:
-        locks = [] if request.dry_run else [task.lock for task in tasks]
+        locks = [] if request.dry_run else [name for task in tasks for name in list_locks(task)]
         held.enter_context(holding(locks, break_lock=request.break_lock))
         require_unchanged(tasks)
         prepare(tasks, emergency)
@@ -135,6 +159,13 @@ def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: A
         emergency,
         interrupted.is_set(),
     )
+
+
+def list_locks(task: Task) -> list[str]:
+    """Return the names of the locks that a task holds: of its credential, and of the succession that it works on."""
+    if task.replacement is None:
+        return [task.lock]
+    return [task.lock, succession_lock(task.organization.id, task.replacement.old_token_id)]
 
 
 def require_unchanged(tasks: Sequence[Task]) -> None:
@@ -162,6 +193,8 @@ def do_all(ahead: Sequence[Task], emergency: Path, interrupted: Event) -> None:
 
 def do(task: Task, emergency: Path) -> Outcome:
     """Return a token's outcome, whatever happens: a defect of ours must not lose one either."""
+    if task.replacement is not None and task.replacement.succession is not None:
+        return replace_token(task)
     task.in_doubt = task.journal is not None
     if task.journal is None:
         try:
@@ -169,7 +202,8 @@ def do(task: Task, emergency: Path) -> Outcome:
         except (CannotWrite, OSError) as error:
             return task.end(Ending.NO_ROOM, reason=error)
     task.began = monotonic()
-    step = create if task.request.action == "create" else resume if task.resumes else rotate
+    creates = replace_token if task.replacement else create
+    step = creates if task.request.action == "create" else resume if task.resumes else rotate
     try:
         return step(task)
     except Exception as error:  # noqa: BLE001 - whatever it is, the person must be told where the value is
@@ -205,9 +239,10 @@ def make_journal(task: Task) -> Journal:
         task.lock,
         task.credential.fingerprint,
         task.row.id if task.row and not creates else None,
-        task.request.description,
+        task.description,
         datetime.now(UTC).isoformat(timespec="seconds"),
         tuple(sorted(task.before.rows)) if task.before and creates else (),
+        None if task.replacement is None else task.replacement.old_token_id,
     )
 
 

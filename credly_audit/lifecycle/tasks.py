@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import Organization, Settings
@@ -36,6 +37,9 @@ from credly_audit.secrets import (
 )
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.sources.interface import Reader, SecretStore
+
+if TYPE_CHECKING:
+    from credly_audit.lifecycle.replace import Replacement
 
 Then = Callable[[Outcome], None]
 """What `--then` runs; StoreFailed where it fails."""
@@ -86,6 +90,12 @@ class Task:
     hold: Callable[[str], None] = lambda _: None
     """Hold one more lock until the command ends."""
     then: Then | None = None
+    description: str | None = None
+    """Of the token to create, or the new one of the token to rotate."""
+    replacement: "Replacement | None" = None
+    """Whose successor a token to create is; None: nobody's."""
+    on_proved: Callable[[Outcome], None] = lambda _: None
+    """What has to be recorded before the copy of a proved value is removed; CannotWrite where it cannot be."""
 
     @property
     def reserved(self) -> Journal:
@@ -207,6 +217,7 @@ class TaskMaker:
             store,
             self._choose_read_back(organization, store),
             self._make_fallback(organization, own),
+            description=self._request.description,
         )
 
     def _find_source(self, organization: Organization) -> tuple[str | None, Path]:

@@ -1,7 +1,7 @@
 """The audits before this one, as the options say: a history, a baseline, both or neither."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,8 +12,9 @@ from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import Baseline, Past, no_past
 from credly_audit.config.settings import Settings
 from credly_audit.errors import CannotWrite, UsageError
-from credly_audit.files.paths import NoStateFolder
+from credly_audit.files.paths import NoStateFolder, state_folder
 from credly_audit.instants import iso_day
+from credly_audit.lifecycle.succession_records import SuccessionRecords, name_of
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History
@@ -72,6 +73,8 @@ class Earlier:
         if self.history is None:
             yield no_past() if self.record else None
             return
+        if self.record:
+            self._take_in_successions(self.history)
         with self.history.past(as_of) as past:
             if past.audits.empty and self.new_only and self.baseline is None and not self.record:
                 raise UsageError(
@@ -92,7 +95,13 @@ class Earlier:
         except UsageError as error:
             raise CannotWrite(f"nothing of this audit is recorded: {error}") from None
         assert history is not None  # noqa: S101 - it is created
+        self._take_in_successions(history)
         history.record(audit, keep_days=self.settings.history.keep_days)
+
+    def _take_in_successions(self, history: "History") -> None:
+        """Move the successions into the history that were recorded before it could be used."""
+        with suppress(NoStateFolder):
+            SuccessionRecords(state_folder() / "emergency", name_of(self.settings), history).move_to_history()
 
 
 def where(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Path, Mapping[str, str]]:

@@ -28,6 +28,7 @@ FAMILIES = MappingProxyType(
         "INV": "Inventory",
         "COV": "Coverage",
         "CHG": "Change",
+        "LIF": "Lifecycle",
         "OAU": "OAuth applications",
         "WVR": "Waivers",
     }

@@ -202,7 +202,7 @@ def description_lacks_field(facts: Facts, options: OptionColumns) -> Flags:
     needs="organization",
 )
 def duplicate_description(facts: Facts, _: Options) -> Flags:
-    mask = facts.unexpired & ~facts.undescribed
+    mask = facts.unexpired & ~facts.undescribed & ~facts.superseded
     hit = facts.tokens.loc[mask, ["organization_id"]]
     texts, _ = pd.factorize(pd.array(folded(_descriptions(facts, mask)), dtype="string"))
     keys = hit["organization_id"].cat.codes.to_numpy().astype("int64") * (len(hit) + 1) + texts

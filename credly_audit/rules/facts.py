@@ -46,6 +46,28 @@ LAPSES = MappingProxyType(
 
 PLACED_APPLICATIONS = MappingProxyType(APPLICATIONS | {"organization_row": "int64"})
 """A snapshot's OAuth applications, each with the position of its organization."""
+
+SUCCESSIONS = MappingProxyType(
+    {
+        "succession_id": "string",
+        "organization_id": "string",
+        "old_token_id": "string",
+        "new_token_id": "string",
+        "opened_at": INSTANT,
+        "due_at": INSTANT,
+        "confirmed_at": INSTANT,
+        "waiting": "string",
+    }
+)
+"""The unfinished successions of tokens, a row each: a token, the one that replaces it, and what is left to do.
+
+`confirmed_at`: when the last of its consumers was confirmed (null: one is not); `waiting`: the names of the others,
+joined by commas.
+"""
+
+PLACED_SUCCESSIONS = MappingProxyType(SUCCESSIONS | {"old_row": "int64", "new_row": "int64"})
+"""Successions with the positions of their two tokens; -1: not listed."""
+
 BEFORE = MappingProxyType(
     {
         "known": "bool",
@@ -75,9 +97,9 @@ class Facts:
     position in `register`, -1: it has none). Their `organization_id` is a category whose codes are row positions in
     `organizations`. Masks over tokens are boolean arrays of their length. `register` has the columns ENTRIES and
     organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
-    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS. `before` has the columns BEFORE and
-    is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`, says when each was last fully seen
-    (null: never): both None where there is no history.
+    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS, `successions` PLACED_SUCCESSIONS.
+    `before` has the columns BEFORE and is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`,
+    says when each was last fully seen (null: never): both None where there is no history.
     """
 
     tokens: pd.DataFrame
@@ -91,6 +113,10 @@ class Facts:
     lapses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(LAPSES)).astype(LAPSES))
     applications: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(PLACED_APPLICATIONS)).astype(PLACED_APPLICATIONS)
+    )
+
+    successions: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame(columns=list(PLACED_SUCCESSIONS)).astype(PLACED_SUCCESSIONS)
     )
 
     deadline: Deadline = field(default_factory=Deadline)
@@ -140,6 +166,14 @@ class Facts:
             return self.register
         dtypes = ENTRIES | {"organization_row": "int64", "listed": "bool"}
         return pd.DataFrame(columns=list(dtypes)).astype(dtypes)
+
+    @cached_property
+    def superseded(self) -> np.ndarray:
+        """Tokens that are listed beside their successor while the succession is unfinished: the pair counts once."""
+        mask = np.zeros(len(self.tokens), dtype=bool)
+        pairs = self.successions[(self.successions["old_row"] >= 0) & (self.successions["new_row"] >= 0)]
+        mask[pairs["old_row"].to_numpy()] = True
+        return mask
 
     @cached_property
     def undescribed(self) -> np.ndarray:

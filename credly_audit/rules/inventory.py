@@ -31,7 +31,7 @@ class TooManyOptions(Options):
     by_row=True,
 )
 def too_many_tokens(facts: Facts, options: OptionColumns) -> Flags:
-    counts = facts.per_organization(facts.unexpired)
+    counts = facts.per_organization(facts.unexpired & ~facts.superseded)
     hit = facts.organizations.loc[counts > options.max_tokens, []]
     counts, most = counts[hit.index], options.max_tokens[hit.index]
     return flag(

@@ -134,7 +134,7 @@ class PrivilegedOptions(Options):
     by_row=True,
 )
 def too_many_privileged(facts: Facts, options: OptionColumns) -> Flags:
-    counts = facts.per_organization(facts.unapproved & facts.privileged)
+    counts = facts.per_organization(facts.unapproved & facts.privileged & ~facts.superseded)
     hit = facts.organizations.loc[counts > options.max_privileged, []]
     counts, most = counts[hit.index], options.max_privileged[hit.index]
     return flag(

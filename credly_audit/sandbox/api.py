@@ -206,6 +206,8 @@ class Api:
         if caller.token is not None and caller.token.write_enabled is False:
             raise Refused(refusal(403, "The authorization token lacks write permission"))
         token = self._new_token(_description(request))
+        if "read-only-token" in faults:
+            token.write_enabled = token.delete_enabled = False
         organization.tokens.append(token)
         place = f"{self.origin}{request.path}/{token.id}"
         return self._shown(201, organization, token, faults, {"Location": place})

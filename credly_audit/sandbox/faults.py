@@ -84,6 +84,7 @@ KINDS = {
         Kind("masked", "the listing withholds values: null, or stars", "HOW", "null|stars", "null", ("list",)),
         Kind("legacy", "the older shape: no permissions, expiry, metadata", where=("list",)),
         Kind("no-token-in-answer", "the answers to create and rotate lack the value"),
+        Kind("read-only-token", "a created token can only read", where=("create",)),
         Kind("oauth-expires", "OAuth access tokens live that long (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
     )
 }

@@ -199,8 +199,34 @@ def prm005(token: Row) -> str | None:
     return "low" if not could(token) else None
 
 
+def superseded(token: Row) -> bool:
+    """Whether it is listed beside its successor."""
+    return token.get("succession") is not None and token["succession"]["successor"] is not None
+
+
+def lif001(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    places = [row["organization_id"] for row in organizations]
+    return {
+        (position, places.index(token["organization_id"])): "high"
+        for position, token in enumerate(tokens)
+        if (said := token.get("succession")) and said["confirmed_at"] and AS_OF - said["confirmed_at"] > 14 * DAY
+    }
+
+
+def lif002(tokens: list[Row], organizations: list[Row]) -> Flagged:
+    places = [row["organization_id"] for row in organizations]
+    found: Flagged = {}
+    for position, token in enumerate(tokens):
+        said = token.get("succession")
+        if said and not said["confirmed_at"] and (said["due_at"] <= AS_OF or expired(token)):
+            row = position if said["successor"] is None else said["successor"]
+            found[row, places.index(token["organization_id"])] = "medium"
+    return found
+
+
 def prm006(tokens: list[Row], _: Row) -> str | None:
-    privileged = [token for token in tokens if may(token) & {"write", "delete"} and not approved(token)]
+    counted = [token for token in tokens if not superseded(token)]
+    privileged = [token for token in counted if may(token) & {"write", "delete"} and not approved(token)]
     return "medium" if len(privileged) > 3 else None
 
 
@@ -235,11 +261,13 @@ def doc005(tokens: list[Row], organizations: list[Row]) -> Flagged:
     def key(token: Row) -> tuple[str, str]:
         return token["organization_id"], " ".join(token["description"].lower().split())
 
-    described = [token for token in tokens if not expired(token) and not invisible(token["description"])]
+    counted = [token for token in tokens if not expired(token) and not superseded(token)]
+    described = [token for token in counted if not invisible(token["description"])]
     many = Counter(key(token) for token in described)
 
     def shared(token: Row) -> str | None:
-        return "low" if not invisible(token["description"]) and many[key(token)] > 1 else None
+        alike = not superseded(token) and not invisible(token["description"]) and many[key(token)] > 1
+        return "low" if alike else None
 
     return per_token(shared)(tokens, organizations)
 
@@ -254,7 +282,7 @@ def doc007(token: Row) -> str | None:
 
 
 def inv001(tokens: list[Row], _: Row) -> str | None:
-    return "low" if len(tokens) > 10 else None
+    return "low" if sum(not superseded(token) for token in tokens) > 10 else None
 
 
 def inv002(tokens: list[Row], organizations: list[Row]) -> Flagged:
@@ -419,5 +447,7 @@ RULES: dict[str, Callable[..., Flagged]] = {
     "CHG001": per_token(chg001),
     "CHG002": per_token(chg002),
     "CHG003": chg003,
+    "LIF001": lif001,
+    "LIF002": lif002,
     "WVR001": wvr001,
 }

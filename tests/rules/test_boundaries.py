@@ -11,7 +11,7 @@ from credly_audit.rules import catalogue
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token, waiver
 
 Row = dict[str, Any]
-ELSEWHERE = ("CHG",)
+ELSEWHERE = ("CHG", "LIF")
 """Families whose boundaries are tried where an audit meets the ones before it."""
 
 TICK = timedelta(microseconds=1)

@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from credly_audit.audit.prior import LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
 from credly_audit.rules import catalogue
-from credly_audit.rules.facts import BITS
+from credly_audit.rules.facts import BITS, SUCCESSIONS
 from credly_audit.snapshot import STATUSES, conform
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, register, snapshot, token
 from tests.rules.restated import PURPOSES, REGISTER, RULES, WAIVERS
@@ -98,9 +99,21 @@ before = st.one_of(
         }
     ),
 )
+succession = st.one_of(
+    st.none(),
+    st.none(),
+    st.fixed_dictionaries(
+        {
+            "confirmed_at": st.sampled_from([None, *(AS_OF - timedelta(days=days) for days in (2, 14, 15))]),
+            "due_at": st.sampled_from([AS_OF + timedelta(days=days) for days in (-1, 0, 1)]),
+            "successor": st.booleans(),
+        }
+    ),
+)
 tokens = st.fixed_dictionaries(
     {
         "before": before,
+        "succession": succession,
         "organization": st.sampled_from([ACME, BETA]),
         "fingerprint": st.sampled_from([None, "a" * 16, "b" * 16, "c" * 16, "d" * 16]),
         "description": descriptions,
@@ -128,6 +141,34 @@ DOCUMENTED = register(REGISTER)
 fully_seen = st.sampled_from([None, AS_OF - timedelta(days=31), AS_OF - timedelta(days=90)])
 
 
+def add_successors(listed: list[dict[str, Any]]) -> None:
+    """Replace each `successor` by the position of the next token of the organization (None: it is not listed)."""
+    for position, row in enumerate(listed):
+        if row["succession"]:
+            later = range(position + 1, len(listed))
+            same = (each for each in later if listed[each]["organization_id"] == row["organization_id"])
+            successor = next(same, None) if row["succession"]["successor"] else None
+            row["succession"] = row["succession"] | {"successor": successor}
+
+
+def successions_of(listed: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The successions of the history."""
+    return [
+        {
+            "succession_id": f"{position:08x}",
+            "organization_id": row["organization_id"],
+            "old_token_id": row["token_id"],
+            "new_token_id": "gone" if said["successor"] is None else listed[said["successor"]]["token_id"],
+            "opened_at": AS_OF - timedelta(days=40),
+            "due_at": said["due_at"],
+            "confirmed_at": said["confirmed_at"],
+            "waiting": "" if said["confirmed_at"] else "CRM",
+        }
+        for position, row in enumerate(listed)
+        if (said := row["succession"])
+    ]
+
+
 def past_of(listed: list[dict[str, Any]], organizations: list[dict[str, Any]]) -> Past:
     """The history that knew these tokens, and these organizations, as they say."""
     known = [row for row in listed if row["before"]]
@@ -153,6 +194,7 @@ def past_of(listed: list[dict[str, Any]], organizations: list[dict[str, Any]]) -
             },
             SEEN_ORGANIZATIONS,
         ),
+        successions=conform(pd.DataFrame(successions_of(listed), columns=list(SUCCESSIONS)), SUCCESSIONS),
     )
 
 
@@ -207,8 +249,10 @@ def flag_what_their_definitions_say(
         for each in seen
     ]
     listed = [
-        token(number, **row | {"before": row["before"] if with_history else None}) for number, row in enumerate(rows)
+        token(number, **row if with_history else row | {"before": None, "succession": None})
+        for number, row in enumerate(rows)
     ]
+    add_successors(listed)
     audit = audited(
         snapshot(listed, organizations, made),
         purposes=[{"pattern": pattern, "allow": sorted(allow)} for pattern, allow in PURPOSES],

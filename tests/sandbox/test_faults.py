@@ -225,6 +225,11 @@ def test_values_that_are_withheld(sandbox: Sandbox, caller: Caller, acme: Organi
     assert "token" not in caller.create(acme).json()["data"]
     assert "token" not in caller.rotate(acme).json()["data"]
 
+    caller.session.auth = (acme.auditor.token, "")
+    sandbox.faults = ["read-only-token"]
+    assert caller.create(acme).status_code == 201
+    assert acme.tokens[-1].write_enabled is False
+
 
 def test_the_older_shape_as_a_fault(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
     sandbox.faults = ["legacy"]
