@@ -9,8 +9,8 @@ help:  ## list the targets
 demo: .venv/demo  ## audit nine made-up organizations; reports in credly-audit-demo/
 	@$(BIN)/credly-audit demo
 
-test: lint  ## lint, and the tests
-	$(BIN)/pytest -q -n 3 -m "not proof"
+test: lint  ## lint, and the tests: each law with a quarter of its examples
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not proof"
 
 lint: .venv/dev  ## style, types, dead code, direction of imports
 	$(BIN)/ruff check --quiet
@@ -27,8 +27,8 @@ coverage: .venv/dev  ## the tests under branch coverage, which must reach 95 %
 journeys: .venv/dev  ## install the wheel with base dependencies only, and try every command there
 	$(BIN)/pytest -q tests/installed
 
-proof: .venv/dev  ## everything that takes longer
-	$(BIN)/pytest -q -n 2
+proof: .venv/dev  ## everything that takes longer, and all examples of each law
+	$(BIN)/pytest -q -n 2 --hypothesis-profile=proof
 
 bench: .venv/dev  ## measure what the limits promise
 	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done

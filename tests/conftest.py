@@ -4,11 +4,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 
 from credly_audit.cli.logs import end_log
 from credly_audit.secrets.sources import package_sources
 from tests.needs import summed_up
 from tests.packages import Install, installer
+from tests.proof import ALL_EXAMPLES, try_a_quarter
+
+settings.register_profile(ALL_EXAMPLES)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each law try a quarter of its examples, other ones at each run, unless `make proof` wants them all."""
+    if config.getoption("hypothesis_profile") != ALL_EXAMPLES:
+        for law in {item.obj for item in items if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)}:
+            try_a_quarter(law)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.build import ACME, BETA, organization, snapshot, token
+from tests.proof import in_proof
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own-rules"
 
@@ -175,11 +176,13 @@ RETURNS = 'return facts.tokens["no such column"]'
     "code",
     [
         BROKEN.replace(RETURNS, "raise SystemExit(0)"),
-        BROKEN.replace(RETURNS, "raise KeyboardInterrupt"),
-        BROKEN.replace(RETURNS, "raise GeneratorExit"),
         BROKEN.replace("return", "yield"),
-        BROKEN.replace('facts.tokens["no such column"]', "exit(0)"),
         BROKEN.replace(RETURNS, 'facts.organizations["status"] = "complete"'),
+        *in_proof(
+            BROKEN.replace(RETURNS, "raise KeyboardInterrupt"),
+            BROKEN.replace(RETURNS, "raise GeneratorExit"),
+            BROKEN.replace('facts.tokens["no such column"]', "exit(0)"),
+        ),
     ],
 )
 def test_nothing_that_a_rule_does_ends_the_command_as_passed(tmp_path: Path, code: str) -> None:
@@ -205,11 +208,9 @@ def test_nothing_that_a_rule_does_ends_the_command_as_passed(tmp_path: Path, cod
     "code",
     [
         "import sys; sys.exit(0)",
-        "raise KeyboardInterrupt",
-        "raise GeneratorExit",
-        BROKEN.replace("Severity.LOW", '"severe"'),
         BROKEN + BROKEN.replace("def always_broken", "def another"),
         f"{BROKEN}\nclass Odd:\n    __class__ = property(lambda self: exit(0))\nodd = Odd()",
+        *in_proof("raise KeyboardInterrupt", "raise GeneratorExit", BROKEN.replace("Severity.LOW", '"severe"')),
     ],
 )
 def test_a_module_that_cannot_be_loaded_is_a_broken_rule(tmp_path: Path, code: str) -> None:

@@ -17,6 +17,7 @@ from credly_audit.sandbox.world import World, made_up_organization
 from credly_audit.snapshot import Snapshot
 from tests.build import AS_OF
 from tests.journeys.conftest import SECRET, by_oauth, configure
+from tests.proof import in_proof
 
 COMMAND = (sys.executable, "-m", "credly_audit")
 
@@ -94,7 +95,8 @@ def test_no_value_is_in_any_output_log_snapshot_or_temporary_file(world: World, 
 
 
 @pytest.mark.parametrize(
-    "fault", ["html", "data-object", "cut", "status=500", "status=422", "bad-utf8", "redirect=http://127.0.0.1:9/"]
+    "fault",
+    ["html", "status=422", "redirect=http://127.0.0.1:9/", *in_proof("data-object", "cut", "status=500", "bad-utf8")],
 )
 def test_no_value_is_in_what_is_said_of_a_fault(world: World, tmp_path: Path, fault: str) -> None:
     with Sandbox(World(world.organizations[:3]), now=world.as_of, faults=[fault]) as sandbox:
@@ -132,8 +134,19 @@ def test_a_value_is_not_in_the_traceback_of_a_defect(world: World, tmp_path: Pat
     assert searched(values_of(world), {"stdout": done.stdout, "stderr": done.stderr}) == []
 
 
-@pytest.mark.parametrize("way", ["form", "basic"])
-@pytest.mark.parametrize("faults", [[], ["status=401@list+0x1"], ["status=401@oauth-token"]])
+@pytest.mark.parametrize(
+    ("way", "faults"),
+    [
+        ("form", ["status=401@list+0x1"]),
+        ("basic", ["status=401@oauth-token"]),
+        *in_proof(
+            ("form", []),
+            ("basic", []),
+            ("basic", ["status=401@list+0x1"]),
+            ("form", ["status=401@oauth-token"]),
+        ),
+    ],
+)
 def test_neither_client_secret_nor_access_token_is_anywhere(tmp_path: Path, way: str, faults: list[str]) -> None:
     acme = made_up_organization("acme", now=AS_OF, tokens=60, name="Acme")
     with Sandbox(World([acme]), now=AS_OF, faults=faults) as sandbox:

@@ -14,6 +14,7 @@ import pytest
 from tests import needs
 from tests.lifecycle.conftest import Bench, MakeBench, Told, watched
 from tests.lifecycle.processes import PLANT, ROOT, Runs, eventually
+from tests.proof import in_proof
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_a_draft_that_a_killed_store_left_is_gone_after_the_next_run(bench: Benc
     assert not draft.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, *in_proof(signal.SIGTERM, signal.SIGHUP)])
 def test_interrupted_it_finishes_the_token_it_is_at_and_begins_no_other(
     make_bench: MakeBench, number: signal.Signals
 ) -> None:
@@ -248,8 +249,8 @@ def redirected(bench: Bench, streams: str, *arguments: object) -> tuple[int, str
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("streams", [">/dev/full", ">&-", "> >(true)"])
 @pytest.mark.parametrize(("fault", "code", "state"), [(None, 0, "rotated"), ("lost-after@rotate", 3, "lost")])
+@pytest.mark.parametrize("streams", [">/dev/full", *in_proof(">&-", "> >(true)")])
 def test_where_standard_output_fails_each_outcome_is_on_standard_error_and_the_exit_code_is_its_own(
     bench: Bench, streams: str, fault: str | None, code: int, state: str
 ) -> None:
