@@ -4,8 +4,9 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +93,22 @@ def test_a_webhook_gets_the_same_words(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("on", "audit", "told"),
+    ("on", "ended", "told"),
     [
-        ("violations", violated(), True),
-        ("violations", half_seen(), True),
-        ("violations", half_seen(fail_on=("never",)), False),
-        ("incomplete", half_seen(fail_on=("never",)), True),
-        ("incomplete", violated(), False),
-        ("violations", passed(), False),
-        ("incomplete", passed(), False),
-        ("pass", passed(), True),
+        ("violations", violated, True),
+        ("violations", half_seen, True),
+        ("violations", partial(half_seen, fail_on=("never",)), False),
+        ("incomplete", partial(half_seen, fail_on=("never",)), True),
+        ("incomplete", violated, False),
+        ("violations", passed, False),
+        ("incomplete", passed, False),
+        ("pass", passed, True),
     ],
 )
-def test_what_is_told_is_what_was_asked_for(receiver: Receiver, on: str, audit: Audit, told: bool) -> None:
-    send(audit, {"HOOK": f"json://{receiver.address}"}, urls=["env:HOOK"], on=[on])
+def test_what_is_told_is_what_was_asked_for(
+    receiver: Receiver, on: str, ended: Callable[[], Audit], told: bool
+) -> None:
+    send(ended(), {"HOOK": f"json://{receiver.address}"}, urls=["env:HOOK"], on=[on])
 
     assert bool(receiver.asked) is told
 
@@ -222,9 +225,9 @@ def test_a_report_that_cannot_be_made_keeps_no_notice_back(
     assert "MADE-UP" not in caplog.text
 
 
-@pytest.mark.parametrize("audit", [passed(), half_seen()])
-def test_a_heart_beats_however_the_audit_ended(receiver: Receiver, audit: Audit) -> None:
-    send(audit, {"BEAT": f"http://{receiver.address}/ping/made-up"}, heartbeat="env:BEAT")
+@pytest.mark.parametrize("ended", [passed, half_seen])
+def test_a_heart_beats_however_the_audit_ended(receiver: Receiver, ended: Callable[[], Audit]) -> None:
+    send(ended(), {"BEAT": f"http://{receiver.address}/ping/made-up"}, heartbeat="env:BEAT")
 
     assert [(method, path) for method, path, *_ in receiver.asked] == [("GET", "/ping/made-up")]
 
