@@ -17,6 +17,7 @@ from credly_audit.config.credentials import read_all, read_credentials, read_fin
 from credly_audit.config.load import load
 from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.presentation import Presentation
+from credly_audit.config.review import list_exits
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 LACKS_FIELD = "DOC004"
 """The rule whose options are patterns."""
+
+NO_EXITS = "For review: no setting can send a secret elsewhere."
 
 START = PACKAGE / "config" / "start.toml"
 
@@ -64,13 +67,17 @@ def init(path: Path, *, overwrite: bool) -> ExitCode:
 @config.command()
 @config_option
 @click.option("--secrets", is_flag=True, help="Also read every credential that it names; nothing is asked of Credly.")
-def validate(config: Path | None, *, secrets: bool) -> ExitCode:
+@click.option("--strict", is_flag=True, help="Also list, for review, each setting that can send a secret elsewhere.")
+def validate(config: Path | None, *, secrets: bool, strict: bool) -> ExitCode:
     """Say everything that is wrong in a configuration, and in the files that it names, in one pass.
 
     References to secrets are read as words: the secrets need not be on this machine, unless --secrets is given.
     Each pattern is tried on texts that are made to be hard for it, and a warning names one that takes too long.
 
-    Exit codes: 0 it is sound; 2 it is not, each mistake on a line with its place.
+    With --strict each line names a place, a setting and what it can do: addresses, proxy, CA bundle, history,
+    programs (exec: and packages), stores. Compare the list of a change with that of the default branch.
+
+    Exit codes: 0 it is valid; 2 it is not, each mistake on a line with its place.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or DEFAULT_CONFIG
@@ -94,8 +101,16 @@ def validate(config: Path | None, *, secrets: bool) -> ExitCode:
     if secrets:
         for sentence in leaks(settings, os.environ):
             log.warning(sentence)
+    if strict:
+        print_exits(list_exits(settings, Source(path), os.environ))
     print_lines(f"{path} is sound: {contents(settings, entries)}.")
     return ExitCode.OK
+
+
+def print_exits(lines: list[str]) -> None:
+    """Print what a reviewer has to look at, and how much it is."""
+    many = count(len(lines), "setting", "settings")
+    print_lines(*lines, f"For review: {many} can send a secret elsewhere." if lines else NO_EXITS)
 
 
 @config.command("schema")

@@ -13,6 +13,7 @@ from credly_audit.secrets.references import (
     mask_reference,
     read_secret,
     read_stored,
+    runs_code,
 )
 from credly_audit.secrets.secret import ClientCredentials, Secret, SecretError, Unavailable
 
@@ -33,4 +34,5 @@ __all__ = [
     "mask_reference",
     "read_secret",
     "read_stored",
+    "runs_code",
 ]

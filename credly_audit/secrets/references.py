@@ -91,6 +91,12 @@ def has_own_failures(reference: str) -> bool:
     return _named(reference)[0].has_own_failures
 
 
+def runs_code(text: str) -> bool:
+    """Return whether a text is a reference that a program, or code of another package, is run for."""
+    source, place = _split(text)
+    return source is not None and source.runs_code and bool(place.strip())
+
+
 def find_exposed(references: Collection[str], folder: Path) -> list[str]:
     """Return the references to secrets that other users of this machine may read."""
     named = {reference: _named(reference) for reference in references}

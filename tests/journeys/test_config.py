@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -324,3 +326,144 @@ token = "env:CREDLY_TOKEN"
     ]
     path.write_text("")
     assert credly_audit("config", "validate").out == "credly-audit.toml is sound: 1 organization, 1 waiver.\n"
+
+
+CAN_SEND = f"""
+[api]
+base_url = "https://api.example/v1"
+proxy = "http://user:MADE-UP-password@proxy.example:3128"
+ca_bundle = "company-ca.pem"
+oauth_token_url = "https://api.example/oauth/token"
+
+[history]
+name = "production"
+url = "env:DATABASE"
+
+[defaults]
+token = "exec:vault read MADE-UP-path"
+
+[notify]
+urls = [
+  "env:TEAM",
+  "exec:./address of the team",
+]
+
+[[organizations]]
+id = "{ACME}"
+oauth = {{ client_id = "env:ID", client_secret = "exec:vault secret" }}
+
+[[organizations]]
+id = "{BETA}"
+token = "file:secrets/beta"
+store = "file:secrets/beta"
+read_back = "exec:cat secrets/beta"
+
+[[organizations]]
+id = "{HARBORVIEW}"
+token = "env:HARBORVIEW"
+store = "exec:put"
+read_back = "none"
+
+[[consumers]]
+name = "CRM"
+organizations = ["{BETA}"]
+deploy = "exec:deploy crm"
+verify = "exec:verify crm"
+"""
+
+LISTED = {
+    "api.base_url": "https://api.example/v1",
+    "api.proxy": "http://…@proxy.example:3128",
+    "api.ca_bundle": "company-ca.pem",
+    "api.oauth_token_url": "https://api.example/oauth/token",
+    "history.url": "env:DATABASE",
+    "defaults.token": "exec:vault",
+    "notify.urls[2]": "exec:./address",
+    "organizations[1].oauth.client_secret": "exec:vault",
+    "organizations[2].store": "file:secrets/beta",
+    "organizations[2].read_back": "exec:cat",
+    "organizations[3].store": "exec:put",
+    "consumers[1].deploy": "exec:deploy",
+    "consumers[1].verify": "exec:verify",
+}
+
+
+def test_strict_lists_with_its_line_every_setting_that_can_send_a_secret_elsewhere(
+    credly_audit: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "credly-audit.toml").write_text(CAN_SEND)
+
+    done = credly_audit("config", "validate", "--strict")
+
+    assert done.code == 0, done.err
+    *listed, how_many, valid = done.out.splitlines()
+    shown = [re.fullmatch(r"credly-audit\.toml:(\d+): (\S+) = (.*?): (.+)", line) for line in listed]
+    assert {each[2]: each[3] for each in shown if each} == LISTED
+    lines = CAN_SEND.splitlines()
+    for each in shown:
+        assert each is not None
+        key, value = each[2].rpartition(".")[2].partition("[")[0], each[3].partition("…")[0]
+        assert value.split(" ")[0] in lines[int(each[1]) - 1]
+        assert key in lines[int(each[1]) - 1] or key == "urls"
+    assert how_many == f"For review: {len(LISTED)} settings can send a secret elsewhere."
+    assert valid.startswith("credly-audit.toml is sound: ")
+    assert "MADE-UP" not in done.out
+
+
+def test_strict_lists_programs_of_the_organizations_file_and_what_the_environment_overrides(
+    credly_audit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "credly-audit.toml").write_text('organizations_file = "organizations.csv"\n')
+    (tmp_path / "organizations.csv").write_text(f"id,token\n{ACME},env:ACME\n{BETA},exec:vault read beta\n")
+    monkeypatch.setenv("CREDLY_API_URL", "https://other.example/v1")
+
+    done = credly_audit("config", "validate", "--strict")
+
+    first, second, *_ = done.out.splitlines()
+    assert first.startswith("organizations.csv:3: token = exec:vault: ")
+    assert second == "environment: CREDLY_API_URL = https://other.example/v1: receives every credential"
+
+
+def test_strict_says_where_there_is_nothing_to_review_and_lists_nothing_of_a_file_with_mistakes(
+    credly_audit: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "credly-audit.toml").write_text(f'[[organizations]]\nid = "{ACME}"\ntoken = "env:ACME"\n')
+    assert "no setting can send a secret elsewhere" in credly_audit("config", "validate", "--strict").out
+
+    (tmp_path / "credly-audit.toml").write_text("[api]\nworkers = 0\n")
+    done = credly_audit("config", "validate", "--strict")
+    assert (done.code, done.out) == (2, "")
+
+
+ALONE = """
+import sys
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.bind", "socket.sendto")
+PROGRAMS = ("subprocess.Popen", "os.exec", "os.system", "os.posix_spawn", "os.fork")
+def watch(event, arguments):
+    if event in NETWORK + PROGRAMS or (event == "open" and str(arguments[0]).endswith("secrets/beta")):
+        print("ASKED", event, arguments, file=sys.stderr)
+sys.addaudithook(watch)
+from credly_audit.cli.main import outcome
+sys.exit(outcome(sys.argv[1:]))
+"""
+"""The command, telling of each connection, program and secret file that it opens."""
+
+
+@pytest.mark.parametrize("words", [("config", "validate", "--strict"), ("waivers", "check")])
+def test_it_needs_no_secret_and_no_network(tmp_path: Path, words: tuple[str, ...]) -> None:
+    (tmp_path / "credly-audit.toml").write_text(
+        CAN_SEND.replace('ca_bundle = "company-ca.pem"\n', "")
+        + '[privacy]\nfingerprint_key = "keyring:credly/key"\n[policy]\nwaivers_file = "waivers.toml"\n'
+    )
+    (tmp_path / "waivers.toml").write_text("")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "beta").write_text("MADE-UP-value")
+    environ = {"PATH": "/nowhere", "HOME": str(tmp_path / "home")}
+
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, *words], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "ASKED" not in done.stderr
+    assert not (tmp_path / "home").exists()

@@ -59,6 +59,9 @@ class SecretSource(ABC):
     has_own_failures = False
     """Whether a failure is the source's and costs its organizations only; else it is a mistake of the configuration."""
 
+    runs_code = False
+    """Whether a program, or code of another package, is run for it."""
+
     def mask(self, place: str) -> str:
         """Return the reference as it may be shown, without what looks like a value."""
         return f"{self.prefix}:{mask_shapes(place)}"

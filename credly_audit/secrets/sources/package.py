@@ -15,6 +15,7 @@ class PackageSource(IsolatedSource):
 
     form = "…"
     can_store = True  # whether it really can is known when it is checked
+    runs_code = True
 
     def __init__(self, point: EntryPoint) -> None:
         self.prefix = point.name

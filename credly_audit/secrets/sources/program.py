@@ -28,6 +28,7 @@ class ProgramSource(SecretSource):
     origin = "what a program prints: no shell, no input"
     can_store = True
     has_own_failures = True
+    runs_code = True
 
     def mask(self, place: str) -> str:
         """Return the program alone: its arguments may be secret."""
