@@ -4,13 +4,15 @@
 FROM python:3.13-slim AS build
 RUN python -m venv --without-pip /opt/credly-audit
 WORKDIR /build
-COPY requirements-all.lock ./
+COPY requirements-all.lock requirements-build.lock ./
 RUN pip --python /opt/credly-audit/bin/python install --no-cache-dir --no-compile --require-hashes -r requirements-all.lock
+RUN pip install --no-cache-dir --no-compile --require-hashes -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY credly_audit credly_audit
 COPY report_templates report_templates
 COPY sample_data sample_data
-RUN pip --python /opt/credly-audit/bin/python install --no-cache-dir --no-compile --no-deps .
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir wheels .
+RUN pip --python /opt/credly-audit/bin/python install --no-cache-dir --no-compile --no-deps wheels/*.whl
 RUN find /opt/credly-audit/lib -type d \( -name tests -o -name include \) -prune -exec rm -rf {} +
 RUN python -m compileall -q /opt/credly-audit/lib
 

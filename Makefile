@@ -47,6 +47,7 @@ lock:  ## choose the newest dependencies that are a week old
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml -o requirements.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --all-extras -o requirements-all.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" --group build -o requirements-build.lock
 
 clean:  ## remove what the other targets made
 	rm -rf .venv credly-audit-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -89,11 +89,12 @@ def test_the_lock_of_the_image_is_that_of_development() -> None:
     """So that what is tried is what is shipped."""
     pins = {
         name: set(re.findall(r"(?m)^([\w.\[\]-]+==\S+)", (ROOT / f"requirements{name}.lock").read_text()))
-        for name in ("", "-all", "-dev")
+        for name in ("", "-all", "-dev", "-build")
     }
 
     assert pins[""]
     assert pins[""] <= pins["-all"] <= pins["-dev"]
+    assert pins["-build"] <= pins["-dev"]
 
 
 @pytest.fixture
