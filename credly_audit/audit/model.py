@@ -11,6 +11,7 @@ import pandas as pd
 
 from credly_audit.audit.comparison import Comparison
 from credly_audit.audit.findings import Findings
+from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.errors import ExitCode
 from credly_audit.instant_columns import INSTANT
@@ -96,6 +97,8 @@ class Audit:
     decisions: Decisions = NO_DECISIONS
     compared: Comparison | None = None
     """None: there is no earlier audit to compare with, or no history."""
+    policy_change: PolicyChange | None = None
+    """What the configuration changes beside another one; None: it is compared with none, or this is a part."""
     presentation: Presentation = PLAIN
     limitations: tuple[str, ...] = ()
     """What a reader must know of this audit beside its coverage, a sentence each: where a secret value was redacted."""

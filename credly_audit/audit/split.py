@@ -118,6 +118,7 @@ def _part(
     return replace(
         audit,
         snapshot=collected,
+        policy_change=None,
         policy=policy,
         tokens=own,
         findings=Findings(chosen, audit.findings.evidence, own, theirs, audit.rules, audit.findings.elsewhere),

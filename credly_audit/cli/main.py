@@ -65,6 +65,19 @@ class Commands(click.Group):
         ctx.default_map = {cmd_name: defaults_of(command, (cmd_name,), os.environ)}
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; where it is not to trust its configuration, rules of other packages are refused first.
+
+        To load the command would import them.
+        """
+        if "--untrusted" in args:
+            from credly_audit.rules import refuse_packages  # noqa: PLC0415 - loads pandas
+
+            refuse_packages()
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; what would end the process with an exit code that is not ours is a defect like others.
 

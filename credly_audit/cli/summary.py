@@ -86,6 +86,8 @@ def _verdict(audit: Audit, columns: int) -> Iterator[Line]:
 
 def since_then(audit: Audit) -> Iterator[str]:
     """What changed since the last audit, where there was one; how many findings nobody saw this time."""
+    if audit.policy_change is not None:
+        yield audit.policy_change.sentence
     if audit.compared is not None and len(audit.compared.trend):
         now = audit.compared.trend.iloc[-1]
         counts = ", ".join(f"{now[name]} {name}" for name in ("new", "persisting", "reopened", "resolved"))

@@ -7,7 +7,7 @@ from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import Source
 from credly_audit.config.types import shown_address
-from credly_audit.secrets import mask_reference, runs_code
+from credly_audit.secrets import is_reference, mask_reference, runs_code
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.text import one_line
 
@@ -39,7 +39,7 @@ def list_exits(settings: Settings, source: Source, environ: Mapping[str, str]) -
     """
     found = [
         (source.line(location) or 0, dotted(location), text, reason)
-        for location, text in _walk(source.raw)
+        for location, text in _walk_references(source.raw)
         if (reason := _find_reason(location, text))
     ]
     lines = [f"{source.path}:{line}: {_tell(key, text, reason)}" for line, key, text, reason in sorted(found)]
@@ -50,13 +50,49 @@ def list_exits(settings: Settings, source: Source, environ: Mapping[str, str]) -
     return lines
 
 
-def _walk(value: Any, location: Location = ()) -> Iterator[tuple[Location, str]]:
-    """Yield every text of the file with its location."""
+def find_untrusted(settings: Settings, source: Source) -> list[str]:
+    """Return a mistake for everything in a configuration that would run code, or open a keyring."""
+    found = [
+        (source.line(location) or 0, dotted(location), reason)
+        for location, text in _walk_references(source.raw)
+        if (reason := _find_untrusted(location, text))
+    ]
+    rows = [each for each in settings.organizations if each.file != source.path and each.token]
+    return [
+        *(f"{source.path}:{line}: {key}: --untrusted refuses {reason}" for line, key, reason in sorted(found)),
+        *(
+            f"{row.place}: token: --untrusted refuses {reason}"
+            for row in rows
+            if (reason := _find_untrusted(("token",), row.token or "")) and not row.from_defaults
+        ),
+    ]
+
+
+def _find_untrusted(location: Location, text: str) -> str | None:
+    """Return what is refused in a text at a location, and what to write instead; None where nothing is."""
+    if dotted(location) == "report.templates":
+        return "templates of one's own; leave them out"
+    if runs_code(text) or (is_reference(text) and text.startswith(KEYRING)):
+        return f"{text.partition(':')[0]}:, which runs code or opens a keyring; write {ALLOWED}"
+    return None
+
+
+WORDS = frozenset({"policy", "waivers", "plans", "name", "contact", "tags"})
+"""Tables and keys in which people write what they like."""
+
+KEYRING = "keyring:"
+ALLOWED = "env:NAME or file:PATH"
+
+
+def _walk_references(value: Any, location: Location = ()) -> Iterator[tuple[Location, str]]:
+    """Yield every text of the file with its location, but those that are words of people and never a reference."""
+    if location and (location[0] in WORDS or location[-1] in WORDS):
+        return
     if isinstance(value, str):
         yield location, value
     elif isinstance(value, dict | list):
         for key, each in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _walk(each, (*location, key))
+            yield from _walk_references(each, (*location, key))
 
 
 def _find_reason(location: Location, text: str) -> str | None:

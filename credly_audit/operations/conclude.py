@@ -9,6 +9,7 @@ from pathlib import Path
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.gate import checked_gate
 from credly_audit.audit.model import Audit, Gate, Places
+from credly_audit.audit.policy_change import compare_policies
 from credly_audit.audit.prior import Past, Prior
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
 from credly_audit.config.presentation import PLAIN, Presentation
@@ -52,6 +53,8 @@ class Judging:
     summarize: Summarize
     notices: Notices | None = None
     presentation: Presentation = PLAIN
+    against: Policy | None = None
+    """Another policy, beside which the audit says what this one changes."""
 
     @classmethod
     def from_options(
@@ -70,6 +73,7 @@ class Judging:
         summarize: Summarize,
         notices: Notices | None = None,
         presentation: Presentation = PLAIN,
+        against: Policy | None = None,
     ) -> "Judging":
         """Make what the options say; UsageError for a `--fail-on` that names nothing."""
         selectors = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or policy.settings.fail_on
@@ -87,6 +91,7 @@ class Judging:
             summarize,
             notices,
             presentation,
+            against,
         )
 
     def conclude(
@@ -137,15 +142,21 @@ class Judging:
     def _judged(
         self, snapshot: Snapshot, policy: Policy, as_of: datetime, generated_at: datetime, past: Past | None
     ) -> Audit:
-        audit = evaluate(
-            snapshot,
-            policy,
-            self.gate,
-            catalogue(),
-            as_of=as_of,
-            prior=Prior(past, self.earlier.baseline),
-            skip_broken_rules=self.skip_broken_rules,
-        )
+        def evaluate_by(policy: Policy) -> Audit:
+            return evaluate(
+                snapshot,
+                policy,
+                self.gate,
+                catalogue(),
+                as_of=as_of,
+                prior=Prior(past, self.earlier.baseline),
+                skip_broken_rules=self.skip_broken_rules,
+            )
+
+        audit = evaluate_by(policy)
+        if self.against is not None:
+            change = compare_policies(evaluate_by(self.against).findings, audit.findings)
+            audit = replace(audit, policy_change=change)
         return replace(audit, generated_at=generated_at, places=self.places)
 
 

@@ -14,6 +14,7 @@ from credly_audit import __version__
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, remediation_times
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import AUDITED_TOKENS, Audit
+from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.counts import tally
@@ -72,6 +73,7 @@ def head(audit: Audit) -> dict[str, Any]:
         ],
         "limitations": list(audit.limitations),
         "compared": None if audit.compared is None else compared(audit.compared),
+        "policy_change": None if audit.policy_change is None else policy_change(audit.policy_change),
     }
 
 
@@ -84,6 +86,11 @@ def compared(comparison: Comparison) -> dict[str, Any]:
         "trend": list(rows(comparison.trend, list(TREND))),
         "time_to_mend": mends(comparison.mended),
     }
+
+
+def policy_change(change: PolicyChange) -> dict[str, Any]:
+    """Return how many findings the configuration adds and removes beside the other one, and of which rules."""
+    return {"adds": change.adds, "removes": change.removes, "rules": change.rules}
 
 
 def mends(mended: pd.DataFrame) -> dict[str, Any]:

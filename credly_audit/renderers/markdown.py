@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
+from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
@@ -36,6 +37,18 @@ def opening(audit: Audit) -> Iterator[str]:
     yield f"# {SYMBOLS[audit.verdict.outcome]} {markdown(headline(audit))}"
     yield ""
     yield f"As of {spoken_day(audit.as_of)}, {audit.as_of:%H:%M} UTC."
+    yield from describe_change(audit.policy_change)
+
+
+def describe_change(change: PolicyChange | None) -> Iterator[str]:
+    """Say what a change of the configuration does, rule by rule; nothing where there is none to compare with."""
+    if change is None:
+        return
+    yield from ("", f"**{change.sentence}**")
+    if change.rules:
+        yield from ("", "| Rule | Adds | Removes |", "|---|---:|---:|")
+    for each in change.rules:
+        yield f"| {markdown(each.rule_id)} | {number(each.adds)} | {number(each.removes)} |"
 
 
 def coverage(audit: Audit) -> Iterator[str]:

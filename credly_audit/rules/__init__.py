@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from credly_audit.errors import BrokenRule
+from credly_audit.errors import BrokenRule, UsageError
 from credly_audit.rules.declare import FAMILIES, Rule
 from credly_audit.rules.guard import Failure, contain
 
@@ -45,6 +45,15 @@ def require_all_rules(advice: str = "") -> None:
     if unloadable():
         reasons = "; ".join(f"{called} {reason}" for called, reason in unloadable().items())
         raise BrokenRule(f"{reasons}; fix or uninstall it{advice}")
+
+
+def refuse_packages() -> None:
+    """Raise UsageError where other packages add rules; none of their code is run to find out."""
+    if called := ", ".join(sorted(_called(point) for point in entry_points(group=GROUP))):
+        raise UsageError(
+            f"--untrusted: rules of other packages are installed ({called}), whose code would run; use an environment "
+            "without them"
+        )
 
 
 def built_in() -> list[Rule]:
