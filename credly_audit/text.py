@@ -115,12 +115,12 @@ def distance(instant: datetime, as_of: datetime) -> str:
 
 
 def number(value: float) -> str:
-    """A number with thin separators: `1 234`."""
-    return f"{value:,}".replace(",", "\u202f")
+    """Return a number as every report shows it: `1,234`."""
+    return f"{value:,}"
 
 
 def count(many: int, one: str, more: str) -> str:
-    """`1 token`, `1 234 tokens`."""
+    """Return a number with its noun: `1 token`, `1,234 tokens`."""
     return f"{number(many)} {one if many == 1 else more}"
 
 

@@ -1,11 +1,11 @@
 """`check`: judge stored snapshots again, offline and without any credential."""
 
-import difflib
 import os
 from datetime import datetime
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import (
@@ -20,6 +20,7 @@ from credly_audit.cli.stored import read_snapshots
 from credly_audit.cli.summary import SummaryPrinter
 from credly_audit.config.load import load
 from credly_audit.config.review import find_untrusted
+from credly_audit.config.selection import select_by_id_or_name
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
@@ -93,7 +94,7 @@ def check(
     other = Policy.of(load_policy(against, untrusted=untrusted)) if against else None
     policy = Policy.of(settings)
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
-    snapshot = select_organizations(snapshot, organizations)
+    snapshot = select_organizations(snapshot, settings, organizations)
     chosen_outputs = Outputs.from_options(
         formats,
         outputs,
@@ -152,12 +153,14 @@ def load_policy(path: Path, *, untrusted: bool) -> Settings:
     return settings
 
 
-def select_organizations(snapshot: Snapshot, organizations: tuple[str, ...]) -> Snapshot:
-    """Return the part of a snapshot that holds these organizations, or all of it; UsageError for one that it lacks."""
-    known = list(snapshot.organizations["organization_id"])
-    for wanted in organizations:
-        if wanted not in known:
-            near = difflib.get_close_matches(wanted, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--organization {wanted}: not in the snapshot{hint}")
-    return snapshot.only(organizations) if organizations else snapshot
+def select_organizations(snapshot: Snapshot, settings: Settings, organizations: tuple[str, ...]) -> Snapshot:
+    """Return the part of a snapshot that holds these organizations, or all of it; UsageError for one that it lacks.
+
+    They are known by the names in the snapshot and by those of the configuration.
+    """
+    if not organizations:
+        return snapshot
+    frame = snapshot.organizations[["organization_id", "name"]]
+    there = [(str(each), None if pd.isna(name) else str(name)) for each, name in frame.itertuples(index=False)]
+    names = [*there, *((each.id, each.name) for each in settings.organizations if each.id in dict(there))]
+    return snapshot.only(select_by_id_or_name(organizations, names, lacking="not in the snapshot"))

@@ -1,12 +1,12 @@
 """`collect`: the tokens of every organization into a snapshot, to be judged later."""
 
 import os
-from functools import partial
+import sys
 from pathlib import Path
 
 import click
 
-from credly_audit.cli.logs import start_log
+from credly_audit.cli.logs import print_summary, start_log
 from credly_audit.cli.options import (
     DEFAULT_CONFIG,
     FILE,
@@ -15,12 +15,12 @@ from credly_audit.cli.options import (
     talk_options,
     workers_option,
 )
-from credly_audit.cli.screen import print_lines
-from credly_audit.config.credentials import make_fingerprints
+from credly_audit.cli.summary import describe_incomplete
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.errors import ExitCode
 from credly_audit.files.destinations import file_can_be_written
-from credly_audit.operations.collecting import begin_log, collect_snapshot, load_settings
-from credly_audit.text import count, one_line
+from credly_audit.operations.collecting import collect_snapshot, load_settings
+from credly_audit.text import count, harmless, number
 
 
 @click.command()
@@ -47,14 +47,14 @@ def collect(
     no_color: bool,
     log_format: str,
 ) -> ExitCode:
-    """Collect alone: every organization's tokens into one file, without a value in it.
+    """Collect every organization's tokens into a snapshot, which holds no token value.
 
-    Exit codes: 0 all was seen; 3 some organization was not fully seen.
+    Exit codes: 0 every organization is complete; 3 an organization is incomplete.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     settings = load_settings(config or DEFAULT_CONFIG, organizations, workers, os.environ)
     place = file_can_be_written(output, "--output")
-    settings = begin_log(settings, os.environ)
+    settings = resolve_proxy(settings, os.environ)
     snapshot = collect_snapshot(
         settings,
         make_fingerprints(settings, os.environ),
@@ -69,9 +69,19 @@ def collect(
     if quiet and hidden.empty:
         return ExitCode.OK
     tokens = count(len(snapshot.tokens), "token", "tokens")
-    say = partial(print_lines, err=place.is_standard_output)
-    say(f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {len(hidden)} not fully seen.")
-    for row in hidden.itertuples():
-        say(f"  not fully seen: {one_line(row.name, 60)}: {row.status}: {row.reason}")
-    say(f"Wrote {output}")
-    return ExitCode.OK if hidden.empty else ExitCode.INCOMPLETE
+    complete = f"{number(len(hidden))} incomplete" if len(hidden) else "all complete"
+    incomplete = hidden[["organization_id", "name", "status", "reason"]].to_dict("records")
+    code = ExitCode.OK if hidden.empty else ExitCode.INCOMPLETE
+    print_summary(
+        f"{tokens} of {count(len(frame), 'organization', 'organizations')}, {complete}.",
+        *(describe_incomplete(row["name"], row["status"], row["reason"]) for row in incomplete),
+        f"Wrote {output}",
+        stream=sys.stderr if place.is_standard_output else sys.stdout,
+        no_color=no_color,
+        exit_code=int(code),
+        organizations=len(frame),
+        incomplete=incomplete,
+        tokens=len(snapshot.tokens),
+        files=[harmless(str(output))],
+    )
+    return code

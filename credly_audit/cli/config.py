@@ -137,8 +137,8 @@ def print_schema(output: Path | None) -> None:
 @click.option(
     "--organization",
     "organization_id",
-    metavar="ID",
-    help="What holds for it; without this, where no override applies.",
+    metavar="ID|NAME",
+    help="Show the settings of this organization; default: those of one without overrides.",
 )
 @click.option("--changed", is_flag=True, help="Only what is not the default.")
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -255,8 +255,8 @@ def contents(settings: Settings, entries: int) -> str:
 
 
 def named(settings: Settings, organization_id: str) -> Organization:
-    """The organization of that id; UsageError, naming the nearest, for one that is not configured."""
-    [organization] = settings.only([organization_id]).organizations
+    """Return the organization of that id or name; UsageError, naming the nearest, for one that is not configured."""
+    [organization] = settings.only([organization_id], by_name=True).organizations
     return organization
 
 

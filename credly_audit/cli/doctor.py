@@ -1,7 +1,6 @@
 """`doctor`: each credential: does it work, does it see everything, when does it expire, what next."""
 
 import json
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
-from credly_audit.config.credentials import make_fingerprints, resolve_proxy, warn_of_password
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
@@ -51,12 +50,8 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
     Exit codes: 0 every credential sees everything and the history can be read; 3 something is amiss.
     """
     start_log(quiet=True, verbose=False, log_format="text")
-    logging.getLogger("credly_audit.collection.progress").setLevel(
-        logging.ERROR
-    )  # what it would warn of is the answer here
     settings = load_settings(config or DEFAULT_CONFIG, organizations, None, os.environ)
     must_have_extras(settings, os.environ)
-    warn_of_password(settings)
     settings = resolve_proxy(settings, os.environ)
     now = datetime.now(UTC)
     fingerprints = make_fingerprints(settings, os.environ)

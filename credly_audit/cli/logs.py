@@ -5,7 +5,9 @@ import logging
 import secrets
 import sys
 from datetime import UTC, datetime
+from typing import Any, TextIO
 
+from credly_audit.cli.screen import Line, plain, print_json, print_lines
 from credly_audit.text import harmless, one_line
 
 PACKAGE = "credly_audit"
@@ -29,10 +31,15 @@ class JsonLines(logging.Formatter):
         self.run = secrets.token_hex(8)
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
-        when = datetime.fromtimestamp(record.created, UTC)
-        fields = {"time": when.isoformat(timespec="milliseconds"), "level": record.levelname.lower(), "run": self.run}
-        return json.dumps(fields | {"message": harmless(record.getMessage())})
+        """Return a record as one line."""
+        return self.format_event(
+            datetime.fromtimestamp(record.created, UTC), record.levelname.lower(), record.getMessage()
+        )
+
+    def format_event(self, when: datetime, level: str, message: str, **fields: Any) -> str:
+        """Return an event as one line, with fields of its own after those of every line."""
+        common = {"time": when.isoformat(timespec="milliseconds"), "level": level, "run": self.run}
+        return json.dumps(common | {"message": harmless(message)} | fields, default=str)
 
 
 def start_log(*, quiet: bool, verbose: bool, log_format: str) -> None:
@@ -54,5 +61,21 @@ def end_log() -> None:
 
 
 def is_json() -> bool:
-    """Whether standard error is a log of JSON lines, so that nothing else may be written there."""
-    return any(isinstance(each.formatter, JsonLines) for each in logging.getLogger(PACKAGE).handlers)
+    """Return whether standard error is a log of JSON lines, so that nothing else may be written there."""
+    return _json_lines() is not None
+
+
+def _json_lines() -> JsonLines | None:
+    formatters = (each.formatter for each in logging.getLogger(PACKAGE).handlers)
+    return next((each for each in formatters if isinstance(each, JsonLines)), None)
+
+
+def print_summary(*lines: Line, stream: TextIO, no_color: bool = False, **fields: Any) -> None:
+    """Print how a command ended: lines for a person or, where the log is JSON, one event with these fields."""
+    formatter = _json_lines()
+    if formatter is None:
+        print_lines(*lines, stream=stream, no_color=no_color)
+        return
+    message = "\n".join(map(plain, lines))
+    event = formatter.format_event(datetime.now(UTC), "info", message, event="summary", **fields)
+    print_json(event, err=stream is sys.stderr)

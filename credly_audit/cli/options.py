@@ -95,7 +95,11 @@ config_option = click.option(
 )
 
 organization_option = click.option(
-    "--organization", "organizations", multiple=True, metavar="ID", help="Only this organization; repeatable."
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID|NAME",
+    help="Only this organization, by its id or a name that is unique; repeatable.",
 )
 
 break_lock_option = click.option(

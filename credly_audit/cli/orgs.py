@@ -15,7 +15,7 @@ import tomlkit
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, config_option
 from credly_audit.cli.screen import print_document, print_lines
-from credly_audit.config.credentials import read_credentials, resolve_proxy, warn_of_password
+from credly_audit.config.credentials import read_credentials, resolve_proxy
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
@@ -105,7 +105,6 @@ def _from_configuration(
     """How to ask, and with what; UsageError where a reference is none or its secret is missing."""
     settings = load(path, environ, for_collecting=not references) if path else None
     if settings:
-        warn_of_password(settings)
         settings = resolve_proxy(settings, environ)
     url = environ.get("CREDLY_API_URL")
     api = settings.api if settings else Api.model_validate({"base_url": url} if url else {})

@@ -19,11 +19,11 @@ from credly_audit.cli.options import (
     workers_option,
 )
 from credly_audit.cli.summary import SummaryPrinter
-from credly_audit.config.credentials import make_fingerprints
+from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.errors import ExitCode
 from credly_audit.files.locks import alone
 from credly_audit.notify.notices import Notices
-from credly_audit.operations.collecting import begin_log, collect_snapshot, load_settings
+from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.operations.conclude import Judging, read_presentation, require_rules_unless
 from credly_audit.operations.outputs import Outputs
 from credly_audit.operations.policy_files import copy_sources, find_places
@@ -108,7 +108,7 @@ def run_audit(
         presentation=read_presentation(settings.report, sarif_without_waived=sarif_without_waived),
         notices=None if no_notify else Notices.from_settings(settings.notify, settings.folder, environ),
     )
-    settings = begin_log(settings, environ)
+    settings = resolve_proxy(settings, environ)
     fingerprints = make_fingerprints(settings, environ)
     snapshot = collect_snapshot(
         settings, fingerprints, environ, quiet=quiet, no_color=no_color, subset=bool(organizations)

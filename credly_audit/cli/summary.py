@@ -1,26 +1,25 @@
-"""What a person reads on the terminal at the end: the verdict, what was not seen, what to do first, the reports."""
+"""What a person reads on the terminal at the end: the verdict, the coverage, the top priorities, the reports."""
 
-import logging
 import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from credly_audit.audit.model import Audit
 from credly_audit.cli import screen
-from credly_audit.cli.logs import is_json
+from credly_audit.cli.logs import is_json, print_summary
 from credly_audit.cli.screen import Line, Span
 from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
 from credly_audit.severity import Severity
-from credly_audit.text import count, number, one_line, spoken, spoken_day
-
-log = logging.getLogger(__name__)
+from credly_audit.text import count, harmless, number, one_line, spoken, spoken_day
 
 MOST_EXPLAINED = 4
-"""Of so many organizations not fully seen each is told with its reason; of more, the names stand side by side."""
+"""On a screen, so many incomplete organizations are shown with their reasons; of more, the names side by side."""
 
 LINES_OF_NAMES, SHORTEST_NAME = 8, 12
 
@@ -45,24 +44,46 @@ PAGE = os.terminal_size((0, 0))
 
 @dataclass(frozen=True, slots=True)
 class SummaryPrinter:
-    """Prints the summary of an audit on standard output, or on standard error where that holds a report."""
+    """Prints the summary of an audit on standard output, or on standard error where standard output has a report."""
 
     report_on_standard_output: bool
     no_color: bool
 
     def __call__(self, audit: Audit, written: Sequence[Path]) -> Callable[[], None]:
-        """Return what prints the summary; with JSON lines on standard error it is one of them."""
-        if self.report_on_standard_output and is_json():
-            lines = summary(audit, written)
-            return lambda: log.info("\n".join(map(screen.plain, lines)))
+        """Return what prints the summary: lines that fit the screen or, where the log is JSON, an event of it."""
         stream = sys.stderr if self.report_on_standard_output else sys.stdout
-        lines = summary(audit, written, screen.size(stream))
-        return lambda: screen.print_lines(*lines, stream=stream, no_color=self.no_color)
+        lines = summary(audit, written, PAGE if is_json() else screen.size(stream))
+        fields = describe(audit, written)
+        return partial(print_summary, *lines, stream=stream, no_color=self.no_color, **fields)
+
+
+def describe(audit: Audit, written: Sequence[Path]) -> dict[str, Any]:
+    """Return the facts of a summary for programs, under the names that the JSON report has for them."""
+    verdict, counts = audit.verdict, tally(audit)
+    return {
+        "outcome": verdict.outcome,
+        "exit_code": int(verdict.exit_code),
+        "violations": verdict.violations,
+        "organizations": len(audit.organizations),
+        "incomplete": [
+            {
+                "organization_id": each.organization_id,
+                "name": harmless(each.name),
+                "status": each.status,
+                "reason": harmless(each.reason),
+            }
+            for each in unseen(audit)
+        ],
+        "tokens": len(audit.tokens),
+        "by_severity": counts["by_severity"],
+        "waived": counts["waived"],
+        "files": [harmless(str(path)) for path in written],
+    }
 
 
 def summary(audit: Audit, written: Sequence[Path], size: os.terminal_size = PAGE) -> list[Line]:
-    """A few lines, styled, the first of which says it all; they fit the screen, where there is one."""
-    above = [*_verdict(audit, size.columns), *_not_seen(audit, size.columns)]
+    """Return the summary as a few styled lines, the verdict first; they fit the screen, where there is one."""
+    above = [*_verdict(audit, size.columns), *_incomplete(audit, size.columns)]
     below = [_cut(line, size.columns) for line in _reports(written)]
     room = (size.lines - len(above) - len(below) - 4) // LINES_AN_ACTION if size.lines else MOST_ACTIONS
     return [*above, *_first(audit, min(max(room, 1), MOST_ACTIONS), size.columns), *below]
@@ -85,51 +106,57 @@ def _verdict(audit: Audit, columns: int) -> Iterator[Line]:
 
 
 def since_then(audit: Audit) -> Iterator[str]:
-    """What changed since the last audit, where there was one; how many findings nobody saw this time."""
+    """Yield what changed since the last audit, where there was one, and how many findings were not assessed."""
     if audit.policy_change is not None:
         yield audit.policy_change.sentence
     if audit.compared is not None and len(audit.compared.trend):
         now = audit.compared.trend.iloc[-1]
-        counts = ", ".join(f"{now[name]} {name}" for name in ("new", "persisting", "reopened", "resolved"))
+        counts = ", ".join(f"{number(int(now[name]))} {name}" for name in ("new", "persisting", "reopened", "resolved"))
         yield f"Since {spoken_day(audit.compared.since)}: {counts}."
     hidden = int(audit.findings.unseen.sum())
     if hidden:
-        yield f"{count(hidden, 'finding', 'findings')} of earlier audits could not be looked for this time (unseen)."
+        were = "finding of earlier audits was", "findings of earlier audits were"
+        yield f"{count(hidden, *were)} not assessed in this audit (carried over)."
 
 
-def _not_seen(audit: Audit, columns: int) -> Iterator[Line]:
-    """The first organizations not fully seen, and where the rest are; the rules that could not judge."""
+def _incomplete(audit: Audit, columns: int) -> Iterator[Line]:
+    """Yield the incomplete organizations and the rules that failed; what a screen has no room for is in the reports."""
     hidden = unseen(audit)
     if len(hidden) > MOST_EXPLAINED and columns:
         most = max(columns * LINES_OF_NAMES // MOST_NAMED - len(" (unverified), "), SHORTEST_NAME)
         names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_NAMED])
-        for line in textwrap.wrap(f"Not fully seen: {names}", columns, subsequent_indent="  "):
+        for line in textwrap.wrap(f"Incomplete organizations: {names}", columns, subsequent_indent="  "):
             yield (Span(line, "yellow"),)
     else:
-        for each in hidden[:MOST_NAMED]:
-            line = f"  not fully seen: {one_line(each.name, 60)}: {each.status}: {one_line(each.reason, 500)}"
+        for each in hidden:
+            line = describe_incomplete(each.name, each.status, each.reason)
             yield (Span(_cut(line, columns), "yellow"),)
-    if len(hidden) > MOST_NAMED:
+    if len(hidden) > MOST_NAMED and columns:
         yield f"  … and {number(len(hidden) - MOST_NAMED)} more, in the reports"
     for line in (*removed_from_scope(audit), *decisions_in_need(audit)):
         yield _cut(f"  {line}", columns)
     if audit.unaudited:
         names = one_line(", ".join(audit.unaudited[:MOST_NAMED]), 1_000)
         more = ", …" if len(audit.unaudited) > MOST_NAMED else ""
-        yield _cut(f"  in the register, but not asked: {names}{more}", columns)
+        yield _cut(f"  in the register, but not in this audit: {names}{more}", columns)
     for rule, said in audit.broken.items():
-        yield (Span(_cut(f"  broken rule: {rule}: {one_line(said)}", columns), "red"),)
+        yield (Span(_cut(f"  failed rule: {rule}: {one_line(said)}", columns), "red"),)
+
+
+def describe_incomplete(name: str, status: str, reason: str) -> str:
+    """Return the line about an incomplete organization."""
+    return f"  {one_line(name, 60)}: incomplete ({status}). {one_line(reason, 500)}"
 
 
 def _first(audit: Audit, most: int, columns: int) -> Iterator[Line]:
-    """What to do first: each in two lines."""
+    """Yield the top priorities, each in two lines."""
     asked = list(actions(audit, None))
     if not asked:
         return
-    yield (Span("What to do first:", bold=True),)
+    yield (Span("Top priorities:", bold=True),)
     for action in asked[:most]:
         due = f"by {spoken(action.due_at, audit.as_of)}: " if action.due_at else ""
-        contact = f" Contact: {one_line(action.contact, 60)}" if action.contact else ""
+        contact = f" Owner: {one_line(action.contact, 60)}" if action.contact else ""
         line = _cut(f"  {action.severity:<9}{due}{one_line(action.subject, 160)}", columns)
         weight = len("  ") + len(action.severity)
         yield (Span(line[:weight], SEVERITIES[action.severity], bold=True), Span(line[weight:]))
@@ -142,9 +169,9 @@ def _reports(written: Sequence[Path]) -> Iterator[str]:
     for path in written[:MOST_WRITTEN]:
         yield f"Wrote {one_line(str(path), 1_000)}"
     if len(written) > MOST_WRITTEN:
-        files = count(len(written) - MOST_WRITTEN, "file", "files")
+        files = count(len(written) - MOST_WRITTEN, "more file", "more files")
         folders = ", ".join(dict.fromkeys(f"{path.parent}/" for path in written[MOST_WRITTEN:]))
-        yield f"  … and {files} more in {one_line(folders, 1_000)}"
+        yield f"  … and {files} in {one_line(folders, 1_000)}"
 
 
 def _cut(line: str, columns: int) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
+from credly_audit.text import count
+
 log = logging.getLogger(__name__)
 
 
@@ -27,7 +29,7 @@ def observer(*, quiet: bool, no_color: bool) -> Observer:
 
 
 class Lines:
-    """A line in the log for each organization: a warning where it was not fully seen."""
+    """A line in the log for each complete organization; the summary names the incomplete ones, each once."""
 
     @contextmanager
     def watching(self, organizations: int) -> Iterator[None]:  # noqa: ARG002 - the protocol's
@@ -35,9 +37,9 @@ class Lines:
         yield
 
     def finished(self, name: str, status: str, reason: str, *, tokens: int) -> None:
-        """Say so."""
-        level = logging.INFO if status == "complete" else logging.WARNING
-        log.log(level, "%s: %s, %s. %s", name, status, f"{tokens:,} token{'' if tokens == 1 else 's'}", reason)
+        """Log the organization where it is complete."""
+        if status == "complete":
+            log.info("%s: complete, %s. %s", name, count(tokens, "token", "tokens"), reason)
 
 
 class ProgressBar:
@@ -57,7 +59,7 @@ class ProgressBar:
             console=Console(stderr=True, no_color=no_color or None),
             transient=True,
         )
-        self._unseen = 0
+        self._incomplete = 0
         self._tokens = 0
 
     @contextmanager
@@ -70,6 +72,8 @@ class ProgressBar:
     def finished(self, name: str, status: str, reason: str, *, tokens: int) -> None:  # noqa: ARG002 - the protocol's
         """Move it on."""
         self._tokens += tokens
-        self._unseen += status != "complete"
-        seen = f"{self._tokens:,} tokens" + (f", {self._unseen:,} organizations not fully seen" if self._unseen else "")
+        self._incomplete += status != "complete"
+        seen = count(self._tokens, "token", "tokens")
+        if self._incomplete:
+            seen += f", {count(self._incomplete, 'organization', 'organizations')} incomplete"
         self._progress.update(self._task, advance=1, seen=seen)

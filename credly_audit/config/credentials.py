@@ -1,7 +1,6 @@
 """Read the secrets that a configuration refers to, before collection; a missing one is reported with its place."""
 
 import logging
-from collections import Counter
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -53,8 +52,9 @@ def make_fingerprints(settings: Settings, environ: Mapping[str, str]) -> Fingerp
 def resolve_proxy(settings: Settings, environ: Mapping[str, str]) -> Settings:
     """Return the settings with the proxy's address in the place of a reference to it.
 
-    ConfigurationError where it cannot be read.
+    ConfigurationError where it cannot be read; a warning where the configuration itself holds a password.
     """
+    warn_of_password(settings)
     proxy = settings.api.proxy
     if proxy is None or not is_reference(proxy.get_secret_value()):
         return settings
@@ -72,7 +72,7 @@ def warn_of_password(settings: Settings) -> None:
     if proxy is not None and "@" in proxy.get_secret_value() and not is_reference(proxy.get_secret_value()):
         log.warning(
             "%s: [api] proxy holds a password, which a later version refuses: write %s for the whole address (and "
-            "change the password: it has stood in a file)",
+            "change the password: it was stored in a file)",
             settings.file,
             list_forms(),
         )
@@ -98,14 +98,13 @@ def read_credentials(
         if not failed:
             found[each.id] = had[0] if each.oauth is None else ClientCredentials(*had)
         elif not all_needed or each.from_defaults or all(map(has_own_failures, failed)):
-            found[each.id] = Unavailable(f"its credential could not be had: {next(iter(failed.values()))}")
+            found[each.id] = Unavailable(f"credential could not be read: {next(iter(failed.values()))}")
         else:
             key = "token" if each.oauth is None else "oauth"
             place = f"{each.place}: {each.called}"
-            missing += [f"{place}: {why}; set it, or mend `{key}`" for why in failed.values()]
+            missing += [f"{place}: {why}; set it or change `{key}`" for why in failed.values()]
     if missing:
         raise ConfigurationError(missing)
-    _warn_of_failures([value.reason for value in found.values() if isinstance(value, Unavailable)])
     for doubt in dict.fromkeys(each.doubt for each in outcomes.values() if isinstance(each, Secret) and each.doubt):
         log.warning("%s; it is used unchanged", doubt)
     _warn_of_exposed(every, folder)
@@ -154,13 +153,8 @@ def read_all(references: Collection[str], folder: Path, environ: Mapping[str, st
     return found
 
 
-def _warn_of_failures(reasons: list[str]) -> None:
-    for reason, many in Counter(reasons).items():
-        log.warning("%s (%d organization%s)", reason, many, "" if many == 1 else "s")
-
-
 def _warn_of_exposed(references: list[str], folder: Path) -> None:
     exposed = find_exposed(references, folder)
     if exposed:
         rest = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
-        log.warning("others may read %s%s; `chmod 600` keeps a secret to its owner", mask_reference(exposed[0]), rest)
+        log.warning("%s is readable by other users%s; run `chmod 600` on it", mask_reference(exposed[0]), rest)

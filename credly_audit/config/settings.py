@@ -1,6 +1,5 @@
 """The settings, as the configuration file names them; the documentation of the file is made from what stands here."""
 
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -23,6 +22,7 @@ from pydantic import (
 )
 
 from credly_audit.config.decision_models import Plan, Waiver
+from credly_audit.config.selection import select_by_id, select_by_id_or_name
 from credly_audit.config.types import (
     CREDLY,
     Address,
@@ -47,7 +47,7 @@ from credly_audit.config.types import (
     TokenId,
     shown_address,
 )
-from credly_audit.errors import BrokenRule, UsageError
+from credly_audit.errors import BrokenRule
 from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
@@ -456,15 +456,13 @@ class Settings(Model):
         """Where the paths of the file begin."""
         return self.file.parent
 
-    def only(self, wanted: Sequence[str]) -> Self:
-        """With these organizations alone; UsageError, naming the nearest, for one that is not configured."""
-        known = {organization.id: organization for organization in self.organizations}
-        ids = [each.lower() for each in wanted]
-        for each in ids:
-            if each not in known:
-                near = difflib.get_close_matches(each, known, 1)
-                hint = f"; did you mean {near[0]} ({known[near[0]].called})?" if near else ""
-                raise UsageError(f"--organization {each}: not configured{hint}")
+    def only(self, wanted: Sequence[str], *, by_name: bool = False) -> Self:
+        """Return the settings of these organizations only, by id and, where `by_name`, by a name that is unique.
+
+        UsageError, naming the nearest, for one that is not configured.
+        """
+        select = select_by_id_or_name if by_name else select_by_id
+        ids = select(wanted, [(each.id, each.name) for each in self.organizations], lacking="not configured")
         chosen = tuple(organization for organization in self.organizations if organization.id in ids)
         return self.model_copy(update={"organizations": chosen})
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from credly_audit.collection.collect import Ask, collect
 from credly_audit.collection.progress import observer
-from credly_audit.config.credentials import read_credentials, resolve_proxy, warn_of_password
+from credly_audit.config.credentials import read_credentials
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.credly.credentials import credential_maker
@@ -30,20 +30,8 @@ def load_settings(
     """Read the settings of the file, narrowed by the options; every mistake in one ConfigurationError."""
     settings = load(config, environ, all_rules=all_rules)
     if organizations:
-        settings = settings.only(organizations)
+        settings = settings.only(organizations, by_name=True)
     return settings.with_workers(workers) if workers else settings
-
-
-def begin_log(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """Name the host that gets the credentials, when nothing is left that the usage could have wrong.
-
-    Return the settings with the proxy's address; ConfigurationError where that cannot be read.
-    """
-    settings, written = resolve_proxy(settings, environ), settings
-    organizations = count(len(settings.organizations), "organization", "organizations")
-    log.info("Going to ask %s for %s", Host.of(settings.api).way, organizations)
-    warn_of_password(written)
-    return settings
 
 
 def collect_snapshot(
@@ -58,14 +46,18 @@ def collect_snapshot(
 ) -> Snapshot:
     """Collect the tokens of the configured organizations; a `subset` of them is named as a part in the snapshot.
 
-    ConfigurationError, before the first request, where a credential is missing and all are needed.
+    ConfigurationError, before the first request, where a credential is missing and all are needed. The log names the
+    host that gets the credentials when the configuration and the secrets are known to be valid.
     """
+    way = Host.of(settings.api).way
     secrets = read_credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
     who = credential_maker(settings.api, fingerprints)
     asks = [
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))
         for organization in settings.organizations
     ]
+    organizations = count(len(asks), "organization", "organizations")
+    log.info("Collecting %s from %s", organizations, way)
     part = Part.of_organizations([ask.organization.id for ask in asks]) if subset else None
     return collect(
         asks,

@@ -86,19 +86,24 @@ def _verdict(audit: Audit) -> str:
     verdict = audit.verdict
     accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
     organizations = count(len(audit.organizations), "organization", "organizations")
-    broken = f"{count(verdict.violations, 'finding breaks', 'findings break')} policy"
+    violations = (
+        count(verdict.violations, "policy violation", "policy violations")
+        if verdict.violations
+        else "no policy violations"
+    )
     if verdict.outcome == "incomplete":
-        lacks = [f"{count(len(audit.broken), 'rule is', 'rules are')} broken"] if audit.broken else []
+        lacks = [f"{count(len(audit.broken), 'rule', 'rules')} failed"] if audit.broken else []
         if hidden:
-            were = "was" if len(audit.organizations) == 1 else "were"
-            but = f" ({number(accepted)} of them accepted)" if accepted else ""
-            lacks.insert(0, f"{number(hidden)} of {organizations} {were} not fully seen{but}")
-        return f"Incomplete: {' and '.join(lacks)}. {'In what was seen' if hidden else 'By the other rules'}, {broken}."
+            was = "was" if hidden == 1 else "were"
+            accepting = f" ({number(accepted)} accepted)" if accepted else ""
+            lacks.insert(0, f"{number(hidden)} of {organizations} {was} not completely collected{accepting}")
+        where = "in the data collected" if hidden else "by the other rules"
+        return f"Incomplete: {' and '.join(lacks)}. {violations[0].upper()}{violations[1:]} {where}."
     tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {organizations}"
-    seen = f"all seen but {number(accepted)} that a waiver accepts" if accepted else "all seen"
+    collected = f"all complete but {number(accepted)} that waivers accept" if accepted else "all complete"
     if verdict.outcome == "violations":
-        return f"Violations: {broken}. {tokens}, {seen}."
-    return f"Pass: {tokens}, {seen}, none breaks policy."
+        return f"Violations: {violations}. {tokens}, {collected}."
+    return f"Pass: {tokens}, {collected}, {violations}."
 
 
 def unseen(audit: Audit) -> list[Unseen]:

@@ -33,7 +33,7 @@ function fill(row, facts) {
 }
 
 function number(value) {
-  return String(value).replace(/\B(?=(\d{3})+$)/g, "\u202f");
+  return String(value).replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
 class List {

@@ -52,7 +52,7 @@ def a_bad_day(unseen: int = 30) -> Audit:
 def test_it_opens_with_the_verdict_and_ends_with_where_the_reports_are() -> None:
     first, second, *_, last = said(clean())
 
-    assert first == "Pass: 2 tokens of 1 organization, all seen, none breaks policy."
+    assert first == "Pass: 2 tokens of 1 organization, all complete, no policy violations."
     assert second == "Findings: none."
     assert last == "Wrote reports/credly-audit-2026-11-23.json"
 
@@ -65,47 +65,52 @@ def test_it_fits_one_screen(unseen: int, size: tuple[int, int]) -> None:
 
     assert len(lines) < size[1]
     assert max(map(len, lines)) <= size[0]
-    assert "What to do first:" in lines
+    assert "Top priorities:" in lines
 
 
 def test_the_first_twenty_that_were_not_seen_are_named_and_where_the_rest_are() -> None:
-    for size in (TERMINAL, screen.size(io.StringIO())):
-        text = " ".join(said(a_bad_day(), size=size))
-        assert [f"Academy {number} " in text for number in (0, 19, 20)] == [True, True, False]
-        assert "… and 10 more, in the reports" in text
+    text = " ".join(said(a_bad_day()))
+    assert [f"Academy {number} " in text for number in (0, 19, 20)] == [True, True, False]
+    assert "… and 10 more, in the reports" in text
+
+
+def test_off_a_terminal_every_incomplete_organization_is_named_once_with_its_reason() -> None:
+    lines = said(a_bad_day(), size=screen.size(io.StringIO()))
+    named = [line for line in lines if ": incomplete (failed). " in line]
+    assert [sum(f"Academy {number} " in line for line in named) for number in range(30)] == [1] * 30
 
 
 def test_a_few_that_were_not_seen_are_told_with_the_reason() -> None:
-    assert "  not fully seen: Beta: failed: HTTP 503, five times." in said(of_all_kinds())
+    assert "  Beta: incomplete (failed). HTTP 503, five times." in said(of_all_kinds())
 
 
 def test_the_most_urgent_come_first_with_what_to_do_and_whom_to_ask() -> None:
     lines = said(of_all_kinds(), size=os.terminal_size((200, 50)))
-    start = lines.index("What to do first:")
+    start = lines.index("Top priorities:")
 
     assert lines[start + 1].startswith("  critical by 26 November 2026 (in 3 days): “Reporting dashboard number 5")
-    assert lines[start + 2].endswith("Contact: crm-team@acme.example")
+    assert lines[start + 2].endswith("Owner: crm-team@acme.example")
 
 
 def test_what_changed_and_what_is_last_known_is_said() -> None:
     text = "\n".join(said(with_a_past()))
 
     assert "Since 23 October 2026: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
-    assert "1 finding of earlier audits could not be looked for this time (unseen)." in text
+    assert "1 finding of earlier audits was not assessed in this audit (carried over)." in text
     assert "; 1 waived." in text
 
 
 def test_a_broken_rule_and_an_organization_in_the_register_alone_are_named() -> None:
-    assert any(line.startswith("  broken rule: PRM001: KeyError") for line in said(with_a_broken_rule()))
+    assert any(line.startswith("  failed rule: PRM001: KeyError") for line in said(with_a_broken_rule()))
     other = "aaaaaaaa-0000-4000-8000-000000000000"
     known = register([{"organization_id": other, "token_id": token(1)["token_id"], "permissions": "read"}])
-    assert f"  in the register, but not asked: {other}" in said(audited(snapshot([token(1)]), register=known))
+    assert f"  in the register, but not in this audit: {other}" in said(audited(snapshot([token(1)]), register=known))
 
 
 def test_many_reports_are_counted() -> None:
     lines = said(clean(), [Path(f"reports/{number}.json") for number in range(9)])
 
-    assert lines[-2:] == ["Wrote reports/4.json", "  … and 4 files more in reports/"]
+    assert lines[-2:] == ["Wrote reports/4.json", "  … and 4 more files in reports/"]
 
 
 @tried

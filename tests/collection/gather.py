@@ -27,7 +27,7 @@ def ask(organization: Organization, value: str | None = None, *, name: str | Non
 
 
 def without(organization: Organization, reason: str) -> Ask:
-    """An organization whose credential could not be had."""
+    """Return an organization whose credential could not be read."""
     return Ask(settings.Organization(id=organization.id, name=organization.name), Unavailable(reason))
 
 

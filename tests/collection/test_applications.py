@@ -168,10 +168,10 @@ def test_a_credential_that_cannot_be_had_or_is_refused_is_told_once(
 
     snapshot = gathered(
         sandbox,
-        [ask(acme), without(healthy, "its credential could not be had")],
+        [ask(acme), without(healthy, "credential could not be read")],
         include_oauth_applications=True,
         timeout=5.0,
     )
 
     assert len(re.findall("refused", row(snapshot, acme)["reason"])) == 1
-    assert row(snapshot, healthy)["reason"] == "Its credential could not be had."
+    assert row(snapshot, healthy)["reason"] == "Credential could not be read."

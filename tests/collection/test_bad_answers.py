@@ -140,11 +140,11 @@ def test_connection_refused_fails_every_organization(acme: Organization, healthy
 def test_a_credential_that_could_not_be_had_is_not_asked_with(
     sandbox: Sandbox, acme: Organization, healthy: Organization
 ) -> None:
-    snapshot = gathered(sandbox, [without(acme, "its credential could not be had: exec:vault ended"), ask(healthy)])
+    snapshot = gathered(sandbox, [without(acme, "credential could not be read: exec:vault ended"), ask(healthy)])
 
     failed = row(snapshot, acme)
     assert (failed["status"], failed["requests"]) == ("failed", 0)
-    assert failed["reason"] == "Its credential could not be had: exec:vault ended."
+    assert failed["reason"] == "Credential could not be read: exec:vault ended."
     assert failed["credential_kind"] is None
     assert {asked.organization_id for asked in sandbox.requests} == {healthy.id}
     assert row(snapshot, healthy)["status"] == "complete"

@@ -75,7 +75,7 @@ def test_the_action_annotates_sums_up_and_leaves_sarif(place: Place) -> None:
 
     assert done.returncode == 1, done.stderr
     assert "::error " in done.stdout
-    assert "Violations: 1 finding breaks policy" in summary
+    assert "Violations: 1 policy violation" in summary
     assert outputs == {"exit-code": "1", "sarif": "reports/credly-audit.sarif"}
     results = json.loads((place.folder / outputs["sarif"]).read_text())["runs"][0]["results"]
     assert "PRM001" in {each["ruleId"] for each in results}

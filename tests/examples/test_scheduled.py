@@ -54,7 +54,7 @@ def test_violations_are_printed_for_cron_to_mail(place: Place) -> None:
     done = monthly(place, **JSON_ALONE)
 
     assert done.returncode == 1
-    assert done.stdout.startswith("Violations: 1 finding breaks policy.")
+    assert done.stdout.startswith("Violations: 1 policy violation.")
 
 
 def test_the_audit_runs_whatever_became_of_the_rotation(place: Place) -> None:

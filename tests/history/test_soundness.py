@@ -230,7 +230,7 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
         ("env:AUDIT_HISTORY", "what env:AUDIT_HISTORY holds is no address"),
-        ("env:NOT_SET", "env:NOT_SET is not set"),
+        ("env:NOT_SET", "environment variable NOT_SET is not set"),
         ("sqlite:////proc/nowhere/history.sqlite", "cannot be created"),
     ],
 )

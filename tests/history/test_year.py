@@ -73,7 +73,7 @@ class Year:
         asks = []
         for number, each in enumerate(self.world.organizations):
             if FAILS.get(month) == number:
-                asks.append(without(each, "its credential could not be had"))
+                asks.append(without(each, "credential could not be read"))
             else:
                 asks.append(ask(each, reader(each) if CUT.get(month) == number else None))
         snapshot = gathered(sandbox, asks)

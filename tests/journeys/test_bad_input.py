@@ -47,7 +47,7 @@ def first_only(config: str) -> str:
             add('[[policy.purposes]]\npattern = "("\nallow = ["read"]'),
             "purposes[1].pattern: is not a regular expression",
         ),
-        (replace("file:secret-0", "env:NOT_THERE"), "Acme: env:NOT_THERE is not set"),
+        (replace("file:secret-0", "env:NOT_THERE"), "Acme: environment variable NOT_THERE is not set"),
         (replace("file:secret-0", "env:EMPTY"), "Acme: env:EMPTY is empty"),
         (replace("file:secret-0", "file:nowhere"), "Acme: file:nowhere cannot be read (No such file or directory)"),
         (
@@ -194,7 +194,7 @@ def test_a_default_secret_that_is_missing_fails_its_organization_alone(
     done = credly_audit("run", "--as-of", "2026-11-23", "--format", "json")
 
     assert done.code == 3
-    assert "Beta: failed: Its credential could not be had" in done.out
+    assert "Beta: incomplete (failed). Credential could not be read" in done.out
 
 
 def test_a_program_that_fails_is_told_by_name_status_and_time_and_never_by_its_words(
@@ -252,4 +252,4 @@ def test_a_secret_that_others_may_read_is_warned_of(credly_audit: Command, sandb
 
     done = credly_audit("run", "--as-of", "2026-11-23", "--format", "json")
 
-    assert "others may read file:secret-0; `chmod 600` keeps a secret to its owner" in done.err
+    assert "file:secret-0 is readable by other users; run `chmod 600` on it" in done.err

@@ -1,9 +1,12 @@
 """The configuration as people come to it: a start, every mistake in one pass, a schema, and what holds for whom."""
 
 import json
+import os
 import re
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -41,7 +44,7 @@ def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
     assert (done.code, done.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
     missing = credly_audit("config", "validate", "--secrets")
     assert missing.code == 2
-    assert "Harborview University: env:CREDLY_TOKEN is not set" in missing.err
+    assert "Harborview University: environment variable CREDLY_TOKEN is not set" in missing.err
 
     world = World.load(shipped("sample_data"))
     with Sandbox(world, now=world.as_of) as sandbox:
@@ -53,6 +56,39 @@ def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
     assert ran.code == 1, ran.err
     [audited] = json.loads((tmp_path / "report.json").read_text())["organizations"]
     assert audited["status"] == "complete"
+
+
+def wait_for(port: int, *, free: bool) -> None:
+    """Wait until nothing, or something, listens there."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as there:
+            if (there.connect_ex(("127.0.0.1", port)) != 0) is free:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"port {port}: still {'taken' if free else 'free'}")
+
+
+def test_the_sandbox_recipe_works_as_printed_line_by_line(credly_audit: Command, tmp_path: Path) -> None:
+    credly_audit("config", "init")
+    printed = (tmp_path / "credly-audit.toml").read_text().splitlines()
+    serve, *lines = [line.removeprefix("#   ") for line in printed if line.startswith("#   ")]
+    [port] = re.findall(r"--port (\d+)", serve)
+    environ = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    wait_for(int(port), free=True)
+    with subprocess.Popen(["bash", "-c", f"exec {serve}"], env=environ, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            wait_for(int(port), free=False)
+            script = "\n".join(f"{line}\necho $? >&3" for line in lines)
+            done = subprocess.run(
+                ["bash", "-c", f"exec 3>codes\n{script}"], env=environ, capture_output=True, text=True, check=False
+            )
+        finally:
+            other.terminate()
+    assert (tmp_path / "codes").read_text().split() == ["0", "0", "1", "0"], done.stderr
+    assert done.stdout.startswith("Violations: ")
+    assert {path.suffix for path in (tmp_path / "reports").iterdir()} == {".html", ".json", ".snapshot", ".xlsx"}
 
 
 @pytest.mark.parametrize(

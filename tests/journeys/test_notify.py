@@ -90,7 +90,7 @@ def test_a_missing_address_is_said_before_anything_is_asked(
     done = told("run", *JSON_ONLY)
 
     assert done.code == 2
-    assert done.err == "credly-audit: [notify] urls: env:TEAM is not set\n"
+    assert done.err == "credly-audit: [notify] urls: environment variable TEAM is not set\n"
     assert not sandbox.requests
     assert not list((tmp_path / "reports").glob("*"))
 

@@ -145,7 +145,7 @@ def test_a_rule_that_raises_is_never_no_finding(tmp_path: Path) -> None:
     assert len(done.err.splitlines()) == 1
     assert not (tmp_path / "raised.json").exists()
     assert skipped.code == 3
-    assert "broken rule: ZZZ001" in skipped.out
+    assert "failed rule: ZZZ001" in skipped.out
     report = json.loads((tmp_path / "skipped.json").read_text())
     assert report["verdict"]["outcome"] == "incomplete"
     assert list(report["verdict"]["broken_rules"]) == ["ZZZ001"]

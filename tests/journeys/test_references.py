@@ -66,7 +66,7 @@ def test_a_reference_to_the_proxys_address_is_read_before_anything_is_asked(
     monkeypatch.delenv("PROXY_ADDRESS")
     for command in (["run"], ["doctor"], ["collect", "-o", "x"], ["config", "validate", "--secrets"], ["orgs"]):
         failed = credly_audit(*command)
-        assert (failed.code, "[api] proxy: env:PROXY_ADDRESS is not set" in failed.err) == (2, True)
+        assert (failed.code, "[api] proxy: environment variable PROXY_ADDRESS is not set" in failed.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_a_sound_organization_passes(credly_audit: Command, sandbox: Sandbox, tm
     done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
 
     assert done.code == 0
-    assert done.out.startswith("Pass: 6 tokens of 2 organizations, all seen, none breaks policy.")
+    assert done.out.startswith("Pass: 6 tokens of 2 organizations, all complete, no policy violations.")
     verdict = report(tmp_path)["verdict"]
     assert isinstance(verdict, dict)
     assert (verdict["outcome"], verdict["exit_code"], verdict["violations"], verdict["not_seen"]) == ("pass", 0, 0, [])
@@ -44,7 +44,7 @@ def test_a_violation_fails_and_the_gate_can_be_moved(credly_audit: Command, sand
     assert credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY).code == 0
     done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--fail-on", "DOC")
     assert done.code == 1
-    assert done.out.startswith("Violations: 1 finding breaks policy.")
+    assert done.out.startswith("Violations: 1 policy violation.")
 
 
 def test_one_organization_that_fails_is_named_and_harms_no_other(
@@ -57,8 +57,11 @@ def test_one_organization_that_fails_is_named_and_harms_no_other(
     done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
 
     assert done.code == 3
-    assert "1 of 2 organizations were not fully seen" in done.out
-    assert "Beta: failed: 401: the credential of Beta was refused: expired, revoked, or of the other" in done.out
+    assert "1 of 2 organizations was not completely collected" in done.out
+    assert (
+        "Beta: incomplete (failed). 401: the credential of Beta was refused: expired, revoked, or of the other"
+        in done.out
+    )
     verdict = report(tmp_path)["verdict"]
     assert isinstance(verdict, dict)
     assert verdict["not_seen"] == [beta.id]
@@ -105,6 +108,97 @@ def test_a_subset_is_audited_and_says_so_in_its_names(credly_audit: Command, san
     assert done.code == 0
     assert {asked.organization_id for asked in sandbox.requests} == {acme.id}
     assert (tmp_path / "reports" / f"credly-audit-{AS_OF_DATE}-subset.json").exists()
+
+
+def test_an_organization_is_named_by_its_id_or_by_a_name_that_is_unique(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    config = configure(tmp_path, sandbox)
+    acme, beta = sandbox.world.organizations
+    only_acme = ("--organization", "acme")
+    for command in (
+        ("run", "--as-of", AS_OF_DATE, *JSON_ONLY, *only_acme),
+        ("collect", "-o", "acme.snapshot", *only_acme),
+        ("doctor", *only_acme),
+    ):
+        sandbox.requests.clear()
+        done = credly_audit(*command)
+        assert done.code == 0, done.err
+        assert {asked.organization_id for asked in sandbox.requests} == {acme.id}
+    assert acme.id in credly_audit("config", "explain", *only_acme, "--format", "json").out
+
+    credly_audit("collect", "-o", "all.snapshot")
+    config.write_text(config.read_text().replace('name = "Beta"', 'name = "The second"'))
+    for name in ("Beta", "the second", beta.id.upper()):
+        checked = credly_audit("check", "all.snapshot", "--organization", name, "--output", "json=-")
+        assert [each["organization_id"] for each in json.loads(checked.out)["organizations"]] == [beta.id]
+
+    config.write_text(config.read_text().replace('name = "The second"', 'name = "ACME"'))
+    assert credly_audit("config", "explain", "--organization", "Acme").code == 0
+    for command in ("run", "collect -o again.snapshot", "doctor", "check all.snapshot", "config explain"):
+        done = credly_audit(*command.split(), "--organization", "acme")
+        assert done.code == 2
+        assert done.err == (
+            f"credly-audit: --organization acme: 2 organizations have this name; write the id: {acme.id}, {beta.id}\n"
+        )
+        unknown = credly_audit(*command.split(), "--organization", "Acne")
+        assert (unknown.code, "did you mean " in unknown.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", ["rotate --yes", "create --yes --store file:new --description New"])
+def test_a_token_is_changed_only_for_an_organization_named_by_its_id(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, command: str
+) -> None:
+    configure(tmp_path, sandbox)
+    acme, _ = sandbox.world.organizations
+
+    done = credly_audit(*command.split(), "--organization", "Acme")
+
+    assert done.code == 2
+    assert f"--organization Acme: not configured; write the id: {acme.id} (Acme)" in done.err
+    assert not sandbox.requests
+
+
+def test_each_incomplete_organization_is_named_once(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
+    configure(tmp_path, sandbox)
+    sandbox.world.organizations[1].faults = ["status=401"]
+
+    for command in (
+        "run --format json",
+        "run --output json=r.json --quiet",
+        "collect -o a.snapshot",
+        "check a.snapshot",
+    ):
+        done = credly_audit(*command.split())
+        assert done.code == 3
+        assert (done.out + done.err).count("Beta: incomplete (failed). 401") == 1
+        assert "Beta" not in done.err
+
+
+@pytest.mark.parametrize("quietly", [(), ("--quiet",)])
+def test_the_summary_is_an_event_of_the_json_log_and_never_beside_a_report(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, quietly: tuple[str, ...]
+) -> None:
+    configure(tmp_path, sandbox)
+    sandbox.world.organizations[1].faults = ["status=401"]
+    as_json = ("--log-format", "json", *quietly)
+
+    done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, *as_json)
+    [event] = [json.loads(line) for line in done.out.splitlines()]
+    assert event["event"] == "summary"
+    assert (event["outcome"], event["exit_code"], event["organizations"], event["tokens"]) == ("incomplete", 3, 2, 3)
+    assert [(each["name"], each["status"]) for each in event["incomplete"]] == [("Beta", "failed")]
+    assert event["message"].startswith("Incomplete: 1 of 2 organizations was not completely collected.")
+    assert all(json.loads(line).get("event") is None for line in done.err.splitlines())
+
+    beside = credly_audit("run", "--as-of", AS_OF_DATE, "--output", "json=-", "--no-history", *as_json)
+    assert json.loads(beside.out)["verdict"]["outcome"] == "incomplete"
+    [event] = [line for each in beside.err.splitlines() if (line := json.loads(each)).get("event") == "summary"]
+    assert event["files"] == []
+
+    collected = credly_audit("collect", "-o", "a.snapshot", *as_json)
+    [event] = [json.loads(line) for line in collected.out.splitlines()]
+    assert (event["exit_code"], event["files"]) == (3, ["a.snapshot"])
 
 
 def test_a_report_on_standard_output_is_alone_there(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -179,7 +273,7 @@ def test_collect_ends_with_3_where_something_was_not_seen(
     done = credly_audit("collect", "-o", "today.snapshot")
 
     assert done.code == 3
-    assert "Acme: failed" in done.out
+    assert "Acme: incomplete (failed)" in done.out
     assert set(Snapshot.read(tmp_path / "today.snapshot").organizations["status"]) == {"failed", "complete"}
 
 
@@ -231,7 +325,7 @@ def test_the_demo_shows_the_whole_job(credly_audit: Command, tmp_path: Path) -> 
     done = credly_audit("demo")
 
     assert done.code == 0
-    assert "Incomplete: 5 of 9 organizations were not fully seen." in done.out
+    assert "Incomplete: 5 of 9 organizations were not completely collected." in done.out
     assert "A real run would have ended with exit code 3" in done.out
     assert {path.suffix for path in (tmp_path / "credly-audit-demo").iterdir()} >= {".html", ".xlsx", ".json"}
 

@@ -159,7 +159,7 @@ def test_a_name_that_the_encoding_lacks_changes_no_exit_code(shell: Shell, sandb
     done = shell("", "collect", "-o", "a.snapshot", PYTHONIOENCODING="latin-1:strict")
 
     assert done.code == 3
-    assert "not fully seen: " in done.out
+    assert ": incomplete (failed). " in done.out
     assert "Wrote a.snapshot" in done.out
 
 

@@ -100,7 +100,7 @@ def test_where_no_lock_can_be_held_that_is_said_and_the_audit_goes_on(
     assert "no lock can be held there (Not a directory), so two runs could meet; set XDG_STATE_HOME" in done.err
 
 
-def test_the_first_line_of_the_log_names_the_host_that_gets_the_credentials(
+def test_the_log_names_the_host_when_configuration_and_secrets_are_valid(
     credly_audit: Command, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     configure(tmp_path, sandbox)
@@ -109,10 +109,14 @@ def test_the_first_line_of_the_log_names_the_host_that_gets_the_credentials(
     done = credly_audit(*QUIETLY)
 
     first, second, *_ = done.err.splitlines()
-    assert first.endswith(
-        f"Going to ask {sandbox.base_url.removeprefix('http://').removesuffix('/v1')} for 2 organizations"
-    )
-    assert "others may read file:secret-0" in second
+    assert "file:secret-0 is readable by other users" in first
+    host = sandbox.base_url.removeprefix("http://").removesuffix("/v1")
+    assert second.endswith(f"Collecting 2 organizations from {host}")
+
+    (tmp_path / "secret-1").unlink()
+    failed = credly_audit(*QUIETLY)
+    assert failed.code == 2
+    assert "Collecting" not in failed.err
 
 
 def test_every_line_of_a_json_log_has_the_runs_id_and_none_a_value(
@@ -231,7 +235,7 @@ def test_a_companys_proxy_and_authority_are_used(credly_audit: Command, encrypte
     at = encrypted.base_url.removeprefix("https://").removesuffix("/v1")
     assert done.code == 0, done.err
     assert set(proxy.connected) == {at}
-    assert f"Going to ask {at} through the proxy 127.0.0.1:{proxy.port} for 2 organizations" in done.err.splitlines()[0]
+    assert f"Collecting 2 organizations from {at} through the proxy 127.0.0.1:{proxy.port}\n" in done.err
     assert "MADE-UP" not in done.err + done.out
 
 

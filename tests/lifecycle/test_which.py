@@ -144,7 +144,7 @@ def test_an_unchanged_one_does_not_stop_the_others(make_bench: MakeBench) -> Non
     [
         (("--organization", "88cf96b7-e4ca-4a17-b938-a72bf2b9c273"), "not configured"),
         (("--credential", "file:secrets/nowhere"), "cannot be read"),
-        (("--credential", "env:NOT_SET"), "env:NOT_SET is not set"),
+        (("--credential", "env:NOT_SET"), "environment variable NOT_SET is not set"),
         (("--due", "soon"), "write 35d"),
         (("--read-back", "env:NEW"), "--read-back: write"),
         (("--store", "file:stores/new", "--organization", "BETA"), "has the same store as another"),

@@ -70,7 +70,7 @@ def test_a_mail_says_the_verdict_and_what_to_do_first(mailbox: Mailbox) -> None:
 
     [(recipients, mail)] = mailbox.envelopes
     assert recipients == ["security@example.org"]
-    assert mail["Subject"].startswith("credly-audit: Violations: 1 finding breaks policy.")
+    assert mail["Subject"].startswith("credly-audit: Violations: 1 policy violation.")
     assert "What to do first:\n- “Migration of the learning platform” (Acme" in text_of(mail)
     assert mailbox.logins == ["auditor"]
 
@@ -264,8 +264,8 @@ def test_every_address_that_cannot_be_had_is_named_at_once() -> None:
         Notices.from_settings(settings, Path(), {"TEAM": "MADE-UP://nothing", "BEAT": "ftp://MADE-UP"})
 
     assert raised.value.mistakes == [
-        "[notify] urls: env:CHAT is not set",
-        "[notify] contacts: env:SMTP is not set",
+        "[notify] urls: environment variable CHAT is not set",
+        "[notify] contacts: environment variable SMTP is not set",
         "[notify] urls: what env:TEAM holds is no address that apprise knows",
         "[notify] heartbeat: what env:BEAT holds is no http or https address",
     ]

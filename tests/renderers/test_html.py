@@ -65,7 +65,7 @@ def columns(of: Any) -> dict[str, list[Any]]:
 def test_the_first_thing_said_is_the_verdict_and_then_what_was_seen() -> None:
     summary = part(page(of_all_kinds()), "summary")
 
-    assert summary.startswith("◐ Incomplete: 1 of 2 organizations were not fully seen. In what was seen,")
+    assert summary.startswith("◐ Incomplete: 1 of 2 organizations was not completely collected.")
     order = [summary.index(text) for text in ("What was seen", "✕ failed Beta", "What to do first", "What is coming")]
     assert order == sorted(order)
     assert "HTTP 503, five times." in summary
@@ -84,7 +84,7 @@ def test_one_token_with_several_findings_is_one_action_with_its_day_and_its_cont
 def test_a_clean_audit_says_so_instead_of_showing_empty_tables() -> None:
     said = page(clean())
 
-    assert part(said, "summary").startswith("✓ Pass: 2 tokens of 1 organization, all seen, none breaks policy.")
+    assert part(said, "summary").startswith("✓ Pass: 2 tokens of 1 organization, all complete, no policy violations.")
     assert "Nothing to do: no open finding asks for it." in part(said, "summary")
     assert "No finding: the rules flag none of 2 tokens that were seen." in part(said, "findings")
     assert "Nothing is decided" in part(said, "decisions")
@@ -152,7 +152,7 @@ def test_the_first_thousand_findings_are_plain_html_worst_first_and_all_are_data
     rows = said.xpath("//section[@id='findings']//tbody/tr")
     assert [words(row.xpath(".//*[@data-text='finding_id']")[0]) for row in rows] == ids[:1_000]
     assert columns(said)["findings.id"] == ids
-    assert f"show the first 1 000 findings, worst first; the other {len(ids) - 1_000} are in this file" in part(
+    assert f"show the first 1,000 findings, worst first; the other {len(ids) - 1_000} are in this file" in part(
         said, "findings"
     )
 

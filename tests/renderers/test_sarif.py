@@ -148,9 +148,7 @@ def test_github_gets_the_25000_worst_and_is_told_of_the_rest() -> None:
     assert len(run["results"]) == 25_000
     assert Counter(result["level"] for result in run["results"])["error"] == 12_600
     (note,) = run["invocations"][0]["toolExecutionNotifications"]
-    assert note["message"]["text"].startswith(
-        f"Of {number(len(audit.findings))} findings the 25\u202f000 worst are here."
-    )
+    assert note["message"]["text"].startswith(f"Of {number(len(audit.findings))} findings the 25,000 worst are here.")
 
 
 def test_with_a_history_a_result_says_whether_it_is_new() -> None:

@@ -116,7 +116,7 @@ def test_the_document_says_what_it_is_and_when_it_was_made(book: Workbook) -> No
     told = book.properties
 
     assert told.title == "Credly authorization tokens: audit of 23 November 2026"
-    assert told.subject.startswith("Incomplete: 1 of 2 organizations were not fully seen.")
+    assert told.subject.startswith("Incomplete: 1 of 2 organizations was not completely collected.")
     assert told.creator.startswith("credly-audit ")
     assert told.created == told.modified == datetime(2026, 11, 23, 9)  # noqa: DTZ001 - the file's are in UTC
 

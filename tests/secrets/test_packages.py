@@ -107,7 +107,7 @@ def test_a_source_that_fails_costs_only_its_organizations(tmp_path: Path, instal
 
     found = read_credentials(asked, tmp_path, {"A": VALUE})
 
-    assert found == {ACME: Secret(VALUE), BETA: Unavailable("its credential could not be had: acme:token is not there")}
+    assert found == {ACME: Secret(VALUE), BETA: Unavailable("credential could not be read: acme:token is not there")}
 
 
 def test_what_a_source_says_of_a_place_is_said_before_anything_is_read(tmp_path: Path, install: Install) -> None:

@@ -17,5 +17,5 @@ class EnvironmentSource(SecretSource):
     def fetch(self, place: str, folder: Path, environ: Mapping[str, str]) -> bytes:  # noqa: ARG002
         """Return the variable's value."""
         if place not in environ:
-            raise SecretError(f"{self.mask(place)} is not set")
+            raise SecretError(f"environment variable {self.mask(place).removeprefix('env:')} is not set")
         return environ[place].encode("utf-8", "surrogateescape")
