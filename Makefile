@@ -27,11 +27,13 @@ coverage: .venv/dev  ## the tests under branch coverage, which must reach 95 %
 	$(BIN)/pytest -q -n 3 -m "not proof" --cov --cov-report=
 	$(BIN)/coverage report --fail-under=95
 
-journeys: .venv/dev  ## install the wheel with base dependencies only, and try every command there
+journeys: .venv/dev  ## install the wheel with base dependencies only and try every command there; play all examples
 	$(BIN)/pytest -q tests/installed
+	$(BIN)/pytest -q -n 3 --dist worksteal -m "not proof" tests/examples
 
 proof: .venv/dev  ## everything that takes longer, and all examples of each law
 	$(BIN)/pytest -q -n 2 --hypothesis-profile=proof
+	$(BIN)/pytest -q -n 2 --hypothesis-profile=proof tests/examples
 
 bench: .venv/dev  ## measure what the limits promise
 	@for question in benchmarks/bench_*.py; do $(BIN)/python $$question || exit 1; done

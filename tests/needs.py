@@ -9,6 +9,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +28,7 @@ PACKAGES = {
     "cron": "cron",
     "crontab": "cron",
     "initdb": "postgresql",
+    "jq": "jq",
     "mount": "mount",
     "pdftotext": "poppler-utils",
     "pg_ctl": "postgresql",
@@ -54,6 +56,14 @@ def program(name: str) -> str:
     if found is None:
         missing(name, f"apt-get install {PACKAGES[name]}")
     return found
+
+
+def script(name: str) -> str:
+    """Where a program of the development dependencies is, beside this Python."""
+    found = Path(sys.executable).parent / name
+    if not found.exists():
+        missing(name, "pip install -r requirements-dev.lock")
+    return str(found)
 
 
 def runner(name: str) -> Callable[..., subprocess.CompletedProcess[bytes]]:

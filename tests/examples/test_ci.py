@@ -1,32 +1,45 @@
 """The examples for GitHub, GitLab, Jenkins and Kubernetes: valid by their schemas, and their commands do the job."""
 
+import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from zipfile import ZipFile
 
 import pytest
 import yaml
 
-from tests.examples.conftest import EXAMPLES, ROOT, Place, expressions, reports
+from tests.examples.conftest import EXAMPLES, ROOT, Place, reports
+from tests.examples.runner import ACTION, content
+from tests.notify.conftest import Receiver, receiver
 
-ACTION = ROOT / "action.yml"
-WORKFLOW = EXAMPLES / "github" / "credly-audit.yml"
+__all__ = ["receiver"]
+
+JENKINS = EXAMPLES / "jenkins" / "Jenkinsfile"
+JENKINS_PULL_REQUEST = EXAMPLES / "jenkins" / "Jenkinsfile.pull-request"
 GITLAB = EXAMPLES / "gitlab" / ".gitlab-ci.yml"
 KUBERNETES = EXAMPLES / "kubernetes" / "cronjob.yaml"
 
 
-def content(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(path.read_text())
-    return found
+def violate(place: Place) -> None:
+    """Let a token have more permissions than anyone approved."""
+    place.acme.tokens[1].write_enabled = place.acme.tokens[1].delete_enabled = True
 
 
 @pytest.mark.parametrize(
     ("path", "schema"),
-    [(ACTION, "vendor.github-actions"), (WORKFLOW, "vendor.github-workflows"), (GITLAB, "vendor.gitlab-ci")],
+    [
+        (ACTION, "vendor.github-actions"),
+        *((path, "vendor.github-workflows") for path in sorted((EXAMPLES / "github").iterdir())),
+        (GITLAB, "vendor.gitlab-ci"),
+    ],
 )
 def test_it_is_valid_by_its_platforms_schema(path: Path, schema: str) -> None:
     program = (sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, path)
@@ -47,39 +60,6 @@ def test_the_cron_job_is_valid_for_kubernetes() -> None:
         "PersistentVolumeClaim",
         "CronJob",
     ]
-
-
-def act(place: Place, **inputs: str) -> tuple[subprocess.CompletedProcess[str], dict[str, str], str]:
-    """The action's audit step as a runner runs it: the outcome, the outputs, the step summary."""
-    temp = place.folder / "runner"
-    (temp / "credly-audit" / "bin").mkdir(parents=True)
-    (temp / "credly-audit" / "bin" / "credly-audit").symlink_to(Path(sys.executable).parent / "credly-audit")
-    action = content(ACTION)
-    defaults = {f"inputs.{name}": said["default"] for name, said in action["inputs"].items()}
-    values = defaults | {f"inputs.{name.replace('_', '-')}": value for name, value in inputs.items()}
-    [step] = [step for step in action["runs"]["steps"] if step.get("id") == "audit"]
-    said = {name: expressions(value, values) for name, value in step["env"].items()}
-    files = {name: str(temp / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-    for file in files.values():
-        Path(file).touch()
-    assert "${{" not in step["run"]
-    done = place.bash(step["run"], RUNNER_TEMP=str(temp), **said, **files)
-    outputs = dict(line.split("=", 1) for line in Path(files["GITHUB_OUTPUT"]).read_text().splitlines())
-    return done, outputs, Path(files["GITHUB_STEP_SUMMARY"]).read_text()
-
-
-def test_the_action_annotates_sums_up_and_leaves_sarif(place: Place) -> None:
-    place.acme.tokens[1].write_enabled = place.acme.tokens[1].delete_enabled = True
-
-    done, outputs, summary = act(place)
-
-    assert done.returncode == 1, done.stderr
-    assert "::error " in done.stdout
-    assert "Violations: 1 policy violation" in summary
-    assert outputs == {"exit-code": "1", "sarif": "reports/credly-audit.sarif"}
-    results = json.loads((place.folder / outputs["sarif"]).read_text())["runs"][0]["results"]
-    assert "PRM001" in {each["ruleId"] for each in results}
-    assert {".html", ".xlsx", ".json", ".sarif", ".snapshot"} <= reports(place.folder / "reports")
 
 
 def test_the_documented_step_summary_is_added_to_what_other_steps_wrote(place: Place) -> None:
@@ -121,70 +101,185 @@ def test_no_example_replaces_a_file_that_a_runner_shares_between_steps() -> None
     assert [line for line in written if ">>" not in line] == []
 
 
-def test_the_action_passes_options_on_and_takes_none_for_a_command(place: Place) -> None:
-    place.acme.tokens[1].write_enabled = place.acme.tokens[1].delete_enabled = True
+class Gitlab(BaseHTTPRequestHandler):
+    """GitLab's API as far as the pipeline uses it: the last audit's artifacts, from a storage of another address."""
 
-    done, outputs, _ = act(place, options="--fail-on never --output-dir elsewhere", config="credly-audit.toml")
-    assert (done.returncode, outputs["exit-code"]) == (0, "0"), done.stderr
-    assert (place.folder / "elsewhere").is_dir()
+    artifacts: bytes | None = None
+    asked: list[tuple[str, str | None]]
 
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers.get("JOB-TOKEN")))
+        stored = self.path == "/stored"
+        if not stored and (self.headers.get("JOB-TOKEN") != "MADE-UP-job-token" or self.artifacts is None):
+            self.send_error(404)
+            return
+        self.send_response(200 if stored else 302)
+        if not stored:
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/stored")
+        self.end_headers()
+        self.wfile.write(self.artifacts or b"" if stored else b"")
 
-def test_an_input_of_the_action_is_never_run(place: Place) -> None:
-    done, outputs, summary = act(place, config="$(touch owned)`touch owned`; touch owned", options="; touch owned")
-
-    assert (done.returncode, outputs, summary) == (2, {"exit-code": "2"}, "")
-    assert not (place.folder / "owned").exists()
-
-
-def test_the_workflow_asks_the_action_for_what_it_has() -> None:
-    action, steps = content(ACTION), content(WORKFLOW)["jobs"]["audit"]["steps"]
-    [audit] = [step for step in steps if step.get("id") == "audit"]
-
-    assert set(audit["with"]) <= set(action["inputs"])
-    used = set(re.findall(r"steps\.audit\.outputs\.([\w-]+)", WORKFLOW.read_text()))
-    assert used
-    assert used <= set(action["outputs"])
-    assert not [line for step in steps for line in [step.get("run", "")] if "${{" in line]
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
-@pytest.mark.proof
-def test_the_action_installs_what_it_runs(place: Place) -> None:
-    [step] = [step for step in content(ACTION)["runs"]["steps"] if step["name"].startswith("Install")]
-    temp = place.folder / "runner"
-    temp.mkdir()
+@pytest.fixture
+def gitlab() -> Iterator[tuple[type[Gitlab], dict[str, str]]]:
+    """The API, and the variables that a job of a private project has."""
+    handler = type("Handler", (Gitlab,), {"artifacts": None, "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        variables = {
+            "CI_API_V4_URL": f"http://127.0.0.1:{server.server_address[1]}/api/v4",
+            "CI_PROJECT_ID": "42",
+            "CI_JOB_TOKEN": "MADE-UP-job-token",
+            "CI_DEFAULT_BRANCH": "feature/main",
+            "CI_PROJECT_VISIBILITY": "private",
+        }
+        yield handler, variables
+        server.shutdown()
 
-    done = place.bash(step["run"], RUNNER_TEMP=str(temp), ACTION=str(ROOT), PYTHON=sys.executable)
 
-    assert done.returncode == 0, done.stderr
-    assert place.run(temp / "credly-audit" / "bin" / "credly-audit", "--version").returncode == 0
-    imported = place.run(temp / "credly-audit" / "bin" / "python", "-c", "import apprise, keyring, psycopg")
-    assert imported.returncode == 0, imported.stderr
+def zipped(folder: Path, paths: list[str]) -> bytes:
+    """A job's artifacts as GitLab keeps them: what is there of the paths, under their names."""
+    out = io.BytesIO()
+    with ZipFile(out, "w") as archive:
+        for file in (file for path in paths for file in [folder / path, *(folder / path).rglob("*")] if file.is_file()):
+            archive.write(file, file.relative_to(folder))
+    return out.getvalue()
 
 
-def test_the_gitlab_job_leaves_what_it_says(place: Place) -> None:
+def audit_in_gitlab(place: Place, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The scheduled job, in a checkout that holds nothing of an earlier one."""
     job = content(GITLAB)["credly-audit"]
+    for name in ("reports", "state", "last-audit"):
+        shutil.rmtree(place.folder / name, ignore_errors=True)
+    state = job["variables"]["XDG_STATE_HOME"].replace("$CI_PROJECT_DIR", str(place.folder))
+    return place.bash("\n".join(job["script"]), XDG_STATE_HOME=state, **variables)
 
-    done = place.bash("\n".join(job["script"]), XDG_STATE_HOME=str(place.folder / ".state"))
+
+def test_the_gitlab_job_leaves_what_it_says_and_takes_up_the_history(
+    place: Place, gitlab: tuple[type[Gitlab], dict[str, str]]
+) -> None:
+    handler, variables = gitlab
+    artifacts = content(GITLAB)["credly-audit"]["artifacts"]
+    violate(place)
+    first = audit_in_gitlab(place, variables)
+    assert first.returncode == 1, first.stderr
+    assert "Nothing of an earlier audit is at hand (HTTP 404)." in first.stdout
+    assert (place.folder / artifacts["reports"]["junit"]).exists()
+    handler.artifacts = zipped(place.folder, artifacts["paths"])
+
+    second = audit_in_gitlab(place, variables)
+
+    assert second.returncode == 1, second.stderr
+    assert ", 2 persisting, " in second.stdout
+    assert handler.asked[-2:] == [
+        ("/api/v4/projects/42/jobs/artifacts/feature%2Fmain/download?job=credly-audit", "MADE-UP-job-token"),
+        ("/stored", None),
+    ]
+
+
+def test_the_gitlab_job_keeps_nothing_of_a_project_that_is_not_private(
+    place: Place, gitlab: tuple[type[Gitlab], dict[str, str]]
+) -> None:
+    done = audit_in_gitlab(place, gitlab[1] | {"CI_PROJECT_VISIBILITY": "internal"})
+
+    assert done.returncode == 1
+    assert "The project is not private" in done.stderr
+    assert place.sandbox.requests == []
+
+
+def test_a_merge_request_is_told_what_it_changes_without_a_credential(
+    place: Place, gitlab: tuple[type[Gitlab], dict[str, str]]
+) -> None:
+    handler, variables = gitlab
+    jobs = content(GITLAB)
+    violate(place)
+    assert audit_in_gitlab(place, variables).returncode == 1
+    handler.artifacts = zipped(place.folder, jobs["credly-audit"]["artifacts"]["paths"])
+    shutil.rmtree(place.folder / "reports")
+    place.sandbox.requests.clear()
+    place.environ.pop("CREDLY_TOKEN_ACME")
+    place.secret.unlink()
+    config = place.folder / "credly-audit.toml"
+    config.write_text(config.read_text().replace("[policy]\n", '[policy]\ndisable = ["PRM001"]\n'))
+
+    script = "\n".join(jobs["credly-audit-merge-request"]["script"])
+    done = place.bash(script, **variables)
 
     assert done.returncode == 0, done.stderr
-    assert (place.folder / job["artifacts"]["reports"]["junit"]).exists()
-    assert (place.folder / job["artifacts"]["paths"][0]).is_dir()
-    assert (place.folder / job["cache"]["paths"][0]).is_dir()
+    assert "This change adds 0 and removes 1 finding." in done.stdout
+    assert "removes 1 finding" in (place.folder / "change.md").read_text()
+    assert place.sandbox.requests == []
+
+    for said in ({"CI_PROJECT_VISIBILITY": "public"}, {"CI_JOB_TOKEN": "MADE-UP-of-a-tier-that-may-not"}):
+        shutil.rmtree(place.folder / "last-audit", ignore_errors=True)
+        done = place.bash(script, **variables | said)
+        assert done.returncode == 0, done.stderr
+        assert "For review: 2 settings can send a secret elsewhere." in done.stdout
+        assert "This change" not in done.stdout
 
 
-def test_the_jenkins_pipeline_leaves_what_it_says(place: Place) -> None:
-    text = (EXAMPLES / "jenkins" / "Jenkinsfile").read_text()
-    [script] = re.findall(r"script: '''(.*?)'''", text, re.DOTALL)
+def test_a_merge_request_s_job_has_no_secret_and_is_of_the_same_project() -> None:
+    jobs = content(GITLAB)
+    request = jobs["credly-audit-merge-request"]
+
+    assert "environment" not in request
+    assert [rule["if"] for rule in request["rules"]] == ['$CI_PIPELINE_SOURCE == "merge_request_event"']
+    assert "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_PROJECT_ID" in jobs["workflow"]["rules"][1]["if"]
+    assert "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH" in jobs["workflow"]["rules"][0]["if"]
+    assert jobs["credly-audit"]["environment"]["name"] == "credly-audit"
+    assert "cache" not in GITLAB.read_text().replace("cached", "")
+
+
+def scripts_of(path: Path) -> list[str]:
+    """The shell scripts of a pipeline for Jenkins."""
+    text = path.read_text()
     assert all(text.count(one) == text.count(other) for one, other in ("{}", "()", "[]"))
+    return re.findall(r"'''(.*?)'''", text, re.DOTALL)
 
-    done = place.run("sh", "-xe", "-c", script)
+
+def test_the_jenkins_pipelines_leave_what_they_say(place: Place) -> None:
+    violate(place)
+    [audit] = scripts_of(JENKINS)
+    validate, change = scripts_of(JENKINS_PULL_REQUEST)
+    done = place.run("sh", "-xe", "-c", audit)
+    assert done.returncode == 1, done.stderr
+    [junit] = re.findall(r"junit testResults: '(.*?)'", JENKINS.read_text())
+    assert (place.folder / junit).exists()
+    last = place.folder / "last-audit"
+    last.mkdir()
+    shutil.copy(place.folder / "credly-audit.toml", last)
+    shutil.move(place.folder / "reports", last)
+    place.sandbox.requests.clear()
+    place.environ.pop("CREDLY_TOKEN_ACME")
+    place.secret.unlink()
+    config = place.folder / "credly-audit.toml"
+    config.write_text(config.read_text().replace("[policy]\n", '[policy]\ndisable = ["PRM001"]\n'))
+
+    assert "For review: " in place.run("sh", "-xe", "-c", validate).stdout
+    done = place.run("sh", "-xe", "-c", change)
 
     assert done.returncode == 0, done.stderr
-    [junit] = re.findall(r"junit testResults: '(.*?)'", text)
-    assert (place.folder / junit).exists()
+    assert "This change adds 0 and removes 1 finding." in done.stdout
+    assert (place.folder / "change.md").exists()
+    assert place.sandbox.requests == []
+    shutil.rmtree(last)
+    assert place.run("sh", "-xe", "-c", change).returncode == 0
 
 
-def test_the_cron_job_runs_what_its_configuration_says(place: Place) -> None:
+def test_a_pull_request_in_jenkins_reads_no_credential() -> None:
+    code = re.sub(r"(?m)^//.*$", "", JENKINS_PULL_REQUEST.read_text())
+
+    assert "credentials" not in code.lower()
+    assert code.count("changeRequest()") == code.count("stage(")
+    assert JENKINS.read_text().count("when { not { changeRequest() } }") == 2
+
+
+def test_the_cron_job_runs_what_its_configuration_says_and_its_reports_leave_the_volume(
+    place: Place, receiver: Receiver
+) -> None:
     configured, _, job = yaml.safe_load_all(KUBERNETES.read_text())
     [container] = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     (place.folder / "credly-audit.toml").write_text(configured["data"]["credly-audit.toml"])
@@ -194,9 +289,13 @@ def test_the_cron_job_runs_what_its_configuration_says(place: Place) -> None:
         assert path in {mount["mountPath"] for mount in container["volumeMounts"]}
         arguments = arguments.replace(path, str(folder))
 
-    done = place.run("credly-audit", *shlex.split(arguments))
+    team = {"AUDIT_TEAM": f"json://{receiver.address}"}
+    done = place.run("credly-audit", *shlex.split(arguments), environ=team)
 
     assert done.returncode == 0, done.stderr
+    [(_, _, sent, _)] = receiver.asked
+    names = [each["filename"] for each in json.loads(sent)["attachments"]]
+    assert {Path(name).suffix for name in names} == {".xlsx", ".html"}
     assert ".html" in reports(place.folder / "data" / "reports")
     assert {json.loads(line)["level"] for line in done.stderr.splitlines()} == {"info"}
 
@@ -209,6 +308,7 @@ def test_the_cron_jobs_container_can_do_next_to_nothing() -> None:
 
     assert job["spec"]["concurrencyPolicy"] == "Forbid"
     assert spec["backoffLimit"] == 0
+    assert spec["ttlSecondsAfterFinished"] >= 86_400
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"] == {
         "allowPrivilegeEscalation": False,

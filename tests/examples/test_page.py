@@ -28,7 +28,7 @@ def test_each_piece_of_configuration_is_one(place: Place, block: str) -> None:
 
 
 def commands() -> list[list[str]]:
-    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    lines = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     calls = [re.search(r"(?:^|[/ ])credly-audit ((?:{})\b.*)".format("|".join(COMMANDS)), line) for line in lines]
     return [shlex.split(found[1]) for found in calls if found]
 
