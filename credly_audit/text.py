@@ -94,12 +94,12 @@ def instant(when: datetime) -> str:
 
 
 def spoken_day(day: date) -> str:
-    """`29 November 2026`."""
-    return f"{day.day} {day:%B %Y}"
+    """Return a day for people: `29 Nov 2026`."""
+    return f"{day.day} {day:%b %Y}"
 
 
 def spoken(instant: datetime | None, as_of: datetime) -> str:
-    """`29 November 2026 (in 6 days)`, `–` where there is none."""
+    """`29 Nov 2026 (in 6 days)`, `–` where there is none."""
     if instant is None:
         return NOTHING
     return f"{spoken_day(instant)} ({distance(instant, as_of)})"
@@ -132,7 +132,7 @@ def yes_no(value: Any) -> str:
 def called(description: str | None, organization: str, fingerprint: str | None) -> str:
     """How a token is called: its description in quotes, its organization, the first 8 digits of its fingerprint."""
     words = one_line(description or "", 80)
-    name = f"“{words}”" if has_words(words) else "the token without a description"
+    name = f"“{words}”" if has_words(words) else "token without description"
     digits = f", {fingerprint[:8]}" if fingerprint else ""
     return f"{name} ({one_line(organization, 60)}{digits})"
 

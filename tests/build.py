@@ -47,7 +47,7 @@ def token(number: int = 0, organization: str = ACME, **said: Any) -> dict[str, A
 
 
 def organization(organization_id: str = ACME, **said: Any) -> dict[str, Any]:
-    """An organization fully seen; `said` overrides."""
+    """An organization complete; `said` overrides."""
     return {
         "organization_id": organization_id,
         "name": "Acme" if organization_id == ACME else "Beta",
@@ -90,7 +90,7 @@ def snapshot(
     at: datetime = AS_OF,
     key: str | None = None,
 ) -> Snapshot:
-    """A snapshot of these rows; without organizations, of all that the tokens name, fully seen.
+    """A snapshot of these rows; without organizations, of all that the tokens name, complete.
 
     Without `applications` they were not asked for.
     """

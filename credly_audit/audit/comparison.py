@@ -1,6 +1,7 @@
 """What an audit is when it is held against the ones before: what was mended since, how long that takes, the trend."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -60,6 +61,8 @@ class Comparison:
     trend: pd.DataFrame
     removed: pd.DataFrame
     """REMOVED: what was removed from scope; its findings are not resolved."""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    """The key figures of the audit compared with, by name (audit.figures), as far as it recorded them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,7 @@ def compare(
         pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
         find_removed(past, policy, organizations) if full_scope else nothing(REMOVED),
+        past.figures,
     )
 
 

@@ -129,7 +129,7 @@ class Findings:
     elsewhere: pd.DataFrame = field(default_factory=lambda: nothing(ABOUT))
 
     def __len__(self) -> int:
-        """How many there are, waived ones included."""
+        """Count there are, waived ones included."""
         return len(self.frame)
 
     @property

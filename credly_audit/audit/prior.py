@@ -60,7 +60,7 @@ SEEN_ORGANIZATIONS = {
     "fully_seen_at": INSTANT,
     "in_scope": "bool",
 }
-"""When each organization was last audited, and when last fully seen (null: never).
+"""When each organization was last audited, and when last complete (null: never).
 
 `in_scope`: it was among the organizations of the last audit that asked all that was configured, or was audited since.
 """
@@ -75,7 +75,7 @@ OPEN = {
 """Organizations with findings that are neither resolved nor waived; `weight` is that of the highest severity."""
 
 MENDED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
-"""How many findings of a severity that appeared at one audit were gone at another."""
+"""Count findings of a severity that appeared at one audit were gone at another."""
 
 COUNTS = ("new", "persisting", "reopened", "resolved", "unseen", "waived")
 
@@ -106,6 +106,8 @@ class Past:
     mended: pd.DataFrame
     audits: pd.DataFrame
     successions: pd.DataFrame
+    figures: Mapping[str, int]
+    """The key figures of the last audit, by name (audit.figures)."""
     about: Callable[[pd.Series], pd.DataFrame]
     open_in: Callable[[pd.Series], pd.DataFrame]
 
@@ -119,6 +121,7 @@ def no_past() -> Past:
         nothing(MENDED),
         nothing(TREND),
         nothing(SUCCESSIONS),
+        {},
         lambda _ids: nothing(ABOUT),
         lambda _ids: nothing(OPEN),
     )

@@ -29,7 +29,7 @@ class Scope:
     listed: tuple[pd.Series, pd.Series]
     """Organization and token ids of the tokens that were listed."""
     whole: bool
-    """All that is configured was asked and fully seen."""
+    """All that is configured was asked and complete."""
     full_scope: bool
     """There is a configuration, and all that it names was asked."""
 
@@ -124,7 +124,7 @@ def find_absent(tracked: Tracked, prior: Prior, scope: Scope, rules: Mapping[str
 def add_unassessed(frame: pd.DataFrame, unseen: pd.DataFrame, facts: Facts, policy: Policy) -> pd.DataFrame:
     """Return the findings and, after them, the unassessed ones; `unseen_row` is their position in `unseen`, else -1.
 
-    Waivers and plans apply to them as to any; one whose token is listed all the same points at it.
+    Risk acceptances and remediation plans apply to them as to any; one whose token is listed all the same points at it.
     """
     tokens, organizations, as_of = facts.tokens, facts.organizations, facts.as_of
     frame = frame.assign(unseen_row=np.full(len(frame), -1, dtype="int32"))
@@ -141,7 +141,7 @@ def add_unassessed(frame: pd.DataFrame, unseen: pd.DataFrame, facts: Facts, poli
             "token_row": np.where(unseen["token_id"].notna(), np.arange(many), -1).astype("int32"),
             "evidence_row": np.full(many, -1, dtype="int32"),
             "message": sentence(
-                "Last seen on {day} ({ago}); this time what it depends on was not fully seen.",
+                "Last seen on {day} ({ago}); this time what it depends on is incomplete.",
                 day=day(unseen["seen_at"]),
                 ago=distance(unseen["seen_at"], as_of),
             ),

@@ -16,9 +16,9 @@ from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 
 MEANINGS = {
-    ExitCode.OK: "policy holds and every organization was fully seen",
+    ExitCode.OK: "policy holds and every organization was complete",
     ExitCode.VIOLATIONS: "policy is violated",
-    ExitCode.INCOMPLETE: "some organization was not fully seen",
+    ExitCode.INCOMPLETE: "some organization is incomplete",
 }
 
 

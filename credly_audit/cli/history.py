@@ -218,7 +218,7 @@ def shown(instant: datetime) -> str:
 
 
 def open_ones(audit: pd.Series) -> int:
-    """How many findings an audit had that were neither waived nor unseen."""
+    """Count findings an audit had that were neither waived nor unseen."""
     return sum(int(audit[severity.value]) for severity in Severity)
 
 

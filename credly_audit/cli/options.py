@@ -108,9 +108,7 @@ break_lock_option = click.option(
     help="Take over a lock of another host, or one that cannot be read, where the file system has no locks of its own.",
 )
 
-workers_option = click.option(
-    "--workers", type=click.IntRange(1, 256), help="How many requests may be under way at once."
-)
+workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Count requests may be under way at once.")
 
 talk_options = together(
     click.option("--quiet", is_flag=True, help="Print nothing when all is well."),
@@ -157,9 +155,7 @@ judging_options = together(
         metavar="SEVERITY|RULE|FAMILY|never",
         help="What makes the audit fail (exit 1); repeatable. Replaces the configuration's fail_on (high).",
     ),
-    click.option(
-        "--allow-partial", is_flag=True, help="Do not fail (exit 3) where an organization was not fully seen."
-    ),
+    click.option("--allow-partial", is_flag=True, help="Do not fail (exit 3) where an organization is incomplete."),
     click.option(
         "--as-of",
         type=Instant(),

@@ -83,5 +83,5 @@ def described(rule: Rule) -> list[str]:
     parts += [f"Option {name} (default {text}): {about}" for name, text, about in rule.described_options()]
     if rule.controls:
         controls = "; ".join(f"{name} {', '.join(ids)}" for name, ids in rule.controls.items())
-        parts.append(f"Supports evidence for: {controls}")
+        parts.append(f"Mapped controls: {controls}")
     return [line for part in parts for line in textwrap.wrap(part, 100, subsequent_indent="  ")]

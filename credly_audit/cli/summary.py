@@ -13,10 +13,11 @@ from credly_audit.audit.model import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.logs import is_json, print_summary
 from credly_audit.cli.screen import Line, Span
-from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
+from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
-from credly_audit.text import count, harmless, number, one_line, spoken, spoken_day
+from credly_audit.text import count, harmless, number, one_line, spoken_day
 
 MOST_EXPLAINED = 4
 """On a screen, so many incomplete organizations are shown with their reasons; of more, the names side by side."""
@@ -150,19 +151,19 @@ def describe_incomplete(name: str, status: str, reason: str) -> str:
 
 def _first(audit: Audit, most: int, columns: int) -> Iterator[Line]:
     """Yield the top priorities, each in two lines."""
-    asked = list(actions(audit, None))
-    if not asked:
+    priorities = Priorities(audit)
+    if not priorities.many:
         return
     yield (Span("Top priorities:", bold=True),)
-    for action in asked[:most]:
-        due = f"by {spoken(action.due_at, audit.as_of)}: " if action.due_at else ""
-        contact = f" Owner: {one_line(action.contact, 60)}" if action.contact else ""
-        line = _cut(f"  {action.severity:<9}{due}{one_line(action.subject, 160)}", columns)
-        weight = len("  ") + len(action.severity)
-        yield (Span(line[:weight], SEVERITIES[action.severity], bold=True), Span(line[weight:]))
-        yield _cut(f"           {one_line(action.what, 300)}{contact}", columns)
-    if len(asked) > most:
-        yield f"  … and {number(len(asked) - most)} more, in the reports"
+    for each in priorities.groups(most):
+        line = _cut(f"  {each.severity:<9}{one_line(each.title, 160)}", columns)
+        weight = len("  ") + len(each.severity)
+        yield (Span(line[:weight], SEVERITIES[each.severity], bold=True), Span(line[weight:]))
+        first = each.describe_first(audit.as_of) or each.describe_dates(audit.as_of)
+        contacts = f" Owners: {one_line(each.describe_contacts(), 120)}." if each.contacts else ""
+        yield _cut(f"           {one_line(first, 300)}{contacts}", columns)
+    if priorities.many > most:
+        yield f"  … and {count(priorities.many - most, 'more group', 'more groups')} of work, in the reports"
 
 
 def _reports(written: Sequence[Path]) -> Iterator[str]:

@@ -41,7 +41,7 @@ ALL = {
     "pending": "not yet in force",
     "open": "open",
     "kept": "kept: what it was to mend is gone",
-    "unjudged": "not judged: its organization was not fully seen",
+    "unjudged": "not judged: its organization is incomplete",
 }
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -172,7 +172,7 @@ def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> D
 
 
 def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:
-    """Waivers and plans in one list, as they were written."""
+    """Risk acceptances and remediation plans in one list, as they were written."""
     for waiver in decisions.waivers:
         yield Judged(waiver.waiver, "waiver", waiver.state, waiver.findings if looked else None)
     for plan in decisions.plans:

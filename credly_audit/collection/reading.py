@@ -74,7 +74,7 @@ class Reading(Generic[R]):
 
     @property
     def open(self) -> int:
-        """How many pages were asked for and have not arrived."""
+        """Count pages were asked for and have not arrived."""
         return self._open
 
     @property

@@ -1,4 +1,4 @@
-"""What is wrong in a configuration, a sentence a mistake: file, line, key, what is wrong, what to do."""
+"""Finding in a configuration, a sentence a mistake: file, line, key, what is wrong, what to do."""
 
 import difflib
 from collections.abc import Iterator

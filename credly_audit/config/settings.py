@@ -51,6 +51,7 @@ from credly_audit.errors import BrokenRule
 from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
+from credly_audit.rules.facts import AUDIT_EVERY_DAYS
 from credly_audit.rules.guard import Failure, contain
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
@@ -102,7 +103,7 @@ class Api(Model):
     """Where Credly's API is; `CREDLY_API_URL` in the environment overrides it. Plain http only to this machine."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 16
-    """How many requests may be under way at once."""
+    """Count requests may be under way at once."""
 
     timeout: Seconds = 30.0
     """Seconds that an answer may take."""
@@ -285,7 +286,7 @@ class PolicySettings(Model):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    audit_every_days: Days = 31
+    audit_every_days: Days = AUDIT_EVERY_DAYS
     """How often the audit runs: what expires before the next one is urgent."""
 
     fail_on: Selectors = (Severity.HIGH,)
@@ -300,7 +301,7 @@ class PolicySettings(Model):
     due_days: Annotated[dict[Severity, Days], BeforeValidator(_all_severities)] = Field(
         default=DUE_DAYS, validate_default=True
     )
-    """How many days after it was first seen a finding of a severity is due."""
+    """Count days after it was first seen a finding of a severity is due."""
 
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
     """The options of rules, by their ids; `credly-audit rules show ID` names them."""

@@ -118,7 +118,7 @@ class Pace:
 
 
 class RetryBudget:
-    """How many retries a whole run may spend: the larger of 200 and a tenth of its requests."""
+    """Count retries a whole run may spend: the larger of 200 and a tenth of its requests."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -22,6 +22,7 @@ from credly_audit.history.schema import (
     coverage,
     finding_states,
     findings,
+    key_figures,
     organizations,
     token_states,
     tokens,
@@ -38,6 +39,13 @@ def append(connection: sa.Connection, series: int, seen: AuditRecord, rules: Map
     gone_rules = sorted(set(known["rule_id"]) - set(rules))
     orgs = seen.organizations.assign(not_judged=_also(seen.organizations["not_judged"], gone_rules))
     connection.execute(sa.insert(audits).values({"series": series, "id": audit} | dict(seen.audit)))
+    names = list(seen.figures)
+    bulk.insert(
+        connection,
+        series,
+        key_figures,
+        {"audit": np.full(len(names), audit), "name": names, "value": [seen.figures[name] for name in names]},
+    )
     places = _organizations(connection, last, orgs)
     bulk.insert(
         connection,

@@ -30,7 +30,7 @@ class Difference:
 
 
 def difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
-    """Between two audits of a series by their numbers; of what was not fully seen only what was seen is told."""
+    """Between two audits of a series by their numbers; of what is incomplete only what was seen is told."""
     then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
     seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
     names = _names(connection, now)

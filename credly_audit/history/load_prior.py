@@ -26,6 +26,7 @@ from credly_audit.history.schema import (
     audits,
     finding_states,
     findings,
+    key_figures,
     organizations,
     token_states,
     tokens,
@@ -52,6 +53,7 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
         mended=mended(connection, moment),
         audits=_trend(connection, moment),
         successions=make_frame(load_successions(connection, moment.series)),
+        figures=load_figures(connection, moment),
         about=lambda ids: about(connection, moment, seen, ids),
         open_in=lambda ids: open_in(connection, moment, seen, ids),
     )
@@ -171,7 +173,7 @@ def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.
 
 
 def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """How many findings of a severity that appeared at one audit were gone at another (MENDED)."""
+    """Count findings of a severity that appeared at one audit were gone at another (MENDED)."""
     states = finding_states
     query = (
         sa.select(
@@ -184,6 +186,13 @@ def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
         .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
     )
     return frame_of(bulk.read(connection, query), MENDED)
+
+
+def load_figures(connection: sa.Connection, moment: Moment) -> dict[str, int]:
+    """Return the key figures that an audit recorded, by name."""
+    query = sa.select(key_figures.c.name, key_figures.c.value)
+    rows = connection.execute(query.where(*moment.of(key_figures), key_figures.c.audit == moment.audit))
+    return {row.name: row.value for row in rows}
 
 
 def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:

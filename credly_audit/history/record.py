@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.comparison import count_for_trend
+from credly_audit.audit.figures import Figures
 from credly_audit.audit.model import Audit
 from credly_audit.audit.unseen import Scope, find_silent_rules
 from credly_audit.history.schema import NULL_INSTANT, microseconds
@@ -32,6 +33,8 @@ class AuditRecord:
     organizations: pd.DataFrame
     tokens: pd.DataFrame
     findings: pd.DataFrame
+    figures: Mapping[str, int]
+    """The key figures, by name."""
 
     @property
     def as_of(self) -> int:
@@ -75,6 +78,7 @@ def seen_by(audit: Audit) -> AuditRecord:
         scope.organizations.assign(name=audit.organizations["name"].fillna(audit.organizations["organization_id"])),
         _tokens(audit),
         _findings(audit),
+        Figures(audit).counts,
     )
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from credly_audit.history import column_io as bulk
 from credly_audit.history.append import append
 from credly_audit.history.column_io import number
+from credly_audit.history.load_prior import load_figures
 from credly_audit.history.queries import Moment
 from credly_audit.history.record import AuditRecord
 from credly_audit.history.schema import (
@@ -20,6 +21,7 @@ from credly_audit.history.schema import (
     coverage,
     finding_states,
     findings,
+    key_figures,
     organizations,
     token_states,
     tokens,
@@ -71,6 +73,7 @@ def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -
         pd.DataFrame(seen),
         _tokens(connection, moment),
         _findings(connection, moment, always),
+        load_figures(connection, moment),
     )
 
 
@@ -169,7 +172,8 @@ def _rewind(connection: sa.Connection, first: Moment) -> None:
         connection.execute(sa.delete(states).where(own, states.c.since >= first.audit))
         unknown = ~sa.exists().where(own, subject == subjects.c.id)
         connection.execute(sa.delete(subjects).where(*first.of(subjects), unknown))
-    connection.execute(sa.delete(coverage).where(*first.of(coverage), coverage.c.audit >= first.audit))
+    for table in (coverage, key_figures):
+        connection.execute(sa.delete(table).where(*first.of(table), table.c.audit >= first.audit))
     connection.execute(sa.delete(audits).where(*first.of(audits), audits.c.id >= first.audit))
 
 
@@ -194,7 +198,8 @@ def _forget(connection: sa.Connection, series: int, instant: datetime | None) ->
     many: int = connection.execute(forgotten if oldest is None else forgotten.where(audits.c.id < oldest)).rowcount
     if not many:
         return 0
-    _delete_unused(connection, last, coverage, _used(last, audits, audits.c.id == coverage.c.audit))
+    for table in (coverage, key_figures):
+        _delete_unused(connection, last, table, _used(last, audits, audits.c.id == table.c.audit))
     for states, subjects in STATES.items():
         of_subject = coverage.c.organization == subjects.c.organization
         heard = _used(last, coverage, coverage.c.status != "failed", of_subject)

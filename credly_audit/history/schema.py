@@ -100,7 +100,7 @@ audits = Table(
     Column("organizations", Integer, nullable=False),
     Column("fully_seen", Integer, nullable=False),
     Column("tokens", Integer, nullable=False),
-    Column("whole", Boolean, nullable=False, comment="all that is configured was asked and fully seen"),
+    Column("whole", Boolean, nullable=False, comment="all that is configured was asked and complete"),
     Column("full_scope", Boolean, nullable=False, comment="all that is configured was asked"),
     Column("inherited", Boolean, nullable=False, comment="copied from the series 0 when this series began"),
     *(Column(severity.value, Integer, nullable=False) for severity in Severity),
@@ -199,6 +199,16 @@ finding_states = states(
     Column("opened_at", InstantType, nullable=False, comment="since when it was there without a break"),
 )
 
+key_figures = Table(
+    "key_figures",
+    metadata,
+    in_series(),
+    Column("audit", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(40), primary_key=True),
+    Column("value", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 successions = Table(
     "successions",
     metadata,
@@ -242,7 +252,7 @@ MENDED_INDEX = Index(
     postgresql_where=finding_states.c.gone_at.is_not(None),
 )
 
-BY_SERIES = (audits, organizations, coverage, tokens, findings, token_states, finding_states)
+BY_SERIES = (audits, key_figures, organizations, coverage, tokens, findings, token_states, finding_states)
 """Every table that holds rows of series."""
 
 SUBJECT = {token_states: token_states.c.token, finding_states: finding_states.c.finding}

@@ -24,9 +24,10 @@ from credly_audit.files.writing import written_whole
 from credly_audit.instants import iso_day
 from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.renderers.base import renderer
-from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.priorities import Priorities
 from credly_audit.secrets import Secret, SecretError, mask_reference, read_secret
-from credly_audit.text import message, one_line, spoken, spoken_day
+from credly_audit.text import message, one_line, spoken_day
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +157,7 @@ def body(audit: Audit) -> str:
     lines = [headline(audit)]
     hidden = unseen(audit)
     if hidden:
-        lines += ["", "Not fully seen:"]
+        lines += ["", "Incomplete:"]
         lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_NAMED]]
     if len(hidden) > MOST_NAMED:
         lines.append(f"- and {len(hidden) - MOST_NAMED} more, in the report")
@@ -165,13 +166,14 @@ def body(audit: Audit) -> str:
         lines += ["", *(f"- {message(each, 500)}" for each in removed)]
     in_need = list(decisions_in_need(audit))
     if in_need:
-        lines += ["", "Decisions that ask for attention:", *(f"- {message(each, 500)}" for each in in_need)]
-    first = list(actions(audit))
+        lines += ["", "Decisions that need attention:", *(f"- {message(each, 500)}" for each in in_need)]
+    first = list(Priorities(audit).groups())
     if first:
-        lines += ["", "What to do first:"]
+        lines += ["", "Top priorities:"]
     for each in first:
-        due = f", by {spoken(each.due_at, audit.as_of)}" if each.due_at else ""
-        lines += [f"- {message(each.subject)}{due}: {message(each.why, 500)} {each.what}"]
+        dates = each.describe_dates(audit.as_of)
+        details = f"{f' ({dates})' if dates else ''}. {message(each.describe_first(audit.as_of), 500)}"
+        lines.append(f"{each.number}. {message(each.title)}{details}".rstrip())
     return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
 

@@ -13,7 +13,7 @@ from credly_audit.policy.matching import Matches, find_targets
 from credly_audit.rules.facts import LAPSES
 
 COVERAGE = {"truncated": "COV001", "unverified": "COV002", "mismatch": "COV003", "failed": "COV004"}
-"""The rule that tells of each way in which an organization was not fully seen."""
+"""The rule that tells of each way in which an organization is incomplete."""
 
 WaiverState = Literal["active", "expiring", "expired", "unused", "unjudged", "pending"]
 PlanState = Literal["open", "overdue", "kept", "unjudged", "pending"]
@@ -49,7 +49,7 @@ class Decisions:
     waivers: tuple[JudgedWaiver, ...] = ()
     plans: tuple[JudgedPlan, ...] = ()
     accepted: Mapping[str, str] = field(default_factory=dict)
-    """Organizations not fully seen whose coverage a waiver accepts: their ids, and the waiver's."""
+    """Organizations incomplete whose coverage a waiver accepts: their ids, and the waiver's."""
 
     def of_state(self, *states: WaiverState) -> list[JudgedWaiver]:
         """The waivers in one of these states."""
@@ -160,7 +160,7 @@ def _unknown(decisions: Sequence[Decision], organizations: pd.DataFrame, broken:
 
 
 def _of_coverage(waivers: Sequence[Waiver], organizations: pd.DataFrame) -> np.ndarray:
-    """Which waivers are of the way in which their organization was not fully seen, COV rules disabled or not."""
+    """Which waivers are of the way in which their organization is incomplete, COV rules disabled or not."""
     ids = organizations["organization_id"].str.lower()
     missing = dict(zip(ids, organizations["status"].map(COVERAGE), strict=True))
     return np.array(

@@ -45,7 +45,7 @@ class Typed:
     token: str
     fingerprint: str
     faults: tuple[str, ...] = ()
-    """What is wrong with its cells as such."""
+    """Finding with its cells as such."""
 
     @property
     def subject(self) -> tuple[str, str, str]:

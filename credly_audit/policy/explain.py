@@ -126,7 +126,7 @@ class Explanation:
         severity = policy.severity(rule)
         own = rule.tiers or rule.severity
         yield self._last(f"{rule.id}.severity", severity or own, ("severity", rule.id))
-        for name, value in policy.options(rule).model_dump(mode="json").items():
+        for name, value in policy.effective_options(rule).model_dump(mode="json").items():
             yield self._last(f"{rule.id}.{name}", _shown(value), ("rules", rule.id, name))
 
     def _enabled(self, rule: Rule, policy: Policy) -> Setting:

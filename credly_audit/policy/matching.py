@@ -71,7 +71,7 @@ class Matches:
     findings: np.ndarray
     """The pairs of each finding, a column a kind of subject; the last position of all where it has none."""
     many: int
-    """How many pairs are claimed."""
+    """Count pairs are claimed."""
 
     @classmethod
     def of(

@@ -51,6 +51,10 @@ class Policy:
         """The rule's options as configured, else its defaults."""
         return getattr(self.settings.rules, rule.id, None) or rule.options()
 
+    def effective_options(self, rule: Rule) -> Options:
+        """Return the rule's options with the defaults that follow from the policy filled in."""
+        return self.options(rule).fill_in(self.settings.audit_every_days)
+
     def due_within(self, severity: Severity) -> timedelta | None:
         """How long after it was first seen a finding of this severity is due."""
         days = self.settings.due_days.get(severity)

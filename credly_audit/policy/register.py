@@ -125,7 +125,7 @@ class _Reading:
         return said if len(self.mistakes) == before else None
 
     def _judge_token(self, number: int, said: dict[str, Any]) -> Iterator[str]:
-        """What is wrong with the token that a row names: it names none, or another row has it."""
+        """Finding with the token that a row names: it names none, or another row has it."""
         names = [said[name] for name in ("token_id", "fingerprint") if said[name]]
         if not names:
             yield "names no token; fill in token_id or fingerprint"

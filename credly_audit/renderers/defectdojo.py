@@ -49,7 +49,7 @@ def told(audit: Audit, finding: dict[str, Any]) -> dict[str, Any]:
         "description": "\n\n".join(description(audit, finding)),
         "mitigation": rule.remediation,
         "impact": rule.rationale,
-        "references": "\n".join(f"Supports evidence for {control}" for control in finding["controls"]),
+        "references": "\n".join(f"Mapped controls {control}" for control in finding["controls"]),
         "service": one_line(finding["organization_name"] or finding["organization_id"], 200),
         "unique_id_from_tool": finding["finding_id"],
         "vuln_id_from_tool": rule.id,
@@ -80,7 +80,7 @@ def description(audit: Audit, finding: dict[str, Any]) -> Iterator[str]:
     for name, value in finding["evidence"].items():
         yield f"**{markdown(name.replace('_', ' '))}:** {markdown(encode(value).decode().strip(chr(34)))}"
     if finding["status"] == "unseen":
-        yield "**Last known:** its organization could not be seen this time"
+        yield "**Last known:** its organization could not be collected in this audit"
     if finding["waived"]:
         yield f"**Waiver:** {markdown(finding['waiver_id'] or '')}"
 

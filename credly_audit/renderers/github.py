@@ -17,10 +17,10 @@ from credly_audit.severity import Severity
 from credly_audit.text import count, one_line, subject, workflow_message, workflow_property
 
 MOST = 10
-"""How many annotations of one level GitHub shows of a step ('Workflow commands', limits of annotations)."""
+"""Count annotations of one level GitHub shows of a step ('Workflow commands', limits of annotations)."""
 
 MOST_TOLD_APART = 4
-"""How many organizations not fully seen, and how many broken rules, have an annotation of their own."""
+"""Count organizations incomplete, and how many broken rules, have an annotation of their own."""
 
 LEVELS = ("error", "warning", "notice")
 
@@ -52,8 +52,8 @@ def opening(audit: Audit) -> Iterator[tuple[str, bytes]]:
     yield level, command(level, headline(audit), "credly-audit")
     for each in unseen(audit)[:MOST_TOLD_APART]:
         kind = "warning" if each.organization_id in audit.verdict.accepted else gap
-        text = f"{one_line(each.name, 60)} was not fully seen ({each.status}): {one_line(each.reason)}"
-        yield kind, command(kind, text, "not fully seen", audit.places.of(each.organization_id))
+        text = f"{one_line(each.name, 60)} is incomplete ({each.status}): {one_line(each.reason)}"
+        yield kind, command(kind, text, "incomplete", audit.places.of(each.organization_id))
     if audit.unaudited:
         many = count(len(audit.unaudited), "organization", "organizations")
         text = f"{many} of the register in no configuration: {one_line(', '.join(audit.unaudited))}"

@@ -82,7 +82,7 @@ def _incomplete(audit: Audit) -> Event:
     more = f"\n… and {len(hidden) - MOST_NAMED} more" if len(hidden) > MOST_NAMED else ""
     many = count(len(hidden), "organization", "organizations")
     uid = "incomplete" if audit.part is None else f"incomplete-{audit.part.name}"
-    event = _entry(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} not fully seen")
+    event = _entry(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} incomplete")
     event.add("description", f"{headline(audit)} Tokens of these may be missing in this calendar:{names}{more}")
     return event
 

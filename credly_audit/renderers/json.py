@@ -18,6 +18,8 @@ from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.counts import tally
+from credly_audit.report.key_figures import KeyFigures
+from credly_audit.report.results import Results
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
 from credly_audit.text import inert_json
 
@@ -62,7 +64,7 @@ def head(audit: Audit) -> dict[str, Any]:
             "unaudited": audit.unaudited,
             "broken_rules": dict(audit.broken),
         },
-        "summary": tally(audit),
+        "summary": summarize(audit),
         "waivers": [
             each.waiver.model_dump(mode="json") | {"state": each.state, "findings": each.findings}
             for each in audit.decisions.waivers
@@ -74,6 +76,16 @@ def head(audit: Audit) -> dict[str, Any]:
         "limitations": list(audit.limitations),
         "compared": None if audit.compared is None else compared(audit.compared),
         "policy_change": None if audit.policy_change is None else policy_change(audit.policy_change),
+    }
+
+
+def summarize(audit: Audit) -> dict[str, Any]:
+    """Return the counts, the key figures, and what each rule and control came to."""
+    results = Results(audit)
+    return tally(audit) | {
+        "key_figures": KeyFigures(audit).counts,
+        "rules": {rule_id: result.as_dict() for rule_id, result in results.rules.items()},
+        "controls": [each.as_dict() for each in results.controls],
     }
 
 

@@ -22,7 +22,7 @@ from credly_audit.text import count, harmless, instant, one_line, subject
 NAMED = ("organization_id", "name")
 
 MOST_LISTED = 100
-"""How many findings a case spells out; a build server keeps every word of them for every build."""
+"""Count findings a case spells out; a build server keeps every word of them for every build."""
 
 
 @dataclass(slots=True)
@@ -134,24 +134,22 @@ def judged(audit: Audit) -> list[str]:
 def coverage_case(status: str, gap: str | None, *, allowed: bool) -> TestCase:
     """Return the case of an organization's coverage; skipped where the gate allows that it is incomplete."""
     if gap is None:
-        return _case("fully seen")
-    return _case(
-        "fully seen", Skipped(f"not fully seen: {gap}") if allowed else Error(f"not fully seen: {gap}", status)
-    )
+        return _case("complete")
+    return _case("complete", Skipped(f"incomplete: {gap}") if allowed else Error(f"incomplete: {gap}", status))
 
 
 def rule_case(audit: Audit, rule_id: str, found: Found | None, gap: str | None) -> TestCase:
     """Return the case of one rule in one organization."""
     name = f"{rule_id} {audit.rules[rule_id].name}"
     if found is None:
-        return _case(name, *([] if gap is None else [Skipped(f"nothing in what was seen; not fully seen: {gap}")]))
+        return _case(name, *([] if gap is None else [Skipped(f"nothing in what was seen; incomplete: {gap}")]))
     if found.violating:
         more = f" (and {found.violating - 1} more)" if found.violating > 1 else ""
         return _case(name, Failure(f"{one_line(found.first, 300)}{more}", rule_id), text=found.text)
     if found.waived == found.many:
         return _case(name, Skipped(f"{count(found.many, 'finding', 'findings')}, waived"), text=found.text)
     if gap is not None:
-        what = f"nothing that fails the audit in what was seen; not fully seen: {gap}"
+        what = f"nothing that fails the audit in what was seen; incomplete: {gap}"
         return _case(name, Skipped(what), text=found.text)
     case = _case(name)
     case.system_out = harmless(f"does not fail the audit:\n{found.text}")

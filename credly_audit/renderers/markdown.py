@@ -10,8 +10,10 @@ from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.briefing import MOST_NAMED, actions, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
+from credly_audit.report.key_figures import KeyFigures
+from credly_audit.report.priorities import MOST_GROUPS, Priorities
 from credly_audit.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
 MOST_BYTES = 1_000_000
@@ -23,7 +25,7 @@ SYMBOLS = {"pass": "✅", "violations": "❌", "incomplete": "⚠️"}
 def render(audit: Audit, out: BinaryIO) -> None:
     """The four questions of a first page, then the findings as far as they fit."""
     room = MOST_BYTES - 1_000
-    for part in (opening(audit), coverage(audit), first(audit), counts(audit)):
+    for part in (opening(audit), key_figures(audit), coverage(audit), first(audit), counts(audit)):
         for line in part:
             text = f"{line}\n".encode()
             room -= len(text)
@@ -51,16 +53,23 @@ def describe_change(change: PolicyChange | None) -> Iterator[str]:
         yield f"| {markdown(each.rule_id)} | {number(each.adds)} | {number(each.removes)} |"
 
 
+def key_figures(audit: Audit) -> Iterator[str]:
+    """Yield the key figures, a line of a table each."""
+    yield from ("", "## Key figures", "", "| | | Since the last audit | |", "|---:|---|---|---|")
+    for each in KeyFigures(audit):
+        yield f"| {number(each.value)} | {each.label} | {each.described_change or NOTHING} | {markdown(each.detail)} |"
+
+
 def coverage(audit: Audit) -> Iterator[str]:
-    """What was seen, and by name what was not."""
-    yield from ("", "## What was seen", "")
+    """Coverage, and by name what was not."""
+    yield from ("", "## Coverage", "")
     statuses = tally(audit)["by_status"]
     seen = count(statuses["complete"], "organization", "organizations")
     rest = "".join(f", {number(many)} {status}" for status, many in statuses.items() if many and status != "complete")
-    yield f"{seen} fully seen{rest}."
+    yield f"{seen} complete{rest}."
     hidden = unseen(audit)
     if hidden:
-        yield from ("", "Not fully seen, so not known to be clean:", "")
+        yield from ("", "Incomplete, so not known to be compliant:", "")
     for each in hidden[:MOST_NAMED]:
         accepted = "; a waiver accepts it" if each.organization_id in audit.verdict.accepted else ""
         yield f"- **{markdown(each.name, 100)}** ({each.status}{accepted}): {markdown(each.reason)}"
@@ -75,7 +84,7 @@ def coverage(audit: Audit) -> Iterator[str]:
     yield from (f"- {markdown(sentence)}" for sentence in removed)
     in_need = list(decisions_in_need(audit))
     if in_need:
-        yield from ("", "Decisions that ask for attention:", "")
+        yield from ("", "Decisions that need attention:", "")
     yield from (f"- {markdown(words)}" for words in in_need)
     if audit.broken:
         yield from ("", "Not judged:", "")
@@ -84,17 +93,18 @@ def coverage(audit: Audit) -> Iterator[str]:
 
 
 def first(audit: Audit) -> Iterator[str]:
-    """What to do first."""
-    yield from ("", "## What to do first", "")
-    asked = list(actions(audit))
-    for place, action in enumerate(asked, 1):
-        by = f" by {spoken(action.due_at, audit.as_of)}" if action.due_at else ""
-        also = f" Also: {markdown(', '.join(action.also))}." if action.also else ""
-        contact = f" Contact: {markdown(action.contact)}." if action.contact else ""
-        what = f"{markdown(action.what)} {markdown(action.why)}"
-        yield f"{place}. **{markdown(action.subject)}**{by}: {what}{also}{contact}"
-    if not asked:
-        yield "Nothing."
+    """Yield the top priorities."""
+    yield from ("", "## Top priorities", "")
+    priorities = Priorities(audit)
+    for each in priorities.groups():
+        dates = each.describe_dates(audit.as_of)
+        contacts = f" Owners: {markdown(each.describe_contacts())}." if each.contacts else ""
+        details = " ".join(filter(None, [f"({dates})" if dates else "", markdown(each.describe_first(audit.as_of))]))
+        yield f"{each.number}. **{markdown(each.title)}** {details}{contacts}"
+    if priorities.many > MOST_GROUPS:
+        yield from ("", f"… and {count(priorities.many - MOST_GROUPS, 'more group', 'more groups')} of work.")
+    if not priorities.many:
+        yield "No open finding requires work."
 
 
 def counts(audit: Audit) -> Iterator[str]:
@@ -114,7 +124,7 @@ def counts(audit: Audit) -> Iterator[str]:
     if many["unseen"]:
         yield from (
             "",
-            "Last known: as an earlier audit found them in organizations that could not be seen this time.",
+            "Last known: as an earlier audit found them in organizations that could not be collected in this audit.",
         )
 
 
@@ -162,7 +172,7 @@ def about(audit: Audit) -> str:
     collected = audit.snapshot.header.collected_at
     return (
         f"Collected {instant(collected)}, written {instant(audit.generated_at)} by credly-audit {__version__}. "
-        "Credly shows neither the last use nor the maker of a token."
+        "Credly shows neither the last use nor the creator of a token."
     )
 
 

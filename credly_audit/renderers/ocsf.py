@@ -63,7 +63,7 @@ def whole(audit: Audit) -> dict[str, Any]:
         "message": headline(audit),
         "compliance": {
             "control": "credly-audit",
-            "desc": "Every organization is fully seen and its authorization tokens keep to the policy.",
+            "desc": "Every organization is complete and its authorization tokens keep to the policy.",
             "status_id": status[0],
             "status": status[1],
             "status_detail": headline(audit),

@@ -25,7 +25,7 @@ from credly_audit.text import count, instant, number, one_line, sarif, spoken_da
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 MOST_RESULTS = 25_000
-"""How many results of one run GitHub takes ('SARIF support for code scanning', limits)."""
+"""Count results of one run GitHub takes ('SARIF support for code scanning', limits)."""
 
 LEVELS = {
     Severity.CRITICAL: "error",
@@ -82,7 +82,7 @@ def descriptor(rule: Rule, severity: Severity) -> dict[str, Any]:
     controls = [f"{name} {control}" for name, ids in rule.controls.items() for control in ids]
     sections = {"Why it matters": rule.rationale, "What to do": rule.remediation}
     if controls:
-        sections["Supports evidence for"] = f"{', '.join(controls)}."
+        sections["Mapped controls"] = f"{', '.join(controls)}."
     return {
         "id": rule.id,
         "name": "".join(word.capitalize() for word in rule.name.split("-")),
@@ -116,7 +116,7 @@ def invocation(audit: Audit) -> dict[str, Any]:
 
 def _notifications(audit: Audit) -> Iterator[dict[str, Any]]:
     for each in unseen(audit):
-        text = f"{one_line(each.name, 60)} was not fully seen ({each.status}): {one_line(each.reason)}"
+        text = f"{one_line(each.name, 60)} is incomplete ({each.status}): {one_line(each.reason)}"
         accepted = each.organization_id in audit.verdict.accepted
         yield _notification(NOT_SEEN, "warning" if accepted else "error", text)
     for organization_id in audit.unaudited:

@@ -1,6 +1,6 @@
-"""What a head of security wants to know in ten seconds: is all well, what was seen, what to do first, what is coming.
+"""What a head of security needs in ten seconds: the verdict, its coverage, the top priorities, the outlook.
 
-Every report for people tells this, in this order; they differ in how they look.
+Every report for people shows this, in this order; they differ in how they look.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,12 @@ import pandas as pd
 from credly_audit.audit.findings import Findings, plain
 from credly_audit.audit.model import Audit
 from credly_audit.instants import LAST
+from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day
 
 MOST_NAMED = 20
-"""How many incomplete organizations a report names where it has little room."""
+"""Count incomplete organizations a report names where it has little room."""
 
 MOST_ACTIONS = 10
 MOST_DECISIONS = 5
@@ -29,14 +30,14 @@ MONTHS = 12
 
 @dataclass(frozen=True, slots=True)
 class Unseen:
-    """An organization that was not fully seen; its reason says why, and what to do."""
+    """An organization that is incomplete; its reason says why, and what to do."""
 
     organization_id: str
     name: str
     status: str
     reason: str
     tokens: int
-    """How many were seen all the same."""
+    """Count were seen all the same."""
     contact: str | None
     position: int
     """Its row in the organizations frame."""
@@ -60,16 +61,20 @@ class Action:
     also: tuple[str, ...]
     contact: str | None
     findings: int
-    """How many they are."""
+    """Count they are."""
     position: int
     """Where the gravest stands in `Findings.frame`."""
     description: str | None
     """The token's own, None for an organization."""
+    priority: int
+    """The first of the groups of work (report.priorities) that its findings belong to."""
+    overdue_days: int | None
+    """For how many whole days the first of its findings is overdue; None: none is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """How many unexpired tokens expire in a month; `soon`: within the widest window of EXP002."""
+    """Count unexpired tokens expire in a month; `soon`: within the widest window of EXP002."""
 
     first: datetime
     tokens: int
@@ -94,20 +99,19 @@ def _verdict(audit: Audit) -> str:
     if verdict.outcome == "incomplete":
         lacks = [f"{count(len(audit.broken), 'rule', 'rules')} failed"] if audit.broken else []
         if hidden:
-            was = "was" if hidden == 1 else "were"
-            accepting = f" ({number(accepted)} accepted)" if accepted else ""
-            lacks.insert(0, f"{number(hidden)} of {organizations} {was} not completely collected{accepting}")
-        where = "in the data collected" if hidden else "by the other rules"
-        return f"Incomplete: {' and '.join(lacks)}. {violations[0].upper()}{violations[1:]} {where}."
+            but = f" ({number(accepted)} of them accepted)" if accepted else ""
+            lacks.insert(0, f"{number(hidden)} of {organizations} could not be collected completely{but}")
+        scope = "in the data collected" if hidden else "by the other rules"
+        return f"Incomplete: {' and '.join(lacks)}. {violations[0].upper()}{violations[1:]} {scope}."
     tokens = f"{count(len(audit.tokens), 'token', 'tokens')} of {organizations}"
-    collected = f"all complete but {number(accepted)} that waivers accept" if accepted else "all complete"
+    coverage = f"all complete but {number(accepted)} that a waiver accepts" if accepted else "all complete"
     if verdict.outcome == "violations":
-        return f"Violations: {violations}. {tokens}, {collected}."
-    return f"Pass: {tokens}, {collected}, {violations}."
+        return f"Violations: {violations}. {tokens}, {coverage}."
+    return f"Pass: {tokens}, {coverage}; {violations}."
 
 
 def unseen(audit: Audit) -> list[Unseen]:
-    """The organizations that were not fully seen, in the order of asking."""
+    """The organizations that could not be collected completely, in the order of asking."""
     frame = audit.organizations[(audit.organizations["status"] != "complete").to_numpy()]
     names = ["organization_id", "name", "status", "reason", "tokens", "contact"]
     rows = zip(*(plain(frame[name]) for name in names), strict=True)
@@ -142,9 +146,9 @@ def decisions_in_need(audit: Audit) -> Iterator[str]:
     """A sentence for each kind of decision that asks for attention: how many, and which first."""
     made = audit.decisions
     for one, more, judged in (
-        ("waiver is past its date, and what it covered is back", "waivers are past their dates", made.expired),
+        ("waiver expired, and its findings are open again", "waivers are past their dates", made.expired),
         ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
-        ("waiver covers nothing that is there", "waivers cover nothing that is there", made.unused),
+        ("waiver matches no finding", "waivers match no finding", made.unused),
     ):
         yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
     yield from _named(
@@ -164,10 +168,14 @@ def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[s
 
 
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
-    """The actions by due date, then weight; `most` of them, or all (None). Findings of weight info ask for none."""
+    """Yield the actions in the order of the top priorities, then by due date and severity; all where `most` is None.
+
+    Findings of severity info ask for none.
+    """
     frame = audit.findings.frame
     asks = audit.findings.actionable
-    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks]))
+    priorities = Priorities(audit).of_findings[asks]
+    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks], priority=priorities))
     starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     gravest = live.take(starts[:most])
@@ -184,10 +192,16 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
         "due_at": plain(gravest["first_due"]),
         "why": plain(gravest["message"]),
         "position": plain(gravest["position"]),
+        "priority": plain(gravest["first_priority"]),
+        "overdue_days": [_count_overdue(due, audit.as_of) for due in plain(gravest["first_due"])],
     }
     rule_ids = live["rule_id"].astype(object).to_numpy()
     for (start, end), values in zip(bounds, zip(*columns.values(), strict=True), strict=True):
         yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
+
+
+def _count_overdue(due_at: datetime | None, as_of: datetime) -> int | None:
+    return (as_of - due_at).days if due_at is not None and due_at < as_of else None
 
 
 def _applications(findings: Findings) -> np.ndarray:
@@ -203,15 +217,21 @@ def _applications(findings: Findings) -> np.ndarray:
 
 
 def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
-    """Findings subject after subject, each numbered by when its first falls due and how grave its gravest is.
+    """Return the findings subject after subject, in the order of priority, first due date and highest severity.
 
-    Adds `subject` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the gravest of a subject comes first.
+    Adds `subject` (0, 1, 2 …), `first_priority`, `first_due` and `position` (in `Findings.frame`); the most severe of a
+    subject comes first.
     """
     keys = ["organization_row", "token_row", "application"]
     live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
     groups = live.groupby(keys, sort=False)
-    live = live.assign(first_due=groups["due_at"].transform("min"), gravest=groups["weight"].transform("min"))
-    live = live.sort_values(["first_due", "gravest", *keys, "weight"], kind="stable", ignore_index=True)
+    live = live.assign(
+        first_due=groups["due_at"].transform("min"),
+        gravest=groups["weight"].transform("min"),
+        first_priority=groups["priority"].transform("min"),
+    )
+    order = ["first_priority", "first_due", "gravest", *keys, "weight"]
+    live = live.sort_values(order, kind="stable", ignore_index=True)
     return live.assign(subject=live.groupby(keys, sort=False).ngroup())
 
 
@@ -242,9 +262,9 @@ def expiries(audit: Audit) -> list[Month]:
 
 
 def soon_days(audit: Audit) -> int:
-    """How many days ahead the widest window of EXP002 reaches."""
-    windows = audit.policy.options(audit.rules["EXP002"]).model_dump()["windows"]
-    return max(windows.values()) if windows else max(60, audit.policy.next_audit.days)
+    """Count days ahead the widest window of EXP002 reaches."""
+    windows = audit.policy.effective_options(audit.rules["EXP002"]).model_dump()["windows"]
+    return max(windows.values(), default=audit.policy.next_audit.days)
 
 
 def _key(month: datetime) -> int:
@@ -275,7 +295,7 @@ def permissions(audit: Audit) -> dict[str, int]:
         "read, write and delete": int(full.sum()),
         "delete": int(delete.sum()),
         "write": int(write.sum()),
-        "not known": int((unknown & ~privileged).sum()),
-        "read alone": int((flags["read"] & ~privileged & ~unknown).sum()),
-        "nothing": int((~flags["read"] & ~privileged & ~unknown).sum()),
+        "unknown": int((unknown & ~privileged).sum()),
+        "read-only": int((flags["read"] & ~privileged & ~unknown).sum()),
+        "none": int((~flags["read"] & ~privileged & ~unknown).sum()),
     }

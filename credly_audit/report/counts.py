@@ -25,7 +25,7 @@ class Standing:
 
     @cached_property
     def of_tokens(self) -> np.ndarray:
-        """How many open findings each token has."""
+        """Count open findings each token has."""
         rows = self.open["token_row"].to_numpy()
         return np.bincount(rows[rows >= 0], minlength=len(self.audit.tokens))
 
@@ -45,7 +45,7 @@ class Standing:
 
     @cached_property
     def privileged(self) -> np.ndarray:
-        """How many of each organization's unexpired tokens can write or delete."""
+        """Count of each organization's unexpired tokens can write or delete."""
         tokens = self.audit.tokens
         can = tokens["write_enabled"].fillna(value=False) | tokens["delete_enabled"].fillna(value=False)
         can = can.to_numpy(dtype=bool) & ~self.audit.expired
@@ -63,7 +63,7 @@ class Standing:
 
 
 def tally(audit: Audit) -> dict[str, Any]:
-    """How many of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
+    """Count of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
     frame = audit.findings.frame
     unseen = audit.findings.unseen
     live = frame[audit.findings.open]

@@ -1,7 +1,9 @@
 """The words, each with its symbol, that reports for people say in place of a status, and beside its colour."""
 
+from credly_audit.text import NOTHING
+
 COVERAGE = {
-    "complete": "✓ fully seen",
+    "complete": "✓ complete",
     "truncated": "◐ truncated",
     "unverified": "? unverified",
     "mismatch": "≠ mismatch",
@@ -10,26 +12,40 @@ COVERAGE = {
 """In the order of snapshot.STATUSES."""
 
 COVERAGE_MEANS = {
-    "complete": "the listing is proved to be whole",
-    "truncated": "Credly showed the read-only tokens alone",
-    "unverified": "nothing proves that the listing is whole",
-    "mismatch": "the pages contradict each other",
-    "failed": "the listing, or a page of it, could not be had",
+    "complete": "every token is proved to be collected",
+    "truncated": "Credly listed only the read-only tokens",
+    "unverified": "nothing proves that the list is complete",
+    "mismatch": "the list was inconsistent",
+    "failed": "the list, or a page of it, could not be read",
 }
 
 STATES = {
     "expired": "✕ expired",
     "overdue": "✕ overdue",
     "expiring": "◐ expiring",
-    "unjudged": "? not judged",
+    "unjudged": "? not assessed",
     "unused": "○ unused",
-    "pending": "○ not yet in force",
+    "pending": "○ not yet valid",
     "active": "✓ active",
     "open": "✓ open",
-    "kept": "✓ kept",
+    "kept": "✓ completed",
 }
 """Of waivers and plans, in the order in which they ask for attention."""
 
 NO_DESCRIPTION = "(no description)"
 
-ITSELF = "(the organization itself)"
+ITSELF = "Organization-level finding"
+
+
+def describe_setting(value: object) -> str:
+    """Return a setting for people: without brackets, and without the words of a programming language."""
+    if value is None or value in ([], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {describe_setting(each)}" for name, each in value.items())
+    if isinstance(value, list):
+        separator = ", " if all(isinstance(each, str) for each in value) else "\n"
+        return separator.join(map(describe_setting, value))
+    return str(value)

@@ -46,7 +46,7 @@ def _described(rule: Rule) -> Iterator[str]:
         yield "\n".join(["| option | default | what it says |", "|---|---|---|", *rows])
     if rule.controls:
         controls = "; ".join(f"{framework} {', '.join(ids)}" for framework, ids in rule.controls.items())
-        yield f"Supports evidence for: {controls}."
+        yield f"Mapped controls: {controls}."
 
 
 def _in_table(text: str) -> str:

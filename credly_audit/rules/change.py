@@ -77,7 +77,7 @@ def expiry_extended(facts: Facts, _: Options) -> Flags:
     "CHG003",
     "new-privileged-token",
     Severity.INFO,
-    summary="The token was not there when its organization was last fully seen, and can write or delete.",
+    summary="The token was not there when its organization was last complete, and can write or delete.",
     rationale="Somebody made a strong token since the last audit: whoever reviews should have heard of it.",
     remediation="Make sure that its owner is known and that its permissions are what its purpose needs.",
     controls=NO_CONTROLS,
@@ -92,7 +92,7 @@ def new_privileged_token(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Was not there on {day} ({ago}), when its organization was last fully seen; can {permissions}.",
+            "Was not there on {day} ({ago}), when its organization was last complete; can {permissions}.",
             day=day(since),
             ago=distance(since, facts.as_of),
             permissions=permissions_in_words(facts, hit.index),

@@ -1,6 +1,6 @@
 """COV: what the audit did not see, and the credential that it sees with.
 
-These rules make an organization that was not fully seen a finding of its own, so that it can be waived and followed;
+These rules make an organization that is incomplete a finding of its own, so that it can be waived and followed;
 the verdict is decided from the organizations themselves, with or without these rules.
 """
 

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from credly_audit.rules.facts import Facts, rows_by_group
+from credly_audit.rules.facts import AUDIT_EVERY_DAYS, Facts, rows_by_group
 from credly_audit.severity import Severity
 
 FAMILIES = MappingProxyType(
@@ -57,6 +57,10 @@ class Options(BaseModel):
     """The options of a rule: a field each, with its default and a description; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def fill_in(self, audit_every_days: int) -> Self:  # noqa: ARG002 - for options that follow from it
+        """Return the options with the defaults that follow from how often the audit runs."""
+        return self
 
 
 class NoOptions(Options):
@@ -149,7 +153,7 @@ class Rule:
 
     def described_options(self) -> list[tuple[str, str, str]]:
         """Name, default as JSON and description of each option."""
-        defaults = self.options().model_dump(mode="json")
+        defaults = self.options().fill_in(AUDIT_EVERY_DAYS).model_dump(mode="json")
         fields = self.options.model_fields
         return [(name, json.dumps(default), fields[name].description or "") for name, default in defaults.items()]
 

@@ -116,8 +116,8 @@ def description_placeholder(facts: Facts, options: OptionColumns) -> Flags:
 class TooShortOptions(Options):
     """Options of DOC003."""
 
-    min_words: Count = Field(default=2, description="How many words a description must have.")
-    min_length: Count = Field(default=10, description="How many characters a description must have.")
+    min_words: Count = Field(default=2, description="Count words a description must have.")
+    min_length: Count = Field(default=10, description="Count characters a description must have.")
 
 
 @rule(

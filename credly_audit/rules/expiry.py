@@ -1,6 +1,7 @@
 """EXP: tokens that are dead, about to die, or live longer than anybody meant."""
 
 from datetime import timedelta
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -41,25 +42,38 @@ def token_expired(facts: Facts, _: Options) -> Flags:
     )
 
 
+CRITICAL_DAYS, MEDIUM_DAYS = 7, 60
+
+
 class ExpiringOptions(Options):
     """Options of EXP002."""
 
     windows: dict[Severity, Days] | None = Field(
         default=None,
-        description="Days ahead within which an expiry has a severity; by default high = audit_every_days + 4 "
-        "(it may die before the next audit) and medium = 60.",
+        description="Days before its expiration within which a token gets a severity; the most severe of its windows "
+        "counts. Default: critical 7, high audit_every_days + 4 (unless that is 7 or less), medium 60.",
     )
+
+    def fill_in(self, audit_every_days: int) -> Self:
+        """Return the options with their windows."""
+        if self.windows is not None:
+            return self
+        windows = {Severity.CRITICAL: CRITICAL_DAYS, Severity.HIGH: audit_every_days + 4, Severity.MEDIUM: MEDIUM_DAYS}
+        if windows[Severity.HIGH] <= CRITICAL_DAYS:
+            del windows[Severity.HIGH]
+        return self.model_copy(update={"windows": windows})
 
 
 @rule(
     "EXP002",
     "token-expiring",
     Severity.HIGH,
-    tiers="by window: high where it may die before the next audit (audit_every_days + 4 days), medium within 60 days",
+    tiers="by window: critical within 7 days, high before the next audit (audit_every_days + 4 days), medium within 60 "
+    "days",
     summary="The token expires soon.",
-    rationale="Credly turns a token off 180 days after it was made or rotated, without a warning; the integration that "
-    "uses it stops at that instant.",
-    remediation="Rotate the token, and give the new value to what uses it, before it expires.",
+    rationale="Credly disables a token 180 days after it was created or rotated, without a warning; integrations that "
+    "use it will stop working at that instant.",
+    remediation="Rotate the token and deploy the new value to the integrations that use it before it expires.",
     controls=EXPIRING,
     options=ExpiringOptions,
     by_row=True,
@@ -68,15 +82,15 @@ def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
     ahead = (facts.tokens["expires_at"] - facts.as_of).to_numpy()
     weights, limits = np.full(len(ahead), -1), np.zeros(len(ahead), dtype="int64")
     for chosen, rows in options.each():
-        windows = chosen.windows or {Severity.HIGH: facts.next_audit.days, Severity.MEDIUM: 60}
-        for severity, days in sorted(windows.items(), key=lambda window: (-window[1], window[0].weight)):
-            within = rows[ahead[rows] <= durations(pd.Series([days]))]  # narrower ones come last, and hold
+        windows = chosen.fill_in(facts.audit_every_days).windows or {}
+        for severity, days in sorted(windows.items(), key=lambda window: window[0].weight):  # the most severe is last
+            within = rows[ahead[rows] <= durations(pd.Series([days]))]
             weights[within], limits[within] = severity.weight, days
     hit = facts.tokens.loc[facts.unexpired & (weights >= 0), ["expires_at"]]
     return flag(
         hit,
         sentence(
-            "Expires on {day} ({ahead}); from then on what uses it stops working.",
+            "Expires on {day} ({ahead}); integrations that use it will stop working.",
             day=day(hit["expires_at"]),
             ahead=distance(hit["expires_at"], facts.as_of),
         ),

@@ -15,6 +15,9 @@ from credly_audit.instants import DAY
 from credly_audit.patterns.search import Deadline, Search
 from credly_audit.snapshot import APPLICATIONS
 
+AUDIT_EVERY_DAYS = 31
+"""How often the audit runs where the policy does not say."""
+
 PERMISSIONS = ("read", "write", "delete")
 
 ENTRIES = MappingProxyType(
@@ -99,14 +102,14 @@ class Facts:
     organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
     configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS, `successions` PLACED_SUCCESSIONS.
     `before` has the columns BEFORE and is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`,
-    says when each was last fully seen (null: never): both None where there is no history.
+    says when each was last complete (null: never): both None where there is no history.
     """
 
     tokens: pd.DataFrame
     organizations: pd.DataFrame
     as_of: pd.Timestamp
     collected_at: pd.Timestamp
-    audit_every_days: int = 31
+    audit_every_days: int = AUDIT_EVERY_DAYS
     register: pd.DataFrame | None = None
     before: pd.DataFrame | None = None
     fully_seen_before: pd.Series | None = None
@@ -187,7 +190,7 @@ class Facts:
         return rows
 
     def per_organization(self, mask: np.ndarray) -> pd.Series:
-        """How many tokens of `mask` each organization has (int64, indexed as `organizations`)."""
+        """Count tokens of `mask` each organization has (int64, indexed as `organizations`)."""
         counts = np.bincount(self.organization_rows[mask], minlength=len(self.organizations))
         return pd.Series(counts, index=self.organizations.index)
 

@@ -15,7 +15,7 @@ from credly_audit.severity import Severity
 class TooManyOptions(Options):
     """Options of INV001."""
 
-    max_tokens: Count = Field(default=10, description="How many unexpired tokens an organization may have.")
+    max_tokens: Count = Field(default=10, description="Count unexpired tokens an organization may have.")
 
 
 @rule(

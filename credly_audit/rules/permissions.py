@@ -116,7 +116,7 @@ class PrivilegedOptions(Options):
     """Options of PRM006."""
 
     max_privileged: Count = Field(
-        default=3, description="How many tokens of an organization may write or delete without being approved."
+        default=3, description="Count tokens of an organization may write or delete without being approved."
     )
 
 

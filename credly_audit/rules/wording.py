@@ -53,13 +53,13 @@ def worded(keys: np.ndarray, wording: Callable[[int], str], index: pd.Index) -> 
 
 
 def day(instants: pd.Series) -> pd.Series:
-    """`29 November 2026` for each instant (UTC, none null)."""
+    """Return `29 Nov 2026` for each instant (UTC, none null)."""
     days = _microseconds(instants) // US_PER_DAY
     return worded(days, lambda number: _day(pd.Timestamp(number, unit="D")), instants.index)
 
 
 def _day(instant: pd.Timestamp) -> str:
-    return f"{instant.day} {instant:%B %Y}"
+    return f"{instant.day} {instant:%b %Y}"
 
 
 def distance(instants: pd.Series, as_of: pd.Timestamp) -> pd.Series:
@@ -82,7 +82,7 @@ def _distance(days: int) -> str:
 
 def plural(counts: pd.Series, one: str, many: str) -> pd.Series:
     """`1 token`, `2 tokens`: each whole number with its noun."""
-    return worded(counts.to_numpy(), lambda count: f"{count} {one if count == 1 else many}", counts.index)
+    return worded(counts.to_numpy(), lambda count: f"{count:,} {one if count == 1 else many}", counts.index)
 
 
 def _microseconds(instants: pd.Series) -> np.ndarray:

@@ -25,7 +25,7 @@ LOOKS_LIKE_A_VALUE = (
     "what looks like a token's value: remove it, and rotate that token if it is one (an address with such an id can be "
     "left out)"
 )
-"""What is wrong with a text that a person wrote and that would appear in reports."""
+"""Finding with a text that a person wrote and that would appear in reports."""
 
 RUN = re.compile(rf"[A-Za-z0-9_-]{{{SHORTEST},}}")
 """The alphabet of Credly's values (base64url); what is shorter has no fingerprint."""

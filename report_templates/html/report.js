@@ -1,10 +1,7 @@
 // What the lists say of a row: the same words as the rows that are plain HTML (lists.py has the same names).
 
 const words = JSON.parse(document.getElementById("words").textContent);
-const MONTHS = [
-  "January", "February", "March", "April", "May", "June",
-  "July", "August", "September", "October", "November", "December",
-];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 function spoken(seconds) {
   if (seconds === null) return "–";
@@ -78,9 +75,10 @@ const findings = {
       return standing === which;
     },
     status: (status) => (row) => words.statuses[finding("status", row)] === status,
+    priority: (number) => (row) => finding("priority", row) === Number(number),
     due: (days) => (row) =>
       days === "overdue"
-        ? finding("due", row) !== null && finding("due", row) <= words.asOf
+        ? finding("due", row) !== null && finding("due", row) < words.asOf && finding("severity", row) > 0
         : within(finding("due", row), Number(days)),
   },
   sorts: {
@@ -138,9 +136,9 @@ function permissionWords(row) {
   const flags = ["read", "write", "delete"].map((name) => [name, token(name, row)]);
   const has = flags.filter(([, flag]) => flag === 1).map(([name]) => name);
   const unknown = flags.filter(([, flag]) => flag < 0).map(([name]) => name);
-  if (unknown.length === flags.length) return "not known";
-  const known = has.join(", ") || "nothing";
-  return unknown.length ? `${known} (not known: ${unknown.join(", ")})` : known;
+  if (unknown.length === flags.length) return "unknown";
+  const known = has.join(", ") || "none";
+  return unknown.length ? `${known} (unknown: ${unknown.join(", ")})` : known;
 }
 
 // Rotation leaves its trace in the expiry: only what an earlier audit saw has a date of its own.
@@ -158,7 +156,7 @@ const tokens = {
   filters: {
     organization: ofOrganization("tokens"),
     may: (name) => (row) =>
-      name === "read alone"
+      name === "read-only"
         ? token("read", row) === 1 && token("write", row) === 0 && token("delete", row) === 0
         : token(name, row) === 1,
     expires: (days) => (row) => {
@@ -166,7 +164,10 @@ const tokens = {
       if (days === "expired") return expires !== null && expires <= words.asOf;
       return days === "never" ? expires === null : within(expires, Number(days));
     },
-    findings: (which) => (row) => token("findings", row) > 0 === (which === "some"),
+    findings: (which) => (row) => {
+      if (which !== "without") return token("findings", row) > 0 === (which === "some");
+      return token("gravest", row) < 1 && organization("status", token("organization", row)) === "complete";
+    },
   },
   sorts: {
     subject: (row) => (token("description", row) ?? words.noDescription).toLowerCase(),

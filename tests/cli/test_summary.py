@@ -52,7 +52,7 @@ def a_bad_day(unseen: int = 30) -> Audit:
 def test_it_opens_with_the_verdict_and_ends_with_where_the_reports_are() -> None:
     first, second, *_, last = said(clean())
 
-    assert first == "Pass: 2 tokens of 1 organization, all complete, no policy violations."
+    assert first == "Pass: 2 tokens of 1 organization, all complete; no policy violations."
     assert second == "Findings: none."
     assert last == "Wrote reports/credly-audit-2026-11-23.json"
 
@@ -88,14 +88,15 @@ def test_the_most_urgent_come_first_with_what_to_do_and_whom_to_ask() -> None:
     lines = said(of_all_kinds(), size=os.terminal_size((200, 50)))
     start = lines.index("Top priorities:")
 
-    assert lines[start + 1].startswith("  critical by 26 November 2026 (in 3 days): “Reporting dashboard number 5")
-    assert lines[start + 2].endswith("Owner: crm-team@acme.example")
+    assert lines[start + 1] == "  high     Replace 1 token of 1 organization that expired and is still listed"
+    assert lines[start + 2].endswith("Owners: crm-team@acme.example.")
+    assert lines[start + 3].startswith("  critical Rotate 1 token of 1 organization that expires before the next audit")
 
 
 def test_what_changed_and_what_is_last_known_is_said() -> None:
     text = "\n".join(said(with_a_past()))
 
-    assert "Since 23 October 2026: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
+    assert "Since 23 Oct 2026: 1 new, 3 persisting, 1 reopened, 2 resolved." in text
     assert "1 finding of earlier audits was not assessed in this audit (carried over)." in text
     assert "; 1 waived." in text
 
@@ -167,5 +168,5 @@ def test_what_nobody_audits_and_which_decisions_ask_for_attention_is_said() -> N
     audit = audited(snapshot([token(1, **FULL)]), register=register(entries), waivers=[ended])
 
     lines = said(audit)
-    assert any("W-7 (2026-11-22)" in line and "1 waiver is past its date" in line for line in lines)
+    assert any("W-7 (2026-11-22)" in line and "1 waiver expired" in line for line in lines)
     assert any(unknown in line and "register" in line for line in lines)

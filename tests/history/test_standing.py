@@ -62,10 +62,7 @@ def test_what_was_not_seen_stays_as_unseen_and_is_not_mended(months: Months, sta
     assert hidden.verdict.violations == 0
     [*_, row] = hidden.findings.records()
     assert (row["token_id"], row["description"], row["fingerprint"]) == (bad["token_id"], None, bad["fingerprint"])
-    assert (
-        row["message"]
-        == "Last seen on 23 November 2026 (30 days ago); this time what it depends on was not fully seen."
-    )
+    assert row["message"] == "Last seen on 23 Nov 2026 (30 days ago); this time what it depends on is incomplete."
     assert {name: said for name, said in standing(back).items() if name[0] in {"DOC001", "PRM003"}} == {
         ("DOC001", "01"): "persisting",
         ("PRM003", "01"): "persisting",

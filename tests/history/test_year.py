@@ -200,7 +200,7 @@ class Count:
             assert (row["rule_id"], row["token_id"], row["first_seen_at"], row["severity"]) == (
                 known["rule"], known["token"], known["first"], known["severity"],
             )  # fmt: skip
-            assert f"Last seen on {known['seen'].day} {known['seen']:%B %Y}" in row["message"]
+            assert f"Last seen on {known['seen'].day} {known['seen']:%b %Y}" in row["message"]
 
     def _check_trend(self, audit: Audit, here: dict[str, Any], expected: dict[str, Any], month: int) -> None:
         live = [row for row in here.values() if not row["waived"]]

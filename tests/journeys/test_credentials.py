@@ -157,8 +157,8 @@ def test_no_decision_is_taken_on_the_text_of_a_reason() -> None:
 @pytest.mark.parametrize(
     ("ends", "likely"),
     [
-        (datetime(2026, 11, 1, tzinfo=UTC), "to expire on 1 November 2026: it has expired."),
-        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 January 2099: it was deleted, or has got another value."),
+        (datetime(2026, 11, 1, tzinfo=UTC), "to expire on 1 Nov 2026: it has expired."),
+        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 Jan 2099: it was deleted, or has got another value."),
         (None, "without an expiry: it was deleted, or has got another value."),
     ],
 )
@@ -176,10 +176,10 @@ def test_doctor_knows_from_the_history_why_a_credential_is_refused(
 
     [found] = told(done)
     assert json.loads(done.out)["history"]["audits"] == 1
-    assert found["likely"] == f"The audit of 1 October 2026 saw it, {likely}"
+    assert found["likely"] == f"The audit of 1 Oct 2026 saw it, {likely}"
     assert found["next_step"].startswith("Make a new one in Credly")
     assert likely in text
-    assert "History       1 audit, the last as of 1 October 2026: " in text
+    assert "History       1 audit, the last as of 1 Oct 2026: " in text
 
 
 def test_doctor_says_what_is_wrong_with_the_history(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:

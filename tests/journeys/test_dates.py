@@ -52,7 +52,7 @@ def test_an_odd_expiry_is_judged_and_costs_no_report(credly_audit: Command, sand
     assert {text: (SERVED[text][0] in rules[each], faults[each]) for each, text in served.items()} == {
         text: (True, SERVED[text][1]) for text in served.values()
     }
-    assert {each["severity"] for each in report["findings"] if each["rule_id"] == "EXP002"} == {"high"}
+    assert {each["severity"] for each in report["findings"] if each["rule_id"] == "EXP002"} == {"critical"}
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59.999999Z"])

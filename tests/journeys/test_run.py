@@ -31,7 +31,7 @@ def test_a_sound_organization_passes(credly_audit: Command, sandbox: Sandbox, tm
     done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
 
     assert done.code == 0
-    assert done.out.startswith("Pass: 6 tokens of 2 organizations, all complete, no policy violations.")
+    assert done.out.startswith("Pass: 6 tokens of 2 organizations, all complete; no policy violations.")
     verdict = report(tmp_path)["verdict"]
     assert isinstance(verdict, dict)
     assert (verdict["outcome"], verdict["exit_code"], verdict["violations"], verdict["not_seen"]) == ("pass", 0, 0, [])
@@ -57,7 +57,7 @@ def test_one_organization_that_fails_is_named_and_harms_no_other(
     done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
 
     assert done.code == 3
-    assert "1 of 2 organizations was not completely collected" in done.out
+    assert "1 of 2 organizations could not be collected completely" in done.out
     assert (
         "Beta: incomplete (failed). 401: the credential of Beta was refused: expired, revoked, or of the other"
         in done.out
@@ -325,7 +325,7 @@ def test_the_demo_shows_the_whole_job(credly_audit: Command, tmp_path: Path) -> 
     done = credly_audit("demo")
 
     assert done.code == 0
-    assert "Incomplete: 5 of 9 organizations were not completely collected." in done.out
+    assert "Incomplete: 5 of 9 organizations could not be collected completely." in done.out
     assert "A real run would have ended with exit code 3" in done.out
     assert {path.suffix for path in (tmp_path / "credly-audit-demo").iterdir()} >= {".html", ".xlsx", ".json"}
 

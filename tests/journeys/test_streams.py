@@ -64,7 +64,7 @@ def with_heartbeat(folder: Path, sandbox: Sandbox, receiver: Receiver) -> None:
 
 
 def audits(folder: Path) -> int:
-    """How many audits the history has."""
+    """Count audits the history has."""
     history = History.opened(None, folder / "credly-audit.toml", os.environ, create=False)
     return 0 if history is None else len(history.every_audit())
 

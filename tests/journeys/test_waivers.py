@@ -201,7 +201,7 @@ expires = 2026-12-31  # the end of the quarter
 
 
 def decided(organization: str, unknown: str) -> str:
-    """A decision in every state, as of 23 November 2026."""
+    """A decision in every state, as of 23 Nov 2026."""
     common = f'organization = "{organization}"\nreason = "Known"\napproved_on = 2026-10-01\n'
     parts = [
         f'[[waivers]]\nid = "{name}"\nrule = "{rule}"\n{common}approved_by = "ciso@acme.example"\nexpires = {day}\n'
@@ -254,9 +254,9 @@ def test_check_says_against_a_snapshot_what_is_expired_unused_expiring_and_overd
 
     ran = audit("run", "--as-of", AS_OF_DATE, "--output", "json=now.json", "--output", "markdown=now.md")
     sentences = [
-        "1 waiver is past its date, and what it covered is back: expired (2026-11-22)",
+        "1 waiver expired, and its findings are open again: expired (2026-11-22)",
         "1 waiver may not hold at the next audit: expiring (2026-12-01)",
-        "1 waiver covers nothing that is there: unused (2026-12-31)",
+        "1 waiver matches no finding: unused (2026-12-31)",
         "1 plan is overdue: overdue (2026-11-22)",
     ]
     for sentence in sentences:

@@ -115,7 +115,7 @@ class Bench:
 
     @property
     def posts(self) -> Counter[str]:
-        """How many requests that change something have come."""
+        """Count requests that change something have come."""
         return Counter(asked.action for asked in list(self.sandbox.requests) if asked.method == "POST")
 
     def configure(self, *, fallback: bool = False, timeout: float = TIMEOUT, own: str = "") -> None:

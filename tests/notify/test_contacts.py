@@ -124,8 +124,8 @@ def test_one_person_gets_one_mail_however_the_contact_is_written(mailbox: Mailbo
 
     assert mailbox.recipients == ["crm@x.example", "it@x.example"]
     by_recipient = {recipient: mail["Subject"] for [recipient], mail in mailbox.envelopes}
-    assert "5 findings" in by_recipient["crm@x.example"]
-    assert "1 finding " in by_recipient["it@x.example"]
+    assert "5 policy violations" in by_recipient["crm@x.example"]
+    assert "1 policy violation" in by_recipient["it@x.example"]
 
 
 @pytest.mark.parametrize("how", ["unknown", "hangs_up_on", "full"])

@@ -71,7 +71,7 @@ def test_a_mail_says_the_verdict_and_what_to_do_first(mailbox: Mailbox) -> None:
     [(recipients, mail)] = mailbox.envelopes
     assert recipients == ["security@example.org"]
     assert mail["Subject"].startswith("credly-audit: Violations: 1 policy violation.")
-    assert "What to do first:\n- “Migration of the learning platform” (Acme" in text_of(mail)
+    assert "Top priorities:\n1. Approve or replace 1 token of 1 organization with full access" in text_of(mail)
     assert mailbox.logins == ["auditor"]
 
 
@@ -122,7 +122,7 @@ def test_each_contact_gets_their_own_part_alone(mailbox: Mailbox) -> None:
         mail = by_recipient[recipient]
         everything = mail.as_string() + text_of(mail) + workbook_text(mail)
         assert not [word for word in others if word in everything]
-    assert by_recipient["crm@acme.example"]["Subject"].startswith("credly-audit: Violations: 1 finding")
+    assert by_recipient["crm@acme.example"]["Subject"].startswith("credly-audit: Violations: 1 policy violation")
     assert "Beta: HTTP 503, five times." in text_of(by_recipient["it@beta.example"])
 
 
@@ -220,7 +220,7 @@ def test_a_report_that_cannot_be_made_keeps_no_notice_back(
     send(violated(), {"SMTP": mailbox.url}, contacts="env:SMTP", attach=["xlsx", "json"])
 
     [(_, mail)] = mailbox.envelopes
-    assert "What to do first" in text_of(mail)
+    assert "Top priorities" in text_of(mail)
     assert "what is attached to a notice could not be sent (KeyError)" in caplog.text
     assert "MADE-UP" not in caplog.text
 

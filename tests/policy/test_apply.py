@@ -1,4 +1,4 @@
-"""Waivers and plans: what they cover, until when, and what is said of those that run out or cover nothing."""
+"""Waivers and plans: what they cover, until when, and what is reported of those that expire or match nothing."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
@@ -15,7 +15,7 @@ from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot
 
 FULL = {"write_enabled": True, "delete_enabled": True}
 LAST_DAY = date(2026, 11, 22)
-"""A waiver that ends with this day no longer holds at AS_OF, 23 November 2026 at 00:00 UTC."""
+"""A waiver that ends with this day no longer holds at AS_OF, 23 Nov 2026 at 00:00 UTC."""
 
 
 def waived(audit: Audit) -> list[tuple[str, str | None, bool]]:
@@ -115,7 +115,7 @@ def test_an_expired_waiver_lets_its_finding_come_back_and_is_a_finding_itself() 
     [expired] = [row for row in audit.findings.records() if row["rule_id"] == "WVR001"]
     assert (expired["token_id"], expired["organization_id"]) == (token(2)["token_id"], ACME)
     assert expired["message"] == (
-        "The waiver W-7 of PRM001, approved by ciso@acme.example, held until 22 November 2026 (within a day); "
+        "The waiver W-7 of PRM001, approved by ciso@acme.example, held until 22 Nov 2026 (within a day); "
         "what it covered is back: 1 finding."
     )
     assert expired["evidence"]["waiver_id"] == "W-7"

@@ -199,7 +199,7 @@ def test_judged_together_an_organization_has_what_its_own_policy_finds_and_expla
         for rule_id, rule in RULES.items():
             assert told[f"{rule_id}.enabled"] == explanation.policy.enabled(rule)
             assert told[f"{rule_id}.severity"] == (explanation.policy.severity(rule) or rule.tiers or rule.severity)
-            for name, value in explanation.policy.options(rule).model_dump(mode="json").items():
+            for name, value in explanation.policy.effective_options(rule).model_dump(mode="json").items():
                 assert told[f"{rule_id}.{name}"] == value
 
 

@@ -92,14 +92,14 @@ def test_an_entry_by_fingerprint_of_a_token_that_another_names_by_id_is_not_gone
     ("entry", "message"),
     [
         ({"permissions": "read"}, "Has write, delete, which its register entry does not approve."),
-        ({"review_by": "2026-11-22"}, "Its register entry was to be reviewed by 22 November 2026 (1 day ago)."),
+        ({"review_by": "2026-11-22"}, "Its register entry was to be reviewed by 22 Nov 2026 (1 day ago)."),
         ({"review_by": "2026-11-23"}, None),
         ({"review_by": ""}, None),
         (
             {"permissions": "none", "review_by": "2026-01-01"},
             (
                 "Has read, write, delete, which its register entry does not approve. "
-                "Its register entry was to be reviewed by 1 January 2026 (326 days ago)."
+                "Its register entry was to be reviewed by 1 Jan 2026 (326 days ago)."
             ),
         ),
     ],

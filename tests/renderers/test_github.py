@@ -51,12 +51,12 @@ def test_the_verdict_comes_first_then_what_was_not_seen_then_the_worst() -> None
     first, second, third, *_ = annotations(of_all_kinds())
 
     assert (first.level, first.properties) == ("error", {"title": "credly-audit"})
-    assert first.message.startswith("Incomplete: 1 of 2 organizations was not completely collected.")
-    assert second.properties == {"file": "reports/monthly.snapshot", "line": "1", "title": "not fully seen"}
+    assert first.message.startswith("Incomplete: 1 of 2 organizations could not be collected completely.")
+    assert second.properties == {"file": "reports/monthly.snapshot", "line": "1", "title": "incomplete"}
     assert third.properties == {
         "file": "conf/credly audit.toml",
         "line": "12",
-        "title": "critical: DOC006 secret-in-description",
+        "title": "critical: EXP002 token-expiring",
     }
 
 

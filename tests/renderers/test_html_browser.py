@@ -94,7 +94,7 @@ def test_the_policy_stops_a_script_that_is_not_the_page_s_own(opened: Open) -> N
     )
 
     assert "Content Security Policy" in watched.faults[0]
-    assert watched.page.title() == "Credly authorization tokens: audit of 23 November 2026"
+    assert watched.page.title() == "Credly authorization tokens: audit of 23 Nov 2026"
 
 
 def test_findings_are_searched_filtered_and_sorted_and_the_address_says_how(opened: Open) -> None:
@@ -217,11 +217,11 @@ def test_the_numbers_below_the_verdict_lead_to_their_rows(opened: Open) -> None:
     audit = of_all_kinds()
     page = opened(audit).page
 
-    page.get_by_role("link", name="break policy").click()
+    page.get_by_role("link", name="policy violation").click()
     assert page.locator("#findings tbody tr").count() == audit.verdict.violations
-    page.get_by_role("link", name="1 waived").click()
+    page.get_by_role("link", name="1 risk accepted").click()
     assert page.locator("#findings tbody tr.waived").count() == page.locator("#findings tbody tr").count() == 1
-    page.get_by_role("link", name="expire within 60 days").click()
+    page.get_by_role("link", name="2 expiring within 60 days").click()
     assert page.locator("#tokens tbody tr").count() == 2
 
 
@@ -264,10 +264,10 @@ def test_print_opens_what_is_folded_and_repeats_heads_and_numbers_pages(opened: 
     assert [" ".join(sheet.split()[-3:]) for sheet in sheets[:-1]] == [
         f"{number} / {len(sheets)}" for number in range(1, len(sheets))
     ]
-    assert whole.count("What is wrong, and what to do") > 3
+    assert whole.count("Finding and remediation") > 3
     for finding_id in audit.findings.frame["finding_id"]:
         assert finding_id in whole
-    assert "What to do here" in whole
+    assert "Actions" in whole
     assert "Search" not in whole
     assert page.locator("details[open]").count() == 0
 

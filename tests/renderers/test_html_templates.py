@@ -86,7 +86,7 @@ def test_a_template_of_ones_own_takes_the_place_of_ours_and_is_escaped(tmp_path:
     own = "<section id='about'><p>Made for {{ headline }} by {{ '<b>' }}</p></section>"
     page = rendered("html", replace(clean(), presentation=with_templates(tmp_path, about=own))).decode()
 
-    assert "Made for Pass: 2 tokens of 1 organization, all complete, no policy violations. by &lt;b&gt;" in page
+    assert "Made for Pass: 2 tokens of 1 organization, all complete; no policy violations. by &lt;b&gt;" in page
     assert "How to read it" not in page
 
 

@@ -44,7 +44,7 @@ def test_each_organization_is_a_suite_and_each_rule_a_case() -> None:
     audit = clean()
     (cases,) = suites(audit).values()
 
-    assert next(iter(cases)) == "fully seen"
+    assert next(iter(cases)) == "complete"
     assert list(cases)[1:] == [
         f"{each} {audit.rules[each].name}" for each in audit.findings.evidence if each not in COVERAGE_RULES
     ]
@@ -74,9 +74,9 @@ def test_an_organization_that_was_not_seen_is_an_error_and_nothing_of_it_passes(
     cases = suites(of_all_kinds())["Beta"]
     outcomes = {name: outcome(case) for name, case in cases.items()}
 
-    assert outcomes.pop("fully seen") == ("error", "not fully seen: failed: HTTP 503, five times.")
+    assert outcomes.pop("complete") == ("error", "incomplete: failed: HTTP 503, five times.")
     assert set(outcomes.values()) == {
-        ("skipped", "nothing in what was seen; not fully seen: failed: HTTP 503, five times.")
+        ("skipped", "nothing in what was seen; incomplete: failed: HTTP 503, five times.")
     }
 
 
@@ -93,9 +93,9 @@ def test_what_the_gate_allows_or_a_waiver_accepts_is_skipped() -> None:
     audit = judged(collected)
     accepted = replace(audit, verdict=replace(audit.verdict, accepted=(BETA,)))
 
-    assert outcome(suites(audit)["Beta"]["fully seen"])[0] == "error"
-    assert outcome(suites(allowed)["Beta"]["fully seen"])[0] == "skipped"
-    assert outcome(suites(accepted)["Beta"]["fully seen"])[0] == "skipped"
+    assert outcome(suites(audit)["Beta"]["complete"])[0] == "error"
+    assert outcome(suites(allowed)["Beta"]["complete"])[0] == "skipped"
+    assert outcome(suites(accepted)["Beta"]["complete"])[0] == "skipped"
 
 
 def test_a_broken_rule_is_an_error() -> None:
@@ -150,7 +150,7 @@ def test_a_case_does_not_list_thousands() -> None:
 
 
 def test_an_organization_without_tokens_has_its_suite() -> None:
-    assert outcome(suites(empty())["Acme"]["fully seen"]) == ("pass", "")
+    assert outcome(suites(empty())["Acme"]["complete"]) == ("pass", "")
 
 
 @tried

@@ -50,7 +50,7 @@ def test_the_first_event_says_how_the_audit_ended() -> None:
     whole, *_ = events(of_all_kinds())
 
     assert whole["compliance"]["status"] == "Warning"
-    assert whole["message"].startswith("Incomplete: 1 of 2 organizations was not completely collected.")
+    assert whole["message"].startswith("Incomplete: 1 of 2 organizations could not be collected completely.")
     assert [each["uid"] for each in whole["unmapped"]["not_fully_seen"]] == [BETA]
     assert [event["compliance"]["status"] for event in events(clean())] == ["Pass"]
     violated = judged(snapshot([token(1, secrets_in_description=1)], [organization()]))

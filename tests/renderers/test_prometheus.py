@@ -42,7 +42,7 @@ def test_promtool_finds_nothing_to_mend(make: Any) -> None:
 def test_it_counts_by_severity_by_rule_and_by_status() -> None:
     read = samples(of_all_kinds())
 
-    assert read['credly_audit_findings{severity="critical"}'] == 1
+    assert read['credly_audit_findings{severity="critical"}'] == 2
     assert read['credly_audit_findings_by_rule{name="token-expiring",rule="EXP002"}'] == 2
     assert read["credly_audit_findings_waived"] == 1
     assert read['credly_audit_organizations{status="failed"}'] == 1

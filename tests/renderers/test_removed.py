@@ -13,7 +13,7 @@ from credly_audit.notify.notices import body
 from credly_audit.report.briefing import MOST_REMOVED, removed_from_scope
 from tests.renderers.rendering import comparison, of_all_kinds, rendered
 
-SAID = "with 2 open findings (highest severity: high); last audited on 23 October 2026."
+SAID = "with 2 open findings (highest severity: high); last audited on 23 Oct 2026."
 
 
 def test_the_sentence_names_it_and_counts_what_was_open() -> None:

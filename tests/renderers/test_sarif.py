@@ -119,7 +119,7 @@ def test_a_waived_finding_is_suppressed_and_says_by_whom() -> None:
     (told,) = suppressed.pop("PRM001")
     assert told["status"] == "accepted"
     assert told["justification"].startswith("The migration needs it. Waiver waiver-")
-    assert told["justification"].endswith(", approved by ciso@acme.example until 31 January 2027.")
+    assert told["justification"].endswith(", approved by ciso@acme.example until 31 Jan 2027.")
     assert set(map(str, suppressed.values())) == {"[]"}
 
 
@@ -129,7 +129,7 @@ def test_an_audit_that_did_not_see_all_was_no_success() -> None:
     assert not invocation["executionSuccessful"]
     assert invocation["exitCode"] == 3
     assert [note["message"]["text"] for note in invocation["toolExecutionNotifications"]] == [
-        "Beta was not fully seen (failed): HTTP 503, five times."
+        "Beta is incomplete (failed): HTTP 503, five times."
     ]
     assert run_of(clean())["invocations"][0]["executionSuccessful"]
 

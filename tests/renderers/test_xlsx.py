@@ -115,8 +115,8 @@ def test_every_sheet_prints_across_one_page_with_its_header_and_page_numbers(boo
 def test_the_document_says_what_it_is_and_when_it_was_made(book: Workbook) -> None:
     told = book.properties
 
-    assert told.title == "Credly authorization tokens: audit of 23 November 2026"
-    assert told.subject.startswith("Incomplete: 1 of 2 organizations was not completely collected.")
+    assert told.title == "Credly authorization tokens: audit of 23 Nov 2026"
+    assert told.subject.startswith("Incomplete: 1 of 2 organizations could not be collected completely.")
     assert told.creator.startswith("credly-audit ")
     assert told.created == told.modified == datetime(2026, 11, 23, 9)  # noqa: DTZ001 - the file's are in UTC
 
@@ -130,12 +130,12 @@ def test_a_row_of_findings_holds_everything(book: Workbook) -> None:
         for name in ("finding_id", "rule_id", "organization_id", "token_id", "fingerprint"):
             assert row[name] == finding[name]
         assert row["Severity"] == SEVERITY_WORDS[finding["severity"]]
-        assert (row["What is wrong"], row["What to do"]) == (finding["message"], finding["remediation"])
+        assert (row["Finding"], row["Remediation"]) == (finding["message"], finding["remediation"])
         assert row["Due"].replace(tzinfo=AS_OF.tzinfo) == finding["due_at"]
         assert row["First seen"].replace(tzinfo=AS_OF.tzinfo) == finding["first_seen_at"]
-        assert row["Owner or contact"] == finding["owner"]
-        assert (row["Status"], row["Waived"]) == (finding["status"], "yes" if finding["waived"] else "no")
-        assert row["Supports evidence for"] == "; ".join(finding["controls"])
+        assert row["Owner"] == finding["owner"]
+        assert (row["Status"], row["Accepted"]) == (finding["status"], "yes" if finding["waived"] else "no")
+        assert row["Mapped controls"] == "; ".join(finding["controls"])
     assert {cell.number_format for cell in book["Findings"]["G"][1:]} == {"yyyy-mm-dd"}
 
 
@@ -147,7 +147,7 @@ def test_the_tokens_are_all_there_with_ticks_dates_and_numbers(book: Workbook) -
     assert (read["02"]["Write"] or "") == ""
     assert read["03"]["Expires"] == datetime(2026, 11, 26)  # noqa: DTZ001 - as Excel has it
     assert (read["03"]["Days left"], read["06"]["Days left"]) == (3, -3)
-    assert read["05"]["Gravest"] == "① critical"
+    assert read["05"]["Highest severity"] == "① critical"
     assert (read["01"]["Open findings"], read["05"]["Open findings"]) == (0, 1)
 
 
@@ -160,16 +160,19 @@ def test_a_waived_finding_is_struck_out_and_one_unseen_is_grey(book: Workbook) -
     rules = {rule.formula[0]: (str(area.sqref), rule.dxf.font) for area in ranges for rule in area.rules}
     columns = {cell.value: cell.column_letter for cell in book["Findings"][1]}
 
-    struck, font = rules[f'${columns["Waived"]}2="yes"']
+    struck, font = rules[f'${columns["Accepted"]}2="yes"']
     assert (struck, font.strike) == ("A2:G8", True)
     grey, font = rules[f'${columns["Status"]}2="unseen"']
     assert (grey, font.italic) == ("B2:G8", True)
 
 
 def test_what_is_unseen_or_waived_is_counted_apart(book: Workbook) -> None:
-    told = {row[1]: row[2] for row in book["Summary"].iter_rows(values_only=True) if row[1]}
+    told = {str(row[1]): row[2] for row in book["Summary"].iter_rows(values_only=True) if row[1]}
 
-    assert (told["Open findings"], told["Waived findings"], told["Last known, unseen now"]) == (5, 1, 1)
+    assert {name: many for name, many in told.items() if name.startswith(("Risk", "Not assessed"))} == {
+        "Risk accepted": 1,
+        "Not assessed (carried over)": 1,
+    }
     assert sum(row["Open findings"] for row in listed(book["Organizations"])) == 5
     assert sum(row["Open findings"] or 0 for row in listed(book["Rules and controls"])) == 5
 
@@ -193,12 +196,12 @@ def test_the_numbers_of_the_summary_lead_to_their_places(book: Workbook) -> None
     led = {book["Summary"].cell(cell.row, 2).value: (target, row) for cell, target, row in links(book["Summary"])}
     findings = [None, None, *listed(book["Findings"])]
 
-    assert led["Tokens seen"] == ("Tokens", 2)
-    assert led["Open findings"][0] == "Findings"
+    assert next(place for name, place in led.items() if str(name).startswith("Tokens")) == ("Tokens", 2)
+    assert next(place for name, place in led.items() if str(name).startswith("Policy violation"))[0] == "Findings"
     for severity in ("critical", "high", "medium"):
         target, row = led[SEVERITY_WORDS[Severity(severity)]]
         assert (target, findings[row]["Severity"]) == ("Findings", SEVERITY_WORDS[Severity(severity)])
-    assert led["26 November 2026 (in 3 days)"][0] == "Actions"
+    assert led["first 26 Nov 2026 (in 3 days)"][0] == "Actions"
     assert led["What was resolved"] == ("Resolved", 2)
 
 
@@ -226,14 +229,14 @@ def test_resolved_says_since_when_and_how_long_it_was_open(book: Workbook) -> No
 
     assert (first["Severity"], first["Days open"], first["rule_id"]) == ("② high", 93, "EXP001")
     assert first["Token"] == "'=HYPERLINK(1) of the old connector"
-    assert first["What was wrong"] == "The token has expired and is still listed."
-    assert (second["Token"], second["What was wrong"]) == ("(the organization itself)", "GON001")
+    assert first["Finding"] == "The token has expired and is still listed."
+    assert (second["Token"], second["Finding"]) == ("Organization-level finding", "GON001")
 
 
 def test_the_summary_says_what_changed_and_how_long_mending_takes(book: Workbook) -> None:
     said = texts(book["Summary"])
 
-    assert "Since the audit of 23 October 2026 2 findings were resolved; 1 new, 1 came back, 3 stayed." in said
+    assert "Since the audit of 23 Oct 2026 2 findings were resolved; 1 new, 1 came back, 3 stayed." in said
     assert "31 days" in said
 
 
@@ -241,14 +244,14 @@ def test_nothing_to_show_is_said_and_no_table_is_empty() -> None:
     said = {sheet.title: sheet["A1"].value for sheet in book_of(empty()) if not sheet.tables}
 
     assert said["Findings"] == "No finding: the rules flag none of 0 tokens that were seen."
-    assert said["Tokens"] == "No token was seen in any organization."
-    assert said["Actions"].startswith("Nothing to do")
-    assert said["Expiry calendar"] == "No token that was seen has an expiry ahead."
-    assert said["Decisions"].startswith("Nothing is decided")
+    assert said["Tokens"] == "No token was collected."
+    assert said["Actions"] == "No open finding requires work."
+    assert said["Expiry calendar"] == "No collected token has an expiration date ahead."
+    assert said["Decisions"].startswith("No risk is accepted")
     assert said["Resolved"] == "There is no earlier audit to compare with."
     unchanged = replace(clean(), compared=replace(comparison(), resolved=comparison().resolved[:0]))
-    assert book_of(unchanged)["Resolved"]["A1"].value == "Nothing was resolved since the audit of 23 October 2026."
-    assert "No token that was seen expires in the next 12 months." in texts(book_of(empty())["Summary"])
+    assert book_of(unchanged)["Resolved"]["A1"].value == "Nothing was resolved since the audit of 23 Oct 2026."
+    assert "No collected token expires in the next 12 months." in texts(book_of(empty())["Summary"])
 
 
 def test_a_broken_rule_is_told_first_thing_in_about() -> None:
@@ -265,7 +268,7 @@ def test_an_organization_that_was_not_seen_stands_on_the_first_screen_with_its_r
     assert hidden[3] == "Beta"
     assert hidden[4].startswith("HTTP 503, five times.")
     (row,) = [row for row in listed(book_of(of_all_kinds())["Organizations"]) if row["organization_id"] == BETA]
-    assert (row["Coverage"], row["Why, and what to do"]) == ("✕ failed", "HTTP 503, five times.")
+    assert (row["Coverage"], row["Reason and remediation"]) == ("✕ failed", "HTTP 503, five times.")
 
 
 def test_of_more_than_twenty_unseen_the_rest_is_counted() -> None:

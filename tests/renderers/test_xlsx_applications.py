@@ -39,11 +39,11 @@ def test_each_application_stands_there_with_its_findings_and_a_link_to_the_grave
     wallet, bridge, nameless = sheet_rows(audit)
 
     assert (wallet["Application"].value, wallet["Organization"].value) == ("Wallet", "Acme")
-    assert (wallet["Open findings"].value, wallet["Creator still there"].value) == (0, "✓")
-    assert (bridge["Open findings"].value, bridge["Gravest"].value) == (2, "② high")
+    assert (wallet["Open findings"].value, wallet["Creator active"].value) == (0, "✓")
+    assert (bridge["Open findings"].value, bridge["Highest severity"].value) == (2, "② high")
     assert bridge["Description"].value == "(no description)"
     assert bridge["Updated"].value.date() == application()["updated_at"].date()
-    assert (nameless["Application"].value, nameless["Creator still there"].value) == ("(no name)", "?")
+    assert (nameless["Application"].value, nameless["Creator active"].value) == ("(no name)", "?")
     assert nameless["application_id"].value == "3"
     findings = audit.findings.frame
     first = next(row for row, rule_id in enumerate(findings["rule_id"]) if rule_id == "OAU001")

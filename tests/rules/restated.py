@@ -154,7 +154,7 @@ def exp002(token: Row) -> str | None:
     ahead = token["expires_at"] - AS_OF if token["expires_at"] else None
     if ahead is None or ahead > 60 * DAY:
         return None
-    return "high" if ahead <= NEXT_AUDIT else "medium"
+    return "critical" if ahead <= 7 * DAY else "high" if ahead <= NEXT_AUDIT else "medium"
 
 
 def exp003(token: Row) -> str | None:
@@ -397,7 +397,7 @@ def chg002(token: Row) -> str | None:
 
 
 def chg003(tokens: list[Row], organizations: list[Row]) -> Flagged:
-    """Not there when its organization was last fully seen, nor at an audit since, and it can write or delete."""
+    """Not there when its organization was last complete, nor at an audit since, and it can write or delete."""
     seen = {row["organization_id"]: row.get("fully_seen_before") for row in organizations}
 
     def judge(token: Row) -> str | None:

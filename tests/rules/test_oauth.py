@@ -53,7 +53,7 @@ def test_the_age_of_a_secret_is_counted_from_the_last_update_else_from_its_makin
         application(3, created_at=None, updated_at=None),
     )
 
-    assert old["message"].endswith("was last updated on 22 November 2025, 366 days ago; the policy allows 365 days.")
+    assert old["message"].endswith("was last updated on 22 Nov 2025, 366 days ago; the policy allows 365 days.")
     assert (old["evidence"]["updated_at"], old["evidence"]["days"]) == (updated, 366)
     assert "400 days ago" in unchanged["message"]
     assert unknown["message"].endswith("has no date of its last update, so the age of its secret is not known.")

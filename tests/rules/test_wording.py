@@ -21,10 +21,10 @@ def messages(audit: Audit, rule_id: str) -> list[str]:
     [
         (
             6 * DAY + timedelta(hours=3),
-            "Expires on 29 November 2026 (in 6 days); from then on what uses it stops working.",
+            "Expires on 29 Nov 2026 (in 6 days); integrations that use it will stop working.",
         ),
-        (DAY, "Expires on 24 November 2026 (in 1 day); from then on what uses it stops working."),
-        (DAY / 2, "Expires on 23 November 2026 (within a day); from then on what uses it stops working."),
+        (DAY, "Expires on 24 Nov 2026 (in 1 day); integrations that use it will stop working."),
+        (DAY / 2, "Expires on 23 Nov 2026 (within a day); integrations that use it will stop working."),
     ],
 )
 def test_an_expiry_is_told_with_its_date_and_its_distance(ahead: timedelta, said: str) -> None:
@@ -35,7 +35,7 @@ def test_an_expired_token_is_told_with_the_days_since() -> None:
     audit = audited(snapshot([token(expires_at=AS_OF - 2 * DAY)]))
 
     assert messages(audit, "EXP001") == [
-        "Expired on 21 November 2026 (2 days ago) and is still listed: what used it no longer works."
+        "Expired on 21 Nov 2026 (2 days ago) and is still listed: what used it no longer works."
     ]
 
 
@@ -66,7 +66,7 @@ def test_an_organization_that_was_not_seen_says_why() -> None:
 def test_a_credential_that_expires_before_the_next_audit_is_told() -> None:
     audit = audited(snapshot([], [organization(ACME, credential_expires_at=AS_OF + 35 * DAY)]))
 
-    assert messages(audit, "COV005") == ["The credential that audits it expires on 28 December 2026 (in 35 days)."]
+    assert messages(audit, "COV005") == ["The credential that audits it expires on 28 Dec 2026 (in 35 days)."]
 
 
 def test_what_is_not_known_reads_as_a_dash() -> None:

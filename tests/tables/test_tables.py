@@ -26,7 +26,7 @@ TOKEN = token(1)["token_id"]
 TITLES = ("organization_id", "token_id", "owner", "permissions", "review_by")
 SAID = (ACME, TOKEN, "ada@acme.example", "read+write", "2027-03-31")
 DAY = 46_477
-"""31 March 2027, as Excel counts days."""
+"""31 Mar 2027, as Excel counts days."""
 
 ROWS = row(1, *TITLES) + row(2, *SAID)
 LINES = f"{','.join(TITLES)}\n{','.join(SAID)}\n"
@@ -264,7 +264,7 @@ BAD_CELLS: dict[str, tuple[Make, list[str]]] = {
         ["Tokens row 2: review_by is TRUE and no date; format the cell as a date, or write one such as 2027-03-31"],
     ),
     "a day with its month in words": (
-        text(LINES.replace("2027-03-31", "31 March 2027")),
+        text(LINES.replace("2027-03-31", "31 Mar 2027")),
         ["row 2: review_by is no date; write one such as 2027-03-31"],
     ),
     "rows merged": (

@@ -4,13 +4,14 @@ from typing import Any
 
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.labels import SEVERITIES
-from credly_audit.renderers.html.policy import said
 from credly_audit.report.counts import tally
-from credly_audit.rules.controls import FRAMEWORKS
+from credly_audit.report.labels import describe_setting
+from credly_audit.report.results import Results
+from credly_audit.rules.controls import FRAMEWORK_NAMES, name_control
 from credly_audit.rules.declare import Rule, family_name
 
 
-def rules(audit: Audit) -> list[dict[str, Any]]:
+def rules(audit: Audit, results: Results) -> list[dict[str, Any]]:
     """The catalogue, disabled rules included."""
     live = tally(audit)["by_rule"]
     frame = audit.findings.frame
@@ -29,13 +30,14 @@ def rules(audit: Audit) -> list[dict[str, Any]]:
                 "open": live.get(rule.id),
                 "waived": int(waived.get(rule.id, 0)) if rule.id in live else None,
                 "in_force": _in_force(audit, rule),
-                "found": f"#findings?rule={rule.id}",
+                "result": results.rules[rule.id].as_dict() if rule.id in results.rules else None,
+                "found": f"#findings?rule={rule.id}&standing=open",
                 "summary": rule.summary,
                 "why": rule.rationale,
                 "todo": rule.remediation,
                 "settings": [
-                    (name.replace("_", " "), said(value))
-                    for name, value in audit.policy.options(rule).model_dump(mode="json").items()
+                    (name.replace("_", " "), describe_setting(value))
+                    for name, value in audit.policy.effective_options(rule).model_dump(mode="json").items()
                 ],
                 "controls": "; ".join(audit.findings.controls(rule.id)),
             }
@@ -49,22 +51,15 @@ def _in_force(audit: Audit, rule: Rule) -> str:
     return "✓ yes" if audit.policy.enabled(rule) else "– disabled"
 
 
-def controls(audit: Audit) -> list[dict[str, Any]]:
-    """Each control that some rule in force supports evidence for, framework after framework."""
-    live = tally(audit)["by_rule"]
-    supported: dict[tuple[str, str], list[str]] = {}
-    for rule_id in live:
-        for framework, ids in audit.rules[rule_id].controls.items():
-            for control in ids:
-                supported.setdefault((framework, control), []).append(rule_id)
+def controls(results: Results) -> list[dict[str, Any]]:
+    """Return each control that an enabled rule is mapped to, framework after framework."""
     return [
         {
-            "framework": framework,
-            "control": control,
-            "rules": rule_ids,
-            "open": sum(live[rule_id] for rule_id in rule_ids),
+            "framework": FRAMEWORK_NAMES.get(each.framework, each.framework),
+            "control": name_control(each.framework, each.control),
+            "rules": list(each.rules),
+            "open": each.findings,
+            **each.result.as_dict(),
         }
-        for name in FRAMEWORKS
-        for (framework, control), rule_ids in sorted(supported.items())
-        if framework == name
+        for each in results.controls
     ]

@@ -17,6 +17,7 @@ from credly_audit.audit.rotation import LIFETIME
 from credly_audit.renderers.html.labels import SEVERITIES, described
 from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
 from credly_audit.report.labels import COVERAGE, ITSELF, NO_DESCRIPTION
+from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
 from credly_audit.text import harmless
 
@@ -146,6 +147,7 @@ def _findings(audit: Audit) -> Iterator[tuple[str, Any]]:
     yield "first", frame["first_seen_at"]
     yield "waived", frame["waived"].to_numpy(dtype="int8")
     yield "violates", audit.violates.astype("int8")
+    yield "priority", Priorities(audit).of_findings
     for name in ("owner", "status", "waiver_id", "plan_id"):
         yield name.removesuffix("_id"), frame[name].cat.codes.to_numpy()
 

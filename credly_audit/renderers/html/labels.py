@@ -26,11 +26,11 @@ def described(description: str | None) -> str:
 
 
 def permission_words(read: Any, write: Any, delete: Any) -> str:
-    """`read, write`, `nothing`, and `not known: delete` for what the API did not say."""
+    """Return `read, write`, `none`, and `unknown: delete` for what the API did not say."""
     flags = {"read": read, "write": write, "delete": delete}
     has = [name for name, flag in flags.items() if flag]
     unknown = [name for name, flag in flags.items() if flag is None]
     if len(unknown) == len(flags):
-        return "not known"
-    known = ", ".join(has) or "nothing"
-    return f"{known} (not known: {', '.join(unknown)})" if unknown else known
+        return "unknown"
+    known = ", ".join(has) or "none"
+    return f"{known} (unknown: {', '.join(unknown)})" if unknown else known

@@ -21,9 +21,12 @@ from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
-from credly_audit.report.briefing import MOST_NAMED, Action, actions, expiries, headline, soon_days, unseen
+from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
 from credly_audit.report.counts import Standing, tally
+from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.labels import COVERAGE
+from credly_audit.report.priorities import MOST_GROUPS, Priorities, Priority
+from credly_audit.report.results import Results
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, spoken, spoken_day
 
@@ -50,7 +53,8 @@ def facts(audit: Audit) -> dict[str, Any]:
     standing = Standing(audit)
     lists = Lists(audit, standing)
     counts = tally(audit)
-    hidden = unseen(audit)
+    hidden, results = unseen(audit), Results(audit)
+    priorities, figures = Priorities(audit), KeyFigures(audit)
     return {
         "title": audit.presentation.title or TITLE,
         "logo": audit.presentation.logo,
@@ -64,7 +68,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "headline": headline(audit),
         "violations": audit.verdict.violations,
         "tally": counts,
-        "numbers": _numbers(audit, counts),
+        "numbers": _numbers(figures),
         "coverage": coverage_strip(counts["by_status"]),
         "unseen": [_unseen(each) for each in hidden[:MOST_NAMED]],
         "more_unseen": max(len(hidden) - MOST_NAMED, 0),
@@ -73,6 +77,9 @@ def facts(audit: Audit) -> dict[str, Any]:
         "broken": audit.broken,
         "limitations": audit.limitations,
         "actions": [_action(audit, each) for each in actions(audit)],
+        "priorities": [_priority(audit, each) for each in priorities.groups()],
+        "more_priorities": max(priorities.many - MOST_GROUPS, 0),
+        "priority_choices": [(each.number, each.title) for each in priorities.groups(None)],
         "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
         "changes": changes(audit),
         "most_rows": MOST_ROWS,
@@ -88,8 +95,10 @@ def facts(audit: Audit) -> dict[str, Any]:
         "decisions": decisions(audit),
         "applications_asked": audit.snapshot.header.oauth_applications_asked,
         "applications": applications(audit),
-        "rules": rules(audit),
-        "controls": controls(audit),
+        "ages": {"labels": [label for label, _ in AGES], "rows": _ages(figures)},
+        "windows": figures.figures.windows,
+        "rules": rules(audit, results),
+        "controls": controls(results),
         "about": about(audit),
         "blocks": blocks(lists),
     }
@@ -99,20 +108,18 @@ def _instant(instant: datetime) -> str:
     return f"{spoken_day(instant)}, {instant:%H:%M} UTC"
 
 
-def _numbers(audit: Audit, counts: Row) -> list[Row]:
-    """The numbers below the verdict, each with where it comes from."""
-    soon, days = sum(month.soon for month in expiries(audit)), soon_days(audit)
-    numbers = [
-        (counts["organizations"], ("organization", "organizations"), "#organizations"),
-        (counts["tokens"], ("token", "tokens"), "#tokens"),
-        (counts["findings"], ("open finding", "open findings"), "#findings?standing=open"),
-        (audit.verdict.violations, ("breaks policy", "break policy"), "#findings?standing=breaks"),
-        (counts["waived"], ("waived", "waived"), "#findings?standing=waived"),
-        (soon, (f"expires within {days} days", f"expire within {days} days"), f"#tokens?expires={days}"),
+def _numbers(figures: KeyFigures) -> list[Row]:
+    """Return the key figures, each with a link to the rows that it counts."""
+    return [
+        {
+            "many": each.value,
+            "word": each.label,
+            "place": each.place,
+            "detail": each.detail,
+            "change": each.described_change,
+        }
+        for each in figures
     ]
-    if counts["unseen"]:
-        numbers.append((counts["unseen"], ("known, not seen now", "known, not seen now"), "#findings?standing=unseen"))
-    return [{"many": many, "word": one if many == 1 else more, "place": place} for many, (one, more), place in numbers]
 
 
 def guidance(presentation: Presentation) -> Markup | None:
@@ -157,6 +164,27 @@ def _action(audit: Audit, action: Action) -> Row:
         "also": ", ".join(action.also),
         "contact": action.contact,
         "findings": action.findings,
+    }
+
+
+def _ages(figures: KeyFigures) -> list[Row]:
+    return [
+        {"tone": severity.value, "severity": SEVERITIES[severity], "counts": counts}
+        for severity, counts in figures.ages.items()
+        if any(counts)
+    ]
+
+
+def _priority(audit: Audit, priority: Priority) -> Row:
+    return {
+        "tone": priority.severity.value,
+        "severity": SEVERITIES[priority.severity],
+        "title": priority.title,
+        "dates": priority.describe_dates(audit.as_of),
+        "first": priority.describe_first(audit.as_of),
+        "contact": priority.describe_contacts(),
+        "findings": priority.findings,
+        "found": f"#findings?priority={priority.number}",
     }
 
 

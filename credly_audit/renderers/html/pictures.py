@@ -40,7 +40,7 @@ def permission_chart(audit: Audit) -> Chart | str:
     may = permissions(audit)
     total = sum(may.values())
     if not total:
-        return "No unexpired token was seen."
+        return "No unexpired token was collected."
     can = may["read, write and delete"] + may["delete"] + may["write"]
     title = f"{number(can)} of {count(total, 'unexpired token', 'unexpired tokens')} can write or delete"
     strong = {"read, write and delete", "delete", "write"}
@@ -53,7 +53,7 @@ def expiry_chart(audit: Audit) -> Chart | str:
     months, soon = expiries(audit), soon_days(audit)
     busiest = max(months, key=lambda month: month.tokens)
     if not busiest.tokens:
-        return f"No token that was seen expires in the next {MONTHS} months."
+        return f"No collected token expires in the next {MONTHS} months."
     within = sum(month.soon for month in months)
     first = (
         f"{count(within, 'token expires', 'tokens expire')} within {soon} days"

@@ -148,7 +148,7 @@ class Lists:
 
     @cached_property
     def most_findings(self) -> int:
-        """How many open findings the organization has that has most."""
+        """Count open findings the organization has that has most."""
         return int(self.standing.of_organizations.sum(axis=1).max(initial=0))
 
     def _bars(self, counts: list[int]) -> list[Row]:

@@ -86,7 +86,7 @@ class Templates:
 
 
 def _said(error: Exception) -> str:
-    """What is wrong, in a template's terms."""
+    """Finding, in a template's terms."""
     if isinstance(error, TemplateNotFound):
         return f"there is no template {error.name}"
     if isinstance(error, MemoryError):

@@ -12,14 +12,16 @@ from credly_audit.report.labels import ITSELF
 from credly_audit.text import NOTHING
 
 COLUMNS = (
+    Column("Priority", "number", narrowest=10),
     Column("Due", "date", narrowest=12),
+    Column("Overdue (days)", "number", narrowest=11),
     Column("Severity", "word", narrowest=12),
     Column("Token", "text", 44, narrowest=24),
     Column("Organization", "text", 28),
-    Column("What to do", "text", 50),
-    Column("Why", "text", 50),
-    Column("Also", "text", 30),
-    Column("Contact", "text", 30),
+    Column("Remediation", "text", 50),
+    Column("Finding", "text", 50),
+    Column("Related findings", "text", 30),
+    Column("Owner", "text", 30),
     Column("Findings", "linked number", narrowest=11),
     Column("fingerprint", "code", 20, printed=False),
     Column("organization_id", "code", 40, printed=False),
@@ -28,19 +30,21 @@ COLUMNS = (
 
 
 def actions(report: Report) -> Listing:
-    """All actions, by due date."""
+    """Return all actions, in the order of the top priorities."""
 
     def piece(start: int, stop: int) -> Piece:
         part = report.actions[start:stop]
         return {
+            "Priority": [action.priority for action in part],
+            "Overdue (days)": [action.overdue_days for action in part],
             "Due": serial(pd.Series([action.due_at for action in part], dtype=INSTANT)),
             "Severity": [SEVERITY_WORDS[action.severity] for action in part],
             "Token": [described(action.description) if action.token_id else ITSELF for action in part],
             "Organization": [action.organization_name for action in part],
-            "What to do": [action.what for action in part],
-            "Why": [action.why for action in part],
-            "Also": [", ".join(action.also) for action in part],
-            "Contact": [action.contact or NOTHING for action in part],
+            "Remediation": [action.what for action in part],
+            "Finding": [action.why for action in part],
+            "Related findings": [", ".join(action.also) for action in part],
+            "Owner": [action.contact or NOTHING for action in part],
             "Findings": [action.findings for action in part],
             "fingerprint": [action.fingerprint for action in part],
             "organization_id": [action.organization_id for action in part],
@@ -53,8 +57,8 @@ def actions(report: Report) -> Listing:
         columns=COLUMNS,
         many=len(report.actions),
         piece=piece,
-        nothing="Nothing to do: no open finding asks for it.",
-        frozen=3,
+        nothing="No open finding requires work.",
+        frozen=5,
         link=Link(
             "Findings",
             lambda start, stop: [report.place(FINDINGS, action.position) for action in report.actions[start:stop]],

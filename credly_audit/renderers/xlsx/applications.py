@@ -17,13 +17,13 @@ COLUMNS = (
     Column("Application", "text", 34, narrowest=20),
     Column("Description", "text", 44, narrowest=24),
     Column("Organization", "text", 28),
-    Column("Creator still there", "tick", narrowest=12),
+    Column("Creator active", "tick", narrowest=12),
     Column("Updated", "date", narrowest=12),
     Column("Created", "date", narrowest=12),
     Column("Open findings", "linked number", narrowest=12),
-    Column("Gravest", "word", narrowest=12),
-    Column("Contact", "text", 30),
-    Column("Secrets taken out of the description", "number", narrowest=18, printed=False),
+    Column("Highest severity", "word", narrowest=12),
+    Column("Owner", "text", 30),
+    Column("Secrets redacted", "number", narrowest=18, printed=False),
     Column("application_id", "code", 20, printed=False),
     Column("organization_id", "code", 40, printed=False),
 )
@@ -47,13 +47,13 @@ def applications(report: Report) -> Listing:
             "Application": [name if name and has_words(name) else "(no name)" for name in plain(part["name"])],
             "Description": [described(description) for description in plain(part["description"])],
             "Organization": plain(theirs["name"]),
-            "Creator still there": ticks(part["creator_available"]),
+            "Creator active": ticks(part["creator_available"]),
             "Updated": serial(part["updated_at"]),
             "Created": serial(part["created_at"]),
             "Open findings": counts[start:stop].tolist(),
-            "Gravest": [words[severities[place]] if place >= 0 else None for place in first[start:stop]],
-            "Contact": [contact or NOTHING for contact in plain(theirs["contact"])],
-            "Secrets taken out of the description": plain(part["secrets_in_description"]),
+            "Highest severity": [words[severities[place]] if place >= 0 else None for place in first[start:stop]],
+            "Owner": [contact or NOTHING for contact in plain(theirs["contact"])],
+            "Secrets redacted": plain(part["secrets_in_description"]),
             "application_id": plain(part["application_id"]),
             "organization_id": plain(part["organization_id"]),
         }
@@ -64,14 +64,14 @@ def applications(report: Report) -> Listing:
         columns=COLUMNS,
         many=len(frame),
         piece=piece,
-        nothing="No OAuth application was seen in any organization.",
+        nothing="No OAuth application was collected.",
         link=Link("Open findings", targets),
-        emphasis=tuple(emphasis.severities("Gravest")),
+        emphasis=tuple(emphasis.severities("Highest severity")),
     )
 
 
 def _findings(report: Report) -> tuple[np.ndarray, np.ndarray]:
-    """How many open findings each application has, and where its gravest stands (-1: it has none)."""
+    """Count open findings each application has, and where its gravest stands (-1: it has none)."""
     frame = report.audit.snapshot.applications
     places = {key: row for row, key in enumerate(zip(frame["organization_id"], frame["application_id"], strict=True))}
     ids = report.audit.organizations["organization_id"]

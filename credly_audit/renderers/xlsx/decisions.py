@@ -26,7 +26,7 @@ COLUMNS = (
     Column("Organization", "text", 28),
     Column("Token", "text", 40, narrowest=24),
     Column("Reason", "text", 60, narrowest=30),
-    Column("By", "text", 28, narrowest=16),
+    Column("Approved by / Assigned to", "text", 28, narrowest=16),
     Column("Decided on", "date", narrowest=13),
     Column("Until", "date", narrowest=12),
     Column("Findings", "number", narrowest=11),
@@ -52,7 +52,7 @@ def decisions(report: Report) -> Listing:
         return {
             "State": [STATES[state] for _, state, _ in rows[start:stop]],
             **{title: [row[title] for row in typed] for title in typed[0]},
-            "By": [row["Approved by"] for row in typed],
+            "Approved by / Assigned to": [row["Approved by"] for row in typed],
             "Rule": [decision.rule for decision in part],
             "Organization": [names.get(decision.organization) for decision in part],
             "Token": [
@@ -71,7 +71,7 @@ def decisions(report: Report) -> Listing:
         columns=COLUMNS,
         many=len(rows),
         piece=piece,
-        nothing="Nothing is decided: no finding is waived, and no plan promises to mend one.",
+        nothing="No risk is accepted, and no remediation is planned.",
         emphasis=(emphasis.bold("State", "Until", of="State", starts="✕"),),
     )
 

@@ -9,7 +9,10 @@ import pandas as pd
 from credly_audit.audit.model import Audit
 from credly_audit.report.briefing import Action, actions
 from credly_audit.report.counts import Standing
+from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.labels import NO_DESCRIPTION
+from credly_audit.report.priorities import Priorities
+from credly_audit.report.results import Results
 from credly_audit.severity import Severity
 from credly_audit.text import has_words
 
@@ -38,8 +41,27 @@ class Report:
 
     @cached_property
     def standing(self) -> Standing:
-        """How many open findings tokens and organizations have."""
+        """Count open findings tokens and organizations have."""
         return Standing(self.audit)
+
+    @cached_property
+    def priorities(self) -> Priorities:
+        """The groups of work."""
+        return Priorities(self.audit)
+
+    @cached_property
+    def results(self) -> Results:
+        """What each rule and control came to."""
+        return Results(self.audit)
+
+    @cached_property
+    def figures(self) -> KeyFigures:
+        """The key figures."""
+        return KeyFigures(self.audit)
+
+    def first_of_priority(self, number: int) -> int:
+        """Return where the first action of a group stands on the sheet Actions."""
+        return next((place for place, each in enumerate(self.actions) if each.priority >= number), 0)
 
     @cached_property
     def actions(self) -> list[Action]:

@@ -14,7 +14,7 @@ COLUMNS = (
     Column("Severity", "word", narrowest=12),
     Column("Token", "text", 44, narrowest=24),
     Column("Organization", "text", 28),
-    Column("What was wrong", "text", 46),
+    Column("Finding", "text", 46),
     Column("First seen", "date", narrowest=12),
     Column("Resolved", "date", narrowest=12),
     Column("Days open", "number", narrowest=11),
@@ -44,7 +44,7 @@ def resolved(report: Report) -> Listing:
                 for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
             ],
             "Organization": plain(part["organization_name"]),
-            "What was wrong": [rules[each].summary if each in rules else each for each in rule_ids],
+            "Finding": [rules[each].summary if each in rules else each for each in rule_ids],
             "First seen": serial(part["first_seen_at"]),
             "Resolved": serial(part["resolved_at"]),
             "Days open": plain(part["days_open"]),

@@ -13,7 +13,6 @@ from credly_audit.renderers.xlsx.report import (
     SUMMARY,
     TOKENS,
     Report,
-    described,
 )
 from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.styles import (
@@ -26,9 +25,7 @@ from credly_audit.renderers.xlsx.styles import (
 from credly_audit.renderers.xlsx.trend import trend
 from credly_audit.report.briefing import (
     MONTHS,
-    MOST_ACTIONS,
     MOST_NAMED,
-    Action,
     expiries,
     headline,
     permissions,
@@ -37,8 +34,18 @@ from credly_audit.report.briefing import (
 )
 from credly_audit.report.counts import tally
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
+from credly_audit.report.priorities import Priority
 from credly_audit.severity import Severity
-from credly_audit.text import NOTHING, count, number, one_line, spoken, spoken_day
+from credly_audit.text import NOTHING, count, number, spoken_day
+
+SHEETS = {
+    "complete": ORGANIZATIONS,
+    "violations": FINDINGS,
+    "overdue": ACTIONS,
+    "accepted": FINDINGS,
+    "not_assessed": FINDINGS,
+}
+"""The sheets that the key figures lead to; the others count tokens."""
 
 
 def add_summary(book: Book, report: Report) -> None:
@@ -83,23 +90,15 @@ def _verdict(page: Page, report: Report) -> None:
 
 def _standing(page: Page, report: Report) -> None:
     """The numbers, and beside them how completely the organizations were seen."""
-    audit, counts = report.audit, tally(report.audit)
-    soon = sum(month.soon for month in expiries(audit))
-    numbers = (
-        ("Organizations asked", counts["organizations"], ORGANIZATIONS),
-        ("Tokens seen", counts["tokens"], TOKENS),
-        ("Open findings", counts["findings"], FINDINGS),
-        ("of them breaking policy", audit.verdict.violations, FINDINGS),
-        ("Waived findings", counts["waived"], FINDINGS),
-        *([("Last known, unseen now", counts["unseen"], FINDINGS)] if counts["unseen"] else []),
-        (f"Expire in {count(soon_days(audit), 'day', 'days')}", soon, EXPIRIES),
-    )
-    page.heading("In numbers")
+    counts, figures = tally(report.audit), list(report.figures)
+    page.heading("Key figures")
     page.row -= 1
-    page.line(D=("What was seen", "heading"))
+    page.line(D=("Coverage", "heading"))
     start = page.row
-    for label, many, title in numbers:
-        page.line(B=(label, "strong"), C=linked(many, _start(report, title)))
+    for each in figures:
+        change = f" ({each.described_change})" if each.described_change else ""
+        label = f"{each.label[0].upper()}{each.label[1:]}{change}{f': {each.detail}' if each.detail else ''}"
+        page.line(B=(label, "strong"), C=linked(each.value, _start(report, SHEETS.get(each.name, TOKENS))))
     page.row = start
     statuses = report.audit.organizations["status"]
     for status, means in COVERAGE_MEANS.items():
@@ -107,7 +106,7 @@ def _standing(page: Page, report: Report) -> None:
         target = report.place(ORGANIZATIONS, int(hit.argmax())) if hit.any() else None
         said = f"{COVERAGE[status]}: {means}"
         page.line(D=(said, "line"), E=(counts["by_status"][status], "linked seen" if target else "seen", target))
-    page.row = start + len(numbers)
+    page.row = start + len(figures)
 
 
 def _unseen(page: Page, report: Report) -> None:
@@ -116,13 +115,13 @@ def _unseen(page: Page, report: Report) -> None:
     if not hidden:
         return
     page.row += 1
-    page.line(**captions("Not fully seen", "Tokens", "Organization", "Why, and what to do", "Contact"))
+    page.line(**captions("Incomplete", "Tokens", "Organization", "Reason and remediation", "Owner"))
     for each in hidden[:MOST_NAMED]:
         page.line(
             B=(COVERAGE[each.status], f"as {each.status}"),
             C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
             D=(each.name, "text"),
-            E=(f"{each.reason}{' A waiver accepts that.' if each.accepted else ''}", "text"),
+            E=(f"{each.reason}{' This is accepted by a waiver.' if each.accepted else ''}", "text"),
             F=(each.contact or NOTHING, "aside"),
         )
     if len(hidden) > MOST_NAMED:
@@ -141,35 +140,35 @@ def _unaudited(page: Page, report: Report) -> None:
 
 
 def _first(page: Page, report: Report) -> None:
-    page.heading("What to do first")
-    actions = report.actions[:MOST_ACTIONS]
-    if not actions:
-        page.line(B=("Nothing to do: no open finding asks for it.", "line"))
+    page.heading("Top priorities")
+    priorities = list(report.priorities.groups())
+    if not priorities:
+        page.line(B=("No open finding requires work.", "line"))
         return
-    page.line(**captions("Due", "Severity", "Token or organization", "What to do, and why", "Contact", numbers=""))
-    for position, action in enumerate(actions):
-        _action(page, report, position, action)
-    if len(report.actions) > len(actions):
-        more = f"… and {number(len(report.actions) - len(actions))} more, on the sheet {ACTIONS}"
-        page.line(B=(more, "more", report.place(ACTIONS, len(actions))))
+    page.line(**captions("When", "Severity", "Remediation", "What comes first", "Owner", numbers=""))
+    for priority in priorities:
+        _priority(page, report, priority)
+    if report.priorities.many > len(priorities):
+        more = count(report.priorities.many - len(priorities), "more group", "more groups")
+        target = report.place(ACTIONS, report.first_of_priority(len(priorities) + 1))
+        page.line(B=(f"… and {more}, on the sheet {ACTIONS}", "more", target))
 
 
-def _action(page: Page, report: Report, position: int, action: Action) -> None:
-    also = f" Also: {', '.join(action.also)}." if action.also else ""
-    whose = f"“{one_line(described(action.description), 80)}”, {action.organization_name}"
+def _priority(page: Page, report: Report, priority: Priority) -> None:
+    as_of = report.audit.as_of
     page.line(
-        B=(spoken(action.due_at, report.audit.as_of), "link", report.place(ACTIONS, position)),
-        C=(SEVERITY_WORDS[action.severity], f"as {action.severity}"),
-        D=(whose if action.token_id else action.organization_name, "text"),
-        E=(f"{action.what} {action.why}{also}", "text"),
-        F=(action.contact or NOTHING, "aside"),
+        B=(priority.describe_dates(as_of), "link", report.place(ACTIONS, report.first_of_priority(priority.number))),
+        C=(SEVERITY_WORDS[priority.severity], f"as {priority.severity}"),
+        D=(priority.title, "text"),
+        E=(priority.describe_first(as_of), "text"),
+        F=(priority.describe_contacts() or NOTHING, "aside"),
     )
 
 
 def _findings(page: Page, report: Report) -> None:
     counts = tally(report.audit)
     page.new_sheet_of_paper()
-    page.heading("How grave it is")
+    page.heading("Findings by severity")
     if not counts["findings"]:
         page.line(B=("No open finding.", "line"))
         return
@@ -188,13 +187,13 @@ def _findings(page: Page, report: Report) -> None:
 
 def _permissions(page: Page, report: Report) -> None:
     may = permissions(report.audit)
-    page.heading("What the tokens may do")
+    page.heading("Token permissions")
     total = sum(may.values())
     if not total:
-        page.line(B=("No unexpired token was seen.", "line"))
+        page.line(B=("No unexpired token was collected.", "line"))
         return
     start = page.row + 1
-    page.line(**captions("Unexpired tokens", "How many"))
+    page.line(**captions("Unexpired tokens", "Count"))
     for name, many in may.items():
         page.high(CHART_ROW)
         page.line(B=(name, "line"), C=linked(many, report.place(TOKENS, 0) if many else None))
@@ -205,10 +204,10 @@ def _permissions(page: Page, report: Report) -> None:
 
 def _coming(page: Page, report: Report) -> None:
     months, soon = expiries(report.audit), soon_days(report.audit)
-    page.heading("What expires")
+    page.heading("Upcoming expirations")
     busiest = max(months, key=lambda month: month.tokens)
     if not busiest.tokens:
-        page.line(B=(f"No token that was seen expires in the next {MONTHS} months.", "line"))
+        page.line(B=(f"No collected token expires in the next {MONTHS} months.", "line"))
         return
     start = page.row + 1
     page.line(**captions("Month", "Tokens", "of them"))
@@ -235,6 +234,7 @@ def _start(report: Report, title: str) -> str:
         TOKENS: len(report.audit.tokens),
         FINDINGS: len(report.audit.findings),
         EXPIRIES: len(report.expiring),
+        ACTIONS: len(report.actions),
     }[title]
     return report.place(title, 0) if many else f"'{title}'!A1"
 

@@ -29,15 +29,15 @@ COLUMNS = (
     Column("Expires", "date", narrowest=12),
     Column("Days left", "number"),
     Column("Open findings", "linked number", narrowest=12),
-    Column("Gravest", "word", narrowest=12),
+    Column("Highest severity", "word", narrowest=12),
     Column("Created", "date", narrowest=12),
     Column("Last rotated", "date", narrowest=12),
-    Column("Rotation known from", "word", narrowest=13),
-    Column("Contact", "text", 30),
-    Column("Asks for this audit", "tick", narrowest=12),
-    Column("Faults in its dates", "text", 30, printed=False),
-    Column("Secrets taken out of the description", "number", narrowest=18, printed=False),
-    Column("Owner", "text", 28, printed=False),
+    Column("Rotation evidence", "word", narrowest=13),
+    Column("Owner", "text", 30),
+    Column("Audit credential", "tick", narrowest=12),
+    Column("Date anomalies", "text", 30, printed=False),
+    Column("Secrets redacted", "number", narrowest=18, printed=False),
+    Column("Owning organization", "text", 28, printed=False),
     *IDS,
     Column("owner_id", "code", 40, printed=False),
 )
@@ -51,10 +51,10 @@ CALENDAR = (
     Column("Days left", "number"),
     Column("When", "word", narrowest=24),
     Column("Token", "text", 44, narrowest=24),
-    Column("Go", "go", narrowest=6),
+    Column("Open token", "go", narrowest=6),
     Column("Organization", "text", 28),
     *PERMISSIONS,
-    Column("Contact", "text", 30),
+    Column("Owner", "text", 30),
     *IDS,
 )
 
@@ -75,14 +75,14 @@ def tokens(report: Report) -> Listing:
         words = [SEVERITY_WORDS[severity] for severity in Severity]
         return _facts(report, part) | {
             "Open findings": counts[start:stop].tolist(),
-            "Gravest": [None if weight is None else words[weight] for weight in gravest],
+            "Highest severity": [None if weight is None else words[weight] for weight in gravest],
             "Created": serial(part["created_at"]),
             "Last rotated": serial(part["last_rotated_at"]),
-            "Rotation known from": plain(part["rotation_evidence"]),
-            "Asks for this audit": ticks(part["is_audit_credential"]),
-            "Faults in its dates": plain(part["date_faults"]),
-            "Secrets taken out of the description": plain(part["secrets_in_description"]),
-            "Owner": plain(part["owner_name"]),
+            "Rotation evidence": plain(part["rotation_evidence"]),
+            "Audit credential": ticks(part["is_audit_credential"]),
+            "Date anomalies": plain(part["date_faults"]),
+            "Secrets redacted": plain(part["secrets_in_description"]),
+            "Owning organization": plain(part["owner_name"]),
             "owner_id": plain(part["owner_id"]),
             **{title: plain(documented[name].iloc[start:stop]) for name, title in titles.items()},
         }
@@ -93,9 +93,9 @@ def tokens(report: Report) -> Listing:
         columns=(*COLUMNS, *(Column(title, "text", 28, printed=False) for title in titles.values())),
         many=len(report.audit.tokens),
         piece=piece,
-        nothing="No token was seen in any organization.",
+        nothing="No token was collected.",
         link=Link("Open findings", targets),
-        emphasis=tuple(emphasis.severities("Gravest")),
+        emphasis=tuple(emphasis.severities("Highest severity")),
     )
 
 
@@ -119,7 +119,7 @@ def expiries(report: Report) -> Listing:
         apart = (part["expires_at"] - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
         months = part["expires_at"].dt.tz_localize(None).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
         return _facts(report, part) | {
-            "Go": ["→"] * len(part),
+            "Open token": ["→"] * len(part),
             "Month": serial(pd.Series(months).dt.tz_localize("UTC")),
             "When": [when(days) for days in apart.tolist()],
         }
@@ -130,11 +130,12 @@ def expiries(report: Report) -> Listing:
         columns=CALENDAR,
         many=len(report.expiring),
         piece=piece,
-        nothing="No token that was seen has an expiry ahead.",
+        nothing="No collected token has an expiration date ahead.",
         link=Link(
-            "Go", lambda start, stop: [report.place(TOKENS, row) for row in report.expiring[start:stop].tolist()]
+            "Open token",
+            lambda start, stop: [report.place(TOKENS, row) for row in report.expiring[start:stop].tolist()],
         ),
-        emphasis=(emphasis.bold("Month", "Contact", of="When", starts="before"),),
+        emphasis=(emphasis.bold("Month", "Owner", of="When", starts="before"),),
     )
 
 
@@ -150,7 +151,7 @@ def _facts(report: Report, part: pd.DataFrame) -> dict[str, Any]:
         "Delete": ticks(part["delete_enabled"]),
         "Expires": serial(part["expires_at"]),
         "Days left": [None if np.isnan(days) else int(days) for days in apart.tolist()],
-        "Contact": [contact or NOTHING for contact in plain(organizations["contact"])],
+        "Owner": [contact or NOTHING for contact in plain(organizations["contact"])],
         "fingerprint": plain(part["fingerprint"]),
         "organization_id": plain(organizations["organization_id"]),
         "token_id": plain(part["token_id"]),

@@ -20,7 +20,7 @@ def trend(page: Page, report: Report) -> None:
     if compared is None:
         return
     page.new_sheet_of_paper()
-    page.heading("Is it getting better?")
+    page.heading("Trend")
     page.line(B=(_since(compared), "line"))
     for sentence in removed_from_scope(report.audit):
         page.line(B=(sentence, "line"))
@@ -52,7 +52,7 @@ def _audits(page: Page, audits: pd.DataFrame) -> None:
         page.put("B", day_cell(audit["as_of"]), STYLES["day"])
         grave = int(audit["critical"]) + int(audit["high"])
         unseen = int(audit["organizations"]) - int(audit["fully_seen"])
-        gap = f"; {count(unseen, 'organization', 'organizations')} not fully seen" if unseen else ""
+        gap = f"; {count(unseen, 'organization', 'organizations')} incomplete" if unseen else ""
         page.line(C=(int(total), "whole"), D=(f"{number(grave)} critical or high{gap}", "line"))
     apart = int(totals[-1] - totals[-2])
     more = "as many as" if apart == 0 else f"{number(abs(apart))} {'more' if apart > 0 else 'fewer'} than"

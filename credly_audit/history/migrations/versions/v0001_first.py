@@ -26,7 +26,7 @@ def upgrade() -> None:
             sa.Column(name, sa.Integer, nullable=False)
             for name in ("violations", "organizations", "fully_seen", "tokens")
         ),
-        sa.Column("whole", sa.Boolean, nullable=False, comment="all that is configured was asked and fully seen"),
+        sa.Column("whole", sa.Boolean, nullable=False, comment="all that is configured was asked and complete"),
         *(sa.Column(name, sa.Integer, nullable=False) for name in (*SEVERITIES, *COUNTS)),
     )
     op.create_table(

@@ -1,4 +1,4 @@
-"""Tables for successions: tokens that are being replaced, and the consumers that switch."""
+"""Tables for successions (tokens that are being replaced) and their consumers, and for the key figures of audits."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create both tables, empty."""
+    """Create the tables, empty."""
+    op.create_table(
+        "key_figures",
+        sa.Column("series", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("audit", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("name", sa.String(40), primary_key=True),
+        sa.Column("value", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "successions",
         sa.Column("series", sa.Integer, primary_key=True, autoincrement=False),
