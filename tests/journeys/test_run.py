@@ -188,7 +188,7 @@ def test_the_summary_is_an_event_of_the_json_log_and_never_beside_a_report(
     assert event["event"] == "summary"
     assert (event["outcome"], event["exit_code"], event["organizations"], event["tokens"]) == ("incomplete", 3, 2, 3)
     assert [(each["name"], each["status"]) for each in event["incomplete"]] == [("Beta", "failed")]
-    assert event["message"].startswith("Incomplete: 1 of 2 organizations was not completely collected.")
+    assert event["message"].startswith("Incomplete: 1 of 2 organizations could not be collected completely.")
     assert all(json.loads(line).get("event") is None for line in done.err.splitlines())
 
     beside = credly_audit("run", "--as-of", AS_OF_DATE, "--output", "json=-", "--no-history", *as_json)
