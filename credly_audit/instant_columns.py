@@ -1,5 +1,6 @@
 """Whole columns of instants: reading them from texts, and keeping them within the years that an instant can have."""
 
+import numpy as np
 import pandas as pd
 
 from credly_audit.instants import FIRST, LAST, MICROSECOND, read_instant
@@ -21,6 +22,12 @@ def keep_within(instants: pd.Series) -> pd.Series:
 def last_days(ends: pd.Series) -> pd.Series:
     """Return the beginnings of the days that are over at some instants: the reverse of `end_of`, by columns."""
     return (ends - MICROSECOND).dt.floor("D")
+
+
+def iso_seconds(instants: pd.Series) -> pd.Series:
+    """Return a column of instants as texts in UTC, in whole seconds (`2026-11-23T00:00:00Z`); empty where null."""
+    seconds = np.datetime_as_string(instants.dt.tz_convert(None).to_numpy().astype("datetime64[s]"))
+    return pd.Series(seconds, instants.index, dtype="string").add("Z").mask(instants.isna(), "")
 
 
 def read_instants(texts: pd.Series) -> pd.Series:

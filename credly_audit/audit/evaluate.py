@@ -47,7 +47,7 @@ def evaluate(
     known = gather_facts(snapshot, policy, recalled, as_of)
     flagged = run_rules(rules, policy, known.facts, skip_broken_rules=skip_broken_rules)
     decided = decide(flagged, known.facts, policy, rules, snapshot)
-    tracked = add_status(decided.findings, prior, known.facts.as_of)
+    tracked = add_status(decided.findings, prior, known.facts)
     scope = Scope.of(policy, known.tokens, snapshot.organizations, rules, decided.silent)
     absent = find_absent(tracked, prior, scope, rules)
     frame = order_findings(add_unassessed(tracked.findings, absent.unassessed, known.facts, policy), policy, as_of)

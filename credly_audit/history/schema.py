@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-VERSIONS = ("0001", "0002", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004")
 """The versions of the schema, as `migrations/versions` makes them."""
 
 HEAD = VERSIONS[-1]

@@ -15,6 +15,9 @@ Every finding carries its rule's id, its remediation and the controls that the r
 rule is on, how much it weighs and its options are settings: `[policy] disable`, `[policy.severity]` and
 `[policy.rules.ID]`; `[[policy.overrides]]` changes them for some organizations.
 
+EXP001, EXP002, EXP004 and EXP005 flag one value of a token: after a rotation the finding is resolved, and one on the
+new value is a new finding with an id of its own (the token's `expires_at` is part of the id).
+
 Rules judge tokens that have not expired; EXP001, EXP006, DOC006 and INV002 judge all. Days are counted on exact
 instants in UTC, and a boundary belongs to the window: exactly 7 days away is within 7 days."""
 

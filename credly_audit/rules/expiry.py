@@ -1,4 +1,8 @@
-"""EXP: tokens that are dead, about to die, or live longer than anybody meant."""
+"""EXP: tokens that are dead, about to die, or live longer than anybody meant.
+
+EXP001, EXP002, EXP004 and EXP005 flag one value of a token: `expires_at` tells their findings apart, so that a rotated
+token is a new occurrence.
+"""
 
 from datetime import timedelta
 from typing import Self
@@ -7,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from credly_audit.instant_columns import iso_seconds
 from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
@@ -37,6 +42,7 @@ def token_expired(facts: Facts, _: Options) -> Flags:
             ago=distance(hit["expires_at"], facts.as_of),
         ),
         severity=np.where(fresh, Severity.HIGH, Severity.MEDIUM),
+        discriminator=iso_seconds(hit["expires_at"]),
         expires_at=hit["expires_at"],
         days_since_expiry=-whole_days(hit["expires_at"], facts.as_of),
     )
@@ -96,6 +102,7 @@ def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
         ),
         severity=np.array(list(Severity))[weights[hit.index]],
         due_at=hit["expires_at"],
+        discriminator=iso_seconds(hit["expires_at"]),
         expires_at=hit["expires_at"],
         days_left=whole_days(hit["expires_at"], facts.as_of),
         window_days=limits[hit.index],
@@ -149,6 +156,7 @@ def expiry_beyond_policy(facts: Facts, options: OptionColumns) -> Flags:
             ahead=distance(hit["expires_at"], facts.as_of),
             most=most,
         ),
+        discriminator=iso_seconds(hit["expires_at"]),
         expires_at=hit["expires_at"],
         days_left=whole_days(hit["expires_at"], facts.as_of),
         max_lifetime_days=most,
@@ -176,7 +184,7 @@ class RotationOptions(Options):
 )
 def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
     overdue = facts.as_of - facts.tokens["last_rotated_at"] > durations(options.max_rotation_age_days)
-    hit = facts.tokens.loc[overdue & facts.unexpired, ["last_rotated_at", "rotation_evidence"]]
+    hit = facts.tokens.loc[overdue & facts.unexpired, ["last_rotated_at", "rotation_evidence", "expires_at"]]
     most = options.max_rotation_age_days[hit.index]
     return flag(
         hit,
@@ -186,6 +194,7 @@ def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
             ago=distance(hit["last_rotated_at"], facts.as_of),
             most=most,
         ),
+        discriminator=iso_seconds(hit["expires_at"]),
         last_rotated_at=hit["last_rotated_at"],
         rotation_evidence=hit["rotation_evidence"],
         max_rotation_age_days=most,

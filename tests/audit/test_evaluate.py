@@ -10,12 +10,14 @@ import pytest
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import COLUMNS
 from credly_audit.audit.model import Audit, Gate
+from credly_audit.audit.prior import Baseline
 from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import BrokenRule, ExitCode
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Flags
 from credly_audit.rules.facts import Facts
+from credly_audit.severity import Severity
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 
 DAY = timedelta(days=1)
@@ -96,6 +98,57 @@ def test_finding_ids_are_those_that_the_contract_names() -> None:
     subject = "\x1f".join(["PRM001", ACME, finding["token_id"], ""])
 
     assert finding["finding_id"] == hashlib.sha256(subject.encode()).hexdigest()[:16]
+
+
+OF_ONE_VALUE: dict[str, dict[str, Any]] = {
+    "EXP001": {"expires_at": AS_OF - DAY},
+    "EXP002": {"expires_at": AS_OF + 3 * DAY + timedelta(microseconds=999_999)},
+    "EXP004": {"expires_at": AS_OF + 900 * DAY},
+    "EXP005": {"expires_at": AS_OF + 90 * DAY, "created_at": AS_OF - 400 * DAY},
+}
+"""A token for each rule whose findings are those of one value, with an expiry that a rotation changes."""
+
+
+def id_of(audit: Audit, rule_id: str) -> str:
+    [finding_id] = [row["finding_id"] for row in audit.findings.records() if row["rule_id"] == rule_id]
+    return str(finding_id)
+
+
+@pytest.mark.parametrize("rule_id", OF_ONE_VALUE)
+def test_the_expiry_in_whole_seconds_tells_the_findings_of_two_values_apart(rule_id: str) -> None:
+    row = token(1, **OF_ONE_VALUE[rule_id])
+    expires_at = row["expires_at"].strftime("%Y-%m-%dT%H:%M:%SZ")
+    subject = "\x1f".join([rule_id, ACME, row["token_id"], expires_at])
+    options = {"rules": {"EXP005": {"max_rotation_age_days": 30}}}
+
+    assert id_of(audited(snapshot([row]), **options), rule_id) == hashlib.sha256(subject.encode()).hexdigest()[:16]
+
+
+def test_an_overdue_rotation_without_an_expiry_keeps_its_id() -> None:
+    row = token(1, expires_at=None, created_at=AS_OF - 400 * DAY)
+    subject = "\x1f".join(["EXP005", ACME, row["token_id"], ""])
+
+    assert id_of(audited(snapshot([row])), "EXP005") == hashlib.sha256(subject.encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize(("severity", "counts"), [("critical", False), ("low", True)])
+@pytest.mark.parametrize("rule_id", OF_ONE_VALUE)
+def test_a_baseline_knows_findings_by_the_id_before_occurrences(rule_id: str, severity: str, *, counts: bool) -> None:
+    row = token(1, **OF_ONE_VALUE[rule_id])
+    subject = "\x1f".join([rule_id, ACME, row["token_id"], ""])
+    former = hashlib.sha256(subject.encode()).hexdigest()[:16]
+    baseline = Baseline(AS_OF - 30 * DAY, {former: Severity(severity)})
+    options = {"rules": {"EXP005": {"max_rotation_age_days": 30}}, "disable": ["DOC", "INV"]}
+    audit = audited(
+        snapshot([row, row | {"token_id": "another"}]), baseline=baseline, new_only=True, fail_on=("info",), **options
+    )
+
+    found = {
+        row["token_id"]: (row["status"], bool(violates))
+        for row, violates in zip(audit.findings.records(), audit.violates, strict=True)
+        if row["rule_id"] == rule_id
+    }
+    assert found == {row["token_id"]: ("persisting", counts), "another": ("new", True)}
 
 
 def test_a_finding_is_spelled_out_in_the_columns_of_the_contract() -> None:

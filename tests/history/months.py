@@ -1,5 +1,6 @@
 """Audits one after the other, as a history sees them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -47,17 +48,49 @@ class Months:
 
 def make_first_version(database: Database) -> None:
     """Make a history what version 0001 of the schema left after three audits."""
-    config = Config()
-    config.set_main_option("script_location", "credly_audit.history:migrations")
     statements = (Path(__file__).parent / "version_0001.sql").read_text().splitlines()[1:]
     with database.writing() as connection:
-        metadata.drop_all(connection)
-        connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.execute(sa.text(f"ALTER TABLE {VERSION_TABLE} RENAME TO alembic_version"))
+        _begin_at(connection, "0001")
         for statement in statements:
             connection.exec_driver_sql(statement)
+
+
+def return_to(database: Database, version: str) -> None:
+    """Make a history what an earlier version of the schema would hold of it, finding ids included."""
+    with database.writing() as connection:
+        rows = {
+            name: [dict(row) for row in connection.execute(sa.text(f'SELECT * FROM "{name}"')).mappings()]  # noqa: S608 - our own names
+            for name in metadata.tables
+        }
+        organizations = {(row["series"], row["id"]): row["organization_id"] for row in rows["organizations"]}
+        tokens = {(row["series"], row["id"]): row["token_id"] for row in rows["tokens"]}
+        for row in rows["findings"]:
+            series = row["series"]
+            own = organizations[series, row["organization"]], tokens.get((series, row["token"]))
+            row["finding_id"] = former_id(row["rule_id"], *own)
+        _begin_at(connection, version)
+        for name, found in rows.items():
+            if found and sa.inspect(connection).has_table(name):
+                table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+                kept = [{each.name: row[each.name] for each in table.columns} for row in found]
+                connection.execute(sa.insert(table), kept)
+
+
+def former_id(rule_id: str, organization_id: str | None, token_id: str | None) -> str:
+    """The id that a finding had before schema 0003, when no rule here told findings apart by an expiry."""
+    return hashlib.sha256(f"{rule_id}\x1f{organization_id}\x1f{token_id or ''}\x1f".encode()).hexdigest()[:16]
+
+
+def _begin_at(connection: sa.Connection, version: str) -> None:
+    """Begin anew with the tables of a version; 0001 kept its number where alembic usually does."""
+    config = Config()
+    config.set_main_option("script_location", "credly_audit.history:migrations")
+    metadata.drop_all(connection)
+    connection.execute(sa.text(f"DROP TABLE {VERSION_TABLE}"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+    if version == "0001":
+        connection.execute(sa.text(f"ALTER TABLE {VERSION_TABLE} RENAME TO alembic_version"))
 
 
 def when(month: float) -> datetime:

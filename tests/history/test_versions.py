@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from credly_audit.errors import UsageError
 from credly_audit.history.database import Database
 from credly_audit.history.place import Place
-from credly_audit.history.schema import BY_SERIES, VERSION_TABLE, key_figures, metadata
+from credly_audit.history.schema import BY_SERIES, VERSION_TABLE, findings, key_figures, metadata
+from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, organization, token
 from tests.history.conftest import Open
-from tests.history.months import Months, make_first_version, resolved, standing, when
+from tests.history.months import MONTH, Months, former_id, make_first_version, resolved, return_to, standing, when
 
 LONG = {"expires_at": AS_OF + timedelta(days=170), "created_at": AS_OF}
 POLICY: dict[str, Any] = {"disable": ["EXP", "COV005"]}
@@ -126,3 +127,64 @@ def test_another_programs_tables_are_not_touched(url: str, tmp_path: Path, opene
         connection.execute(sa.text("CREATE TABLE organizations (id INTEGER PRIMARY KEY, vat TEXT)"))
     with pytest.raises(UsageError, match="a table `organizations` of another program; give the history a database"):
         opened("a.toml")
+
+
+VALUES = [
+    token(1, expires_at=AS_OF + timedelta(days=3, microseconds=987_654)),
+    token(2, expires_at=AS_OF - timedelta(days=3)),
+    token(3, expires_at=AS_OF + timedelta(days=900)),
+    token(4, expires_at=None, created_at=AS_OF - timedelta(days=400)),
+    token(5, expires_at=AS_OF + timedelta(days=5)),
+]
+"""Tokens that EXP001 to EXP005 flag, each as long as its value lasts; the last one is rotated in the month after."""
+
+SAME_RULES: dict[str, Any] = {
+    "disable": ["DOC", "INV", "PRM", "EXP006", "CHG"],
+    "rules": {"EXP005": {"max_rotation_age_days": 20}},
+}
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_upgrade_resolves_nothing_and_makes_nothing_new(opened: Open, version: str) -> None:
+    history = opened("a.toml")
+    months = Months(history)
+    months.audit(0, VALUES, **SAME_RULES)
+    rotated = [*VALUES[:4], token(5, fingerprint="f" * 16, expires_at=AS_OF + timedelta(days=160))]
+    before = months.audit(0.05, rotated, **SAME_RULES)
+    of_one_value = {"EXP001", "EXP002", "EXP004", "EXP005"}
+    assert of_one_value | {"EXP003"} == {rule for rule, _ in standing(before)}
+    assert resolved(before) >= {("EXP002", "05"), ("EXP005", "05")}
+
+    series = 0 if version == "0001" else 1
+    with history.database.writing() as connection:
+        if version == "0001":
+            for table in BY_SERIES:
+                connection.execute(sa.update(table).values(series=0))
+    return_to(history.database, version)
+    upgraded = opened("a.toml")
+    with upgraded.database.reading() as connection:
+        ids = {
+            row.finding_id: row.rule_id
+            for row in connection.execute(sa.select(findings).where(findings.c.series == series))
+        }
+    after = Months(upgraded).audit(0.06, rotated, **SAME_RULES)
+
+    assert {row["finding_id"] for row in after.findings.records()} <= set(ids)
+    assert former_id("EXP002", ACME, VALUES[4]["token_id"]) in ids, "what was resolved keeps its id"
+    assert set(standing(after).values()) == {"persisting"}
+    assert resolved(after) == set()
+    assert after.compared is not None
+    assert after.compared.trend.iloc[-1][["new", "reopened", "resolved"]].tolist() == [0, 0, 0]
+
+
+def test_a_rotated_token_is_a_new_occurrence(history: History) -> None:
+    months = Months(history)
+    [first] = months.audit(
+        0, [token(1, expires_at=AS_OF + timedelta(days=5))], **SAME_RULES | {"disable": ["EXP005", "DOC", "INV"]}
+    ).findings.records()
+    months.audit(1, [token(1, fingerprint="f" * 16, expires_at=AS_OF + timedelta(days=185))], **SAME_RULES)
+    last = months.audit(6, [token(1, fingerprint="f" * 16, expires_at=AS_OF + timedelta(days=185))], **SAME_RULES)
+    [second] = [row for row in last.findings.records() if row["rule_id"] == "EXP002"]
+
+    assert (second["status"], second["first_seen_at"]) == ("new", AS_OF + 6 * MONTH)
+    assert second["finding_id"] != first["finding_id"]
