@@ -44,6 +44,14 @@ class Standing:
         return np.bincount(cells, minlength=len(self.audit.organizations) * many).reshape(-1, many)
 
     @cached_property
+    def worst_first(self) -> np.ndarray:
+        """Positions of the organizations: incomplete ones first, then by open findings from critical to info."""
+        complete = self.audit.organizations["status"].eq("complete").to_numpy(dtype=bool)
+        keys = [-self.of_organizations[:, severity.weight] for severity in Severity]
+        order: np.ndarray = np.lexsort((*keys, complete))
+        return order
+
+    @cached_property
     def privileged(self) -> np.ndarray:
         """Count of each organization's unexpired tokens can write or delete."""
         tokens = self.audit.tokens

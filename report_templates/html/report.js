@@ -237,6 +237,7 @@ function barsOf(row) {
 
 const organizations = {
   many: words.many.organizations,
+  order: () => column("organizations.order"),
   filters: { coverage: (status) => (row) => organization("status", row) === status },
   sorts: {
     name: (row) => organization("name", row).toLowerCase(),
@@ -259,7 +260,7 @@ const organizations = {
       listed: `#tokens?organization=${id}`,
       status: organization("status", row),
       coverage: words.coverage[organization("status", row)],
-      reason: organization("reason", row) ?? "",
+      reason: organization("status", row) === "complete" ? "" : (organization("reason", row) ?? ""),
       tokens: number(organization("tokens", row) ?? 0),
       claimed: claimed === null ? "–" : number(claimed),
       privileged: number(organization("privileged", row)),
@@ -331,14 +332,17 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => button.classList.remove("copied"), 1500);
 });
 
-// Print opens what is folded, and shows of each list as much as a browser without script would.
+// Print shows the summary and the organizations; with the switch, all that is folded and each list's first rows.
 let unfolded = [];
 addEventListener("beforeprint", () => {
+  lists.get("organizations")?.show(PRINTED);
+  if (!document.getElementById("print-all").checked) return;
   for (const list of lists.values()) list.show(PRINTED);
   unfolded = [...document.querySelectorAll("details:not([open])")];
   for (const each of unfolded) each.open = true;
 });
 addEventListener("afterprint", () => {
   for (const each of unfolded) each.open = false;
+  unfolded = [];
   for (const list of lists.values()) list.show();
 });

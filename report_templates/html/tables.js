@@ -122,7 +122,7 @@ class List {
   rows() {
     if (this.shown === null) {
       const { filters, sort } = this.state;
-      let rows = Array.from({ length: this.source.many }, (_, row) => row);
+      let rows = this.source.order?.().slice() ?? Array.from({ length: this.source.many }, (_, row) => row);
       for (const [name, value] of Object.entries(filters)) {
         if (name === "q") rows = rows.filter(this.search(value));
         else if (Object.hasOwn(this.source.filters, name)) rows = rows.filter(this.source.filters[name](value));

@@ -11,10 +11,13 @@ from playwright.sync_api import Browser, Page, expect
 
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
+from credly_audit.report.key_figures import KeyFigures
+from credly_audit.report.priorities import Priorities
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
 from tests.needs import runner, tool
 from tests.renderers.browsing import PHONE, WIDE, Watched, chromium, written
 from tests.renderers.rendering import hostile_audit, many, of_all_kinds, with_a_past
+from tests.year import make_year
 
 SAID_BY_ROWS = r"""html => {
     const table = document.createElement('table');
@@ -256,6 +259,7 @@ def test_print_opens_what_is_folded_and_repeats_heads_and_numbers_pages(opened: 
     pdftotext = runner("pdftotext")
     audit = many(60)
     page = opened(audit).page
+    page.get_by_label("Print all lists").check()
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
 
     assert pdftotext("-layout", str(tmp_path / "report.pdf"), str(tmp_path / "report.txt")).returncode == 0
@@ -270,6 +274,35 @@ def test_print_opens_what_is_folded_and_repeats_heads_and_numbers_pages(opened: 
     assert "Actions" in whole
     assert "Search" not in whole
     assert page.locator("details[open]").count() == 0
+
+
+def test_a_year_of_sixty_organizations_prints_on_six_pages_and_every_figure_leads_to_its_rows(
+    opened: Open, tmp_path: Path
+) -> None:
+    audit = make_year(tmp_path, organizations=60, tokens=40, audits=2)
+    page = opened(audit).page
+
+    page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True)
+    pages = runner("pdfinfo")(str(tmp_path / "report.pdf")).stdout.decode()
+    assert 2 <= int(re.findall(r"Pages:\s+(\d+)", pages)[0]) <= 6
+
+    page.set_viewport_size({"width": 1400, "height": 900})
+    tops = [each.bounding_box()["y"] for each in page.locator("#summary .todo-first li").all()[:3]]  # type: ignore[index] - they are shown
+    assert max(tops) < 900
+
+    links = page.locator(".numbers a, #summary .todo-first li .doing a").all()
+    for href in [each.get_attribute("href") for each in links]:
+        shown = page.evaluate(
+            "href => { location.hash = href; go(); return lists.get(href.slice(1).split('?')[0]).rows().length; }", href
+        )
+        assert shown == expected_rows(audit, str(href)), href
+
+
+def expected_rows(audit: Audit, href: str) -> int:
+    """Return how many rows the key figure or the priority with this link counts."""
+    figures = {each.place: each.value for each in KeyFigures(audit)}
+    groups = {f"#findings?priority={each.number}": each.findings for each in Priorities(audit).groups()}
+    return (figures | groups)[href]
 
 
 def test_without_script_every_part_is_readable_and_the_filters_are_absent(opened: Open) -> None:

@@ -194,6 +194,7 @@ def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:
     yield "asked_with", frame["credential_kind"]
     yield "credential", frame["credential_fingerprint"].str[:8]
     yield "credential_expires", frame["credential_expires_at"]
+    yield "order", standing.worst_first
     yield "privileged", standing.privileged
     yield "next", standing.next_expiry
     for severity in Severity:

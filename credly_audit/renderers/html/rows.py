@@ -108,11 +108,12 @@ class Lists:
             }
 
     def organizations(self, most: int) -> Iterator[Row]:
-        """In the order of asking."""
-        frame = self.audit.organizations.iloc[:most]
+        """Yield the organizations, the worst first."""
+        order = self.standing.worst_first[:most]
+        frame = self.audit.organizations.take(order)
         columns = {name: plain(frame[name]) for name in frame}
-        columns["next"] = plain(self.standing.next_expiry.iloc[:most])
-        for position, values in enumerate(zip(*columns.values(), strict=True)):
+        columns["next"] = plain(self.standing.next_expiry.take(order))
+        for position, values in zip(order.tolist(), zip(*columns.values(), strict=True), strict=True):
             facts = dict(zip(columns, values, strict=True))
             counts = self.standing.of_organizations[position].tolist()
             yield {
@@ -123,7 +124,7 @@ class Lists:
                 "listed": f"#tokens?organization={facts['organization_id']}",
                 "status": facts["status"],
                 "coverage": COVERAGE[facts["status"]],
-                "reason": facts["reason"] or "",
+                "reason": "" if facts["status"] == "complete" else facts["reason"] or "",
                 "tokens": number(facts["tokens"] or 0),
                 "claimed": NOTHING if facts["total_count"] is None else number(facts["total_count"]),
                 "privileged": number(int(self.standing.privileged[position])),
