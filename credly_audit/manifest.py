@@ -26,7 +26,7 @@ from msgspec import structs
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.errors import UsageError
-from credly_audit.files.writing import written_whole
+from credly_audit.files.writing import replace_file
 from credly_audit.secrets.redaction import REDACTED, Redactor
 from credly_audit.text import inert_json
 
@@ -180,7 +180,7 @@ def write_manifest(
         files=files,
         policy=list(sources.policy),
     )
-    with written_whole(path) as file:
+    with replace_file(path) as file:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode()
         file.write(f"{inert_json(text)}\n".encode())
 

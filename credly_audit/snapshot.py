@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from credly_audit.errors import UsageError
-from credly_audit.files.writing import written_as_named
+from credly_audit.files.writing import write_file
 from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.instants import read_instant
 from credly_audit.reasons import ReasonCode
@@ -177,7 +177,7 @@ class Snapshot:
 
     def write(self, path: Path) -> None:
         """Write one file, mode 0600, where a path leads, whole or not at all."""
-        with written_as_named(path) as file:
+        with write_file(path) as file:
             self.save(file)
 
     def save(self, file: BinaryIO) -> None:

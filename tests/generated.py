@@ -119,11 +119,11 @@ def runbook_page(before: str) -> str:
     return f"{head}{ENDINGS_BEGIN}\n{ENDINGS_HEAD}\n{rows}\n\n{ENDINGS_END}{tail}"
 
 
-ENDINGS_HEAD = "| state | step | exit code | the report says | do |\n|---|---|---|---|---|"
+ENDINGS_HEAD = "| state | step | exit code | message | next step |\n|---|---|---|---|---|"
 
 
 def format_ending(ending: Ending) -> str:
-    """Return the row of one ending; what depends on the case stands in italics."""
+    """Return the row of one ending; words that depend on the case are in italics."""
     state = f"`{ending.state}`" if ending.state else "as it was"
     ended = Outcome("", "", "rotate", ending.state or State.ROTATED, "")
     code = ended.exit_code if ending.exit_code is None else ending.exit_code

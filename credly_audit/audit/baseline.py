@@ -8,7 +8,7 @@ import msgspec
 
 from credly_audit.audit.prior import Baseline
 from credly_audit.errors import UsageError
-from credly_audit.files.writing import written_as_named
+from credly_audit.files.writing import write_file
 from credly_audit.severity import Severity
 
 FORMAT: Final = "credly-audit-baseline"
@@ -62,7 +62,7 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
     """A line a finding, in the order of their ids, so that two of them are easily compared."""
     findings = dict(sorted(baseline.findings.items()))
     file = _File(FORMAT, FORMAT_VERSION, baseline.as_of, findings)
-    with written_as_named(path) as out:
+    with write_file(path) as out:
         out.write(msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
 
 

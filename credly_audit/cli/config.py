@@ -24,7 +24,7 @@ from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.resources import PACKAGE
-from credly_audit.files.writing import written_as_named
+from credly_audit.files.writing import write_file
 from credly_audit.patterns.hostile import find_hostile_text
 from credly_audit.policy.explain import DEFAULT, Explanation, Setting
 from credly_audit.policy.policy import Policy
@@ -57,7 +57,7 @@ def init(path: Path, *, overwrite: bool) -> ExitCode:
     if path.is_file() and not overwrite:
         raise UsageError(f"{path} is there already; name another file, or replace it with --overwrite")
     place = file_can_be_written(path, "FILE")
-    with written_as_named(path) as file:
+    with write_file(path) as file:
         file.write(START.read_bytes())
     said = f"Wrote {path}: name your organizations in it, then `credly-audit config validate -c {path}`"
     print_lines(said, err=place.is_standard_output)
@@ -127,7 +127,7 @@ def print_schema(output: Path | None) -> None:
         print_document(text)
         return
     place = file_can_be_written(output, "--output")
-    with written_as_named(output) as file:
+    with write_file(output) as file:
         file.write(text.encode())
     print_lines(f"Wrote {output}", err=place.is_standard_output)
 

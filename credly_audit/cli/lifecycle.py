@@ -18,7 +18,7 @@ from credly_audit.cli.options import FOLDER, break_lock_option, config_option, t
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
 from credly_audit.files.streams import trouble_of
-from credly_audit.files.writing import written_whole
+from credly_audit.files.writing import replace_file
 from credly_audit.lifecycle import report, run
 from credly_audit.lifecycle.request import Request
 from credly_audit.lifecycle.run import Agree
@@ -123,5 +123,5 @@ def print_safely(write: Callable[..., None], text: str, emergency: Path) -> None
         write(err=True)
     if trouble_of(sys.stderr) is not None:
         name = f"outcome-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}.txt"
-        with suppress(CannotWrite), written_whole(emergency / name) as file:
+        with suppress(CannotWrite), replace_file(emergency / name) as file:
             file.write(f"{text}\n".encode())

@@ -19,7 +19,7 @@ from credly_audit.config.credentials import read_credentials, resolve_proxy
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.credly.client import Client, Line
-from credly_audit.credly.credentials import credential_maker
+from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.organizations import ListedOrganization, organizations, owner
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.transport_errors import NoAnswer
@@ -121,7 +121,7 @@ def _from_configuration(
 def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[ListedOrganization] | str]]:
     """What each credential sees, or why that is not known."""
     fingerprints = Fingerprints()
-    who = credential_maker(api, fingerprints)
+    who = make_credential_maker(api, fingerprints)
     with Client(Line(api, Event())) as client:
         for each in asking:
             if isinstance(each.secret, Unavailable):

@@ -10,7 +10,7 @@ from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.errors import UsageError
 from credly_audit.files.destinations import file_can_be_written
-from credly_audit.files.writing import written_as_named
+from credly_audit.files.writing import write_file
 from credly_audit.rules import built_in, catalogue, require_all_rules
 from credly_audit.rules.catalogue_page import as_json, page
 from credly_audit.rules.declare import Rule, family_name
@@ -66,7 +66,7 @@ def docs(output: Path | None, *, only_built_in: bool) -> None:
         print_document(text)
         return
     place = file_can_be_written(output, "--output")
-    with written_as_named(output) as file:
+    with write_file(output) as file:
         file.write(text.encode())
     print_lines(f"Wrote {output}", err=place.is_standard_output)
 

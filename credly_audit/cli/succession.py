@@ -12,7 +12,7 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import DEFAULT_CONFIG, FOLDER, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.errors import ExitCode
-from credly_audit.files.locks import holding
+from credly_audit.files.locks import hold_locks
 from credly_audit.lifecycle.report import describe_succession
 from credly_audit.lifecycle.succession_records import succession_lock
 from credly_audit.operations.successions import SuccessionBook
@@ -96,7 +96,7 @@ def confirm(config: Path | None, emergency_dir: Path | None, succession_id: str 
     """
     book = SuccessionBook.open(config or DEFAULT_CONFIG, emergency_dir)
     found = book.find_with_consumer(succession_id, consumer)
-    with holding([succession_lock(found.organization_id, found.old_token_id)]):
+    with hold_locks([succession_lock(found.organization_id, found.old_token_id)]):
         found, troubles = book.confirm(book.find(found.id), consumer)
     for name, trouble in troubles.items():
         print_lines(f"{one_line(name, 100)}: not confirmed: verify: {one_line(trouble, 300)}")
@@ -111,7 +111,7 @@ def abandon(config: Path | None, emergency_dir: Path | None, succession_id: str)
     """Give a succession up: both tokens stay as they are, and neither is followed any more."""
     book = SuccessionBook.open(config or DEFAULT_CONFIG, emergency_dir)
     found = book.find(succession_id)
-    with holding([succession_lock(found.organization_id, found.old_token_id)]):
+    with hold_locks([succession_lock(found.organization_id, found.old_token_id)]):
         found = book.find(found.id)
         book.require_unfinished(found)
         book.records.save(found.end(SuccessionState.ABANDONED, datetime.now(UTC)))

@@ -23,7 +23,7 @@ from credly_audit.config.presentation import PLAIN
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
-from credly_audit.files.writing import written_as_named
+from credly_audit.files.writing import write_file
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.decision_dates import by_calendar
 from credly_audit.policy.decision_workbook import typed_rows
@@ -133,7 +133,7 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
     except ValueError as error:
         raise UsageError(f"{target}: {error}") from None
     if after != before and not dry_run:
-        with written_as_named(target, edited=True) as file:
+        with write_file(target, edited=True) as file:
             file.write(after.encode())
     for refusal in done.refused:
         print_lines(f"credly-audit: {refusal}", err=True)

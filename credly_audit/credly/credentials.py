@@ -10,7 +10,7 @@ from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.secrets.fingerprint import Fingerprints
 
 
-def credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
+def make_credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
     """Return what makes a secret into who asks; the organizations of one OAuth application share its access token."""
     oauth = cache(lambda: _of_applications(api, fingerprints))
 

@@ -26,7 +26,7 @@ CUT_SHORT = re.compile(r'\A\s*\{.*?"token"\s*:\s*"([^"\\]+)"', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NewToken:
     """What an answer to create or rotate says; `row` is None where it describes no token."""
 
     row: TokenRow | None
@@ -41,7 +41,7 @@ class Made:
         yield from (each for each in (self.value, *self.others) if each is not None)
 
 
-def read_made(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> Made:
+def read_new_token(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> NewToken:
     """Whatever the body holds; nothing where it is no JSON object."""
     content = _json(body)
     described = next((each for each in _places(content) if isinstance(each.get("id"), str)), None)
@@ -57,7 +57,7 @@ def read_made(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trac
     runs = [run for text in texts if isinstance(text, str) for run in RUN.findall(text)]
     runs += [run for text in _texts(content) for run in RUN.findall(text) if looks_random(run)]
     others = [Secret(run) for run in dict.fromkeys(runs) if value is None or run != value.reveal()]
-    return Made(row, value, tuple(others[:MOST_OTHERS]))
+    return NewToken(row, value, tuple(others[:MOST_OTHERS]))
 
 
 def read_values(body: bytes) -> dict[str, Secret]:

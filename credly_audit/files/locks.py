@@ -93,7 +93,7 @@ def run_lock_name(config: Path) -> str:
 
 
 @contextmanager
-def holding(names: Iterable[str], *, break_lock: bool = False) -> Iterator[None]:
+def hold_locks(names: Iterable[str], *, break_lock: bool = False) -> Iterator[None]:
     """Hold the locks of these credentials, or of none; AlreadyRunning at once where another run has one of them."""
     doing = "another rotation with this credential is going on right now"
     with ExitStack() as held:
@@ -112,7 +112,7 @@ def is_held(name: str) -> bool:
     if not _file(name).exists():
         return False
     try:
-        with holding([name]):
+        with hold_locks([name]):
             return False
     except UsageError:
         return True

@@ -115,7 +115,7 @@ def _drafting(descriptor: int) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def written_whole(
+def replace_file(
     path: Path, *, draft_name: str | None = None, like: os.stat_result | None = None
 ) -> Iterator[BinaryIO]:
     """A binary file, mode 0600, that takes `path`'s place when the block ends well; else nothing changes.
@@ -142,7 +142,7 @@ def written_whole(
 
 
 @contextmanager
-def written_as_named(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
+def write_file(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
     """A binary file that is put where a path given by a person leads when the block ends well.
 
     Links are followed. A file is replaced by one of the same owner with mode 0600. One that is `edited` keeps its
@@ -168,7 +168,7 @@ def written_as_named(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
 def _replaced(place: Place, *, edited: bool) -> Iterator[BinaryIO]:
     before = place.status
     like = before if before and is_own_folder(place.path.parent) else None
-    with written_whole(place.path, like=like) as file:
+    with replace_file(place.path, like=like) as file:
         if edited and before:
             keep_attributes(place.path, file.fileno())
         yield file

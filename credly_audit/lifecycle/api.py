@@ -1,4 +1,4 @@
-"""Ask Credly about the tokens of one organization: does a value work, what is listed, and the one POST."""
+"""Call Credly's token endpoints of one organization: probe a value, read the listing, and send the one POST."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from credly_audit.collection.reading import MOST_PAGES
 from credly_audit.config.settings import Organization
 from credly_audit.credly.auth import Credential, TokenCredential
 from credly_audit.credly.client import Client
-from credly_audit.credly.new_token import Made, read_made, read_values
+from credly_audit.credly.new_token import NewToken, read_new_token, read_values
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.refusals import Answer, explain_refusal, words
 from credly_audit.credly.transport_errors import NoAnswer
@@ -22,22 +22,22 @@ from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.redaction import Redactor
 
 REFUSALS = range(400, 500)
-"""Credly did not do what was asked with a POST, except where it took too long (408)."""
+"""Statuses that say that Credly did not carry out a POST, except 408 (the request took too long)."""
 
 
 class Access(Enum):
-    """How Credly answers a credential."""
+    """Whether Credly accepts a credential."""
 
     WORKS = auto()
     REFUSED = auto()
-    """401: expired, rotated away, revoked, or of the other environment."""
+    """401: the value has expired, was replaced or revoked, or belongs to the other environment."""
     SILENT = auto()
-    """Credly did not answer, or not with a list of tokens."""
+    """Credly did not answer with a list of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at the listing with one credential: the rows by id, and the reason why there are none."""
+    """The listing as one credential sees it: the rows by id, or the reason why there are none."""
 
     access: Access
     reason: str = ""
@@ -51,38 +51,38 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back of the one POST."""
+    """The answer to the one POST."""
 
     reason: str
-    """Why it is not known to be done; empty where the answer says that it is."""
-    made: Made
+    """Why the request is not known to be done; empty where the answer confirms it."""
+    new_token: NewToken
     refused: bool
-    """Whether Credly answered that it will not do it: nothing is under way, and nothing was changed."""
+    """Whether Credly refused the request: nothing was changed and nothing is in progress."""
 
 
-class Shown(Enum):
-    """What the listing that a second credential sees shows as a token's value."""
+class ListedValue(Enum):
+    """Which value of a token the listing shows to a second credential."""
 
     NEW = auto()
     """Another value than the old one."""
     OLD = auto()
     NOTHING = auto()
-    """The value is withheld, or there is nothing to look with."""
+    """The listing withholds the value, or there is no second credential."""
     SILENT = auto()
     """Credly did not answer."""
 
 
 @dataclass(frozen=True, slots=True)
-class FoundValue:
-    """The value that the listing shows for a token, or why there is none."""
+class ValueLookup:
+    """The value that the listing shows for a token, or the reason why there is none."""
 
-    shown: Shown
-    why_not: str = ""
+    listed: ListedValue
+    reason: str = ""
     value: Secret | None = field(default=None, repr=False)
 
 
 class TokensApi:
-    """The token endpoints of one organization. A value leaves them only as a Secret."""
+    """The token endpoints of one organization; values leave this class only as Secret."""
 
     def __init__(self, client: Client, organization: Organization, fingerprints: Fingerprints) -> None:
         self._client = client
@@ -91,11 +91,11 @@ class TokensApi:
         self._path = f"/organizations/{organization.id}/authorization_tokens"
 
     def probe(self, credential: Credential) -> Look:
-        """Look at page 1 of the listing, to find out whether the credential works."""
+        """Read page 1 of the listing to find out whether the credential works."""
         return self._read_page(credential, 1, Redactor(self._fingerprints.digest, credential.traces))
 
     def list_tokens(self, credential: Credential) -> Look:
-        """Look at the complete listing as that credential sees it."""
+        """Read the complete listing as that credential sees it."""
         redactor = Redactor(self._fingerprints.digest, credential.traces)
         rows: dict[str, TokenRow] = {}
         values: dict[str, Secret] = {}
@@ -110,43 +110,45 @@ class TokensApi:
         return Look(Access.WORKS, "", rows, values)
 
     def probe_value(self, value: Secret) -> Look:
-        """Look at page 1 of the listing with this value as the credential."""
+        """Read page 1 of the listing with this value as the credential."""
         return self.probe(self.make_credential(value))
 
     def make_credential(self, value: Secret) -> Credential:
-        """Make a value into a credential."""
-        return TokenCredential(value, self.fingerprint_of(value))
+        """Return a credential that authenticates with this value."""
+        return TokenCredential(value, self.compute_fingerprint(value))
 
-    def fingerprint_of(self, value: Secret) -> str | None:
+    def compute_fingerprint(self, value: Secret) -> str | None:
         """Return the fingerprint of a value."""
         return self._fingerprints.of(value.reveal())
 
-    def find_value(self, credential: Credential | None, token_ids: Collection[str], old: Secret | None) -> FoundValue:
-        """Look up, with a second credential, the value of a token with one of these ids, in place of `old`."""
+    def find_value(self, credential: Credential | None, token_ids: Collection[str], old: Secret | None) -> ValueLookup:
+        """Look up the value that replaced `old`, with a second credential, by the ids that the token may have."""
         if credential is None:
-            return FoundValue(Shown.NOTHING, "no fallback_token is configured to look for the new one with")
+            return ValueLookup(ListedValue.NOTHING, "no fallback_token is configured that could look up the new value")
         if not token_ids:
-            return FoundValue(Shown.NOTHING, "the token's id is not known, by which the new one could be looked for")
+            return ValueLookup(
+                ListedValue.NOTHING, "the new value cannot be looked up, because the token's id is not known"
+            )
         look = self.list_tokens(credential)
         if look.access is not Access.WORKS:
-            shown = Shown.SILENT if look.access is Access.SILENT else Shown.NOTHING
-            return FoundValue(shown, f"fallback_token could not look for the new one: {look.reason}")
+            listed = ListedValue.SILENT if look.access is Access.SILENT else ListedValue.NOTHING
+            return ValueLookup(listed, f"fallback_token could not look up the new value: {look.reason}")
         values = [look.values[each] for each in token_ids if each in look.values]
         if not values:
-            return FoundValue(Shown.NOTHING, "the listing that fallback_token sees withholds the new one")
+            return ValueLookup(ListedValue.NOTHING, "the listing does not show the new value to fallback_token")
         new = next((value for value in values if value != old), None)
         return (
-            FoundValue(Shown.OLD, "the listing shows the old one still")
+            ValueLookup(ListedValue.OLD, "the listing still shows the old value")
             if new is None
-            else FoundValue(Shown.NEW, "", new)
+            else ValueLookup(ListedValue.NEW, "", new)
         )
 
     def rotate(self, credential: Credential, description: str | None) -> Reply:
-        """Ask for a new value once, whatever comes back."""
+        """Request a new value once, whatever the answer is."""
         return self._post(f"{self._path}/rotate", "rotate", credential, description)
 
     def create(self, credential: Credential, description: str) -> Reply:
-        """Ask for a new token once, whatever comes back."""
+        """Request a new token once, whatever the answer is."""
         return self._post(self._path, "create", credential, description)
 
     def _read_page(self, credential: Credential, number: int, redactor: Redactor) -> Look:
@@ -162,7 +164,7 @@ class TokensApi:
         try:
             page = read_page(answer.body, self._fingerprints.of, redactor.know)
         except NotAList as error:
-            return Look(Access.SILENT, f"the answer is no list of tokens: {error}")
+            return Look(Access.SILENT, f"the answer is not a list of tokens: {error}")
         return Look(Access.WORKS, "", {row.id: row for row in page.rows}, read_values(answer.body))
 
     def _post(
@@ -173,26 +175,26 @@ class TokensApi:
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Reply(trouble.what, Made(None), refused=False)
+            return Reply(trouble.what, NewToken(None), refused=False)
         refused = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return Reply(self._describe_refusal(action, answer, redactor), Made(None), refused=refused)
-        made = read_made(answer.body, self._fingerprints.of, redactor.know)
+            return Reply(self._describe_refusal(action, answer, redactor), NewToken(None), refused=refused)
+        made = read_new_token(answer.body, self._fingerprints.of, redactor.know)
         reason = "" if made.row or made.value or made.others else self._describe_refusal(action, answer, redactor)
         return Reply(reason, made, refused=False)
 
     def _describe_refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
         own = words(answer)
         if answer.status == HTTPStatus.FORBIDDEN and own is not None:
-            why = f"the credential of {self._called} may not {action} tokens"
+            why = f"the credential of {self._called} is not permitted to {action} tokens"
         elif answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             return explain_refusal(answer, self._called, redactor.redact).what
         else:
-            why = f"an answer without a token came to the request to {action} one for {self._called}"
+            why = f"Credly answered the request to {action} a token of {self._called} without a token"
         own_words = " ".join(redactor.redact(own).split())[:200] if own else ""
         return f"{answer.status}: {why}" + (f" (Credly says: {own_words})" if own_words else "")
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Read a date as the API writes it; None where it is none."""
+    """Read a date as the API writes it; None where it is not a date."""
     return read_instant(text or "", assume_utc=True)

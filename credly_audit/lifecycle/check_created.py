@@ -1,4 +1,4 @@
-"""Evaluate the token that was just created: the tool itself must not be how a policy gets violated unnoticed."""
+"""Evaluate a new token, so that the tool itself cannot violate a policy unnoticed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,11 +18,11 @@ from credly_audit.rules import catalogue
 from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 
 FAMILIES = ("PRM", "DOC")
-"""What can be evaluated of a single token: its permissions, and the description that it was given."""
+"""The families of rules that need only the token itself: its permissions and its description."""
 
 
 def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outcome], Outcome]:
-    """Return what adds to an outcome the rules that its new token breaks; UsageError for a wrong `fail_on`."""
+    """Return a function that adds to an outcome the rules that its token violates; UsageError for a wrong `fail_on`."""
     policy = Policy.of(settings)
     gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or settings.policy.fail_on
     [organization] = settings.organizations
@@ -32,7 +32,7 @@ def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outco
             return outcome
         try:
             found = find_violations(outcome.row, organization, policy, gate, api=settings.api, now=datetime.now(UTC))
-        except Exception as error:  # noqa: BLE001 - the person must be told of the token all the same
+        except Exception as error:  # noqa: BLE001 - the operator must learn of the token in any case
             reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}; please report it"
             return outcome.end(Ending.NOT_REVIEWED, reason=reason)
         return replace(outcome, violations=found)
@@ -43,7 +43,7 @@ def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outco
 def find_violations(
     row: TokenRow, organization: Organization, policy: Policy, fail_on: tuple[str, ...], *, api: Api, now: datetime
 ) -> tuple[Violation, ...]:
-    """Return the rules that the token breaks, worst first; BrokenRule where one of them cannot be evaluated."""
+    """Return the rules that the token violates, most severe first; BrokenRule where one cannot be evaluated."""
     token = {name: getattr(row, name) for name in ROW_FIELDS} | {
         "organization_id": organization.id,
         "organization_name": organization.called,

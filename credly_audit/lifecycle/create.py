@@ -1,10 +1,10 @@
-"""Create one token: the POST once, and its value from the answer or from the listing. No old value dies."""
+"""Create one token: send the POST once, and take the value from the answer or from the listing."""
 
 from dataclasses import replace
 from time import sleep
 
 from credly_audit.credly.auth import Credential
-from credly_audit.credly.new_token import Made
+from credly_audit.credly.new_token import NewToken
 from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.api import Access, Look, Reply, read_time
 from credly_audit.lifecycle.deliver import deliver
@@ -13,41 +13,41 @@ from credly_audit.lifecycle.tasks import Task
 
 
 def create(task: Task) -> Outcome:
-    """Create the token and bring its value to the store."""
+    """Create the token and deliver its value to the store."""
     reply = task.api.create(task.credential, task.description or "")
-    base = add_row(replace(task.draft_outcome(), was_asked=True), reply.made.row)
-    reason = reply.reason or "Credly answered as if it were made, without its value"
-    for value in filter(task.is_new, reply.made.values):
-        if outcome := deliver(task, value, base, doubted=value != reply.made.value):
+    base = add_row(replace(task.draft_outcome(), request_sent=True), reply.new_token.row)
+    reason = reply.reason or "Credly's answer confirms the new token but does not contain its value"
+    for value in filter(task.is_new, reply.new_token.values):
+        if outcome := deliver(task, value, base, doubted=value != reply.new_token.value):
             return outcome
-        reason = "the value that Credly gave does not work"
+        reason = "the value in Credly's answer does not work"
     return search(task, base, replace(reply, reason=reason))
 
 
 def resume_create(task: Task) -> Outcome:
     """Finish what an earlier run began: its value was kept, or the token is to be found; no other is created."""
-    known, before = set(task.reserved.known_ids), task.before or Look(Access.SILENT)
+    known, before = set(task.own_journal.known_ids), task.before or Look(Access.SILENT)
     task.before = replace(
         before,
         rows={key: row for key, row in before.rows.items() if key in known},
         values={key: value for key, value in before.values.items() if key in known},
     )
-    base, kept = replace(task.draft_outcome(), was_asked=True), task.reserved.value
+    base, kept = replace(task.draft_outcome(), request_sent=True), task.own_journal.value
     if kept is not None and (outcome := deliver(task, kept, base)):
         return outcome
-    reply = Reply("an earlier run was cut short after its request", Made(None), refused=False)
+    reply = Reply("an earlier run was interrupted after its request", NewToken(None), refused=False)
     return search(task, base, reply)
 
 
 def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
-    """Look for the token and its value, with whichever credential can: no value came back that works."""
+    """Look for the token and its value with each credential, because the answer contained no value that works."""
     known = task.before.rows if task.before else {}
-    if reply.made.row is None and not reply.refused:
-        sleep(task.request.patience.settling)  # the request may still be under way
+    if reply.new_token.row is None and not reply.refused:
+        sleep(task.request.patience.settling)  # the request may still be in progress
     looks: list[Look] = []
     new: dict[str, TokenRow] = {}
     for credential in filter(None, (task.credential, task.fallback)):
-        look = look_again(task, credential, reply.made.row)
+        look = look_again(task, credential, reply.new_token.row)
         looks.append(look)
         new |= {row.id: row for row in look.rows.values() if row.id not in known and is_created(row, reply, task)}
         if len(new) == 1:
@@ -59,7 +59,7 @@ def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
 
 
 def look_again(task: Task, credential: Credential, created: TokenRow | None) -> Look:
-    """Look at the listing; again where it does not show yet what was created, or Credly is silent."""
+    """Read the listing; repeat that while it does not show the created token, or Credly does not answer."""
 
     def is_current(look: Look) -> bool:
         lags = look.access is Access.WORKS and created is not None and created.id not in look.rows
@@ -69,25 +69,25 @@ def look_again(task: Task, credential: Credential, created: TokenRow | None) -> 
 
 
 def is_created(row: TokenRow, reply: Reply, task: Task) -> bool:
-    """Return whether it is the token that the answer names; without an answer, one of this description."""
-    created = reply.made.row
+    """Return whether a row is the token that the answer names or, without an answer, has this description."""
+    created = reply.new_token.row
     return row.id == created.id if created else row.description == task.description
 
 
 def add_row(base: Outcome, row: TokenRow | None) -> Outcome:
-    """Add what a row says of the token."""
+    """Add the facts of the token's row to an outcome."""
     return base if row is None else replace(base, row=row, token_id=row.id, expires_at=read_time(row.expires_at))
 
 
 def end_without_value(task: Task, base: Outcome, reply: Reply, looks: list[Look], new: list[str]) -> Outcome:
-    """Return the outcome where nothing was created, its value cannot be read, or Credly does not say."""
-    reason, journal = reply.reason, task.reserved
+    """Return the outcome where nothing was created, the value cannot be read, or Credly gives no information."""
+    reason, journal = reply.reason, task.own_journal
     if all(look.access is not Access.WORKS for look in looks):
         return base.end(Ending.PERHAPS_CREATED, reason=reason, refusal=looks[0].reason, journal=journal.path)
     if len(new) > 1:
         tokens = ", ".join(new)
         return base.end(Ending.SEVERAL_CREATED, reason=reason, many=len(new), tokens=tokens, journal=journal.path)
-    if new or reply.made.row is not None:
+    if new or reply.new_token.row is not None:
         return base.end(Ending.CREATED_WITHOUT_VALUE, reason=reason, token=base.token_id, journal=journal.path)
     journal.settle()
     return base.end(Ending.NOT_CREATED, reason=reason)

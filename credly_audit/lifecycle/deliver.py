@@ -9,9 +9,9 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 from credly_audit.errors import CannotWrite, UsageError
-from credly_audit.lifecycle.api import Access, Look, Shown, read_time
+from credly_audit.lifecycle.api import Access, ListedValue, Look, read_time
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
-from credly_audit.lifecycle.tasks import Task, lock_name
+from credly_audit.lifecycle.tasks import Task, name_lock
 from credly_audit.secrets import Secret, read_stored
 from credly_audit.secrets.shape import looks_random
 from credly_audit.secrets.sources.interface import StoreFailed
@@ -20,19 +20,19 @@ log = logging.getLogger(__name__)
 
 
 def deliver(task: Task, value: Secret, base: Outcome, *, doubted: bool = False) -> Outcome | None:
-    """Bring a value to its store and prove it; None where Credly refuses it: the store is as it was before.
+    """Store a value and prove that it works; None where Credly refuses it: the store is restored.
 
-    A value that is `doubted`, or has not the shape of one, is proved before it is stored: it may be words. So is
+    A value that is `doubted`, or does not have the shape of one, is proved before it is stored: it may be prose. So is
     the value of a new token, since no integration is waiting for it.
     """
-    base = replace(base, fingerprint=task.api.fingerprint_of(value), stored_in=task.store.name)
+    base = replace(base, fingerprint=task.api.compute_fingerprint(value), stored_in=task.store.name)
     doubted = doubted or not looks_random(value.reveal())
     proof = prove(task, value) if doubted or task.request.action == "create" else None
     if proof is not None and proof.access is Access.REFUSED:
         return None
     is_kept = keep_copy(task, value)
-    with suppress(UsageError):  # the new value is a credential too; nobody else can know it yet
-        task.hold(lock_name(value))
+    with suppress(UsageError):  # the new value is a credential too; no other run can know it yet
+        task.hold(name_lock(value))
     if proof and proof.access is Access.SILENT and (doubted or has_stored_value(task)):
         return end_unverified(task, base, proof)
     if trouble := store(task, value) or describe_unreadable(task, value):
@@ -40,30 +40,30 @@ def deliver(task: Task, value: Secret, base: Outcome, *, doubted: bool = False) 
     gap = None if task.request.action == "create" else monotonic() - task.began
     proof = proof or prove(task, value)
     if proof.access is Access.REFUSED:
-        task.unrestored = restore(task)
+        task.restore_trouble = restore(task)
         return None
     return finish(task, replace(base, gap_seconds=gap), proof)
 
 
 def finish(task: Task, base: Outcome, proof: Look) -> Outcome:
-    """Return the outcome of a value that is stored, after the old one is proved dead and `--then` has run."""
+    """Return the outcome of a stored value, after checking that the old one no longer works and running `--then`."""
     row = proof.find_row(base.fingerprint) or (proof.rows.get(base.token_id) if base.token_id else None)
     if row is not None:
         base = replace(base, token_id=row.id, row=row, expires_at=read_time(row.expires_at) or base.expires_at)
     if proof.access is Access.SILENT:
-        file = task.reserved.file
+        file = task.own_journal.file
         return replace(base.end(Ending.NOT_PROVED, reason=proof.reason, file=file), emergency_file=file)
     proved = prove_old_value_dead(task, base)
     try:
         task.on_proved(proved)
     except CannotWrite as error:
-        file = task.reserved.file
+        file = task.own_journal.file
         return replace(proved.end(Ending.NOT_RECORDED, reason=error), emergency_file=file)
     return run_then(task, discard_copy(task, proved))
 
 
 def prove(task: Task, value: Secret) -> Look:
-    """Look with the new value; again where it is refused, as it may not be known everywhere yet."""
+    """Read the listing with the new value; repeat that while it is refused, as not every server may know it yet."""
     credential = task.api.make_credential(value)
     return task.request.patience.repeat(
         lambda: task.api.list_tokens(credential), until=lambda look: look.access is Access.WORKS
@@ -71,10 +71,10 @@ def prove(task: Task, value: Secret) -> Look:
 
 
 def keep_copy(task: Task, value: Secret) -> bool:
-    """Write the emergency copy; return whether that worked."""
-    file = task.reserved.file
+    """Write the emergency copy and return whether that succeeded."""
+    file = task.own_journal.file
     try:
-        task.reserved.keep(value)
+        task.own_journal.keep(value)
     except OSError as error:
         log.error("%s: the emergency copy could not be written (%s)", file, error.strerror)  # noqa: TRY400 - no value, no traceback
         return False
@@ -82,7 +82,7 @@ def keep_copy(task: Task, value: Secret) -> bool:
 
 
 def store(task: Task, value: Secret) -> str | None:
-    """Store the value; return why the store did not take it after all, None where it did."""
+    """Store the value, and return why the store did not accept it in the end; None where it did."""
     trouble = None
     for number in range(task.request.patience.tries):
         sleep(task.request.patience.pause if number else 0)
@@ -97,30 +97,30 @@ def store(task: Task, value: Secret) -> str | None:
 
 
 def describe_unreadable(task: Task, value: Secret) -> str | None:
-    """Read the value back; return why it cannot be read where it should be, None where it can."""
+    """Read the value back, and return why it cannot be read; None where it can."""
     patience = task.request.patience
     until = monotonic() + patience.read_back
     for place in task.readers:
         while read_stored(place.read) != value:
             if monotonic() >= until:
                 waited = f"within {patience.read_back:g} seconds"
-                return f"{task.store.name} took the new value, but {place.name} did not give it back {waited}"
+                return f"{task.store.name} accepted the new value, but {place.name} did not return it {waited}"
             sleep(min(1.0, patience.pause))
     return None
 
 
 def restore(task: Task) -> str | None:
-    """Store the old value again in place of a refused one; return why that failed, None where it did not."""
+    """Store the old value again in place of a refused one, and return why that failed; None where it did not."""
     return None if task.value is None else store(task, task.value) or describe_unreadable(task, task.value)
 
 
 def has_stored_value(task: Task) -> bool:
-    """Return whether something is stored where the value of a new token goes."""
+    """Return whether the store of a new token already contains a value."""
     return any(read_stored(place.read) is not None for place in task.readers)
 
 
 def prove_old_value_dead(task: Task, base: Outcome) -> Outcome:
-    """Return the outcome of a value that works, once it is known whether the old one still does."""
+    """Return the outcome of a value that works, after checking whether the old one still does."""
     if task.request.action == "create":
         return base.end(Ending.CREATED)
     old = task.request.patience.repeat(
@@ -134,8 +134,8 @@ def prove_old_value_dead(task: Task, base: Outcome) -> Outcome:
 
 
 def discard_copy(task: Task, outcome: Outcome) -> Outcome:
-    """Remove the emergency copy, which is not needed any more."""
-    journal = task.reserved
+    """Remove the emergency copy, which is no longer needed."""
+    journal = task.own_journal
     try:
         journal.discard()
     except OSError as error:
@@ -145,7 +145,7 @@ def discard_copy(task: Task, outcome: Outcome) -> Outcome:
 
 
 def run_then(task: Task, outcome: Outcome) -> Outcome:
-    """Run `--then`, which belongs to the gap: whoever uses the token may read the new value only after it."""
+    """Run `--then`, which counts towards the gap: integrations may read the new value only after it."""
     if task.then is None:
         return outcome
     try:
@@ -157,21 +157,21 @@ def run_then(task: Task, outcome: Outcome) -> Outcome:
 
 
 def end_unverified(task: Task, base: Outcome, proof: Look) -> Outcome:
-    """Return the outcome of what may be the new value: it is kept, and the store still has what it had."""
+    """Return the outcome of a value that may be the new one: it stays in the copy, and the store is unchanged."""
     ending = Ending.NEW_TOKEN_NOT_VERIFIED if base.action == "create" else Ending.NOT_VERIFIED
-    file = task.reserved.file
+    file = task.own_journal.file
     return replace(base.end(ending, reason=proof.reason, file=file), emergency_file=file, stored_in=None)
 
 
 def end_unstored(task: Task, base: Outcome, trouble: str, *, is_kept: bool) -> Outcome:
-    """Return the outcome of a value that the store did not take: it is in the emergency copy, or maybe nowhere."""
+    """Return the outcome of a value that the store did not accept: it is in the emergency copy, or possibly lost."""
     base = replace(base, stored_in=None)
     if is_kept:
         ending = Ending.STORE_OF_NEW_TOKEN_FAILED if base.action == "create" else Ending.STORE_FAILED
-        file = task.reserved.file
+        file = task.own_journal.file
         return replace(base.end(ending, reason=trouble, file=file), emergency_file=file)
     found = task.api.find_value(task.fallback, [base.token_id] if base.token_id else [], task.value)
-    is_listed = found.shown is Shown.NEW and base.action == "rotate"
+    is_listed = found.listed is ListedValue.NEW and base.action == "rotate"
     return base.end(
         Ending.STORE_AND_COPY_FAILED_BUT_LISTED if is_listed else Ending.STORE_AND_COPY_FAILED, reason=trouble
     )

@@ -1,4 +1,4 @@
-"""How a token ends: its outcome, and the one table of all endings, from which docs/runbook.md is generated."""
+"""Define how the rotation or creation of a token ends; docs/runbook.md is generated from the table of endings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -20,17 +20,17 @@ class State(StrEnum):
     ROTATED = "rotated"
     CREATED = "created"
     UNCHANGED = "unchanged"
-    """Nothing was done: the value in force is in force still."""
+    """Nothing changed: the current value stays valid."""
     EMERGENCY = "emergency"
     """The new value is in a file and, as far as is known, nowhere else."""
     LOST = "lost"
-    """The old value is dead and the new one cannot be read."""
+    """The old value no longer works and the new one cannot be read."""
     UNKNOWN = "unknown"
     """Credly does not answer, or its answers prove nothing."""
 
 
 class OldValue(StrEnum):
-    """What became of the value that was rotated away."""
+    """Whether the old value still works after a rotation."""
 
     DEAD = "dead"
     ALIVE = "alive"
@@ -53,21 +53,23 @@ class Step(StrEnum):
 
 WEB_PAGE = "Credly's web page (Developers > Authorization Tokens)"
 
-LOOK_AGAIN = "run the same command again in some minutes: it first finds out what happened, "
+CHECK_AGAIN = "run the same command again in a few minutes: it first checks what happened, "
 
-KEPT = (
-    ". The token's expiration date in Credly's web page shows whether it was rotated. {journal} keeps what is known "
-    "until then"
+JOURNAL_STAYS = (
+    ". The token's expiration date in Credly's web page shows whether it was rotated. {journal} stays until the "
+    "outcome is known"
 )
 
-BY_ITSELF = "run the same command again: it finds out and finishes it without asking for another value"
+RUN_AGAIN_TO_FINISH = (
+    "run the same command again: it checks what happened and finishes the rotation without requesting another value"
+)
 
 
 class Ending(Enum):
-    """How a token can end: at which step, in which state, what the report says, and what a person has to do.
+    """List how a token can end: the step, the state, the message of the report, and the next step for an operator.
 
-    A state or a next step that is None stays as it was. The exit code follows from the state unless the ending has its
-    own. Words in braces are facts of the case.
+    A state or a next step of None leaves the current one unchanged. The exit code follows from the state unless the
+    ending has its own. Words in braces are filled in with the facts of the case.
     """
 
     def __init__(
@@ -87,24 +89,25 @@ class Ending(Enum):
     EARLIER_UNCLEAR = (
         Step.TRY,
         State.UNKNOWN,
-        "an earlier rotation was cut short, and nobody says what became of it: {reason}",
-        "run the same command again when Credly can be reached; {journal} keeps what is known until then",
+        "an earlier rotation was interrupted, and its outcome could not be determined: {reason}",
+        "run the same command again when Credly can be reached; {journal} stays until the outcome is known",
     )
-    NOT_DONE = (Step.TRY, State.UNCHANGED, "nothing was done: {reason}", "mend that, and run again")
+    NOT_DONE = (Step.TRY, State.UNCHANGED, "nothing was changed: {reason}", "fix that and run the command again")
     VALUE_REFUSED = (
         Step.TRY,
         State.LOST,
-        "nothing was done, because the value in force is refused: {reason}",
+        "nothing was changed, because Credly refuses the current value: {reason}",
         (
-            "check base_url (production, sandbox); if the token has expired, make one in Credly's web page "
-            "(Developers > Authorization Tokens); if an earlier rotation had another --emergency-dir, name that again"
+            "check base_url (production or sandbox); if the token has expired, create one in Credly's web page "
+            "(Developers > Authorization Tokens); if an earlier rotation used another --emergency-dir, name that one "
+            "again"
         ),
     )
     EXPIRY_UNKNOWN = (
         Step.TRY,
         State.UNCHANGED,
-        "nothing was done: whether it is due is not known, as the listing does not show its expiry",
-        "to rotate it all the same, name it with --organization and leave out --due",
+        "nothing was changed: it is not known whether the token is due, as the listing does not show when it expires",
+        "to rotate it anyway, name it with --organization and omit --due",
     )
     SUCCESSOR_ELSEWHERE = (
         Step.TRY,
@@ -118,137 +121,139 @@ class Ending(Enum):
     WOULD_BE_DONE = (
         Step.ANNOUNCE,
         State.UNCHANGED,
-        "would be {done}; its value would go to {store}",
+        "would be {done}; its value would be stored in {store}",
         None,
         ExitCode.OK,
     )
-    NOT_AGREED = (Step.ANNOUNCE, State.UNCHANGED, "not agreed to: nothing was done")
-    INTERRUPTED = (Step.ANNOUNCE, State.UNCHANGED, "not begun: interrupted", "run again")
+    NOT_AGREED = (Step.ANNOUNCE, State.UNCHANGED, "not confirmed: nothing was changed")
+    INTERRUPTED = (Step.ANNOUNCE, State.UNCHANGED, "not started: interrupted", "run the command again")
     NOT_BEGUN = (
         Step.ANNOUNCE,
         State.UNCHANGED,
-        "not begun, because {other} ended as {state}",
-        "mend that first, and run again",
+        "not started, because {other} ended as {state}",
+        "fix that first, then run the command again",
     )
     NO_ROOM = (
         Step.RESERVE,
         State.UNCHANGED,
-        "no room for an emergency copy could be taken up, so nothing was asked: {reason}",
-        "mend the disk, or name another place with --emergency-dir, and run again",
+        "no space for an emergency copy could be reserved, so no request was sent: {reason}",
+        "free or repair the disk, or name another folder with --emergency-dir, and run the command again",
     )
     NOT_ROTATED = (
         Step.POST,
         State.UNCHANGED,
-        "not rotated, and the old value {holds}: {reason}",
-        "run again later",
+        "not rotated; the old value {holds}: {reason}",
+        "run the command again later",
     )
     NOT_ROTATED_SO_FAR = (
         Step.POST,
         State.UNCHANGED,
         (
-            "not rotated, and the old value {holds}: {reason}; should it stop working later, the request was still "
-            "under way: the page of the token in Credly shows it"
+            "not rotated; the old value {holds}: {reason}; if it stops working later, Credly processed the request "
+            "late: check the token in Credly's web page"
         ),
-        "run again later",
+        "run the command again later",
     )
     NEW_VALUE_LOST = (
         Step.POST,
         State.LOST,
-        "{reason}; the old value is dead, and {search}",
+        "{reason}; the old value no longer works, and {search}",
         (
-            "make a token in Credly's web page (Developers > Authorization Tokens) and put it where this one was; or "
-            "configure a fallback_token and run the same command again, which looks for the new value without asking "
-            "for another; remove {journal} when that is done"
+            "create a token in Credly's web page (Developers > Authorization Tokens) and store it in place of this one "
+            "(or configure a fallback_token and run the same command again, which looks for the new value without "
+            "requesting another); remove {journal} when that is done"
         ),
     )
     IN_DOUBT = (
         Step.POST,
         State.UNKNOWN,
         "{reason}; {doubt}",
-        f"{LOOK_AGAIN}and looks up a new value with fallback_token{KEPT}",
+        f"{CHECK_AGAIN}and looks up a new value with fallback_token{JOURNAL_STAYS}",
     )
     IN_DOUBT_WITHOUT_FALLBACK = (
         Step.POST,
         State.UNKNOWN,
         "{reason}; {doubt}",
-        f"{LOOK_AGAIN}if you configure a fallback_token{KEPT}",
+        f"{CHECK_AGAIN}if you configure a fallback_token{JOURNAL_STAYS}",
     )
     STORE_NOT_RESTORED = (
         Step.POST,
         None,
-        "{message}; the store holds a value that is refused, as it did not take the old one again: {reason}",
-        "put the old value back into {store}; then {next_step}",
+        "{message}; the store contains a value that Credly refuses, as the old value could not be restored: {reason}",
+        "store the old value in {store} again; then {next_step}",
         ExitCode.INCOMPLETE,
     )
     PERHAPS_CREATED = (
         Step.POST,
         State.UNKNOWN,
-        "{reason}; whether a token was made is not known: {refusal}",
+        "{reason}; it is not known whether a token was created: {refusal}",
         (
-            f"look in {WEB_PAGE} for a token of this description, and delete it there; then run again, and remove "
-            "{journal}"
+            f"look in {WEB_PAGE} for a token with this description and delete it there; then remove {{journal}} and "
+            "run the command again"
         ),
     )
     SEVERAL_CREATED = (
         Step.POST,
         State.UNKNOWN,
-        "{reason}; {many} tokens of this description are new: {tokens}",
-        f"delete what nobody uses in {WEB_PAGE}, and run again; remove {{journal}} when that is done",
+        "{reason}; {many} tokens with this description are new: {tokens}",
+        f"delete the unused ones in {WEB_PAGE}, remove {{journal}}, and run the command again",
     )
     CREATED_WITHOUT_VALUE = (
         Step.POST,
         State.LOST,
-        "{reason}; the token was made, but the listing withholds its value",
-        f"delete token {{token}} in {WEB_PAGE}, and make one there; then remove {{journal}}",
+        "{reason}; the token was created, but the listing does not show its value",
+        f"delete token {{token}} in {WEB_PAGE}, and create one there; then remove {{journal}}",
     )
-    NOT_CREATED = (Step.POST, State.UNCHANGED, "no token was made: {reason}", "mend that, and run again")
+    NOT_CREATED = (
+        Step.POST,
+        State.UNCHANGED,
+        "no token was created: {reason}",
+        "fix that and run the command again",
+    )
     NOT_VERIFIED = (
         Step.STORE,
         State.UNKNOWN,
         "the value in Credly's answer could not be verified, so it was not stored: {reason}; it is in {file}",
-        "run the same command again when Credly can be reached, which tries it first",
+        "run the same command again when Credly can be reached: it tries this value first",
     )
     NEW_TOKEN_NOT_VERIFIED = (
         Step.STORE,
         State.UNKNOWN,
         "the value in Credly's answer could not be verified, so it was not stored: {reason}; it is in {file}",
-        "if it works, put it into the store; then remove {file} and its .json",
+        "check whether it works, and store it if it does; then remove {file} and its .json file",
     )
     STORE_FAILED = (
         Step.STORE,
         State.EMERGENCY,
         "{reason}; the new value is in {file}",
         (
-            "put the content of {file} into the store, then remove the file and its .json; once the store works, the "
-            "same command finishes it, too"
+            "store the content of {file}, then remove the file and its .json file; or run the same command again once "
+            "the store works, which finishes the rotation"
         ),
     )
     STORE_OF_NEW_TOKEN_FAILED = (
         Step.STORE,
         State.EMERGENCY,
         "{reason}; the new value is in {file}",
-        "put the content of {file} into the store, then remove the file and its .json",
+        "store the content of {file}, then remove the file and its .json file",
     )
     STORE_AND_COPY_FAILED = (
         Step.STORE,
         State.LOST,
         "{reason}, and the emergency copy could not be written either",
-        f"make a token in {WEB_PAGE}",
+        f"create a token in {WEB_PAGE}",
     )
     STORE_AND_COPY_FAILED_BUT_LISTED = (
         Step.STORE,
         State.UNKNOWN,
-        (
-            "{reason}, and the emergency copy could not be written either; the listing that fallback_token sees shows "
-            "the value"
-        ),
-        "mend store and disk, and run the same command again, which looks for the value there",
+        ("{reason}, and the emergency copy could not be written either; the listing shows the value to fallback_token"),
+        "repair the store and the disk, and run the same command again, which looks for the value in the listing",
     )
     NOT_PROVED = (
         Step.PROVE,
         State.UNKNOWN,
-        "the new value is stored, but nobody says whether it works: {reason}",
-        "find out with `credly-audit doctor`; its copy stays in {file} until then",
+        "the new value is stored, but it could not be verified: {reason}",
+        "check it with `credly-audit doctor`; a copy stays in {file} until then",
     )
     CREATED = (Step.PROVE, State.CREATED, "the new token works and is stored")
     SUCCESSOR_EXISTS = (
@@ -256,17 +261,17 @@ class Ending(Enum):
         State.CREATED,
         "the successor {token} of token {old} was created earlier and works",
     )
-    ROTATED = (Step.PROVE, State.ROTATED, "the new value works and is stored; the old one is dead")
+    ROTATED = (Step.PROVE, State.ROTATED, "the new value works and is stored; the old value no longer works")
     ROTATED_OLD_UNKNOWN = (
         Step.PROVE,
         State.ROTATED,
-        "the new value works and is stored; whether the old one is dead is not known: {reason}",
+        "the new value works and is stored; it is not known whether the old value still works: {reason}",
     )
     ROTATED_OLD_ALIVE = (
         Step.PROVE,
         State.ROTATED,
-        "the new value works and is stored, but the old one still works too",
-        "treat the old value as live: look at the token in Credly's web page, or tell Credly's support",
+        "the new value works and is stored, but the old value still works too",
+        "treat the old value as active: check the token in Credly's web page, or contact Credly's support",
         ExitCode.INCOMPLETE,
     )
     COPY_STAYS = (
@@ -280,43 +285,43 @@ class Ending(Enum):
         Step.FINISH,
         None,
         "{message}; --then failed: {reason}",
-        "do by hand what --then should have done: the new value is in the store",
+        "carry out by hand what --then does: the new value is in the store",
         ExitCode.INCOMPLETE,
     )
-    FINISHED_EARLIER = (Step.FINISH, None, "{message} (an earlier rotation was cut short; this finished it)")
+    FINISHED_EARLIER = (Step.FINISH, None, "{message} (this run finished an earlier one that was interrupted)")
     NOT_REVIEWED = (
         Step.FINISH,
         None,
-        "{message}; its permissions could not be judged: {reason}",
+        "{message}; its permissions could not be evaluated: {reason}",
         None,
         ExitCode.UNEXPECTED,
     )
     DEFECT = (
         Step.FINISH,
         State.UNKNOWN,
-        "unexpected error: {reason}; please report it; what is known is in {journal}",
-        BY_ITSELF,
+        "unexpected error: {reason}; please report it; {journal} records what is known",
+        RUN_AGAIN_TO_FINISH,
         ExitCode.UNEXPECTED,
     )
     DEFECT_VALUE_KEPT = (
         Step.FINISH,
         State.EMERGENCY,
         "unexpected error: {reason}; please report it; the new value is in {file}",
-        BY_ITSELF,
+        RUN_AGAIN_TO_FINISH,
         ExitCode.UNEXPECTED,
     )
     DEFECT_OF_CREATE = (
         Step.FINISH,
         State.UNKNOWN,
-        "unexpected error: {reason}; please report it; what is known is in {journal}",
-        "look for the new token in Credly's web page",
+        "unexpected error: {reason}; please report it; {journal} records what is known",
+        f"look for the new token in {WEB_PAGE}",
         ExitCode.UNEXPECTED,
     )
     DEFECT_OF_CREATE_VALUE_KEPT = (
         Step.FINISH,
         State.EMERGENCY,
         "unexpected error: {reason}; please report it; the new value is in {file}",
-        "look for the new token in Credly's web page",
+        f"look for the new token in {WEB_PAGE}",
         ExitCode.UNEXPECTED,
     )
     NOT_RECORDED = (
@@ -372,7 +377,7 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A rule that a token just created breaks."""
+    """A rule that the new token violates."""
 
     rule_id: str
     severity: str
@@ -383,7 +388,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one token ended. Texts are sentences; no value is in any of them."""
+    """The outcome for one token. Its texts are sentences and contain no value."""
 
     organization_id: str
     organization_name: str
@@ -392,53 +397,53 @@ class Outcome:
     message: str
     """What happened."""
     next_step: str | None = None
-    """What a person has to do; None: nothing."""
+    """What an operator has to do; None where nothing is left to do."""
     token_id: str | None = None
     row: TokenRow | None = None
-    """Of the token created, as the listing last showed it."""
+    """The created token, as the listing last showed it."""
     fingerprint_before: str | None = None
     fingerprint: str | None = None
-    """Of the new value."""
+    """The fingerprint of the new value."""
     expires_at: datetime | None = None
     stored_in: str | None = None
-    """The place, of a command its program only."""
+    """The store; for a command, only its program."""
     emergency_file: Path | None = None
     gap_seconds: float | None = None
-    """From the request that killed the old value until the new one could be read, `--then` included."""
+    """From the request that ended the old value until the new one could be read, `--then` included."""
     old_value: OldValue | None = None
     succession: Succession | None = None
     """What `create --replaces` opened or continued."""
     violations: tuple[Violation, ...] = ()
     must_act: bool = False
-    """A person must act though the token is rotated or created."""
-    was_asked: bool = False
+    """Whether an operator must act although the token is rotated or created."""
+    request_sent: bool = False
     """Whether this run sent the request that changes something."""
-    rehearsed: bool = False
-    """A dry run: this is what would be done."""
+    is_dry_run: bool = False
+    """Whether the outcome describes what a dry run would do."""
     defect: bool = False
-    """A defect of the tool itself cut it short."""
+    """Whether a defect of the tool itself interrupted the work."""
 
     def end(self, ending: Ending, **facts: object) -> Self:
-        """Return this outcome with the ending's state and texts; `facts` fill what the texts leave open."""
+        """Return this outcome with the ending's state and texts; `facts` fill in the texts."""
         facts = {"message": self.message, "next_step": self.next_step} | facts
         return replace(
             self,
             state=ending.state or self.state,
             message=ending.message.format(**facts),
             next_step=ending.next_step.format(**facts) if ending.next_step else self.next_step,
-            rehearsed=self.rehearsed or ending.exit_code is ExitCode.OK,
+            is_dry_run=self.is_dry_run or ending.exit_code is ExitCode.OK,
             must_act=self.must_act or ending.exit_code is ExitCode.INCOMPLETE,
             defect=self.defect or ending.exit_code is ExitCode.UNEXPECTED,
         )
 
     @property
     def exit_code(self) -> ExitCode:
-        """What this token alone would end the command with."""
+        """The exit code of the command if this were its only token."""
         if self.defect:
             return ExitCode.UNEXPECTED
         if self.must_act or self.state in {State.EMERGENCY, State.LOST, State.UNKNOWN}:
             return ExitCode.INCOMPLETE
-        if self.rehearsed:
+        if self.is_dry_run:
             return ExitCode.OK
         if self.state is State.UNCHANGED or any(violation.fails for violation in self.violations):
             return ExitCode.VIOLATIONS
@@ -446,12 +451,12 @@ class Outcome:
 
     @property
     def stops_others(self) -> bool:
-        """Whether what went wrong here, after the request, would likely go wrong with the next token too."""
-        return self.was_asked and self.exit_code in {ExitCode.UNEXPECTED, ExitCode.INCOMPLETE}
+        """Whether a failure after the request is likely to affect the next token too."""
+        return self.request_sent and self.exit_code in {ExitCode.UNEXPECTED, ExitCode.INCOMPLETE}
 
 
-def exit_code_of(outcomes: Iterable[Outcome]) -> ExitCode:
-    """Return the most severe exit code of all; OK where there is none."""
+def find_exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
+    """Return the most severe exit code of the outcomes; OK where there are none."""
     codes = {outcome.exit_code for outcome in outcomes}
     most_severe_first = (ExitCode.UNEXPECTED, ExitCode.INCOMPLETE, ExitCode.VIOLATIONS)
     return next((code for code in most_severe_first if code in codes), ExitCode.OK)

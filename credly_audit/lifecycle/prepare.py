@@ -1,4 +1,4 @@
-"""Before anything changes: check each store, look at each token, decide whether it is due, and try its store."""
+"""Prepare the tasks before anything changes: check the stores, read the listings, and decide which tokens are due."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.instants import iso_day
-from credly_audit.lifecycle.api import Access, Look, Shown, read_time
+from credly_audit.lifecycle.api import Access, ListedValue, Look, read_time
 from credly_audit.lifecycle.deliver import describe_unreadable
 from credly_audit.lifecycle.journal import Journal, find_journals
 from credly_audit.lifecycle.outcome import Ending, Outcome
@@ -21,14 +21,14 @@ from credly_audit.secrets.sources.interface import StoreFailed
 log = logging.getLogger(__name__)
 
 LONGEST_LAG = timedelta(days=1)
-"""For so long an old value may answer from a cache or a replica; what answers later is in force."""
+"""How long a cache or a replica may still accept an old value; a value that works later is valid."""
 
 
 def prepare(tasks: Sequence[Task], emergency: Path) -> None:
-    """Try each store and look at each token; afterwards, what is not ahead is not due or has its outcome.
+    """Try each store and look at each token; afterwards, each task is pending, not due, or has its outcome.
 
-    The store comes first, unless only a look tells whether the token is due, or whether an earlier rotation is to
-    be finished.
+    The store comes first, unless only the listing tells whether the token is due or an earlier rotation has to be
+    finished.
     """
     for task in tasks:
         task.journal = find_earlier_journal(task, emergency)
@@ -40,11 +40,11 @@ def prepare(tasks: Sequence[Task], emergency: Path) -> None:
     for task in tasks:
         if task.outcome is None and not task.resumes:
             check_due(task)
-    try_stores(task for task in tasks if task.is_ahead and task not in at_once and not task.resumes)
+    try_stores(task for task in tasks if task.is_pending and task not in at_once and not task.resumes)
 
 
 def find_earlier_journal(task: Task, emergency: Path) -> Journal | None:
-    """Return the latest journal that a rotation of this very value left, or the creation of the same successor."""
+    """Return the latest journal of an earlier rotation of the same value, or of creating the same successor."""
     replaced = None if task.replacement is None else task.replacement.old_token_id
     journals = [
         journal
@@ -57,7 +57,7 @@ def find_earlier_journal(task: Task, emergency: Path) -> Journal | None:
 
 
 def look_at(task: Task, emergency: Path) -> None:
-    """Look at the token; an outcome is set where it can be neither rotated nor finished."""
+    """Look at the token in the listing; set an outcome where it can be neither rotated nor finished."""
     look = task.before = task.api.list_tokens(task.credential)
     if task.request.action == "create":
         look_at_creator(task, look)
@@ -79,7 +79,7 @@ def look_at_creator(task: Task, look: Look) -> None:
     if task.replacement is None:
         return
     find_old_token(task, task.replacement)
-    if task.replacement.succession is not None and task.journal is not None:  # it was cut short after that
+    if task.replacement.succession is not None and task.journal is not None:  # it was interrupted after that
         settle(task, task.journal)
         task.journal, task.resumes = None, False
 
@@ -96,31 +96,31 @@ def end_unusable(task: Task, look: Look) -> Outcome:
 
 
 def describe_fallback_look(task: Task) -> str:
-    """Describe what the second credential sees of a token whose value is refused."""
+    """Describe what the listing shows to the second credential where the token's value is refused."""
     fallback, fingerprint = task.fallback, task.credential.fingerprint
     if fallback is None or fingerprint is None:
         return ""
     look = task.api.list_tokens(fallback)
     if look.access is not Access.WORKS:
-        return f"; fallback_token could not look for it: {look.reason}"
+        return f"; fallback_token could not look it up: {look.reason}"
     row = look.find_row(fingerprint)
     if row is None:
-        return "; the listing that fallback_token sees shows no token with this value"
-    return f"; the listing that fallback_token sees shows it as token {row.id}, which expires {row.expires_at}"
+        return "; the listing shows fallback_token no token with this value"
+    return f"; the listing shows it to fallback_token as token {row.id}, which expires {row.expires_at}"
 
 
 def settle_journals(task: Task, emergency: Path) -> None:
-    """Settle what a run left that got this very value, which works."""
+    """Settle the journals of runs that received the current value, which works."""
     for journal in find_journals(emergency):
         if journal.action == "rotate" and journal.value is not None and journal.value == task.value:
             settle(task, journal)
 
 
 def resolve_earlier_rotation(task: Task) -> None:
-    """Find out what became of an earlier rotation whose old value still answers, perhaps from a cache.
+    """Determine the outcome of an earlier rotation whose old value still works, possibly because of a cache.
 
-    It is finished where the value that it kept works, or where the second credential sees a new one. It came to
-    nothing where that credential sees the old one, or where the old one still answers a day later.
+    It has to be finished where the value in its copy works, or where the second credential sees a new one. It had no
+    effect where that credential sees the old one, or where the old one still works a day later.
     """
     journal = task.journal
     if journal is None:
@@ -130,21 +130,21 @@ def resolve_earlier_rotation(task: Task) -> None:
         return
     token_id = task.row.id if task.row else journal.token_id
     found = task.api.find_value(task.fallback, [token_id] if token_id else [], task.value)
-    task.resumes = found.shown is Shown.NEW
-    if found.shown is Shown.OLD or (found.shown is Shown.NOTHING and journal.age > LONGEST_LAG):
+    task.resumes = found.listed is ListedValue.NEW
+    if found.listed is ListedValue.OLD or (found.listed is ListedValue.NOTHING and journal.age > LONGEST_LAG):
         settle(task, journal)
         task.journal = None
 
 
 def settle(task: Task, journal: Journal) -> None:
-    """Remove a journal that is not needed any more; not in a dry run."""
+    """Remove a journal that is no longer needed, except in a dry run."""
     if not task.request.dry_run:
         journal.settle()
-        log.info("%s: what an earlier rotation left is settled and was removed", task.organization.called)
+        log.info("%s: removed the files of an earlier rotation, whose outcome is known", task.organization.called)
 
 
 def check_due(task: Task) -> None:
-    """Decide whether the token is to be rotated now: it is `not_due`, or gets an outcome where that is not known."""
+    """Decide whether the token is due; set `not_due`, or an outcome where that is not known."""
     due, row = task.request.due, task.row
     if due is None:
         return
@@ -157,12 +157,12 @@ def check_due(task: Task) -> None:
 
 
 def try_stores(tasks: Iterable[Task]) -> None:
-    """Try that each store takes the value in force and gives it back; not in a dry run."""
+    """Check that each store accepts the current value and returns it, except in a dry run."""
     check_all((task for task in tasks if not task.request.dry_run), try_store)
 
 
 def try_store(task: Task) -> None:
-    """Store the value in force and read it back, or, for a new token, something beside what is stored."""
+    """Store the current value and read it back; for a new token, write a test entry beside what is stored."""
     called, action = task.organization.called, task.request.action
     try:
         if action == "create":
@@ -175,29 +175,29 @@ def try_store(task: Task) -> None:
         for place in task.readers:
             if read_stored(place.read) not in {None, task.value}:
                 raise UsageError(
-                    f"{called}: {place.name} holds another value than the one in force, perhaps another token's: name "
-                    "another place, or remove what is there if nobody needs it"
+                    f"{called}: {place.name} contains another value than the current one, possibly of another token: "
+                    "name another store, or remove its content if it is not needed"
                 )
         task.store.write(task.value)
         trouble = describe_unreadable(task, task.value)
     except StoreFailed as error:
         trouble = str(error)
     if trouble:
-        raise UsageError(f"{called}: the store was tried and failed: {trouble}; nothing was {action}d")
+        raise UsageError(f"{called}: the test of the store failed: {trouble}; nothing was {action}d")
 
 
 def require_a_value(task: Task) -> None:
-    """UsageError where a new token's value would replace something else, as a file of settings named by mistake."""
+    """Raise UsageError where a new value would overwrite something else, such as a settings file named by mistake."""
     held = None if task.store.read is None else read_stored(task.store.read)
     if held is not None and not RUN.fullmatch(held.reveal()):
         raise UsageError(
-            f"{task.organization.called}: {task.store.name} holds something other than a token's value, which would be "
-            "gone: name another place, or remove what is there if nobody needs it"
+            f"{task.organization.called}: {task.store.name} contains something other than a token's value, which would "
+            "be overwritten: name another store, or remove its content if it is not needed"
         )
 
 
 def check_all(tasks: Iterable[Task], check: Callable[[Task], None]) -> None:
-    """Check every task; all that is wrong in one ConfigurationError."""
+    """Check every task, and raise one ConfigurationError with all mistakes."""
     wrong = []
     for task in tasks:
         try:

@@ -29,7 +29,7 @@ from credly_audit.text import count
 
 @dataclass(slots=True)
 class Replacement:
-    """What a task has to do beside creating a token: whose successor it is, and who switches to it."""
+    """The work of a task besides creating a token: which token it replaces, and which consumers switch to it."""
 
     old_token_id: str
     due: timedelta
@@ -73,14 +73,14 @@ def find_old_token(task: Task, replacement: Replacement) -> None:
 
 
 def require_another_place(task: Task, replacement: Replacement) -> None:
-    """UsageError where the successor's value would go to where the old token's value is."""
+    """Raise UsageError where the successor's value would overwrite the old token's value."""
     values = {} if task.before is None else task.before.values
     old = values.get(replacement.old.id) if replacement.old else None
     for place in task.readers:
         held = read_stored(place.read)
         if held is not None and old is not None and held == old:
             raise UsageError(
-                f"{task.organization.called}: {place.name} holds the value of the token to replace, which its "
+                f"{task.organization.called}: {place.name} contains the value of the token to replace, which its "
                 "consumers need until they have switched; name another place with --store"
             )
 
@@ -103,18 +103,18 @@ def adopt_successor(task: Task, succession: Succession) -> Outcome:
     """Return the outcome of a successor that an earlier run created: its value must be in the store."""
     facts = {"old": succession.old_token_id, "token": succession.new_token_id, "succession": succession.id}
     base = replace(task.draft_outcome(), token_id=succession.new_token_id, succession=succession)
-    reason = "it holds no value"
+    reason = "it contains no value"
     for place in task.readers:
         value = read_stored(place.read)
         if value is None:
             continue
-        fingerprint = task.api.fingerprint_of(value)
+        fingerprint = task.api.compute_fingerprint(value)
         look = task.api.list_tokens(task.api.make_credential(value))
         row = look.find_row(fingerprint)
         if row is not None and row.id == succession.new_token_id:
             base = replace(base, row=row, fingerprint=fingerprint, stored_in=task.store.name)
             return base.end(Ending.SUCCESSOR_EXISTS, **facts)
-        reason = look.reason if look.access is not Access.WORKS else f"{place.name} holds another token's value"
+        reason = look.reason if look.access is not Access.WORKS else f"{place.name} contains another token's value"
     return base.end(Ending.SUCCESSOR_ELSEWHERE, store=task.store.name, reason=reason, **facts)
 
 
@@ -214,8 +214,8 @@ def end_switching(outcome: Outcome, succession: Succession) -> Outcome:
     """Return the outcome of a succession whose consumers are switched as far as they could be."""
     failed = [each for each in succession.waiting if each.state is SwitchState.FAILED]
     if failed:
-        told = "; ".join(f"{each.consumer} was not switched: {each.reason}" for each in failed)
-        return outcome.end(Ending.SWITCH_FAILED, failed=told)
+        reasons = "; ".join(f"{each.consumer} was not switched: {each.reason}" for each in failed)
+        return outcome.end(Ending.SWITCH_FAILED, failed=reasons)
     old = succession.old_token_id
     if succession.waiting:
         waiting = ", ".join(each.consumer for each in succession.waiting)

@@ -1,6 +1,6 @@
-"""What a person, or a program, reads at the end: each token's state, by fingerprint, and what is to be done.
+"""Report the outcome of a command as text or JSON: the state of each token, by fingerprint, and the next steps.
 
-docs/lifecycle.schema.json describes the JSON; a change that breaks a reader raises SCHEMA_VERSION.
+docs/lifecycle.schema.json describes the JSON; a change that breaks readers raises SCHEMA_VERSION.
 """
 
 import json
@@ -15,7 +15,7 @@ from credly_audit import __version__
 from credly_audit.audit.succession import Succession
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.journal import Journal
-from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
+from credly_audit.lifecycle.outcome import Outcome, State, find_exit_code
 from credly_audit.lifecycle.replace import Replacement
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.text import distance, instant, one_line, spoken_day
@@ -23,28 +23,28 @@ from credly_audit.text import distance, instant, one_line, spoken_day
 SCHEMA_VERSION = "1.0"
 
 PARTS = 2_000
-"""Characters of a message at most."""
+"""The maximum length of a message in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All outcomes in the order of the request, which tokens are not due, and what earlier runs left."""
+    """All outcomes in the order of the request, the tokens that are not due, and the journals of earlier runs."""
 
     outcomes: tuple[Outcome, ...]
     not_due: tuple[str, ...]
     left_behind: tuple[Journal, ...]
     emergency: Path
-    """Where the report goes if no stream takes it."""
+    """The folder in which the report is saved if no stream accepts it."""
     interrupted: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
-        """The most severe of all outcomes."""
-        return exit_code_of(self.outcomes)
+        """The most severe exit code of all outcomes."""
+        return find_exit_code(self.outcomes)
 
 
 def announce(ahead: Sequence[Task], now: datetime) -> list[str]:
-    """Say what will happen, for a person to agree to."""
+    """Return lines that describe what will happen, for an operator to confirm."""
     return [line for task in ahead for line in _announce(task, now)]
 
 
@@ -55,18 +55,19 @@ def _announce(task: Task, now: datetime) -> Iterator[str]:
         yield from _announce_replacement(task, task.replacement)
         return
     if task.request.action == "create":
-        yield f"Make a token for {called}: “{one_line(task.request.description or '', 80)}”."
-        yield f"  Its value goes to {task.store.name}. No other token changes."
+        yield f"Create a token for {called}: “{one_line(task.request.description or '', 80)}”."
+        yield f"  Its value will be stored in {task.store.name}. No other token changes."
         return
     which = f"fingerprint {task.credential.fingerprint}" if task.credential.fingerprint else "no fingerprint"
     if task.resumes:
-        yield f"Finish the rotation of {called}'s token ({which}) that was cut short earlier."
-        yield f"  Its new value goes to {task.store.name}. Nothing is rotated anew."
+        yield f"Finish the interrupted rotation of the token of {called} ({which})."
+        yield f"  Its new value will be stored in {task.store.name}. The token is not rotated again."
         return
     expires_at = task.expires_at
     expiry = f", expires {spoken_day(expires_at)} ({distance(expires_at, now)})" if expires_at else ""
-    yield f"Rotate {called}'s token {row.id if row else '(its id is not shown)'} ({which}{expiry})."
-    yield f"  The old value dies at once: whoever uses it stands still until the new one is in {task.store.name}."
+    yield f"Rotate token {row.id if row else '(id not shown)'} of {called} ({which}{expiry})."
+    store = task.store.name
+    yield f"  The old value stops working at once: integrations are interrupted until the new one is in {store}."
 
 
 def _announce_replacement(task: Task, replacement: Replacement) -> Iterator[str]:
@@ -82,7 +83,7 @@ def _announce_replacement(task: Task, replacement: Replacement) -> Iterator[str]
 
 
 def format_text(report: Report, now: datetime) -> list[str]:
-    """Return a paragraph a token, what earlier runs left, and one line that sums it up."""
+    """Return a paragraph for each token, one for each journal of an earlier run, and a summary line."""
     lines = [line for outcome in report.outcomes for line in _describe_outcome(outcome, now)]
     lines += [f"not due    {one_line(said)}" for said in report.not_due]
     lines += [_describe_journal(journal) for journal in report.left_behind]
@@ -90,9 +91,9 @@ def format_text(report: Report, now: datetime) -> list[str]:
 
 
 def sum_up(report: Report) -> str:
-    """Return one line: `2 rotated, 1 unchanged`."""
-    if any(outcome.rehearsed for outcome in report.outcomes):
-        many = sum(outcome.rehearsed for outcome in report.outcomes)
+    """Return the summary line, such as `2 rotated, 1 unchanged`."""
+    if any(outcome.is_dry_run for outcome in report.outcomes):
+        many = sum(outcome.is_dry_run for outcome in report.outcomes)
         return f"Dry run: {many} of {len(report.outcomes)} would be done; nothing was changed."
     counts = Counter(outcome.state for outcome in report.outcomes)
     parts = [f"{counts[state]} {state}" for state in State if counts[state]]
@@ -101,7 +102,7 @@ def sum_up(report: Report) -> str:
 
 
 def _describe_outcome(outcome: Outcome, now: datetime) -> Iterator[str]:
-    state = "dry run" if outcome.rehearsed else outcome.state
+    state = "dry run" if outcome.is_dry_run else outcome.state
     prints = " → ".join(each for each in (outcome.fingerprint_before, outcome.fingerprint) if each)
     which = ", ".join(each for each in (outcome.token_id, prints) if each)
     yield f"{state:10} {one_line(outcome.organization_name, 60)}{f' ({which})' if which else ''}"
@@ -112,13 +113,13 @@ def _describe_outcome(outcome: Outcome, now: datetime) -> Iterator[str]:
         if outcome.expires_at
         else []
     )
-    facts += [f"the gap was {_describe_gap(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
+    facts += [f"interruption {_describe_gap(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
     if facts:
         yield f"           {one_line('; '.join(facts), PARTS)}"
     for violation in outcome.violations:
         yield f"           {violation.severity}: {violation.rule_id}: {one_line(violation.message, PARTS)}"
     if outcome.next_step:
-        yield f"           What to do: {one_line(outcome.next_step, PARTS)}"
+        yield f"           Next step: {one_line(outcome.next_step, PARTS)}"
 
 
 def _describe_gap(gap: float) -> str:
@@ -129,28 +130,27 @@ DONE = {State.ROTATED, State.CREATED}
 
 
 def _describe_journal(journal: Journal) -> str:
-    """Describe what an earlier run left, of a token that this command was not about."""
+    """Describe a journal of an earlier run about a token that this command did not handle."""
     whose = f"{one_line(journal.organization_name, 60)} at {one_line(journal.started_at, 40)}"
     remove = f"then remove {journal.path.with_suffix('')}.*"
     if journal.value:
         return (
-            f"left over  {journal.file} holds the value of a token that was {journal.action}d for {whose}: see that it "
-            f"is where it belongs, {remove}"
+            f"left over  {journal.file} contains the value of a token that was {journal.action}d for {whose}: make "
+            f"sure that it is stored where it belongs, {remove}"
         )
     if journal.action == "rotate":
         return (
-            f"left over  {journal.path}: a rotation for {whose} was cut short: rotate that token again, which first "
-            f"finds out what became of it; where it is not in use any more, remove {journal.path.with_suffix('')}.*"
+            f"left over  {journal.path}: a rotation for {whose} was interrupted: rotate that token again, which first "
+            f"checks what happened; if the token is no longer in use, remove {journal.path.with_suffix('')}.*"
         )
     return (
-        f"left over  {journal.path}: a token for {whose} may have been made, and its value is not here: look in "
-        f"Credly's web page for one called “{one_line(journal.description or '', 80)}” that nobody uses and delete it, "
-        f"{remove}"
+        f"left over  {journal.path}: a token for {whose} may have been created, and its value is not here: look in "
+        f"Credly's web page for an unused token “{one_line(journal.description or '', 80)}” and delete it, {remove}"
     )
 
 
 def format_json(report: Report, began: datetime, ended: datetime) -> str:
-    """Return the same for programs."""
+    """Return the report as JSON."""
     return json.dumps(
         {
             "schema_version": SCHEMA_VERSION,
@@ -210,7 +210,7 @@ def _make_object(outcome: Outcome) -> dict[str, Any]:
         "organization_name": outcome.organization_name,
         "action": outcome.action,
         "state": outcome.state,
-        "dry_run": outcome.rehearsed,
+        "dry_run": outcome.is_dry_run,
         "message": outcome.message,
         "next_step": outcome.next_step,
         "must_act": outcome.exit_code in {ExitCode.INCOMPLETE, ExitCode.UNEXPECTED},

@@ -1,4 +1,4 @@
-"""What an operator asks for with `rotate` or `create`, as the options say it."""
+"""Describe what an operator requests with the options of `rotate` or `create`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,18 +17,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds and tries; the tests have less of it."""
+    """Waiting times in seconds, and numbers of tries; the tests use smaller ones."""
 
     read_back: float = 60.0
     pause: float = 2.0
-    """Between two looks."""
+    """The pause between two looks."""
     tries: int = 3
-    """How often the store, or a proof, is tried: neither changes anything at Credly."""
+    """How often a store or a proof is tried; neither changes anything at Credly."""
     settling: float = 5.0
-    """How long a request that nobody answered may still be under way before the second look."""
+    """How long an unanswered request may still be in progress before the second look."""
 
     def repeat(self, look: Callable[[], T], *, until: Callable[[T], bool]) -> T:
-        """Look until it shows what is waited for, `tries` times at most; return the last look."""
+        """Repeat a look until it satisfies `until`, at most `tries` times; return the last one."""
         found = look()
         for _ in range(1, self.tries):
             if until(found):
@@ -51,18 +51,18 @@ def is_uuid(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What the options say; `{id}` in a place is filled in. UsageError for what cannot be meant."""
+    """The options of a command; `{id}` in a store is filled in. Raises UsageError for invalid options."""
 
     action: Action
     config: Path
     organizations: tuple[str, ...] = ()
-    """The ids named; none: for `rotate` those that are marked, or the one of `credential`."""
+    """The ids named; none: for `rotate` the marked organizations, or the one of `credential`."""
     credential: str | None = None
     store: str | None = None
     read_back: str | None = None
     description: str | None = None
     due: timedelta | None = None
-    """Only tokens that expire within it."""
+    """Rotate only tokens that expire within this time."""
     replaces: str | None = None
     """For `create`: the id of the token that the new one is to replace."""
     replaces_due: timedelta | None = None
@@ -75,7 +75,7 @@ class Request:
     patience: Patience = field(default_factory=lambda: PATIENCE)
 
     def __post_init__(self) -> None:
-        """Check what can be checked before anything is read or asked."""
+        """Check everything that can be checked before anything is read or sent."""
         if self.replaces is not None and not is_uuid(self.replaces):
             raise UsageError("--replaces: write the token's id, a UUID as the reports show it, and never its value")
         if self.replaces_due is not None and self.replaces is None:
@@ -83,10 +83,10 @@ class Request:
         if self.description is None and self.replaces is not None:
             pass  # the new token takes the old one's
         elif self.action == "create" and not (self.description or "").strip():
-            raise UsageError("--description is empty: say what the token is for and whose it is")
+            raise UsageError("--description is empty: name the purpose and the owner of the token")
         if self.credential is not None and not is_reference(self.credential):
             wrong = find_mistake(self.credential) or (
-                f"say where the token is, not the token: {list_forms()} "
+                f"write a reference to the token, not the token: {list_forms()} "
                 "(and replace the token if this one is real: it is in the shell's history)"
             )
             raise UsageError(f"--credential: {wrong}")

@@ -1,4 +1,4 @@
-"""Carry out a request in the documented order: lock, look, try the stores, announce, and do one token after another."""
+"""Carry out a request in the documented order: lock, look, try the stores, announce, and change the tokens in turn."""
 
 import logging
 import signal
@@ -18,7 +18,7 @@ from credly_audit.config.settings import Settings
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.host import Host
 from credly_audit.errors import CannotWrite, UsageError, without_values
-from credly_audit.files.locks import holding, is_held
+from credly_audit.files.locks import hold_locks, is_held
 from credly_audit.files.paths import working_folder
 from credly_audit.lifecycle.check_created import make_review
 from credly_audit.lifecycle.create import create
@@ -49,21 +49,23 @@ DUE = timedelta(days=35)
 """How long the consumers of a replaced token have to switch, where the command does not say."""
 
 Agree = Callable[[Sequence[Task]], bool]
-"""Asks a person, before anything changes, to agree to what is ahead."""
+"""Asks an operator, before anything changes, to confirm the pending tasks."""
 
 
 def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> Report:
-    """Rotate or create; UsageError, nothing having been asked, for what the configuration or a store lacks."""
+    """Rotate or create tokens; UsageError, before any request, for what the configuration or a store lacks."""
     settings = load(request.config, environ, for_collecting=request.credential is None)
     settings, request = choose_organizations(settings, request)
     review = make_review(settings, request.fail_on) if request.action == "create" else None
     settings, written = resolve_proxy(settings, environ), settings
     many = count(len(settings.organizations), "organization", "organizations")
-    log.info("Asking %s for %s", Host.of(settings.api).way, many)
+    log.info("Requesting the tokens of %s from %s", many, Host.of(settings.api).way)
     warn_of_password(written)
     fingerprints = make_fingerprints(settings, environ)
     if request.description and looks_like_a_value(request.description):
-        raise UsageError("--description holds what looks like a token's value: everybody who may list reads it")
+        raise UsageError(
+            "--description contains what looks like a token's value, and everyone who can list tokens reads it"
+        )
     with Client(Line(settings.api, Event())) as client:
         tasks = TaskMaker(request, settings, client, fingerprints, environ).make_tasks()
         then = make_then(request.then, environ)
@@ -98,21 +100,21 @@ def make_replacement(
 
 
 def choose_organizations(settings: Settings, request: Request) -> tuple[Settings, Request]:
-    """Return the settings of the organizations whose tokens are meant, and the request with its `due` of those."""
+    """Return the settings limited to the organizations of the request, and the request with its default `due`."""
     if request.organizations:
         return settings.only(request.organizations), request
     if request.credential is not None:
         return settings, request
     marked = [organization.id for organization in settings.organizations if organization.rotate]
     if not marked:
-        raise UsageError("no organization is marked `rotate = true`: mark some, or name one with --organization")
+        raise UsageError("no organization has `rotate = true`: set it for some, or name one with --organization")
     if request.due is None:
         request = replace(request, due=settings.policy.next_audit)
     return settings.only(marked), request
 
 
 def make_then(text: str | None, environ: Mapping[str, str]) -> Then | None:
-    """Make what `--then` names into what runs it; UsageError where there is no such program."""
+    """Return a function that runs the command of `--then`; UsageError where there is no such program."""
     if text is None:
         return None
     command = ProgramSource().store(text.partition(":")[2], working_folder(), environ)
@@ -130,15 +132,15 @@ def make_then(text: str | None, environ: Mapping[str, str]) -> Then | None:
 
 
 def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: Agree) -> Report:
-    """Take the tasks through the steps of docs/lifecycle.md."""
+    """Take the tasks through the documented steps (docs/lifecycle.md)."""
     earlier = list(find_journals(emergency))
     interrupted = Event()
     with ExitStack() as held:
         locks = [] if request.dry_run else [name for task in tasks for name in list_locks(task)]
-        held.enter_context(holding(locks, break_lock=request.break_lock))
+        held.enter_context(hold_locks(locks, break_lock=request.break_lock))
         require_unchanged(tasks)
         prepare(tasks, emergency)
-        ahead = [task for task in tasks if task.is_ahead]
+        ahead = [task for task in tasks if task.is_pending]
         if request.dry_run:
             for task in ahead:
                 task.outcome = rehearse(task)
@@ -147,9 +149,9 @@ def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: A
                 task.outcome = task.end(Ending.NOT_AGREED)
         elif ahead:
             for task in ahead:
-                task.hold = lambda name: held.enter_context(holding([name]))
+                task.hold = lambda name: held.enter_context(hold_locks([name]))
             with delay_signals(interrupted):
-                do_all(ahead, emergency, interrupted)
+                execute_tasks(ahead, emergency, interrupted)
     known = {task.journal.path for task in tasks if task.journal and task.not_due is None}
     left = [each for each in earlier if each.path not in known and each.path.exists() and not is_held(each.credential)]
     return Report(
@@ -169,17 +171,17 @@ def list_locks(task: Task) -> list[str]:
 
 
 def require_unchanged(tasks: Sequence[Task]) -> None:
-    """UsageError where a credential changed while its lock was waited for."""
+    """Raise UsageError where a credential changed while the command waited for its lock."""
     for task in tasks:
         if task.reread() != task.value:
             raise UsageError(
-                f"{task.organization.called}: its credential changed just now, as by another rotation: nothing was "
-                "asked; run again"
+                f"{task.organization.called}: its credential has just changed, possibly by another rotation; no "
+                "request was sent; run the command again"
             )
 
 
-def do_all(ahead: Sequence[Task], emergency: Path, interrupted: Event) -> None:
-    """Do one token after another, until one ends in a way that speaks against going on."""
+def execute_tasks(ahead: Sequence[Task], emergency: Path, interrupted: Event) -> None:
+    """Execute one task after another until one fails in a way that is likely to affect the next."""
     stopped: Outcome | None = None
     for task in ahead:
         if interrupted.is_set():
@@ -187,12 +189,12 @@ def do_all(ahead: Sequence[Task], emergency: Path, interrupted: Event) -> None:
         elif stopped is not None:
             task.outcome = task.end(Ending.NOT_BEGUN, other=stopped.organization_name, state=stopped.state)
         else:
-            task.outcome = do(task, emergency)
+            task.outcome = execute_task(task, emergency)
             stopped = task.outcome if task.outcome.stops_others else None
 
 
-def do(task: Task, emergency: Path) -> Outcome:
-    """Return a token's outcome, whatever happens: a defect of ours must not lose one either."""
+def execute_task(task: Task, emergency: Path) -> Outcome:
+    """Execute a task and return its outcome, even after a defect of the tool."""
     if task.replacement is not None and task.replacement.succession is not None:
         return replace_token(task)
     task.in_doubt = task.journal is not None
@@ -206,20 +208,20 @@ def do(task: Task, emergency: Path) -> Outcome:
     step = creates if task.request.action == "create" else resume if task.resumes else rotate
     try:
         return step(task)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the person must be told where the value is
+    except Exception as error:  # noqa: BLE001 - whatever it is, the operator must learn where the value is
         return end_defect(task, task.journal, error)
 
 
 @contextmanager
 def delay_signals(interrupted: Event) -> Iterator[None]:
-    """Let Ctrl-C, SIGTERM and a terminal that hangs up wait until the token has its outcome."""
+    """Delay Ctrl-C, SIGTERM and the end of the terminal session until the token has its outcome."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def remember(_signal: int, _frame: FrameType | None) -> None:
         interrupted.set()
-        log.warning("will stop as soon as this token is safe")
+        log.warning("stopping as soon as this token has its outcome")
 
     before = {number: signal.signal(number, remember) for number in WAITING}
     try:
@@ -230,7 +232,7 @@ def delay_signals(interrupted: Event) -> Iterator[None]:
 
 
 def make_journal(task: Task) -> Journal:
-    """Return what is written down before the token is rotated or created."""
+    """Return the journal to write before the token is rotated or created."""
     creates = task.request.action == "create"
     return Journal(
         task.request.action,
@@ -247,9 +249,9 @@ def make_journal(task: Task) -> Journal:
 
 
 def rehearse(task: Task) -> Outcome:
-    """Return what a dry run reports of a token that would be rotated or created."""
+    """Return the outcome that a dry run reports for a pending token."""
     rotates = task.request.action == "rotate"
-    done = "finished, as an earlier rotation was cut short" if task.resumes else f"{task.request.action}d"
+    done = "finished, after an interrupted rotation" if task.resumes else f"{task.request.action}d"
     return replace(
         task.end(Ending.WOULD_BE_DONE, done=done, store=task.store.name),
         token_id=task.row.id if task.row and rotates else None,
@@ -258,7 +260,7 @@ def rehearse(task: Task) -> Outcome:
 
 
 def end_defect(task: Task, journal: Journal, error: Exception) -> Outcome:
-    """Return the outcome after a defect behind the request: what is known, and where the value is."""
+    """Return the outcome after a defect that follows the request: what is known, and where the value is."""
     is_kept, creates = journal.value is not None, task.request.action == "create"
     ending = {
         (False, False): Ending.DEFECT,
@@ -269,5 +271,5 @@ def end_defect(task: Task, journal: Journal, error: Exception) -> Outcome:
     return replace(
         task.end(ending, reason=without_values(error), journal=journal.path, file=journal.file),
         emergency_file=journal.file if is_kept else None,
-        was_asked=True,
+        request_sent=True,
     )

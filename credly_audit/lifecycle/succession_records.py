@@ -1,4 +1,4 @@
-"""Where successions are recorded: in the history, and in a file each until the history has taken it."""
+"""Record successions in the history, and in a file each until the history contains it."""
 
 import hashlib
 import logging
@@ -14,7 +14,7 @@ from credly_audit.audit.succession import Succession
 from credly_audit.config.settings import Settings
 from credly_audit.errors import AuditError, CannotWrite
 from credly_audit.files.paths import make_folder, sync_folder
-from credly_audit.files.writing import written_whole
+from credly_audit.files.writing import replace_file
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History
@@ -25,18 +25,18 @@ SUFFIX = ".succession"
 
 
 def succession_lock(organization_id: str, old_token_id: str) -> str:
-    """Return the name of the lock that whoever works on the succession of a token holds."""
+    """Return the name of the lock that protects the succession of a token."""
     return hashlib.sha256(f"succession\0{organization_id}\0{old_token_id.lower()}".encode()).hexdigest()[:32]
 
 
 def name_of(settings: Settings) -> str:
-    """Return what tells a configuration from others: its `[history] name`, else the path of its file."""
+    """Return the name of a configuration: its `[history] name`, else the path of its file."""
     return settings.history.name or str(settings.file.resolve())
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a file holds."""
+    """The content of a file."""
 
     configuration: str
     succession: Succession
@@ -100,7 +100,7 @@ class SuccessionRecords:
         file = self._file(succession)
         try:
             make_folder(self.folder)
-            with written_whole(file, draft_name=f".{file.name}") as draft:
+            with replace_file(file, draft_name=f".{file.name}") as draft:
                 draft.write(msgspec.json.encode(Entry(self.configuration, succession)))
             sync_folder(self.folder)
         except (CannotWrite, OSError) as error:

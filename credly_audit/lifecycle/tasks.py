@@ -1,4 +1,4 @@
-"""One token that is to be rotated or created: whose it is, where its new value goes, and how far it has come."""
+"""Make the tasks: each rotates or creates one token, and knows its organization, its store and its progress."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
-from credly_audit.credly.credentials import credential_maker
+from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
     from credly_audit.lifecycle.replace import Replacement
 
 Then = Callable[[Outcome], None]
-"""What `--then` runs; StoreFailed where it fails."""
+"""Runs the command of `--then`; StoreFailed where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """A place from which the new value must be readable in the end."""
+    """A place from which the new value must be readable after it is stored."""
 
     name: str
     read: Reader
@@ -55,81 +55,81 @@ class ReadBack:
 
 @dataclass(slots=True, eq=False)
 class Task:
-    """What is to be done with one token, and how far that is."""
+    """The work on one token, and its progress."""
 
     request: Request
     organization: Organization
     api: TokensApi
     credential: Credential
-    """Who asks; for `rotate` the token that is rotated."""
+    """What the requests authenticate with; for `rotate` the token that is rotated."""
     value: Secret | None = field(repr=False)
-    """The credential's value; None under OAuth, which has none to rotate."""
+    """The credential's value; None for OAuth, which has none to rotate."""
     reread: Callable[[], Secret | None]
-    """Read the value again; None where it cannot be read, or there is none."""
+    """Read the value again; None where it cannot be read or does not exist."""
     lock: str
     store: SecretStore
     read_back: ReadBack | None
-    """A place beside the store."""
+    """A place to read the value back from, besides the store."""
     fallback: Credential | None
 
     before: Look | None = None
     """The listing as it was before the POST."""
     journal: Journal | None = None
-    """What an earlier run of this credential left, as long as it may have changed something; then this run's own."""
+    """The journal of an earlier run that may have changed something; later, the journal of this run."""
     resumes: bool = False
-    """Whether an earlier run's rotation is to be finished instead of a new one begun."""
+    """Whether to finish the rotation of an earlier run instead of starting a new one."""
     in_doubt: bool = False
-    """Whether an earlier run's request for this token may have been done, too."""
+    """Whether the request of an earlier run for this token may have taken effect."""
     began: float = field(default_factory=monotonic)
-    """When the old value died at the earliest."""
-    unrestored: str | None = None
-    """Why the store could not be given back its old value, where a refused one was in it."""
+    """The earliest time at which the old value may have stopped working."""
+    restore_trouble: str | None = None
+    """Why the old value could not be restored in the store after a new one was refused."""
     not_due: str | None = None
     """Why nothing has to be done."""
     outcome: Outcome | None = None
     hold: Callable[[str], None] = lambda _: None
-    """Hold one more lock until the command ends."""
+    """Acquires one more lock until the command ends."""
     then: Then | None = None
     description: str | None = None
     """Of the token to create, or the new one of the token to rotate."""
     replacement: "Replacement | None" = None
-    """Whose successor a token to create is; None: nobody's."""
+    """The replacement that a token to create belongs to; None where it replaces none."""
     on_proved: Callable[[Outcome], None] = lambda _: None
     """What has to be recorded before the copy of a proved value is removed; CannotWrite where it cannot be."""
 
     @property
-    def reserved(self) -> Journal:
-        """The journal, from step 4 on."""
-        assert self.journal is not None  # noqa: S101 - nothing is asked without one
+    def own_journal(self) -> Journal:
+        """The journal of this run, from step 4 on."""
+        assert self.journal is not None  # noqa: S101 - no request is sent without one
         return self.journal
 
     @property
-    def is_ahead(self) -> bool:
-        """Whether it is still to be rotated, created or finished."""
+    def is_pending(self) -> bool:
+        """Whether the token has yet to be rotated, created or finished."""
         return self.outcome is None and self.not_due is None
 
     @property
     def row(self) -> TokenRow | None:
-        """The token as the listing showed it before."""
+        """The token's row in the listing before the POST."""
         return self.before.find_row(self.credential.fingerprint) if self.before else None
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the token expires, as far as the listing shows it."""
+        """When the token expires; None where the listing does not show it."""
         return read_time(self.row.expires_at) if self.row else None
 
     @property
     def readers(self) -> list[ReadBack]:
-        """All places that have to give the new value back."""
+        """All places that must return the new value."""
         own = [] if self.store.read is None else [ReadBack(self.store.name, self.store.read)]
         return own + ([] if self.read_back is None else [self.read_back])
 
     def is_new(self, value: Secret) -> bool:
-        """Return whether a value is neither the old one nor one that was listed before."""
+        """Return whether a value differs from the old one and from those listed before."""
         return value != self.value and (self.before is None or value not in self.before.values.values())
 
     def draft_outcome(self) -> Outcome:
-        """Return the beginning of the outcome."""
+        """Return a draft of the outcome, without a state."""
         before = self.credential.fingerprint if self.request.action == "rotate" else None
         return Outcome(
             self.organization.id,
@@ -141,17 +141,17 @@ class Task:
         )
 
     def end(self, ending: Ending, **facts: object) -> Outcome:
-        """Return the outcome of a token that ends like this before anything is known of it."""
+        """Return the outcome of a token with this ending, without facts of the token."""
         return self.draft_outcome().end(ending, **facts)
 
 
-def lock_name(value: Secret) -> str:
-    """Return a credential's own name here; not a fingerprint, so that it can be compared with none in a report."""
+def name_lock(value: Secret) -> str:
+    """Return the name of a credential's lock; it differs from the fingerprint, so no report can reveal the pair."""
     return hashlib.sha256(b"credly-audit lock\0" + value.reveal().encode()).hexdigest()[:32]
 
 
 class TaskMaker:
-    """Makes the tasks: reads the credentials, finds the stores. Paths of options begin in the working directory."""
+    """Makes the tasks: reads credentials and chooses stores. Paths in options are relative to the working directory."""
 
     def __init__(
         self,
@@ -167,10 +167,10 @@ class TaskMaker:
         self._fingerprints = fingerprints
         self._environ = environ
         self._here = working_folder()
-        self._who = credential_maker(settings.api, fingerprints)
+        self._who = make_credential_maker(settings.api, fingerprints)
 
     def make_tasks(self) -> list[Task]:
-        """Make one for each organization of the settings; all that is wrong in one ConfigurationError."""
+        """Make a task for each organization of the settings, or raise one ConfigurationError with all mistakes."""
         organizations = self._settings.organizations
         if self._request.credential is not None and len(organizations) != 1:
             raise UsageError("--credential is a token of one organization: name it with --organization")
@@ -186,9 +186,9 @@ class TaskMaker:
             except UsageError as error:
                 wrong.append(f"{each.called}: {error}")
         wrong += _list_shared(
-            tasks, lambda task: task.lock, "has the same credential as another: rotate it for one of them"
+            tasks, lambda task: task.lock, "has the same credential as another: rotate it for one of them only"
         )
-        wrong += _list_shared(tasks, lambda task: task.store, "has the same store as another: write {id} in the place")
+        wrong += _list_shared(tasks, lambda task: task.store, "has the same store as another: use {id} in the store")
         if wrong:
             raise ConfigurationError(wrong)
         return tasks
@@ -203,7 +203,7 @@ class TaskMaker:
         if isinstance(secret, Unavailable):
             raise UsageError(secret.reason)
         if isinstance(secret, ClientCredentials) and self._request.action == "rotate":
-            raise UsageError("asks by OAuth, which has no token to rotate: name a token with --credential")
+            raise UsageError("authenticates with OAuth, which has no token to rotate: name a token with --credential")
         store = self._choose_store(organization)
         own = secret.client_secret if isinstance(secret, ClientCredentials) else secret
         return Task(
@@ -213,7 +213,7 @@ class TaskMaker:
             self._who(secret),
             secret if isinstance(secret, Secret) else None,
             (lambda: self._reread(organization)) if isinstance(secret, Secret) else (lambda: None),
-            lock_name(own),
+            name_lock(own),
             store,
             self._choose_read_back(organization, store),
             self._make_fallback(organization, own),
@@ -221,13 +221,13 @@ class TaskMaker:
         )
 
     def _find_source(self, organization: Organization) -> tuple[str | None, Path]:
-        """Return where the credential is read from, and where a path there begins."""
+        """Return the reference of the credential, and the folder that its path is relative to."""
         if self._request.credential is not None:
             return self._request.credential, self._here
         return organization.token, self._settings.folder
 
     def _is_own(self, organization: Organization) -> bool:
-        """Return whether it is the configured token, whose `store` and `read_back` the configuration names."""
+        """Return whether the credential is the configured token, so that its `store` and `read_back` apply."""
         return self._request.action == "rotate" and self._request.credential in {None, organization.token}
 
     def _choose_store(self, organization: Organization) -> SecretStore:
@@ -238,15 +238,15 @@ class TaskMaker:
         reference, folder = self._find_source(organization)
         store = find_store(reference, folder, self._environ) if reference else None
         if store is None or store.read is None:
-            where = f"from {mask_reference(reference)}" if reference else "by OAuth"
+            where = mask_reference(reference) if reference else "OAuth"
             raise UsageError(
-                f"its credential comes {where}, where no new value can be put: name a place with --store "
+                f"its credential comes from {where}, which cannot store a new value: name a store with --store "
                 f"({list_forms('store')})"
             )
         return store
 
     def _choose_read_back(self, organization: Organization, store: SecretStore) -> ReadBack | None:
-        """Choose a place beside the store; the store itself is always read back where it can be."""
+        """Choose a place to read back from, besides the store itself, which is always read back where possible."""
         place = self._request.read_back
         if place is not None:
             return None if place == "none" else self._make_read_back(place.replace("{id}", organization.id), self._here)
@@ -259,8 +259,8 @@ class TaskMaker:
         if self._request.action == "rotate" and reference is not None and is_reference(reference, "read back"):
             return self._make_read_back(reference, folder)
         raise UsageError(
-            f"what {store.name} took cannot be read back: say where with --read-back {list_forms('read back')}, "
-            "or say --read-back none if that is meant"
+            f"{store.name} cannot be read back: name a place with --read-back {list_forms('read back')}, or use "
+            "--read-back none to skip that check"
         )
 
     def _make_read_back(self, reference: str, folder: Path) -> ReadBack:
@@ -268,7 +268,7 @@ class TaskMaker:
         return ReadBack(mask_reference(reference), lambda: read_secret(reference, folder, self._environ))
 
     def _make_fallback(self, organization: Organization, own: Secret) -> Credential | None:
-        """Make a second credential, for a value that an answer lacked: of fallback_token, else the configured one."""
+        """Make the second credential, which looks up a missing value: fallback_token, else the configured one."""
         folder = self._settings.folder
         if organization.fallback_token is not None:
             second: Secret | ClientCredentials = read_secret(organization.fallback_token, folder, self._environ)
@@ -289,12 +289,12 @@ def _require_store(reference: str, folder: Path, environ: Mapping[str, str]) -> 
     """Return the store that a reference names; UsageError where it names none."""
     store = find_store(reference, folder, environ) if is_reference(reference, "store") else None
     if store is None:
-        read_only = f"{mask_reference(reference)} takes no new values; " if is_reference(reference) else ""
+        read_only = f"{mask_reference(reference)} cannot store values; " if is_reference(reference) else ""
         raise UsageError(f"--store: {find_mistake(reference) or read_only + 'write ' + list_forms('store')}")
     return store
 
 
 def _list_shared(tasks: list[Task], of: Callable[[Task], str | SecretStore], problem: str) -> list[str]:
-    """Return who has what another has too: the one would overwrite or kill the other's."""
+    """Return a mistake for each task that shares a value or a store, which one rotation would break for the other."""
     many = Counter(of(task) for task in tasks)
     return [f"{task.organization.called}: {problem}" for task in tasks if many[of(task)] > 1]

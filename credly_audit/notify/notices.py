@@ -20,7 +20,7 @@ from credly_audit.audit.split import for_contact
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import must_have
-from credly_audit.files.writing import written_whole
+from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
 from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.renderers.base import renderer
@@ -270,7 +270,7 @@ def _rendered(audit: Audit, formats: Sequence[str], folder: Path) -> dict[str, P
     made = {}
     for name in formats:
         made[name] = folder / f"credly-audit-{iso_day(audit.as_of)}{renderer(name).suffix}"
-        with written_whole(made[name]) as file:
+        with replace_file(made[name]) as file:
             renderer(name).render(audit, file)
     return made
 

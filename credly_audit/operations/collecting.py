@@ -9,7 +9,7 @@ from credly_audit.collection.progress import observer
 from credly_audit.config.credentials import read_credentials
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
-from credly_audit.credly.credentials import credential_maker
+from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.host import Host
 from credly_audit.secrets import Unavailable
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -51,7 +51,7 @@ def collect_snapshot(
     """
     way = Host.of(settings.api).way
     secrets = read_credentials(settings.organizations, settings.folder, environ, all_needed=all_needed)
-    who = credential_maker(settings.api, fingerprints)
+    who = make_credential_maker(settings.api, fingerprints)
     asks = [
         Ask(organization, secret if isinstance(secret := secrets[organization.id], Unavailable) else who(secret))
         for organization in settings.organizations

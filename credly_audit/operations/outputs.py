@@ -15,7 +15,7 @@ from credly_audit.audit.split import parts
 from credly_audit.errors import AuditError, CannotWrite, HistoryLost, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.files.streams import trouble_of
-from credly_audit.files.writing import OWNER_ONLY, written_as_named, written_whole
+from credly_audit.files.writing import OWNER_ONLY, replace_file, write_file
 from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
 from credly_audit.renderers.base import Render, renderer
@@ -205,7 +205,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
     is_file = False
     with written.attempt(path):
         is_file = place_of(path).is_file
-        with written_as_named(path) as file:
+        with write_file(path) as file:
             out = file if is_file else cast("BinaryIO", _Digesting(file))
             if is_file and mode != OWNER_ONLY:
                 os.fchmod(file.fileno(), mode)
@@ -229,7 +229,7 @@ def _write_format(audit: Audit, name: str, path: Path, written: Written, mode: i
 
 def _write(audit: Audit, path: Path, render: Render, written: Written, mode: int = OWNER_ONLY) -> None:
     with written.attempt(path):
-        with written_whole(path) as file:
+        with replace_file(path) as file:
             if mode != OWNER_ONLY:
                 os.fchmod(file.fileno(), mode)
             render(audit, file)

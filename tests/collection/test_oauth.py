@@ -8,7 +8,7 @@ import pytest
 from credly_audit.collection.collect import Ask, collect
 from credly_audit.collection.progress import Lines
 from credly_audit.config import settings
-from credly_audit.credly.credentials import credential_maker
+from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Reply
@@ -96,7 +96,7 @@ def shared(sandbox: Sandbox, organizations: list[Organization], **said: Any) -> 
     for each in organizations:
         each.oauth_applications = [OAuthApplication(1, "Audit", "MADE-UP-uid-of-all", SECRET, "Audits tokens")]
     api = settings.Api(base_url=sandbox.base_url, **{"workers": 16, "timeout": 5.0, "max_retries": 2} | said)
-    who = credential_maker(api, FINGERPRINTS)
+    who = make_credential_maker(api, FINGERPRINTS)
     client = [ClientCredentials(Secret("MADE-UP-uid-of-all"), Secret(SECRET)) for _ in organizations]
     asks = [
         Ask(settings.Organization(id=each.id, name=each.name), who(one))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.destinations import file_can_be_written, place_of
-from credly_audit.files.writing import Tolerant, written_as_named, written_whole
+from credly_audit.files.writing import Tolerant, replace_file, write_file
 from tests import needs
 from tests.journeys.conftest import Command, credly_audit
 
@@ -37,7 +37,7 @@ def root() -> None:
 def write(path: Path, content: bytes = b"new", *, edited: bool = False) -> None:
     """Check a path as commands do before they collect, then write."""
     file_can_be_written(path, "--output")
-    with written_as_named(path, edited=edited) as file:
+    with write_file(path, edited=edited) as file:
         file.write(content)
 
 
@@ -81,7 +81,7 @@ def test_a_link_at_a_name_that_the_tool_makes_is_replaced(tmp_path: Path) -> Non
     (tmp_path / "other").write_bytes(b"other")
     (tmp_path / "report").symlink_to("other")
 
-    with written_whole(tmp_path / "report") as file:
+    with replace_file(tmp_path / "report") as file:
         file.write(b"new")
 
     assert not (tmp_path / "report").is_symlink()

@@ -98,7 +98,7 @@ def test_where_nothing_was_made_that_is_said(bench: Bench, fault: str) -> None:
     told = bench.create()
 
     assert (told.code, told.token["state"]) == (1, "unchanged")
-    assert "no token was made" in told.words
+    assert "no token was created" in told.words
     assert made(bench) == []
     assert bench.posts == {"create": 1}
     assert list(bench.emergency.iterdir()) == []
@@ -183,7 +183,7 @@ def test_a_credential_without_write_permission_is_said_to_lack_it(bench: Bench) 
     told = bench.create()
 
     assert (told.code, told.token["state"]) == (1, "unchanged")
-    assert "may not create tokens" in told.words
+    assert "is not permitted to create tokens" in told.words
 
 
 def test_another_credential_of_the_organization_may_be_named(bench: Bench) -> None:
@@ -224,7 +224,7 @@ def test_a_file_that_holds_anything_but_a_value_is_not_overwritten(bench: Bench)
     told = bench.create()
 
     assert (told.code, bench.sandbox.requests) == (2, [])
-    assert "holds something other than a token's value" in told.err
+    assert "contains something other than a token's value" in told.err
     assert settings.read_text().endswith("OTHER=1\n")
 
 
@@ -249,7 +249,7 @@ def test_a_store_that_fails_leaves_the_value_in_a_file_which_later_runs_tell_of(
     assert str(file) in told.words
     assert bench.posts == {"create": 1}
     again = bench.create("--store", "file:stores/second", shape="text")
-    assert f"left over  {file} holds the value of a token that was created for Acme" in again.out
+    assert f"left over  {file} contains the value of a token that was created for Acme" in again.out
 
 
 def test_killed_before_the_answer_the_next_run_says_what_to_look_for(bench: Bench) -> None:
@@ -264,7 +264,7 @@ def test_killed_before_the_answer_the_next_run_says_what_to_look_for(bench: Benc
 
     told = bench.create("--description", "Badge sync of team sales", shape="text")
 
-    assert f"one called “{WHAT}” that nobody uses and delete it" in told.out
+    assert f"an unused token “{WHAT}” and delete it" in told.out
 
 
 def test_killed_while_the_store_took_it_the_value_is_in_a_file(bench: Bench) -> None:

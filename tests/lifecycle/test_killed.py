@@ -62,7 +62,7 @@ def test_killed_before_the_answer_came_without_a_second_credential_it_is_said_to
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "lost")
-    assert "an earlier rotation was cut short" in told.words
+    assert "an earlier rotation was interrupted" in told.words
     assert told.token["token_id"] == bench.token.id
     assert bench.posts["rotate"] == 1
 
@@ -205,7 +205,7 @@ def test_a_credential_that_changed_while_the_lock_was_waited_for_is_not_rotated(
     told = bench.rotate("--credential", reads, "--store", "file:stores/new")
 
     assert told.code == 2
-    assert "changed just now" in told.err
+    assert "has just changed" in told.err
     assert bench.sandbox.requests == []
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from credly_audit.credly.new_token import read_made, read_values
+from credly_audit.credly.new_token import read_new_token, read_values
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.journal import Journal, find_journals, reserve
-from credly_audit.lifecycle.outcome import Outcome, State, exit_code_of
+from credly_audit.lifecycle.outcome import Outcome, State, find_exit_code
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints
 
@@ -28,7 +28,7 @@ FINGERPRINTS = Fingerprints()
 
 @given(ANYTHING)
 def test_no_answer_however_strange_is_more_than_no_token(content: Any) -> None:
-    made = read_made(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
+    made = read_new_token(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
 
     assert made.value is None or "*" not in made.value.reveal()
     read_values(json.dumps(content).encode())
@@ -36,7 +36,7 @@ def test_no_answer_however_strange_is_more_than_no_token(content: Any) -> None:
 
 @given(st.binary())
 def test_no_bytes_are_more_than_no_token(body: bytes) -> None:
-    read_made(body, FINGERPRINTS.of, lambda _: None)
+    read_new_token(body, FINGERPRINTS.of, lambda _: None)
     read_values(body)
 
 
@@ -50,7 +50,7 @@ def test_a_value_is_found_wherever_an_envelope_could_hold_it(value: str, where: 
         "bare": row,
     }[where]
 
-    made = read_made(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
+    made = read_new_token(json.dumps(content).encode(), FINGERPRINTS.of, lambda _: None)
 
     assert made.value == Secret(value)
     assert made.row is not None
@@ -88,7 +88,7 @@ def test_the_gravest_end_decides(outcomes: list[Outcome]) -> None:
     gravest_first = [ExitCode.UNEXPECTED, ExitCode.INCOMPLETE, ExitCode.VIOLATIONS, ExitCode.OK]
     places = [gravest_first.index(outcome.exit_code) for outcome in outcomes]
 
-    assert exit_code_of(outcomes) == gravest_first[min(places, default=3)]
+    assert find_exit_code(outcomes) == gravest_first[min(places, default=3)]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from credly_audit.files.locks import run_lock_name
-from credly_audit.lifecycle.tasks import lock_name
+from credly_audit.lifecycle.tasks import name_lock
 from credly_audit.secrets import Secret
 from tests.lifecycle.conftest import Bench
 from tests.lifecycle.processes import PLANT, ROOT, eventually
@@ -75,7 +75,7 @@ def words(bench: Bench, command: str) -> list[object]:
 
 def lock_of(bench: Bench, command: str) -> Path:
     config = bench.folder / "credly-audit.toml"
-    name = run_lock_name(config) if command == "run" else lock_name(Secret(bench.token.token))
+    name = run_lock_name(config) if command == "run" else name_lock(Secret(bench.token.token))
     return bench.folder / "state" / "credly-audit" / "locks" / f"{name}.lock"
 
 

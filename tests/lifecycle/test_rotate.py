@@ -58,10 +58,10 @@ def test_the_text_says_state_place_expiry_and_gap_by_fingerprint_alone(bench: Be
 
     assert "rotated    Acme (" in told.out
     assert f"stored in file:{bench.store.relative_to(bench.folder)}; expires " in told.out
-    assert "the gap was" in told.out
+    assert "interruption " in told.out
     assert told.out.endswith("1 rotated.\n")
-    assert "The old value dies at once" in told.err
-    assert f"Asking {bench.sandbox.origin.removeprefix('http://')}" in told.err.splitlines()[0]
+    assert "The old value stops working at once" in told.err
+    assert f"from {bench.sandbox.origin.removeprefix('http://')}" in told.err.splitlines()[0]
 
 
 def test_the_stores_file_keeps_its_mode_its_end_of_line_and_the_link_to_it(bench: Bench) -> None:
@@ -147,7 +147,7 @@ def test_without_a_second_credential_it_is_said_to_be_lost_and_where_to_make_ano
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "lost")
-    assert "the old value is dead" in told.words
+    assert "the old value no longer works" in told.words
     assert "Credly's web page" in told.words
     assert told.token["token_id"] == bench.token.id
     assert bench.posts["rotate"] == 1
@@ -174,7 +174,7 @@ def test_a_listing_that_withholds_values_cannot_give_back_a_lost_one(make_bench:
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "lost")
-    assert "withholds the new one" in told.words
+    assert "does not show the new value" in told.words
 
 
 def test_an_id_that_no_listing_showed_cannot_be_looked_for(make_bench: MakeBench) -> None:
@@ -247,7 +247,7 @@ def test_a_new_value_that_is_refused_while_the_old_one_works_is_replaced_by_the_
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "unknown")
-    assert "the value that Credly gave does not work; the old value still works" in told.words
+    assert "the value in Credly's answer does not work; the old value still works" in told.words
     assert bench.store.read_text() == old
     assert bench.copies == [bench.token.token]
 
@@ -269,7 +269,7 @@ def test_an_old_value_that_stays_alive_needs_a_person(bench: Bench) -> None:
     told = bench.rotate()
 
     assert (told.code, told.token["state"], told.token["old_value"]) == (3, "rotated", "alive")
-    assert "treat the old value as live" in told.words
+    assert "treat the old value as active" in told.words
     assert bench.store.read_text() == bench.token.token
 
 
@@ -280,7 +280,7 @@ def test_a_credential_that_nobody_judges_is_not_rotated(bench: Bench, fault: str
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (1, "unchanged")
-    assert "nothing was done" in told.words
+    assert "nothing was changed" in told.words
     assert bench.posts == {}
 
 
@@ -290,7 +290,7 @@ def test_a_credential_that_is_refused_beforehand_needs_another_from_the_web_page
     told = bench.rotate()
 
     assert (told.code, told.token["state"]) == (3, "lost")
-    assert "make one in Credly's web page" in told.words
+    assert "create one in Credly's web page" in told.words
     assert bench.posts == {}
 
 
@@ -300,12 +300,12 @@ def test_what_the_second_credential_sees_of_a_value_that_is_refused_is_said(make
 
     told = bench.rotate()
     assert (told.code, told.token["state"]) == (3, "lost")
-    assert f"shows it as token {bench.token.id}, which expires 2026-01-01T00:00:00.000Z" in told.words
+    assert f"shows it to fallback_token as token {bench.token.id}, which expires 2026-01-01T00:00:00.000Z" in told.words
 
     bench.token.token = "MADE-UP-given-by-someone-else"
-    assert "sees shows no token with this value" in bench.rotate().words
+    assert "shows fallback_token no token with this value" in bench.rotate().words
     bench.sandbox.faults = ["status=401@list"]
-    assert "fallback_token could not look for it: 401" in bench.rotate().words
+    assert "fallback_token could not look it up: 401" in bench.rotate().words
     assert bench.posts == {}
 
 
@@ -330,7 +330,7 @@ def test_a_log_of_json_has_nothing_but_json_on_standard_error(bench: Bench) -> N
     told = bench.rotate("--log-format", "json")
 
     lines = [json.loads(line)["message"] for line in told.err.splitlines()]
-    assert any("The old value dies at once" in line for line in lines)
+    assert any("The old value stops working at once" in line for line in lines)
 
 
 def test_quiet_says_nothing_when_all_is_well(bench: Bench) -> None:

@@ -156,7 +156,7 @@ def test_a_successor_with_fewer_permissions_stops_before_any_consumer(make_bench
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--store", "file:secrets/Acme-1"), "holds the value of the token to replace"),
+        (("--store", "file:secrets/Acme-1"), "contains the value of the token to replace"),
         (("--store", "exec:./keep", "--read-back", "none"), "must be readable again"),
     ],
 )

@@ -50,7 +50,7 @@ def test_what_has_no_known_expiry_is_neither_due_nor_passed_over_in_silence(benc
     told = bench.rotate("--due", "35d")
 
     assert (told.code, told.token["state"]) == (1, "unchanged")
-    assert "whether it is due is not known" in told.words
+    assert "it is not known whether the token is due" in told.words
 
 
 def test_due_narrows_the_organizations_named(make_bench: MakeBench) -> None:
@@ -112,7 +112,7 @@ def test_after_one_that_needs_a_person_no_other_is_begun(make_bench: MakeBench) 
 
     assert told.code == 3
     assert [token["state"] for token in told.report["tokens"]] == ["rotated", "lost", "unchanged"]
-    assert "not begun, because Beta1 ended as lost" in told.report["tokens"][2]["message"]
+    assert "not started, because Beta1 ended as lost" in told.report["tokens"][2]["message"]
     assert bench.posts["rotate"] == 2
 
 
@@ -168,7 +168,7 @@ def test_a_token_on_the_command_line_is_refused_and_not_repeated(bench: Bench) -
     told = bench.rotate("--credential", bench.token.token)
 
     assert told.code == 2
-    assert "say where the token is, not the token" in told.err
+    assert "write a reference to the token, not the token" in told.err
 
 
 def test_one_credential_for_two_organizations_is_rotated_for_neither(make_bench: MakeBench) -> None:
@@ -188,7 +188,7 @@ def test_what_cannot_take_a_new_value_needs_a_store(bench: Bench, monkeypatch: p
     told = bench.rotate("--credential", "env:ACME")
 
     assert told.code == 2
-    assert "comes from env:ACME, where no new value can be put: name a place with --store" in told.err
+    assert "comes from env:ACME, which cannot store a new value: name a store with --store" in told.err
 
 
 def test_an_oauth_application_has_no_token_to_rotate(bench: Bench) -> None:
@@ -201,7 +201,7 @@ def test_an_oauth_application_has_no_token_to_rotate(bench: Bench) -> None:
 
     told = bench.rotate()
     assert (told.code, bench.sandbox.requests) == (2, [])
-    assert "asks by OAuth, which has no token to rotate" in told.err
+    assert "authenticates with OAuth, which has no token to rotate" in told.err
 
     bench.sandbox.faults = ["lost-after@rotate"]
     told = bench.rotate("--credential", "file:secrets/Acme-1")
@@ -212,7 +212,7 @@ def test_where_nothing_is_marked_nothing_is_guessed(bench: Bench) -> None:
     told = bench.run("rotate", "--yes")
 
     assert told.code == 2
-    assert "no organization is marked `rotate = true`" in told.err
+    assert "no organization has `rotate = true`" in told.err
 
 
 def test_off_a_terminal_it_has_to_be_said_that_it_is_meant(bench: Bench) -> None:
@@ -246,5 +246,5 @@ def test_a_terminal_is_asked_after_it_was_told_what_will_happen(
     os.close(terminal)
     bench.said += [seen.decode(), out.decode()]
 
-    assert b"The old value dies at once" in seen
+    assert b"The old value stops working at once" in seen
     assert (process.returncode, bench.posts["rotate"]) == (code, posts)

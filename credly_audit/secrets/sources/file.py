@@ -11,7 +11,7 @@ from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.attributes import keep_attributes
 from credly_audit.files.destinations import place_of
 from credly_audit.files.paths import BadPath, local_path, sync_folder
-from credly_audit.files.writing import written_whole
+from credly_audit.files.writing import replace_file
 from credly_audit.secrets import limits
 from credly_audit.secrets.secret import Secret, SecretError
 from credly_audit.secrets.shape import mask_shapes
@@ -147,7 +147,7 @@ class FileStore:
         if not target.parent.is_dir():
             raise StoreFailed(f"{self.name} could not be written (there is no folder {target.parent} any more)")
         try:
-            with written_whole(target, draft_name=f".{target.name}.credly-audit") as file:
+            with replace_file(target, draft_name=f".{target.name}.credly-audit") as file:
                 if target.exists():
                     keep_attributes(target, file.fileno())
                 file.write(content)
