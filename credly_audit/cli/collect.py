@@ -8,7 +8,6 @@ import click
 
 from credly_audit.cli.logs import print_summary, start_log
 from credly_audit.cli.options import (
-    DEFAULT_CONFIG,
     FILE,
     config_option,
     organization_option,
@@ -17,6 +16,7 @@ from credly_audit.cli.options import (
 )
 from credly_audit.cli.summary import describe_incomplete
 from credly_audit.config.credentials import make_fingerprints, resolve_proxy
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.operations.collecting import collect_snapshot, load_settings

@@ -11,7 +11,7 @@ import click
 
 from credly_audit.audit.redact_texts import redact_own_texts
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, FILE, config_option
+from credly_audit.cli.options import FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.config.credentials import read_all, read_credentials, read_fingerprint_key, warn_of_password
 from credly_audit.config.load import load
@@ -20,7 +20,7 @@ from credly_audit.config.presentation import Presentation
 from credly_audit.config.review import list_exits
 from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
-from credly_audit.config.source import Source
+from credly_audit.config.source import DEFAULT_CONFIG, Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.resources import PACKAGE

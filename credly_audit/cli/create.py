@@ -7,7 +7,7 @@ import click
 
 from credly_audit.cli.lifecycle import Days, carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.request import Request
 from credly_audit.secrets import list_built_in_forms

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
+from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FOLDER
-from credly_audit.cli.run import run_audit
 from credly_audit.cli.screen import print_lines
+from credly_audit.cli.summary import SummaryPrinter
 from credly_audit.errors import ExitCode
 from credly_audit.files.resources import shipped
+from credly_audit.operations.audit_options import AuditOptions
+from credly_audit.operations.audits import run_audit
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 
@@ -40,15 +43,11 @@ def demo(output_dir: Path) -> ExitCode:
     with tempfile.TemporaryDirectory(prefix="credly-audit-demo-") as folder, Sandbox(world, now=world.as_of) as sandbox:
         config = private_copy(data, Path(folder))
         environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
-        code = run_audit(
-            config,
-            output_dir=output_dir,
-            overwrite=True,
-            as_of=world.as_of,
-            no_history=True,
-            environ=environ,
-            together=True,
+        options = AuditOptions(
+            config=config, output_dir=output_dir, overwrite=True, as_of=world.as_of, no_history=True, parallel=True
         )
+        start_log(quiet=options.quiet, verbose=options.verbose, log_format=options.log_format)
+        code = run_audit(options, environ, SummaryPrinter(options.no_color))
     print_lines("", f"Look at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
     print_lines(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
     return ExitCode.OK

@@ -10,10 +10,9 @@ from typing import Any
 import click
 
 from credly_audit.config.formats import formats
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.files.paths import BadPath, local_path
 from credly_audit.instants import read_instant
-
-DEFAULT_CONFIG = Path("credly-audit.toml")
 
 Command = Callable[..., Any]
 
@@ -117,7 +116,7 @@ talk_options = together(
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
 )
 
-judging_options = together(
+audit_options = together(
     click.option(
         "--format",
         "formats",

@@ -13,11 +13,12 @@ import click
 import tomlkit
 
 from credly_audit.cli.logs import start_log
-from credly_audit.cli.options import DEFAULT_CONFIG, config_option
+from credly_audit.cli.options import config_option
 from credly_audit.cli.screen import print_document, print_lines
 from credly_audit.config.credentials import read_credentials, resolve_proxy
 from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.credly.client import Client, Line
 from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.organizations import ListedOrganization, organizations, owner

@@ -47,12 +47,11 @@ PAGE = os.terminal_size((0, 0))
 class SummaryPrinter:
     """Prints the summary of an audit on standard output, or on standard error where standard output has a report."""
 
-    report_on_standard_output: bool
     no_color: bool
 
-    def __call__(self, audit: Audit, written: Sequence[Path]) -> Callable[[], None]:
+    def __call__(self, audit: Audit, written: Sequence[Path], beside_report: bool) -> Callable[[], None]:
         """Return what prints the summary: lines that fit the screen or, where the log is JSON, an event of it."""
-        stream = sys.stderr if self.report_on_standard_output else sys.stdout
+        stream = sys.stderr if beside_report else sys.stdout
         lines = summary(audit, written, PAGE if is_json() else screen.size(stream))
         fields = describe(audit, written)
         return partial(print_summary, *lines, stream=stream, no_color=self.no_color, **fields)

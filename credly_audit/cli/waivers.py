@@ -13,17 +13,18 @@ import click
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
 from credly_audit.audit.redact_texts import redact_own_texts, redactor_of
-from credly_audit.cli.options import DEFAULT_CONFIG, FILE, Instant, config_option
+from credly_audit.cli.options import FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.cli.stored import read_snapshots
 from credly_audit.config.decision_models import Decision
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.load import load
 from credly_audit.config.presentation import PLAIN
 from credly_audit.config.settings import Settings
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.writing import write_file
+from credly_audit.operations.stored_snapshots import read_snapshots
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.decision_dates import by_calendar
 from credly_audit.policy.decision_workbook import typed_rows

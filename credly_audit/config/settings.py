@@ -23,6 +23,7 @@ from pydantic import (
 
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.selection import select_by_id, select_by_id_or_name
+from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.config.types import (
     CREDLY,
     Address,
@@ -449,7 +450,7 @@ class Settings(Model):
     decision_places: NotWritten[Mapping[str, str]] = {}
     """Where each waiver and plan stands, by its id."""
 
-    file: NotWritten[Path] = Path("credly-audit.toml")
+    file: NotWritten[Path] = DEFAULT_CONFIG
     """Where it was read; relative paths begin at its folder."""
 
     @property

@@ -10,6 +10,9 @@ from credly_audit.config.mistakes import Location
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import BadPath, local_path
 
+DEFAULT_CONFIG = Path("credly-audit.toml")
+"""The configuration file where a command names none."""
+
 OTHERS = {
     codecs.BOM_UTF32_LE: "UTF-32",  # begins as that of UTF-16 does
     codecs.BOM_UTF32_BE: "UTF-32",

@@ -1,7 +1,7 @@
-"""What `run` and `check` share: judge a snapshot, write the reports, say how it ended."""
+"""What `run` and `check` share: evaluate a snapshot, write the reports, print how it ended."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,108 +12,99 @@ from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.audit.policy_change import compare_policies
 from credly_audit.audit.prior import Past, Prior
 from credly_audit.audit.redact_texts import redact_own_texts, redact_past, redact_settings, redactor_of
-from credly_audit.config.presentation import PLAIN, Presentation
+from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import ReportSettings, Settings
 from credly_audit.errors import ExitCode, HistoryLost, Unfinished
 from credly_audit.instants import shift
 from credly_audit.notify.notices import Notices
+from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.outputs import Outputs
-from credly_audit.operations.prior_audits import Earlier
+from credly_audit.operations.policy_files import copy_sources, find_places
+from credly_audit.operations.prior_audits import PriorAudits
 from credly_audit.policy.policy import Policy
-from credly_audit.rules import catalogue, require_all_rules
+from credly_audit.rules import catalogue
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
 
-def require_rules_unless(skip_broken_rules: bool) -> None:
-    """Raise BrokenRule where another package's rules cannot be loaded, unless the audit may go on without them."""
-    if not skip_broken_rules:
-        require_all_rules(", or go on without it by --skip-broken-rules: the audit is then incomplete")
+Summarize = Callable[[Audit, Sequence[Path], bool], Callable[[], None]]
+"""Prepares the summary of an audit and of the files written; what it returns prints it.
 
-
-Summarize = Callable[[Audit, Sequence[Path]], Callable[[], None]]
-"""Prepares the summary of an audit and the files written; what it returns prints it."""
+It goes to standard error where, as the last argument says, standard output has a report.
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
-    """How a snapshot is to be judged and reported; made, and so checked, before anything is asked of Credly."""
+class AuditJob:
+    """How a snapshot is to be evaluated and reported; made, and so checked, before the first request to Credly."""
 
+    options: AuditOptions
     settings: Settings
     policy: Policy
     gate: Gate
-    as_of: datetime | None
     outputs: Outputs
     places: Places
-    earlier: Earlier
-    skip_broken_rules: bool
-    quiet: bool
+    prior_audits: PriorAudits
+    presentation: Presentation
+    notices: Notices | None
     summarize: Summarize
-    notices: Notices | None = None
-    presentation: Presentation = PLAIN
     against: Policy | None = None
     """Another policy, beside which the audit says what this one changes."""
 
     @classmethod
     def from_options(
         cls,
+        options: AuditOptions,
+        config: Path | None,
         settings: Settings,
-        policy: Policy,
-        outputs: Outputs,
-        places: Places,
-        earlier: Earlier,
-        *,
-        fail_on: Sequence[str],
-        allow_partial: bool,
-        as_of: datetime | None,
-        skip_broken_rules: bool,
-        quiet: bool,
+        environ: Mapping[str, str],
         summarize: Summarize,
-        notices: Notices | None = None,
-        presentation: Presentation = PLAIN,
+        *,
         against: Policy | None = None,
-    ) -> "Judging":
-        """Make what the options say; UsageError for a `--fail-on` that names nothing."""
-        selectors = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or policy.settings.fail_on
-        gate = Gate(selectors, allow_partial, earlier.new_only)
+    ) -> "AuditJob":
+        """Make what the options say of these settings, which `config` holds; UsageError for a mistake in them."""
+        policy = Policy.of(settings)
+        snapshots = tuple(dict.fromkeys(options.snapshots))
+        sources = copy_sources(config, settings, snapshots) if options.manifest else None
+        outputs = Outputs.from_options(options, mode=settings.output.mode, manifest=sources)
+        prior_audits = PriorAudits.from_options(options, settings, environ)
+        selectors = checked_gate(options.fail_on, list(catalogue()), policy.settings.disable)
         return cls(
+            options,
             settings,
             policy,
-            gate,
-            as_of,
+            Gate(selectors or policy.settings.fail_on, options.allow_partial, options.new_only),
             outputs,
-            places,
-            earlier,
-            skip_broken_rules,
-            quiet,
+            find_places(settings, environ, options.snapshots),
+            prior_audits,
+            read_presentation(settings.report, sarif_without_waived=options.sarif_without_waived),
+            Notices.from_settings(settings.notify, settings.folder, environ) if options.notify else None,
             summarize,
-            notices,
-            presentation,
             against,
         )
 
     def conclude(
         self, snapshot: Snapshot, fingerprints: Fingerprints | None, *, now: datetime | None = None
     ) -> ExitCode:
-        """Judge, write every report, record, tell whom it concerns, print the summary; the exit code of the verdict.
+        """Evaluate, write every report, record, notify, print the summary; return the exit code of the verdict.
 
         `fingerprints` are under the snapshot's key; without that, what the team wrote is searched by shape only.
-        Whatever fails after the collection costs only itself: it is raised, all of it, at the end.
+        A failure after the collection affects nothing else: all failures are raised together at the end.
         """
         generated_at = now or datetime.now(UTC).replace(microsecond=0)
-        as_of = self.as_of or max(generated_at, full_second(snapshot.header.collected_at))
+        as_of = self.options.as_of or max(generated_at, full_second(snapshot.header.collected_at))
         redactor = redactor_of(snapshot, fingerprints)
         own = redact_own_texts(self.policy, self.presentation, self.settings, redactor)
         for sentence in own.found:
             log.warning(sentence)
         lost = None
         try:
-            with self.earlier.past(as_of) as past:
-                audit = self._judged(snapshot, own.policy, as_of, generated_at, past and redact_past(past, redactor))
+            with self.prior_audits.past(as_of) as past:
+                audit = self._evaluate(snapshot, own.policy, as_of, generated_at, past and redact_past(past, redactor))
         except HistoryLost as error:
-            lost, audit = error, self._judged(snapshot, own.policy, as_of, generated_at, None)
+            lost, audit = error, self._evaluate(snapshot, own.policy, as_of, generated_at, None)
         settings = redact_settings(own.policy.settings, redactor)
         audit = replace(
             audit,
@@ -125,21 +116,21 @@ class Judging:
         with written.attempt("the history"):
             if lost is not None:
                 raise lost
-            self.earlier.keep(audit)
+            self.prior_audits.keep(audit)
         print_summary = None
         with written.attempt("the summary"):
-            print_summary = self.summarize(audit, written.paths)
+            print_summary = self.summarize(audit, written.paths, self.outputs.to_standard_output)
         if self.notices is not None:
             with written.attempt("the notices"):
                 beats = audit.part is None and not written.failed
                 self.notices.send(audit, written.reports, beats=beats)
-        if print_summary is not None and not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
+        if print_summary is not None and not (self.options.quiet and audit.verdict.exit_code == ExitCode.OK):
             print_summary()
         if written.failed:
             raise Unfinished(written.failed)
         return audit.verdict.exit_code
 
-    def _judged(
+    def _evaluate(
         self, snapshot: Snapshot, policy: Policy, as_of: datetime, generated_at: datetime, past: Past | None
     ) -> Audit:
         def evaluate_by(policy: Policy) -> Audit:
@@ -149,8 +140,8 @@ class Judging:
                 self.gate,
                 catalogue(),
                 as_of=as_of,
-                prior=Prior(past, self.earlier.baseline),
-                skip_broken_rules=self.skip_broken_rules,
+                prior=Prior(past, self.prior_audits.baseline),
+                skip_broken_rules=self.options.skip_broken_rules,
             )
 
         audit = evaluate_by(policy)
@@ -161,12 +152,12 @@ class Judging:
 
 
 def full_second(instant: datetime) -> datetime:
-    """The first full second from an instant on: what judges a collection does not lie before it."""
+    """Return the first full second from an instant on: an evaluation does not lie before its collection."""
     return shift(instant, timedelta(microseconds=999_999)).replace(microsecond=0)
 
 
 def read_presentation(settings: ReportSettings, *, sarif_without_waived: bool = False) -> Presentation:
-    """Read what `[report]` names; a UsageError where a file cannot serve, or a template of one's own is broken."""
+    """Read the files that `[report]` names; UsageError where one cannot be used or a template is broken."""
     presentation = replace(
         Presentation.read(settings.title, settings.logo, settings.guidance, settings.templates),
         sarif_without_waived=sarif_without_waived,

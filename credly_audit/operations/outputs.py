@@ -4,7 +4,7 @@ import hashlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import OWNER_ONLY, replace_file, write_file
 from credly_audit.instants import iso_day
 from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
+from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.renderers.base import Render, renderer
 from credly_audit.secrets.redaction import Redactor
 
@@ -71,33 +72,31 @@ class Outputs:
     """The permissions of reports that hold counts only."""
 
     @classmethod
-    def from_options(
-        cls,
-        formats: Sequence[str],
-        outputs: Sequence[tuple[str, str]],
-        folder: Path,
-        *,
-        overwrite: bool,
-        with_snapshot: bool,
-        manifest: Sources | None = None,
-        split_by: str | None = None,
-        mode: str = "0600",
-    ) -> "Outputs":
+    def from_options(cls, options: AuditOptions, *, mode: str, manifest: Sources | None) -> "Outputs":
         """Make what the options say; UsageError where two reports have one place or a place cannot be written."""
-        chosen = tuple(dict.fromkeys(formats)) or (() if outputs else DEFAULT_FORMATS)
-        spoken = tuple((name, STANDARD_OUTPUT) for name in chosen if renderer(name).speaks)
-        chosen = tuple(name for name in chosen if not renderer(name).speaks)
-        outputs = tuple((name, _checked(path)) for name, path in (*outputs, *spoken))
+        formats = tuple(dict.fromkeys(options.formats)) or (() if options.outputs else DEFAULT_FORMATS)
+        spoken = tuple((name, STANDARD_OUTPUT) for name in formats if renderer(name).speaks)
+        formats = tuple(name for name in formats if not renderer(name).speaks)
+        outputs = tuple((name, _checked(path)) for name, path in (*options.outputs, *spoken))
         places = [path if path == STANDARD_OUTPUT else place_of(Path(path)) for _, path in outputs]
         for (_, path), place in zip(outputs, places, strict=True):
             if places.count(place) > 1:
                 named = "standard output" if path == STANDARD_OUTPUT else path
                 raise UsageError(f"--output: two reports go to {named}; give each a place of its own")
-        if chosen or manifest is not None:
-            must_be_writable(folder)
-        if split_by and not chosen:
+        if formats or manifest is not None:
+            must_be_writable(options.output_dir)
+        if options.split_by and not formats:
             raise UsageError("--split-by: there is nothing to split; name a --format that goes to --output-dir")
-        return cls(chosen, outputs, folder, overwrite, with_snapshot and bool(chosen), manifest, split_by, int(mode, 8))
+        return cls(
+            formats,
+            outputs,
+            options.output_dir,
+            options.overwrite,
+            bool(formats) and not options.snapshots,
+            manifest,
+            options.split_by,
+            int(mode, 8),
+        )
 
     @property
     def to_standard_output(self) -> bool:

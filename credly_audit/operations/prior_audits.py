@@ -15,14 +15,15 @@ from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.paths import NoStateFolder, state_folder
 from credly_audit.instants import iso_day
 from credly_audit.lifecycle.succession_records import SuccessionRecords, name_of
+from credly_audit.operations.audit_options import AuditOptions
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """What an audit is held against, and whether it is recorded; opened, and so tried, before anything is asked."""
+class PriorAudits:
+    """The audits to compare with, and whether this one is recorded; opened, and so tried, before the first request."""
 
     baseline: Baseline | None = None
     history: "History | None" = None
@@ -33,19 +34,11 @@ class Earlier:
     environ: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def from_options(
-        cls,
-        settings: Settings,
-        environ: Mapping[str, str],
-        *,
-        baseline: Path | None,
-        no_history: bool,
-        record: bool,
-        new_only: bool,
-    ) -> "Earlier":
-        """Make what the options say; UsageError where the history cannot be used or `new_only` has nothing to go by."""
-        known = None if baseline is None else read_baseline(baseline)
-        if no_history:
+    def from_options(cls, options: AuditOptions, settings: Settings, environ: Mapping[str, str]) -> "PriorAudits":
+        """Open what the options name; UsageError where the history cannot be used or `--new-only` has nothing."""
+        record, new_only = options.record, options.new_only
+        known = None if options.baseline is None else read_baseline(options.baseline)
+        if options.no_history:
             if new_only and known is None:
                 raise UsageError(
                     "--new-only: needs a history or --baseline; leave --no-history out, or name a baseline"
