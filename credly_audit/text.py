@@ -129,6 +129,13 @@ def yes_no(value: Any) -> str:
     return NOTHING if value is None else "yes" if value else "no"
 
 
+def describe_value(value: Any) -> str:
+    """Return a value of a finding's evidence for people."""
+    if isinstance(value, datetime):
+        return f"{value.isoformat(' ', 'minutes').removesuffix('+00:00')} UTC"
+    return yes_no(value) if isinstance(value, bool) else str(value)
+
+
 def called(description: str | None, organization: str, fingerprint: str | None) -> str:
     """How a token is called: its description in quotes, its organization, the first 8 digits of its fingerprint."""
     words = one_line(description or "", 80)

@@ -155,15 +155,15 @@ class Findings:
     def pieces(self) -> Iterator[pd.DataFrame]:
         """All findings with every column of COLUMNS but `evidence`, a bounded frame at a time."""
         for start in range(0, len(self.frame), PIECE):
-            yield self._spelled_out(self.frame.iloc[start : start + PIECE])
+            yield self.spell_out(self.frame.iloc[start : start + PIECE])
 
     def records(self) -> Iterator[dict[str, Any]]:
         """Each finding as a dictionary of COLUMNS; null is None, instants are pandas Timestamps (UTC)."""
         for start in range(0, len(self.frame), PIECE):
             piece = self.frame.iloc[start : start + PIECE]
-            spelled = self._spelled_out(piece)
+            spelled = self.spell_out(piece)
             columns = {name: plain(spelled[name]) for name in spelled}
-            columns["evidence"] = self._evidence(piece)
+            columns["evidence"] = self.list_evidence(piece)
             columns["controls"] = [self.controls(rule_id) for rule_id in columns["rule_id"]]
             for values in zip(*(columns[name] for name in COLUMNS), strict=True):
                 yield dict(zip(COLUMNS, values, strict=True))
@@ -172,7 +172,8 @@ class Findings:
         """`framework control` for each control that the rule supports evidence for."""
         return [f"{name} {control}" for name, ids in self.rules[rule_id].controls.items() for control in ids]
 
-    def _spelled_out(self, piece: pd.DataFrame) -> pd.DataFrame:
+    def spell_out(self, piece: pd.DataFrame) -> pd.DataFrame:
+        """Return some rows of `frame` with every column of COLUMNS but `evidence` and `controls`."""
         organizations = self.organizations.take(piece["organization_row"]).reset_index(drop=True)
         tokens = self.tokens.reindex(piece["token_row"].where(piece["token_row"] >= 0)).reset_index(drop=True)
         piece = piece.reset_index(drop=True)
@@ -201,7 +202,8 @@ class Findings:
             }
         )
 
-    def _evidence(self, piece: pd.DataFrame) -> list[dict[str, Any]]:
+    def list_evidence(self, piece: pd.DataFrame) -> list[dict[str, Any]]:
+        """Return the evidence of some rows of `frame`, by the names of its columns."""
         evidence: list[dict[str, Any]] = [{}] * len(piece)
         rule_ids = piece["rule_id"].astype(object).to_numpy()
         here = piece["evidence_row"].to_numpy() >= 0

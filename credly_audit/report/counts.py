@@ -37,6 +37,36 @@ class Standing:
         return gravest[:-1]
 
     @cached_property
+    def first_of_applications(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many open findings each application has, and the position of the most severe (-1: it has none)."""
+        frame = self.audit.snapshot.applications
+        keys = zip(frame["organization_id"], frame["application_id"], strict=True)
+        places = {key: row for row, key in enumerate(keys)}
+        ids = self.audit.organizations["organization_id"]
+        counts, first = np.zeros(len(frame), dtype=int), np.full(len(frame), -1)
+        live = self.open
+        for finding in live[live["rule_id"].astype("string").str.startswith("OAU").to_numpy(dtype=bool)].itertuples():
+            seen = self.audit.findings.evidence[finding.rule_id]["application_id"].iloc[finding.evidence_row]
+            row = places.get((ids.iloc[finding.organization_row], seen))
+            if row is None:
+                continue  # carried over from an earlier audit
+            counts[row] += 1
+            if first[row] < 0:
+                first[row] = finding.Index
+        return counts, first
+
+    @property
+    def of_applications(self) -> np.ndarray:
+        """How many open findings each application has."""
+        return self.first_of_applications[0]
+
+    @property
+    def gravest_of_applications(self) -> np.ndarray:
+        """The weight of each application's most severe open finding; -1: it has none."""
+        weights = self.audit.findings.frame["severity"].cat.codes.to_numpy()
+        return np.append(weights, np.int8(-1))[self.first_of_applications[1]]
+
+    @cached_property
     def of_organizations(self) -> np.ndarray:
         """A row an organization, a column a severity, from info to critical: how many open findings."""
         many = len(Severity)

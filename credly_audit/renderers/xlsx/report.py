@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.model import Audit
+from credly_audit.renderers.xlsx.table import Link
 from credly_audit.report.briefing import Action, actions
 from credly_audit.report.counts import Standing
 from credly_audit.report.key_figures import KeyFigures
@@ -38,6 +39,15 @@ class Report:
         """Where the row `position` (from 0) of the list on the sheet `title` stands, for a link."""
         sheet, row = divmod(position, self.most_rows)
         return f"'{counted(title, sheet)}'!A{row + 2}"
+
+    def link_findings(self, first: np.ndarray) -> Link:
+        """Link the open findings of each row of a list to the first of them; `first`: positions, -1 where none is."""
+        return Link(
+            "Open findings",
+            lambda start, stop: [
+                self.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()
+            ],
+        )
 
     @cached_property
     def standing(self) -> Standing:

@@ -1,108 +1,58 @@
 """The sheets Tokens and Expiry calendar: every token, by organization; and those that will expire, the next first."""
 
-from typing import Any
-
-import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import EXPIRIES, FINDINGS, TOKENS, Report, described, ticks
-from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.fields import make_cells, make_columns
+from credly_audit.renderers.xlsx.report import EXPIRIES, TOKENS, Report
 from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
 from credly_audit.report.briefing import soon_days
-from credly_audit.severity import Severity
-from credly_audit.text import NOTHING, count
-
-DESCRIBED = (Column("Token", "text", 44, narrowest=24), Column("Organization", "text", 28))
-PERMISSIONS = tuple(Column(title, "tick") for title in ("Read", "Write", "Delete"))
-IDS = (
-    Column("fingerprint", "code", 20, printed=False),
-    Column("organization_id", "code", 40, printed=False),
-    Column("token_id", "code", 40, printed=False),
-)
-
-COLUMNS = (
-    *DESCRIBED,
-    *PERMISSIONS,
-    Column("Expires", "date", narrowest=12),
-    Column("Days left", "number"),
-    Column("Open findings", "linked number", narrowest=12),
-    Column("Highest severity", "word", narrowest=12),
-    Column("Created", "date", narrowest=12),
-    Column("Last rotated", "date", narrowest=12),
-    Column("Rotation evidence", "word", narrowest=13),
-    Column("Owner", "text", 30),
-    Column("Audit credential", "tick", narrowest=12),
-    Column("Date anomalies", "text", 30, printed=False),
-    Column("Secrets redacted", "number", narrowest=18, printed=False),
-    Column("Owning organization", "text", 28, printed=False),
-    *IDS,
-    Column("owner_id", "code", 40, printed=False),
-)
+from credly_audit.report.columns import TOKEN, Field, Kind, TokenPart, pick
+from credly_audit.text import count
 
 MOST_TITLE = 100
 """Excel repairs a table with a title of more than 255 characters, of which some count twice."""
 
+IN_CALENDAR = (
+    pick(TOKEN, "expires", "days_left"),
+    pick(TOKEN, "subject"),
+    pick(TOKEN, "organization", "read", "write", "delete", "contact", "fingerprint", "organization_id", "token_id"),
+)
+"""The columns of the calendar, between which stand its own."""
+
 CALENDAR = (
     Column("Month", "month", narrowest=18),
-    Column("Expires", "date", narrowest=12),
-    Column("Days left", "number"),
+    *make_columns(IN_CALENDAR[0]),
     Column("When", "word", narrowest=24),
-    Column("Token", "text", 44, narrowest=24),
+    *make_columns(IN_CALENDAR[1]),
     Column("Open token", "go", narrowest=6),
-    Column("Organization", "text", 28),
-    *PERMISSIONS,
-    Column("Owner", "text", 30),
-    *IDS,
+    *make_columns(IN_CALENDAR[2]),
 )
 
 
 def tokens(report: Report) -> Listing:
-    """Every token that was seen, in the order of the organizations."""
-    counts, first = report.standing.of_tokens, report.gravest_of_tokens
+    """Every token that was collected, in the order of the organizations."""
     documented = report.audit.documented
-    titles = {name: _register_title(name, number) for number, name in enumerate(documented, 1)}
-
-    def targets(start: int, stop: int) -> list[str | None]:
-        return [report.place(FINDINGS, position) if position >= 0 else None for position in first[start:stop].tolist()]
-
-    def piece(start: int, stop: int) -> Piece:
-        part = report.audit.tokens.iloc[start:stop]
-        severities = report.audit.findings.frame["severity"].cat.codes.to_numpy()
-        gravest = [severities[position] if position >= 0 else None for position in first[start:stop]]
-        words = [SEVERITY_WORDS[severity] for severity in Severity]
-        return _facts(report, part) | {
-            "Open findings": counts[start:stop].tolist(),
-            "Highest severity": [None if weight is None else words[weight] for weight in gravest],
-            "Created": serial(part["created_at"]),
-            "Last rotated": serial(part["last_rotated_at"]),
-            "Rotation evidence": plain(part["rotation_evidence"]),
-            "Audit credential": ticks(part["is_audit_credential"]),
-            "Date anomalies": plain(part["date_faults"]),
-            "Secrets redacted": plain(part["secrets_in_description"]),
-            "Owning organization": plain(part["owner_name"]),
-            "owner_id": plain(part["owner_id"]),
-            **{title: plain(documented[name].iloc[start:stop]) for name, title in titles.items()},
-        }
-
+    fields = (*TOKEN, *(_document(documented[name], name, number) for number, name in enumerate(documented, 1)))
     return Listing(
         title=TOKENS,
         table="Tokens",
-        columns=(*COLUMNS, *(Column(title, "text", 28, printed=False) for title in titles.values())),
+        columns=make_columns(fields),
         many=len(report.audit.tokens),
-        piece=piece,
+        piece=lambda start, stop: make_cells(fields, TokenPart(report.standing, slice(start, stop))),
         nothing="No token was collected.",
-        link=Link("Open findings", targets),
+        link=report.link_findings(report.gravest_of_tokens),
         emphasis=tuple(emphasis.severities("Highest severity")),
     )
 
 
-def _register_title(name: str, number: int) -> str:
-    """Return the title of a column of the register, cut so that it is still unlike the others."""
+def _document(column: pd.Series, name: str, number: int) -> Field:
+    """Return a column of the register, its title cut so that it is still unlike the others."""
     title = f"Register: {name}"
-    return title if len(title) <= MOST_TITLE else f"{title[:MOST_TITLE]}… ({number})"
+    if len(title) > MOST_TITLE:
+        title = f"{title[:MOST_TITLE]}… ({number})"
+    return Field(name, Kind.TEXT, lambda part: column.iloc[part.rows], title, 28, printed=False)
 
 
 def expiries(report: Report) -> Listing:
@@ -115,11 +65,13 @@ def expiries(report: Report) -> Listing:
         return f"within {count(soon, 'day', 'days')}" if days <= soon else "later"
 
     def piece(start: int, stop: int) -> Piece:
-        part = report.audit.tokens.iloc[report.expiring[start:stop]]
-        apart = (part["expires_at"] - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
-        months = part["expires_at"].dt.tz_localize(None).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
-        return _facts(report, part) | {
-            "Open token": ["→"] * len(part),
+        part = TokenPart(report.standing, report.expiring[start:stop])
+        expires = part.frame["expires_at"]
+        apart = (expires - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
+        months = expires.dt.tz_localize(None).to_numpy().astype("datetime64[M]").astype("datetime64[us]")
+        return {
+            **make_cells((field for fields in IN_CALENDAR for field in fields), part),
+            "Open token": ["→"] * len(expires),
             "Month": serial(pd.Series(months).dt.tz_localize("UTC")),
             "When": [when(days) for days in apart.tolist()],
         }
@@ -137,22 +89,3 @@ def expiries(report: Report) -> Listing:
         ),
         emphasis=(emphasis.bold("Month", "Owner", of="When", starts="before"),),
     )
-
-
-def _facts(report: Report, part: pd.DataFrame) -> dict[str, Any]:
-    """What both sheets say of some tokens."""
-    organizations = report.audit.organizations.take(part["organization_id"].cat.codes)
-    apart = (part["expires_at"] - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
-    return {
-        "Token": [described(description) for description in plain(part["description"])],
-        "Organization": plain(organizations["name"]),
-        "Read": ticks(part["read_enabled"]),
-        "Write": ticks(part["write_enabled"]),
-        "Delete": ticks(part["delete_enabled"]),
-        "Expires": serial(part["expires_at"]),
-        "Days left": [None if np.isnan(days) else int(days) for days in apart.tolist()],
-        "Owner": [contact or NOTHING for contact in plain(organizations["contact"])],
-        "fingerprint": plain(part["fingerprint"]),
-        "organization_id": plain(organizations["organization_id"]),
-        "token_id": plain(part["token_id"]),
-    }

@@ -1,0 +1,309 @@
+"""The columns of each subject of a report, one `Field` each: the workbook, the page and its script draw from them.
+
+The tables of JSON and CSV are the snapshot's own columns (credly_audit/snapshot.py): a field that is added there needs
+a `Field` here to be seen by people.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from credly_audit.audit.findings import plain
+from credly_audit.report.counts import Standing
+from credly_audit.report.labels import ITSELF
+from credly_audit.rules.declare import FAMILIES
+from credly_audit.severity import Severity
+from credly_audit.text import describe_value, has_words, yes_no
+
+Values: TypeAlias = pd.Series | np.ndarray | Sequence[Any]
+
+
+class Kind(StrEnum):
+    """What the values of a column are; each medium shows a kind in one way."""
+
+    TEXT = "text"
+    WORD = "word"
+    """A short text that is not wrapped."""
+    CODE = "code"
+    """An id, for copying."""
+    DESCRIPTION = "description"
+    """A token's or application's own description."""
+    OWNER = "owner"
+    INSTANT = "instant"
+    NUMBER = "number"
+    FEW = "few"
+    """A number that is usually 0, and shown only where it is not."""
+    COUNT = "count"
+    """A number that leads to what it counts."""
+    SECONDS = "seconds"
+    FLAG = "flag"
+    """Yes, no or unknown."""
+    MARK = "mark"
+    """Yes, or nothing."""
+    TICK = "tick"
+    """The words yes and no."""
+    SEVERITY = "severity"
+    """A severity's weight; -1: none."""
+    COVERAGE = "coverage"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows of a subject, from which its fields are taken: a slice, or positions."""
+
+    counts: Standing
+    rows: slice | np.ndarray
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows in the subject's own frame."""
+        raise NotImplementedError
+
+
+class TokenPart(Part):
+    """Some tokens."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The tokens."""
+        return self.counts.audit.tokens.iloc[self.rows]
+
+    @cached_property
+    def organizations(self) -> pd.DataFrame:
+        """The organization of each."""
+        return self.counts.audit.organizations.take(self.frame["organization_id"].cat.codes)
+
+
+class OrganizationPart(Part):
+    """Some organizations."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The organizations."""
+        return self.counts.audit.organizations.iloc[self.rows]
+
+
+class ApplicationPart(Part):
+    """Some OAuth applications."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The applications."""
+        return self.counts.audit.snapshot.applications.iloc[self.rows]
+
+    @cached_property
+    def organizations(self) -> pd.DataFrame:
+        """The organization of each."""
+        known = self.counts.audit.organizations.set_index("organization_id", drop=False)
+        return known.loc[self.frame["organization_id"]]
+
+
+class FindingPart(Part):
+    """Some findings."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The findings, compact."""
+        return self.counts.audit.findings.frame.iloc[self.rows]
+
+    @cached_property
+    def spelled(self) -> pd.DataFrame:
+        """The findings with the texts of their rules, tokens and organizations."""
+        return self.counts.audit.findings.spell_out(self.frame)
+
+    @property
+    def subjects(self) -> list[str | None]:
+        """The description of each one's token, and what stands for it where the finding is on an organization."""
+        tokens = zip(plain(self.spelled["token_id"]), plain(self.spelled["description"]), strict=True)
+        return [ITSELF if token_id is None else description for token_id, description in tokens]
+
+    @property
+    def expires(self) -> pd.Series:
+        """When each one's token expires."""
+        rows = self.frame["token_row"]
+        return self.counts.audit.tokens["expires_at"].reindex(rows.where(rows >= 0))
+
+    @property
+    def controls(self) -> list[str]:
+        """The controls that the rule of each is mapped to."""
+        return ["; ".join(self.counts.audit.findings.controls(rule_id)) for rule_id in self.spelled["rule_id"]]
+
+    @property
+    def evidence(self) -> list[str]:
+        """The evidence of each in a line."""
+        return [
+            "; ".join(f"{name}: {describe_value(value)}" for name, value in each.items() if value is not None)
+            for each in self.counts.audit.findings.list_evidence(self.frame)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column: how it is named, taken from the rows of its subject, and shown.
+
+    `heading` is that of the workbook (empty: no column there), `widest` and `narrowest` its width in characters (0: by
+    its kind), and `printed` whether it is on paper, which ids never are. On the page the field is in a `row` of its
+    list and in its script's data under its name, also in the row's details under its heading (`more`), or absent.
+    """
+
+    name: str
+    kind: Kind
+    take: Callable[[Any], Values]
+    heading: str = ""
+    widest: int = 60
+    narrowest: int = 0
+    printed: bool = True
+    page: Literal["row", "more", ""] = ""
+
+
+def list_values(values: Values) -> Sequence[Any]:
+    """Return values as plain ones."""
+    if isinstance(values, pd.Series):
+        return plain(values)
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def of(column: str) -> Callable[[Part], pd.Series]:
+    """Return what takes a column of the subject's own frame."""
+    return lambda part: part.frame[column]
+
+
+def of_organization(column: str) -> Callable[[TokenPart | ApplicationPart], pd.Series]:
+    """Return what takes a column of the subject's organization."""
+    return lambda part: part.organizations[column]
+
+
+def spelled(column: str) -> Callable[[FindingPart], pd.Series]:
+    """Return what takes a column of the findings as they are spelled out."""
+    return lambda part: part.spelled[column]
+
+
+def counted(count: Callable[[Standing], np.ndarray]) -> Callable[[Part], np.ndarray]:
+    """Return what takes a count a row."""
+    return lambda part: count(part.counts)[part.rows]
+
+
+def find_days_left(part: Part) -> list[int | None]:
+    """Return the whole days until each token expires."""
+    apart = (part.frame["expires_at"] - pd.Timestamp(part.counts.audit.as_of)).dt.total_seconds() / 86_400
+    return [None if np.isnan(days) else int(days) for days in apart.tolist()]
+
+
+def name_applications(part: Part) -> list[str]:
+    """Return the name of each application."""
+    return [name if name and has_words(name) else "(no name)" for name in plain(part.frame["name"])]
+
+
+def count_severity(severity: Severity) -> Field:
+    """Return the column of an organization's open findings of a severity."""
+
+    def take(part: Part) -> np.ndarray:
+        return part.counts.of_organizations[part.rows, severity.weight]
+
+    return Field(severity.value, Kind.NUMBER, take, severity.capitalize(), page="row")
+
+
+def pick(fields: Iterable[Field], *names: str) -> tuple[Field, ...]:
+    """Return the fields of these names, in this order."""
+    named = {field.name: field for field in fields}
+    return tuple(named[name] for name in names)
+
+
+TOKEN = (
+    Field("subject", Kind.DESCRIPTION, of("description"), "Token", 44, 24, page="row"),
+    Field("organization", Kind.TEXT, of_organization("name"), "Organization", 28),
+    Field("read", Kind.FLAG, of("read_enabled"), "Read", page="row"),
+    Field("write", Kind.FLAG, of("write_enabled"), "Write", page="row"),
+    Field("delete", Kind.FLAG, of("delete_enabled"), "Delete", page="row"),
+    Field("expires", Kind.INSTANT, of("expires_at"), "Expires", page="row"),
+    Field("days_left", Kind.NUMBER, find_days_left, "Days left"),
+    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
+    Field("gravest", Kind.SEVERITY, counted(lambda counts: counts.gravest_of_tokens), "Highest severity", page="row"),
+    Field("created", Kind.INSTANT, of("created_at"), "Created", page="more"),
+    Field("rotated", Kind.INSTANT, of("last_rotated_at"), "Last rotated"),
+    Field("rotation", Kind.WORD, of("rotation_evidence"), "Rotation evidence", narrowest=13),
+    Field("contact", Kind.OWNER, of_organization("contact"), "Owner", 30),
+    Field("asks", Kind.MARK, of("is_audit_credential"), "Audit credential", page="more"),
+    Field("faults", Kind.TEXT, of("date_faults"), "Date anomalies", 30, printed=False, page="more"),
+    Field("secrets", Kind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False, page="more"),
+    Field("owner_name", Kind.TEXT, of("owner_name"), "Owning organization", 28, printed=False),
+    Field("fingerprint", Kind.CODE, of("fingerprint"), "fingerprint", 20, page="row"),
+    Field("organization_id", Kind.CODE, of("organization_id"), "organization_id", 40),
+    Field("token_id", Kind.CODE, of("token_id"), "token_id", 40, page="row"),
+    Field("owner_id", Kind.CODE, of("owner_id"), "owner_id", 40),
+)
+
+FINDING = (
+    Field("severity", Kind.SEVERITY, lambda part: part.frame["severity"].cat.codes, "Severity", page="row"),
+    Field("subject", Kind.DESCRIPTION, lambda part: part.subjects, "Token", 40),
+    Field("organization", Kind.TEXT, spelled("organization_name"), "Organization", 26),
+    Field("message", Kind.TEXT, of("message"), "Finding", 50, page="row"),
+    Field("todo", Kind.TEXT, spelled("remediation"), "Remediation", 44),
+    Field("due", Kind.INSTANT, of("due_at"), "Due", page="row"),
+    Field("owner", Kind.OWNER, spelled("owner"), "Owner", 28),
+    Field("expires", Kind.INSTANT, lambda part: part.expires, "Expires", printed=False),
+    Field("status", Kind.WORD, spelled("status"), "Status", printed=False),
+    Field("first", Kind.INSTANT, of("first_seen_at"), "First seen", printed=False, page="row"),
+    Field("waived", Kind.TICK, lambda part: part.frame["waived"].map(yes_no), "Accepted", printed=False),
+    Field("waiver_id", Kind.WORD, spelled("waiver_id"), "Risk acceptance", 30, printed=False),
+    Field("rule", Kind.WORD, lambda part: part.spelled["rule_name"].str.replace("-", " "), "Rule", printed=False),
+    Field("family", Kind.WORD, lambda part: part.spelled["family"].replace(FAMILIES), "Family", 24, printed=False),
+    Field("evidence", Kind.WORD, lambda part: part.evidence, "Evidence", printed=False),
+    Field("controls", Kind.WORD, lambda part: part.controls, "Mapped controls", printed=False),
+    Field("fingerprint", Kind.CODE, spelled("fingerprint"), "fingerprint", 20),
+    Field("finding_id", Kind.CODE, of("finding_id"), "finding_id", 20, page="row"),
+    Field("rule_id", Kind.CODE, spelled("rule_id"), "rule_id", 12),
+    Field("organization_id", Kind.CODE, spelled("organization_id"), "organization_id", 40),
+    Field("token_id", Kind.CODE, spelled("token_id"), "token_id", 40),
+)
+
+ORGANIZATION = (
+    Field("name", Kind.TEXT, of("name"), "Organization", 34, 20, page="row"),
+    Field("coverage", Kind.COVERAGE, of("status"), "Coverage", narrowest=14, page="row"),
+    Field("reason", Kind.TEXT, of("reason"), "Reason and remediation", 50, page="row"),
+    Field("tokens", Kind.NUMBER, of("tokens"), "Tokens collected", page="row"),
+    Field("claimed", Kind.NUMBER, of("total_count"), "Tokens reported by Credly", narrowest=10, page="row"),
+    Field(
+        "privileged",
+        Kind.NUMBER,
+        counted(lambda counts: counts.privileged),
+        "Can write or delete",
+        narrowest=11,
+        page="row",
+    ),
+    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_organizations.sum(axis=1)), "Open findings"),
+    *map(count_severity, reversed(Severity)),
+    Field("next", Kind.INSTANT, lambda part: part.counts.next_expiry.iloc[part.rows], "Next expiration", page="row"),
+    Field("contact", Kind.OWNER, of("contact"), "Owner", 30, page="row"),
+    Field("tags", Kind.TEXT, of("tags"), "Tags", 24, printed=False, page="row"),
+    Field("asked_with", Kind.WORD, of("credential_kind"), "Audit credential", narrowest=11, printed=False, page="row"),
+    Field(
+        "credential_expires", Kind.INSTANT, of("credential_expires_at"), "Credential expires", printed=False, page="row"
+    ),
+    Field("pages", Kind.NUMBER, of("pages"), "Pages", printed=False),
+    Field("requests", Kind.NUMBER, of("requests"), "Requests", printed=False),
+    Field("retries", Kind.NUMBER, of("retries"), "Retries", printed=False),
+    Field("seconds", Kind.SECONDS, of("seconds"), "Seconds", printed=False),
+    Field("credential_fingerprint", Kind.CODE, of("credential_fingerprint"), "credential_fingerprint", 20),
+    Field("id", Kind.CODE, of("organization_id"), "organization_id", 40, page="row"),
+)
+
+APPLICATION = (
+    Field("name", Kind.TEXT, name_applications, "Application", 34, 20),
+    Field("description", Kind.DESCRIPTION, of("description"), "Description", 44, 24, page="row"),
+    Field("organization", Kind.TEXT, of_organization("name"), "Organization", 28, page="row"),
+    Field("creator", Kind.FLAG, of("creator_available"), "Creator active", narrowest=12, page="row"),
+    Field("updated", Kind.INSTANT, of("updated_at"), "Updated", page="row"),
+    Field("created", Kind.INSTANT, of("created_at"), "Created", page="row"),
+    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_applications), "Open findings"),
+    Field("gravest", Kind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
+    Field("contact", Kind.OWNER, of_organization("contact"), "Owner", 30),
+    Field("secrets", Kind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False),
+    Field("id", Kind.CODE, of("application_id"), "application_id", 20, page="row"),
+    Field("organization_id", Kind.CODE, of("organization_id"), "organization_id", 40),
+)
