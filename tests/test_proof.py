@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.proof import ALL_EXAMPLES, in_proof, try_a_quarter
+from tests.proof import ALL_EXAMPLES, in_proof, mostly_in_proof, try_a_quarter
 
 tried: list[int] = []
 
@@ -33,6 +33,13 @@ def test_it_does_so_wherever_it_is_collected_unless_all_examples_are_wanted(
     found = own._hypothesis_internal_use_settings.max_examples  # type: ignore[attr-defined]
 
     assert found == wanted, number
+
+
+def test_of_many_cases_each_third_is_always_tried() -> None:
+    first, second, third, fourth = mostly_in_proof("abcd")
+
+    assert (first, fourth) == ("a", "d")
+    assert (second.values, third.values) == (("b",), ("c",))
 
 
 def test_cases_that_are_left_out_are_marked() -> None:

@@ -18,6 +18,7 @@ from credly_audit.lifecycle.tasks import name_lock
 from credly_audit.secrets import Secret
 from tests.lifecycle.conftest import Bench
 from tests.lifecycle.processes import PLANT, ROOT, eventually
+from tests.proof import in_proof
 
 COMMANDS = pytest.mark.parametrize("command", ["run", "rotate", "create"])
 
@@ -125,7 +126,7 @@ def test_a_second_one_ends_at_once_and_cannot_break_the_lock(bench: Bench, comma
 
 @COMMANDS
 @pytest.mark.usefixtures("_without_locks")
-@pytest.mark.parametrize("number", ["is free", "is another process's by now"])
+@pytest.mark.parametrize("number", [*in_proof("is free"), "is another process's by now"])
 def test_the_lock_of_a_process_that_is_gone_is_taken_over(bench: Bench, command: str, number: str) -> None:
     with going_on(bench, command) as process:
         process.kill()
