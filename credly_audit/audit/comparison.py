@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.changes import CHANGES, DELTAS, count_by_organization, find_changes
 from credly_audit.audit.findings import SEVERITY
 from credly_audit.audit.prior import (
     MENDED,
@@ -63,6 +64,10 @@ class Comparison:
     """REMOVED: what was removed from scope; its findings are not resolved."""
     figures: Mapping[str, int] = field(default_factory=dict)
     """The key figures of the audit compared with, by name (audit.figures), as far as it recorded them."""
+    changes: pd.DataFrame = field(default_factory=lambda: nothing(CHANGES))
+    """CHANGES of tokens and findings."""
+    deltas: pd.DataFrame = field(default_factory=lambda: nothing(DELTAS))
+    """DELTAS: the changes of each organization that has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +125,17 @@ def compare(
     fresh = resolved.groupby(["weight", "opened_at"], as_index=False).size().rename(columns={"size": "findings"})
     fresh["resolved_at"] = pd.Series(as_of, fresh.index, dtype=INSTANT)
     last = frame_of({name: [value] for name, value in now.items()}, TREND)
+    settled = frame[list(RESOLVED)].astype(RESOLVED)
+    changes = find_changes(past, facts, findings, settled)
     return Comparison(
         past.audits["as_of"].iloc[-1].to_pydatetime(),
-        frame[list(RESOLVED)].astype(RESOLVED),
+        settled,
         pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
         find_removed(past, policy, organizations) if full_scope else nothing(REMOVED),
         past.figures,
+        changes,
+        count_by_organization(changes, findings, organizations, past.open_in),
     )
 
 

@@ -19,6 +19,7 @@ LAST_KNOWN_TOKENS = {
     "fingerprint": "string",
     "fingerprint_key": "string",
     "expires_at": INSTANT,
+    "permissions": "int64",
     "denied": "int64",
     "rotated_at": INSTANT,
     "seen_at": INSTANT,
@@ -26,8 +27,9 @@ LAST_KNOWN_TOKENS = {
 }
 """The tokens as the last audit that saw each of them did.
 
-`denied` is a sum of BITS: permissions that some audit up to then knew to be off; `rotated_at`: when its value was seen
-to change, under this fingerprint and key; `gone`: an audit that saw everything has missed it since.
+`permissions` is a sum of BITS, of those not known times 8; `denied` is a sum of BITS: permissions that some audit up to
+then knew to be off; `rotated_at`: when its value was seen to change, under this fingerprint and key; `gone`: an audit
+that saw everything has missed it since.
 """
 
 LAST_KNOWN_FINDINGS = {
@@ -65,6 +67,9 @@ SEEN_ORGANIZATIONS = {
 `in_scope`: it was among the organizations of the last audit that asked all that was configured, or was audited since.
 """
 
+DESCRIBED = {"organization_id": "string", "token_id": "string", "description": "string"}
+"""Tokens as the last audit that listed them described them."""
+
 OPEN = {
     "organization_id": "string",
     "organization_name": "string",
@@ -96,8 +101,9 @@ class Past:
     """The audits before an instant, as of the last of them.
 
     Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS, `mended`
-    MENDED, `audits` TREND (oldest first), `successions` SUCCESSIONS. `about` gives ABOUT for some of the findings' ids,
-    in no order; `open_in` gives OPEN for some of the organizations' ids.
+    MENDED, `audits` TREND (oldest first), `successions` SUCCESSIONS. `describe` gives DESCRIBED for some of the tokens'
+    ids and `about` ABOUT for some of the findings' ids, both in no order; `open_in` gives OPEN for some of the
+    organizations' ids.
     """
 
     tokens: pd.DataFrame
@@ -108,6 +114,7 @@ class Past:
     successions: pd.DataFrame
     figures: Mapping[str, int]
     """The key figures of the last audit, by name (audit.figures)."""
+    describe: Callable[[pd.Series], pd.DataFrame]
     about: Callable[[pd.Series], pd.DataFrame]
     open_in: Callable[[pd.Series], pd.DataFrame]
 
@@ -122,6 +129,7 @@ def no_past() -> Past:
         nothing(TREND),
         nothing(SUCCESSIONS),
         {},
+        lambda _ids: nothing(DESCRIBED),
         lambda _ids: nothing(ABOUT),
         lambda _ids: nothing(OPEN),
     )

@@ -42,6 +42,7 @@ def recall_tokens(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None)
         "known": places >= 0,
         "gone": with_default(known["gone"].to_numpy(), places, default=False),
         "fingerprint": known["fingerprint"].where(comparable).array.take(places, allow_fill=True),
+        "permissions": with_default(known["permissions"].to_numpy(), places, default=0),
         "denied": with_default(known["denied"].to_numpy(), places, default=0),
         **{name: known[name].array.take(places, allow_fill=True) for name in ("expires_at", "rotated_at", "seen_at")},
     }

@@ -138,7 +138,11 @@ def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Co
     theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
     resolved = compared.resolved[theirs].reset_index(drop=True)
     of_others = {name: getattr(compared, name)[:0] for name in ("mended", "trend", "removed")}
-    return replace(compared, resolved=resolved, **of_others)
+    theirs_too = {
+        name: frame[frame["organization_id"].isin(organizations["organization_id"])].reset_index(drop=True)
+        for name, frame in (("changes", compared.changes), ("deltas", compared.deltas))
+    }
+    return replace(compared, resolved=resolved, **of_others, **theirs_too)
 
 
 def _of_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:

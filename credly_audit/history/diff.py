@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from credly_audit.audit.changes import PERMISSIONS, gained_bits
 from credly_audit.audit.findings import SEVERITY
 from credly_audit.history import column_io as bulk
 from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens
 from credly_audit.history.schema import NULL_INSTANT, organizations, tokens
-from credly_audit.rules.facts import BITS
 
 TOKEN = ("organization_id", "organization_name", "token_id", "description", "fingerprint")
 FINDING = ("finding_id", "rule_id", "severity", "organization_id", "organization_name", "token_id", "description")
@@ -44,9 +44,9 @@ def difference(connection: sa.Connection, series: int, earlier: int, later: int)
     watched = np.where(known_place, np.append(fully_seen, [False])[np.where(known_place, places, -1)], False)
     same_key = before["fingerprint_key"].fillna("") == after["fingerprint_key"].fillna("")
     other = (before["fingerprint"] != after["fingerprint"]) & before["fingerprint"].notna()
-    on, was_off = after["permissions"].to_numpy() & 7, ~_could(before["permissions"].to_numpy()) & 7
-    gained = on & was_off
-    listed = after.assign(gained=[_words(each) for each in gained])
+    could = np.nan_to_num(before["permissions"].to_numpy(dtype="float64"), nan=7).astype("int64")
+    gained = gained_bits(could, after["permissions"].to_numpy())
+    listed = after.assign(gained=PERMISSIONS[gained])
     findings_then = known_findings(connection, then, seen_then)
     findings_now = known_findings(connection, now, seen_now, whole=True)
     was, is_now = _aligned(findings_then, findings_now, "finding")
@@ -78,16 +78,6 @@ def _aligned(then: pd.DataFrame, now: pd.DataFrame, subject: str) -> tuple[pd.Da
     places = pd.Index(then[subject]).get_indexer(now[subject])
     before = then.reindex(np.where(places < 0, len(then), places)).reset_index(drop=True)
     return before.assign(known=places >= 0, gone=(before["gone"] == True).to_numpy(dtype=bool)), now  # noqa: E712 - null is not true
-
-
-def _could(permissions: np.ndarray) -> np.ndarray:
-    """The bits that are on, or not known."""
-    known = np.nan_to_num(permissions.astype("float64"), nan=7).astype("int64")
-    return (known | known >> 3) & 7
-
-
-def _words(bits: int) -> str:
-    return ", ".join(name for name, bit in BITS.items() if bits & bit)
 
 
 def _names(connection: sa.Connection, now: Moment) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from credly_audit.audit.prior import (
     ABOUT,
+    DESCRIBED,
     LAST_KNOWN_FINDINGS,
     LAST_KNOWN_TOKENS,
     MENDED,
@@ -54,6 +55,7 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
         audits=_trend(connection, moment),
         successions=make_frame(load_successions(connection, moment.series)),
         figures=load_figures(connection, moment),
+        describe=lambda ids: describe_tokens(connection, moment, ids),
         about=lambda ids: about(connection, moment, seen, ids),
         open_in=lambda ids: open_in(connection, moment, seen, ids),
     )
@@ -63,7 +65,7 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
     """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
     states = token_states
     ends, seen_at = ends_of(states, moment)
-    state = states.c.denied + ends * 8
+    state = states.c.denied + ends * 8 + states.c.permissions * 32
     keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
     dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
     columns = (sa.type_coerce(keyed, sa.String).label("fingerprint"), state.label("state"), *dates)
@@ -81,6 +83,7 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
             "fingerprint": fingerprint,
             "fingerprint_key": key,
             "expires_at": known["expires_at"],
+            "permissions": state >> 5,
             "denied": state & 7,
             "rotated_at": known["rotated_at"],
             "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
@@ -115,6 +118,16 @@ def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFr
         "first_seen_at": packed >> 5,
     }
     return frame_of(ids | columns, LAST_KNOWN_FINDINGS)
+
+
+def describe_tokens(connection: sa.Connection, moment: Moment, ids: pd.Series) -> pd.DataFrame:
+    """Return the last known descriptions (DESCRIBED) of some tokens by their ids."""
+    query = (
+        sa.select(organizations.c.organization_id, tokens.c.token_id, tokens.c.description)
+        .join(organizations, organizations.c.id == tokens.c.organization)
+        .where(*moment.of(tokens, organizations), bulk.among(connection, tokens.c.token_id, ids.tolist()))
+    )
+    return frame_of(bulk.read(connection, query), DESCRIBED)
 
 
 def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:

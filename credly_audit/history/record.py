@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.changes import pack_permissions
 from credly_audit.audit.comparison import count_for_trend
 from credly_audit.audit.figures import Figures
 from credly_audit.audit.model import Audit
@@ -15,9 +16,6 @@ from credly_audit.audit.unseen import Scope, find_silent_rules
 from credly_audit.history.schema import NULL_INSTANT, microseconds
 from credly_audit.instant_columns import keep_within
 from credly_audit.rules.facts import BITS
-
-UNKNOWN = 8
-"""What a permission's bit is times where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,6 @@ def _tokens(audit: Audit) -> pd.DataFrame:
     frame = audit.tokens
     flags = {name: frame[f"{name}_enabled"] for name in BITS}
     off = {name: flag.eq(other=False).fillna(value=False).to_numpy(dtype=bool) for name, flag in flags.items()}
-    on = {name: flag.fillna(value=False).to_numpy(dtype=bool) for name, flag in flags.items()}
-    permissions = sum(on[name] * bit + ~(on[name] | off[name]) * bit * UNKNOWN for name, bit in BITS.items())
     seen = frame["rotation_evidence"].eq("seen").fillna(value=False).to_numpy(dtype=bool)
     return pd.DataFrame(
         {
@@ -95,7 +91,7 @@ def _tokens(audit: Audit) -> pd.DataFrame:
             "token_id": frame["token_id"],
             "description": frame["description"],
             "fingerprint": frame["fingerprint"],
-            "permissions": permissions,
+            "permissions": pack_permissions(frame),
             "denied": sum(off[name] * bit for name, bit in BITS.items()),
             "expires_at": _numbers(frame["expires_at"]),
             "rotated_at": np.where(seen, _numbers(frame["last_rotated_at"]), NULL_INSTANT),

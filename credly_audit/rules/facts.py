@@ -77,6 +77,7 @@ BEFORE = MappingProxyType(
         "gone": "bool",
         "fingerprint": "string",
         "expires_at": INSTANT,
+        "permissions": "int64",
         "denied": "int64",
         "rotated_at": INSTANT,
         "seen_at": INSTANT,
@@ -84,7 +85,8 @@ BEFORE = MappingProxyType(
 )
 """What earlier audits knew of each token: whether it was `known`, or `gone` since an audit that saw everything.
 
-`fingerprint` is null where it was made under another key; `denied` is a sum of `past.BITS`: permissions that it was
+`fingerprint` is null where it was made under another key; `permissions` is a sum of BITS, of those not
+known times 8; `denied` is a sum of `past.BITS`: permissions that it was
 once known not to have; `rotated_at`: when it was seen to get this fingerprint; `seen_at`: the last audit that saw it.
 """
 

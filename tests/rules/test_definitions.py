@@ -176,6 +176,7 @@ def past_of(listed: list[dict[str, Any]], organizations: list[dict[str, Any]]) -
         "organization_id": [row["organization_id"] for row in known],
         "token_id": [row["token_id"] for row in known],
         "fingerprint_key": ["9" * 16 if row["before"]["other_key"] else None for row in known],
+        "permissions": [0] * len(known),
         "denied": [sum(BITS[name] for name in row["before"]["denied"]) for row in known],
         **{
             name: [row["before"][name] for row in known]
