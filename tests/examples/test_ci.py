@@ -37,6 +37,7 @@ def violate(place: Place) -> None:
     ("path", "schema"),
     [
         (ACTION, "vendor.github-actions"),
+        (ROOT / ".github" / "dependabot.yml", "vendor.dependabot"),
         *((path, "vendor.github-workflows") for path in sorted((EXAMPLES / "github").iterdir())),
         (GITLAB, "vendor.gitlab-ci"),
     ],

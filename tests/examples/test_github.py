@@ -429,7 +429,7 @@ def test_the_workflows_give_the_action_what_it_takes() -> None:
 
 
 def test_zizmor_finds_nothing() -> None:
-    files = [ACTION, *WORKFLOWS, *(ROOT / ".github").rglob("*.y*ml")]
+    files = [ACTION, *WORKFLOWS, ROOT / ".github"]
 
     done = subprocess.run(
         [needs.script("zizmor"), "--offline", "--pedantic", "--no-progress", *files],
