@@ -50,6 +50,8 @@ class Kind(StrEnum):
     SEVERITY = "severity"
     """A severity's weight; -1: none."""
     COVERAGE = "coverage"
+    TAGS = "tags"
+    """Words that commas separate."""
 
 
 @dataclass(frozen=True)
@@ -276,11 +278,13 @@ ORGANIZATION = (
         narrowest=11,
         page="row",
     ),
-    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_organizations.sum(axis=1)), "Open findings"),
+    Field(
+        "findings", Kind.COUNT, counted(lambda counts: counts.of_organizations.sum(axis=1)), "Open findings", page="row"
+    ),
     *map(count_severity, reversed(Severity)),
     Field("next", Kind.INSTANT, lambda part: part.counts.next_expiry.iloc[part.rows], "Next expiration", page="row"),
     Field("contact", Kind.OWNER, of("contact"), "Owner", 30, page="row"),
-    Field("tags", Kind.TEXT, of("tags"), "Tags", 24, printed=False, page="row"),
+    Field("tags", Kind.TAGS, of("tags"), "Tags", 24, printed=False, page="row"),
     Field("asked_with", Kind.WORD, of("credential_kind"), "Audit credential", narrowest=11, printed=False, page="row"),
     Field(
         "credential_expires", Kind.INSTANT, of("credential_expires_at"), "Credential expires", printed=False, page="row"
@@ -290,6 +294,7 @@ ORGANIZATION = (
     Field("retries", Kind.NUMBER, of("retries"), "Retries", printed=False),
     Field("seconds", Kind.SECONDS, of("seconds"), "Seconds", printed=False),
     Field("credential_fingerprint", Kind.CODE, of("credential_fingerprint"), "credential_fingerprint", 20),
+    Field("credential", Kind.CODE, lambda part: part.frame["credential_fingerprint"].str[:8], page="row"),
     Field("id", Kind.CODE, of("organization_id"), "organization_id", 40, page="row"),
 )
 

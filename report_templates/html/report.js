@@ -1,4 +1,4 @@
-// What the lists say of a row: the same words as the rows that are plain HTML (lists.py has the same names).
+// What the lists say of a row: the same words as the rows that are plain HTML (rows.py has the same names).
 
 const words = JSON.parse(document.getElementById("words").textContent);
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -16,6 +16,31 @@ const organization = (name, row) => column(`organizations.${name}`)[row];
 const token = (name, row) => column(`tokens.${name}`)[row];
 const finding = (name, row) => column(`findings.${name}`)[row];
 
+// How a list shows the kinds of values (rows.py has the same).
+const text = (value) => value ?? "";
+const dash = (value) => value ?? "–";
+const show = {
+  text,
+  word: dash,
+  code: dash,
+  owner: dash,
+  tags: (value) => text(value).replaceAll(",", ", "),
+  description: (value) => value ?? words.noDescription,
+  instant: spoken,
+  number: (value) => (value === null ? "–" : number(value)),
+  count: number,
+  few: (value) => (value ? number(value) : ""),
+  flag: (value) => (value < 0 ? "–" : value ? "yes" : "no"),
+  mark: (value) => (value ? "yes" : ""),
+  severity: (weight) => words.severities[weight]?.word ?? "",
+  coverage: (status) => words.coverage[status],
+};
+
+function shown(list, row) {
+  const kinds = Object.entries(words.fields[list]);
+  return Object.fromEntries(kinds.map(([name, kind]) => [name, show[kind](column(`${list}.${name}`)[row])]));
+}
+
 // The token of a finding: of this audit, of an earlier one where this one did not see it, or none.
 function tokenOf(row, name) {
   const at = finding("token", row);
@@ -23,7 +48,7 @@ function tokenOf(row, name) {
 }
 
 function subjectOf(row) {
-  return tokenOf(row, "id") ? tokenOf(row, "description") || words.noDescription : words.itself;
+  return tokenOf(row, "token_id") ? tokenOf(row, "subject") || words.noDescription : words.itself;
 }
 
 function isUnseen(row) {
@@ -97,37 +122,32 @@ const findings = {
       organization("name", finding("organization", row)),
       rule.id,
       rule.name,
-      finding("id", row),
-      tokenOf(row, "id"),
+      finding("finding_id", row),
+      tokenOf(row, "token_id"),
       tokenOf(row, "fingerprint"),
       words.owners[finding("owner", row)],
     ].join(" ");
   },
   facts(row) {
-    const severity = words.severities[finding("severity", row)];
     const rule = words.rules[finding("rule", row)];
-    const first = finding("first", row);
     return {
+      ...shown("findings", row),
       ...placed(finding("organization", row)),
-      tone: severity.tone,
-      severity: severity.word,
+      tone: words.severities[finding("severity", row)].tone,
       waived: finding("waived", row) ? "waived" : "",
       subject: subjectOf(row),
       digits: tokenOf(row, "fingerprint").slice(0, 8),
-      message: finding("message", row),
       todo: rule.todo,
       why: rule.why,
-      due: spoken(finding("due", row)),
       owner: words.owners[finding("owner", row)] ?? "–",
       status: words.statuses[finding("status", row)] ?? "",
       decision: words.waivers[finding("waiver", row)] ?? words.plans[finding("plan", row)] ?? "",
-      first: first === null ? "" : spoken(first),
+      first: finding("first", row) === null ? "" : spoken(finding("first", row)),
       rule: rule.name,
       rule_id: rule.id,
       rule_place: `#rule-${rule.id}`,
       controls: rule.controls,
-      token_id: tokenOf(row, "id"),
-      finding_id: finding("id", row),
+      token_id: tokenOf(row, "token_id"),
     };
   },
 };
@@ -166,11 +186,11 @@ const tokens = {
     },
     findings: (which) => (row) => {
       if (which !== "without") return token("findings", row) > 0 === (which === "some");
-      return token("gravest", row) < 1 && organization("status", token("organization", row)) === "complete";
+      return token("gravest", row) < 1 && organization("coverage", token("organization", row)) === "complete";
     },
   },
   sorts: {
-    subject: (row) => (token("description", row) ?? words.noDescription).toLowerCase(),
+    subject: (row) => (token("subject", row) ?? words.noDescription).toLowerCase(),
     organization: (row) => organization("name", token("organization", row)).toLowerCase(),
     permissions: (row) => permissionWords(row),
     expires: (row) => token("expires", row),
@@ -181,50 +201,35 @@ const tokens = {
   },
   text: (row) =>
     [
-      token("description", row) ?? words.noDescription,
+      token("subject", row) ?? words.noDescription,
       organization("name", token("organization", row)),
-      token("id", row),
+      token("token_id", row),
       token("fingerprint", row),
       organization("contact", token("organization", row)),
       permissionWords(row),
     ].join(" "),
   facts(row) {
     const expires = token("expires", row);
-    const gravest = words.severities[token("gravest", row)];
-    const secrets = token("secrets", row);
     const owner = words.tokenOwners[token("owner", row)];
     return {
+      ...shown("tokens", row),
       ...placed(token("organization", row)),
-      subject: token("description", row) ?? words.noDescription,
       permissions: permissionWords(row),
-      expires: spoken(expires),
       expired: expires !== null && expires <= words.asOf ? "expired" : "",
       rotated: spoken(rotatedAt(row)),
       rotation: words.rotations[token("rotation", row)] ?? "",
-      created: spoken(token("created", row)),
-      findings: number(token("findings", row)),
-      found: `#findings?q=${token("id", row)}`,
-      tone: gravest?.tone ?? "none",
-      gravest: gravest?.word ?? "",
+      found: `#findings?q=${token("token_id", row)}`,
+      tone: words.severities[token("gravest", row)]?.tone ?? "none",
       contact: organization("contact", token("organization", row)) ?? "–",
-      faults: token("faults", row) ?? "",
-      secrets: secrets ? number(secrets) : "",
       owner: owner ? (owner.name ?? "–") : words.itself,
       owner_type: owner?.type ?? "",
       owner_id: owner?.id ?? "",
-      asks: token("asks", row) ? "yes" : "",
       register: words.register[token("register", row)] ?? words.unregistered,
-      fingerprint: token("fingerprint", row) ?? "–",
-      token_id: token("id", row),
     };
   },
 };
 
 const gravestFirst = [...words.severities].reverse().map((severity) => severity.tone);
-
-function findingsOf(row) {
-  return gravestFirst.reduce((sum, tone) => sum + organization(tone, row), 0);
-}
 
 function barsOf(row) {
   let x = 0;
@@ -238,44 +243,33 @@ function barsOf(row) {
 const organizations = {
   many: words.many.organizations,
   order: () => column("organizations.order"),
-  filters: { coverage: (status) => (row) => organization("status", row) === status },
+  filters: { coverage: (status) => (row) => organization("coverage", row) === status },
   sorts: {
     name: (row) => organization("name", row).toLowerCase(),
-    coverage: (row) => organization("status", row),
+    coverage: (row) => organization("coverage", row),
     tokens: (row) => organization("tokens", row),
     privileged: (row) => organization("privileged", row),
-    findings: (row) => -findingsOf(row),
+    findings: (row) => -organization("findings", row),
     next: (row) => organization("next", row),
     contact: (row) => organization("contact", row)?.toLowerCase() ?? null,
   },
-  text: (row) => ["name", "id", "contact", "tags", "status", "reason"].map((name) => organization(name, row)).join(" "),
+  text: (row) => ["name", "id", "contact", "tags", "coverage", "reason"].map((name) => organization(name, row)).join(" "),
   facts(row) {
     const id = organization("id", row);
-    const claimed = organization("claimed", row);
+    const status = organization("coverage", row);
+    const facts = shown("organizations", row);
     return {
-      name: organization("name", row),
-      id,
+      ...facts,
       place: `#organization-${id}`,
       found: `#findings?organization=${id}`,
       listed: `#tokens?organization=${id}`,
-      status: organization("status", row),
-      coverage: words.coverage[organization("status", row)],
-      reason: organization("status", row) === "complete" ? "" : (organization("reason", row) ?? ""),
-      tokens: number(organization("tokens", row) ?? 0),
-      claimed: claimed === null ? "–" : number(claimed),
-      privileged: number(organization("privileged", row)),
-      findings: number(findingsOf(row)),
+      status,
+      reason: status === "complete" ? "" : facts.reason,
       counts: gravestFirst
         .filter((tone) => organization(tone, row))
         .map((tone) => `${number(organization(tone, row))} ${tone}`)
         .join(", "),
       bars: barsOf(row),
-      next: spoken(organization("next", row)),
-      contact: organization("contact", row) ?? "–",
-      tags: (organization("tags", row) ?? "").replaceAll(",", ", "),
-      asked_with: organization("asked_with", row) ?? "–",
-      credential: organization("credential", row) ?? "–",
-      credential_expires: spoken(organization("credential_expires", row)),
     };
   },
 };

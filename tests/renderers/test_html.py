@@ -142,7 +142,7 @@ def test_control_and_direction_characters_are_shown_as_dots_in_the_rows_and_in_t
     said = page(hostile_audit("a\u202eb\x1b[31m\x85"))
 
     assert "\u202e" not in said.text_content()
-    assert columns(said)["tokens.description"][0] == "a·b·[31m·"
+    assert columns(said)["tokens.subject"][0] == "a·b·[31m·"
     assert "a·b·[31m·" in part(said, "tokens")
 
 
@@ -154,7 +154,7 @@ def test_the_first_thousand_findings_are_plain_html_worst_first_and_all_are_data
     assert len(ids) > 1_000
     rows = said.xpath("//section[@id='findings']//tbody/tr")
     assert [words(row.xpath(".//*[@data-text='finding_id']")[0]) for row in rows] == ids[:1_000]
-    assert columns(said)["findings.id"] == ids
+    assert columns(said)["findings.finding_id"] == ids
     assert f"show the first 1,000 findings, worst first; the other {len(ids) - 1_000} are in this file" in part(
         said, "findings"
     )
@@ -391,4 +391,4 @@ def test_instants_of_the_data_are_whole_seconds_and_nothing_is_null() -> None:
     data = columns(page(audited(snapshot(rows))))
 
     assert data["tokens.expires"] == [None, int((AS_OF + timedelta(seconds=90)).timestamp())]
-    assert data["findings.first"] == [None] * len(data["findings.id"])
+    assert data["findings.first"] == [None] * len(data["findings.finding_id"])

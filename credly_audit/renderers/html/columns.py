@@ -3,7 +3,7 @@
 A block is a script of a type that nothing runs; no text in it can end it, since every `<` is written as an escape.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +16,17 @@ from credly_audit.audit.model import Audit
 from credly_audit.audit.rotation import LIFETIME
 from credly_audit.renderers.html.labels import SEVERITIES, described
 from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
+from credly_audit.report.columns import (
+    FINDING,
+    ORGANIZATION,
+    TOKEN,
+    Field,
+    FindingPart,
+    Kind,
+    OrganizationPart,
+    Part,
+    TokenPart,
+)
 from credly_audit.report.labels import COVERAGE, ITSELF, NO_DESCRIPTION
 from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
@@ -28,7 +39,7 @@ def blocks(lists: Lists) -> Iterator[Markup]:
     """Every column of every list, and what they refer to."""
     audit = lists.audit
     yield _script("words", _json(_words(lists)))
-    yield from _frame("findings", _findings(audit), len(audit.findings))
+    yield from _frame("findings", _findings(lists), len(audit.findings))
     yield from _frame("tokens", _tokens(lists), len(audit.tokens))
     yield from _frame("organizations", _organizations(lists), len(audit.organizations))
 
@@ -107,6 +118,10 @@ def _words(lists: Lists) -> dict[str, Any]:
         "lifetime": int(LIFETIME.total_seconds()),
         "tokenOwners": _owners(lists)[1],
         "elsewhere": elsewhere(audit),
+        "fields": {
+            name: {field.name: field.kind for field in fields if field.page}
+            for name, fields in (("findings", FINDING), ("tokens", TOKEN), ("organizations", ORGANIZATION))
+        },
         "many": {"findings": len(frame), "tokens": len(audit.tokens), "organizations": len(audit.organizations)},
     }
     return {name: _harmless(value) for name, value in words.items()}
@@ -120,8 +135,8 @@ def elsewhere(audit: Audit) -> dict[str, dict[str, str | None]]:
     for row, finding in zip(rows, audit.findings.where(lost).records(), strict=True):
         if finding["token_id"] is not None:
             tokens[str(row)] = {
-                "id": finding["token_id"],
-                "description": harmless(described(finding["description"])),
+                "token_id": finding["token_id"],
+                "subject": harmless(described(finding["description"])),
                 "fingerprint": finding["fingerprint"],
             }
     return tokens
@@ -135,16 +150,28 @@ def _harmless(value: Any) -> Any:
     return {name: _harmless(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
-def _findings(audit: Audit) -> Iterator[tuple[str, Any]]:
-    frame = audit.findings.frame
-    yield "id", frame["finding_id"]
-    yield "severity", frame["severity"].cat.codes.to_numpy()
+def take_fields(fields: Iterable[Field], part: Part) -> Iterator[tuple[str, Any]]:
+    """Yield the columns of the fields that the page shows, as the script reads them."""
+    for field in fields:
+        if field.page:
+            yield field.name, DATA.get(field.kind, lambda values: values)(field.take(part))
+
+
+DATA: dict[Kind, Callable[[Any], Any]] = {
+    Kind.DESCRIPTION: lambda values: values.map(described, na_action="ignore").astype("string"),
+    Kind.FLAG: lambda values: values.astype("Int8").fillna(-1).to_numpy(dtype="int8"),
+    Kind.MARK: lambda values: values.to_numpy(dtype="int8"),
+    Kind.FEW: lambda values: values.fillna(0).to_numpy(dtype="int64"),
+}
+"""How the script reads the kinds that it does not read as they are."""
+
+
+def _findings(lists: Lists) -> Iterator[tuple[str, Any]]:
+    audit, frame = lists.audit, lists.audit.findings.frame
+    yield from take_fields(FINDING, FindingPart(lists.standing, slice(None)))
     yield "rule", frame["rule_id"].cat.codes.to_numpy()
     yield "organization", frame["organization_row"].to_numpy()
     yield "token", frame["token_row"].to_numpy()
-    yield "message", frame["message"]
-    yield "due", frame["due_at"]
-    yield "first", frame["first_seen_at"]
     yield "waived", frame["waived"].to_numpy(dtype="int8")
     yield "violates", audit.violates.astype("int8")
     yield "priority", Priorities(audit).of_findings
@@ -154,23 +181,17 @@ def _findings(audit: Audit) -> Iterator[tuple[str, Any]]:
 
 def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
     tokens = lists.audit.tokens
-    yield "id", tokens["token_id"]
+    yield from take_fields(TOKEN, TokenPart(lists.standing, slice(None)))
     yield "organization", tokens["organization_id"].cat.codes.to_numpy()
-    yield "description", tokens["description"].map(described, na_action="ignore").astype("string")
-    yield "fingerprint", tokens["fingerprint"]
-    for name in ("read", "write", "delete"):
-        yield name, tokens[f"{name}_enabled"].astype("Int8").fillna(-1).to_numpy(dtype="int8")
-    yield "created", tokens["created_at"]
-    yield "expires", tokens["expires_at"]
     yield "rotated", tokens["last_rotated_at"].where(tokens["rotation_evidence"].eq("seen").fillna(value=False))
     yield "rotation", pd.Categorical(tokens["rotation_evidence"], ["created", "inferred", "seen"]).codes
-    yield "findings", lists.standing.of_tokens
-    yield "gravest", lists.standing.gravest_of_tokens
-    yield "faults", tokens["date_faults"]
-    yield "secrets", tokens["secrets_in_description"].fillna(0).to_numpy(dtype="int64")
-    yield "asks", tokens["is_audit_credential"].to_numpy(dtype="int8")
     yield "register", tokens["register_row"].to_numpy()
     yield "owner", _owners(lists)[0]
+
+
+def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:
+    yield from take_fields(ORGANIZATION, OrganizationPart(lists.standing, slice(None)))
+    yield "order", lists.standing.worst_first
 
 
 def _owners(lists: Lists) -> tuple[np.ndarray, list[dict[str, str | None]]]:
@@ -184,18 +205,3 @@ def _owners(lists: Lists) -> tuple[np.ndarray, list[dict[str, str | None]]]:
         for owner, organization in zip(zip(*(plain(tokens[name]) for name in OWNER), strict=True), asked, strict=True)
     ]
     return np.array(codes, dtype="int64"), [dict(zip(("id", "name", "type"), owner, strict=True)) for owner in places]
-
-
-def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:
-    frame, standing = lists.audit.organizations, lists.standing
-    names = {"id": "organization_id", "tags": "tags", "claimed": "total_count"}
-    for name in ("id", "name", "status", "reason", "contact", "tags", "tokens", "claimed"):
-        yield name, frame[names.get(name, name)]
-    yield "asked_with", frame["credential_kind"]
-    yield "credential", frame["credential_fingerprint"].str[:8]
-    yield "credential_expires", frame["credential_expires_at"]
-    yield "order", standing.worst_first
-    yield "privileged", standing.privileged
-    yield "next", standing.next_expiry
-    for severity in Severity:
-        yield severity.value, standing.of_organizations[:, severity.weight]

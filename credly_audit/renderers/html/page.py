@@ -12,7 +12,6 @@ from markupsafe import Markup
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
-from credly_audit.renderers.html.applications import applications
 from credly_audit.renderers.html.catalogue import controls, rules
 from credly_audit.renderers.html.changes import changes
 from credly_audit.renderers.html.columns import blocks
@@ -22,6 +21,7 @@ from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, p
 from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
 from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
+from credly_audit.report.columns import TOKEN
 from credly_audit.report.counts import Standing, tally
 from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.labels import COVERAGE
@@ -85,6 +85,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "most_rows": MOST_ROWS,
         "most_other_rows": MOST_OTHER_ROWS,
         "blank": BLANK,
+        "token_details": [(field.name, field.heading) for field in TOKEN if field.page == "more"],
         "severities": [(severity.value, SEVERITIES[severity]) for severity in reversed(Severity)],
         "statuses": list(COVERAGE.items()),
         "organizations": list(lists.organizations(MOST_OTHER_ROWS)),
@@ -94,7 +95,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "tokens": list(lists.tokens(MOST_OTHER_ROWS)),
         "decisions": decisions(audit),
         "applications_asked": audit.snapshot.header.oauth_applications_asked,
-        "applications": applications(audit),
+        "applications": list(lists.applications()),
         "ages": {"labels": [label for label, _ in AGES], "rows": _ages(figures)},
         "windows": figures.figures.windows,
         "rules": rules(audit, results),

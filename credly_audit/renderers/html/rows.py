@@ -3,7 +3,7 @@
 The script says the same of the rows that are data (columns.py); report.js has the same names.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -19,10 +19,24 @@ from credly_audit.renderers.html.labels import (
     described,
     permission_words,
 )
+from credly_audit.report.columns import (
+    APPLICATION,
+    FINDING,
+    ORGANIZATION,
+    TOKEN,
+    ApplicationPart,
+    Field,
+    FindingPart,
+    Kind,
+    OrganizationPart,
+    Part,
+    TokenPart,
+    list_values,
+)
 from credly_audit.report.counts import Standing
 from credly_audit.report.labels import COVERAGE, ITSELF
 from credly_audit.severity import Severity
-from credly_audit.text import NOTHING, number, spoken, spoken_day
+from credly_audit.text import NOTHING, number, spoken, spoken_day, yes_no
 
 BAR = 96
 """How long the longest of the small bars is."""
@@ -34,6 +48,25 @@ OWNER = ("owner_id", "owner_name", "owner_type")
 Row = dict[str, Any]
 
 
+TEXTS: dict[Kind, Callable[[Any, datetime], str]] = {
+    Kind.TEXT: lambda value, _: value or "",
+    Kind.WORD: lambda value, _: value or NOTHING,
+    Kind.CODE: lambda value, _: value or NOTHING,
+    Kind.OWNER: lambda value, _: value or NOTHING,
+    Kind.TAGS: lambda value, _: (value or "").replace(",", ", "),
+    Kind.DESCRIPTION: lambda value, _: described(value),
+    Kind.INSTANT: spoken,
+    Kind.NUMBER: lambda value, _: NOTHING if value is None else number(value),
+    Kind.COUNT: lambda value, _: number(value),
+    Kind.FEW: lambda value, _: number(value) if value else "",
+    Kind.FLAG: lambda value, _: yes_no(value),
+    Kind.MARK: lambda value, _: "yes" if value else "",
+    Kind.SEVERITY: lambda weight, _: "" if weight < 0 else SEVERITIES[list(Severity)[weight]],
+    Kind.COVERAGE: lambda status, _: COVERAGE[status],
+}
+"""How a list shows the kinds of values; report.js has the same, for the rows that are data."""
+
+
 @dataclass(frozen=True)
 class Lists:
     """The lists of one audit; each gives at most the first `most` rows."""
@@ -43,109 +76,93 @@ class Lists:
 
     def findings(self, most: int) -> Iterator[Row]:
         """The worst first, as they are in the audit."""
-        findings = self.audit.findings
-        frame = findings.frame.iloc[:most]
-        decided = zip(plain(frame["waiver_id"]), plain(frame["plan_id"]), strict=True)
-        for finding, (waiver, plan) in zip(replace(findings, frame=frame).records(), decided, strict=True):
+        part = FindingPart(self.standing, slice(most))
+        records = replace(self.audit.findings, frame=part.frame).records()
+        decided = zip(plain(part.frame["waiver_id"]), plain(part.frame["plan_id"]), strict=True)
+        for shown, finding, (waiver, plan) in zip(self._show(FINDING, part), records, decided, strict=True):
             rule = self.audit.rules[finding["rule_id"]]
-            severity = Severity(finding["severity"])
             is_token = finding["token_id"] is not None
-            yield {
-                "tone": severity.value,
-                "severity": SEVERITIES[severity],
+            yield shown | {
+                "tone": finding["severity"],
                 "waived": "waived" if finding["waived"] else "",
                 "subject": described(finding["description"]) if is_token else ITSELF,
                 "organization": finding["organization_name"],
                 "place": f"#organization-{finding['organization_id']}",
                 "digits": (finding["fingerprint"] or "")[:8],
-                "message": finding["message"],
                 "todo": finding["remediation"],
                 "why": rule.rationale,
-                "due": self.spoken(finding["due_at"]),
                 "owner": finding["owner"] or NOTHING,
                 "status": finding["status"] or "",
                 "decision": self.decisions.get(waiver) or self.decisions.get(plan) or "",
-                "first": self.spoken(finding["first_seen_at"]) if finding["first_seen_at"] else "",
+                "first": shown["first"] if finding["first_seen_at"] else "",
                 "rule": rule.name.replace("-", " "),
                 "rule_id": rule.id,
                 "rule_place": f"#rule-{rule.id}",
                 "controls": "; ".join(finding["controls"]),
                 "token_id": finding["token_id"] or "",
-                "finding_id": finding["finding_id"],
             }
 
     def tokens(self, most: int) -> Iterator[Row]:
         """In the order of the organizations."""
-        tokens = self.audit.tokens.iloc[:most]
-        organizations = self.audit.organizations.take(tokens["organization_id"].cat.codes)
-        columns = {name: plain(tokens[name]) for name in tokens}
-        columns |= {"organization": plain(organizations["name"]), "contact": plain(organizations["contact"])}
-        for position, values in enumerate(zip(*columns.values(), strict=True)):
+        part = TokenPart(self.standing, slice(most))
+        columns = {name: plain(part.frame[name]) for name in part.frame}
+        columns |= {"organization": plain(part.organizations["name"]), "contact": plain(part.organizations["contact"])}
+        gravest = self.standing.gravest_of_tokens[:most].tolist()
+        for shown, weight, values in zip(
+            self._show(TOKEN, part), gravest, zip(*columns.values(), strict=True), strict=True
+        ):
             token = dict(zip(columns, values, strict=True))
-            gravest = int(self.standing.gravest_of_tokens[position])
-            yield {
-                "subject": described(token["description"]),
+            yield shown | {
                 "organization": token["organization"],
                 "place": f"#organization-{token['organization_id']}",
                 "permissions": permission_words(*(token[f"{name}_enabled"] for name in ("read", "write", "delete"))),
-                "expires": self.spoken(token["expires_at"]),
                 "expired": "expired" if token["expires_at"] and token["expires_at"] <= self.audit.as_of else "",
-                "rotated": self.spoken(token["last_rotated_at"]),
+                "rotated": spoken(token["last_rotated_at"], self.audit.as_of),
                 "rotation": token["rotation_evidence"] or "",
-                "created": self.spoken(token["created_at"]),
-                "findings": number(int(self.standing.of_tokens[position])),
                 "found": f"#findings?q={token['token_id']}",
-                "tone": list(Severity)[gravest].value if gravest >= 0 else "none",
-                "gravest": SEVERITIES[list(Severity)[gravest]] if gravest >= 0 else "",
+                "tone": list(Severity)[weight].value if weight >= 0 else "none",
                 "contact": token["contact"] or NOTHING,
-                "faults": token["date_faults"] or "",
-                "secrets": number(token["secrets_in_description"]) if token["secrets_in_description"] else "",
                 **_owner(token),
-                "asks": "yes" if token["is_audit_credential"] else "",
                 "register": self._registered(token["register_row"]),
-                "fingerprint": token["fingerprint"] or NOTHING,
-                "token_id": token["token_id"],
             }
 
     def organizations(self, most: int) -> Iterator[Row]:
         """Yield the organizations, the worst first."""
-        order = self.standing.worst_first[:most]
-        frame = self.audit.organizations.take(order)
-        columns = {name: plain(frame[name]) for name in frame}
-        columns["next"] = plain(self.standing.next_expiry.take(order))
-        for position, values in zip(order.tolist(), zip(*columns.values(), strict=True), strict=True):
-            facts = dict(zip(columns, values, strict=True))
-            counts = self.standing.of_organizations[position].tolist()
-            yield {
-                "name": facts["name"],
-                "id": facts["organization_id"],
-                "place": f"#organization-{facts['organization_id']}",
-                "found": f"#findings?organization={facts['organization_id']}",
-                "listed": f"#tokens?organization={facts['organization_id']}",
-                "status": facts["status"],
-                "coverage": COVERAGE[facts["status"]],
-                "reason": "" if facts["status"] == "complete" else facts["reason"] or "",
-                "tokens": number(facts["tokens"] or 0),
-                "claimed": NOTHING if facts["total_count"] is None else number(facts["total_count"]),
-                "privileged": number(int(self.standing.privileged[position])),
-                "findings": number(sum(counts)),
+        part = OrganizationPart(self.standing, self.standing.worst_first[:most])
+        counts = self.standing.of_organizations[part.rows].tolist()
+        for shown, status, theirs in zip(self._show(ORGANIZATION, part), part.frame["status"], counts, strict=True):
+            yield shown | {
+                "place": f"#organization-{shown['id']}",
+                "found": f"#findings?organization={shown['id']}",
+                "listed": f"#tokens?organization={shown['id']}",
+                "status": status,
+                "reason": "" if status == "complete" else shown["reason"],
                 "counts": ", ".join(
-                    f"{number(counts[severity.weight])} {severity}"
+                    f"{number(theirs[severity.weight])} {severity}"
                     for severity in reversed(Severity)
-                    if counts[severity.weight]
+                    if theirs[severity.weight]
                 ),
-                "bars": self._bars(counts),
-                "next": self.spoken(facts["next"]),
-                "contact": facts["contact"] or NOTHING,
-                "tags": (facts["tags"] or "").replace(",", ", "),
-                "asked_with": facts["credential_kind"] or NOTHING,
-                "credential": (facts["credential_fingerprint"] or "")[:8] or NOTHING,
-                "credential_expires": self.spoken(facts["credential_expires_at"]),
+                "bars": self._bars(theirs),
             }
 
-    def spoken(self, instant: datetime | None) -> str:
-        """`29 November 2026 (in 6 days)`."""
-        return spoken(instant, self.audit.as_of)
+    def applications(self) -> Iterator[Row]:
+        """Yield the OAuth applications, in the order of the organizations."""
+        part = ApplicationPart(self.standing, slice(None))
+        frame = part.frame
+        for shown, name, organization_id in zip(
+            self._show(APPLICATION, part), plain(frame["name"]), plain(frame["organization_id"]), strict=True
+        ):
+            yield shown | {"name": name or shown["id"], "place": f"#organization-{organization_id}"}
+
+    def _show(self, fields: Iterable[Field], part: Part) -> Iterator[Row]:
+        """Yield, row by row, the texts of the fields that the page shows."""
+        as_of = self.audit.as_of
+        columns = {
+            field.name: [TEXTS[field.kind](value, as_of) for value in list_values(field.take(part))]
+            for field in fields
+            if field.page
+        }
+        return (dict(zip(columns, texts, strict=True)) for texts in zip(*columns.values(), strict=True))
 
     @cached_property
     def most_findings(self) -> int:

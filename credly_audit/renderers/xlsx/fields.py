@@ -22,6 +22,7 @@ STYLE = {
     Kind.MARK: "tick",
     Kind.SEVERITY: "word",
     Kind.COVERAGE: "word",
+    Kind.TAGS: "text",
 }
 """The style of a kind that has not its own name's."""
 
