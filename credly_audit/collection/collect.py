@@ -188,7 +188,7 @@ class _Collection:
         try:
             return listing.read(answer.body, self.fingerprints.of, self.redactor.know)
         except NotAList as error:
-            raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of {listing.what}s: {error}") from None
+            raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is not a list of {listing.what}s: {error}") from None
 
 
 def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:

@@ -12,11 +12,11 @@ from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.wire import TokenRow
 from credly_audit.reasons import ReasonCode
 
-FULLER_SIGHT = "audit it with a token that can write, or with OAuth"
+FULLER_SIGHT = "audit it with a token that has write permission, or with OAuth"
 
 WORST_FIRST = ("failed", "truncated", "mismatch", "unverified", "complete")
 
-NO_APPLICATIONS = "mend that, or set [api] include_oauth_applications = false"
+NO_APPLICATIONS = "fix that, or set [api] include_oauth_applications = false"
 
 
 class Coverage(NamedTuple):
@@ -86,8 +86,7 @@ def _assess_rows(listing: Tokens) -> Coverage:
     if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in caller):
         return Coverage(
             ReasonCode.READ_ONLY_CREDENTIAL,
-            "The credential can neither write nor delete, so Credly shows it the read-only tokens alone: "
-            f"{FULLER_SIGHT}.",
+            f"The credential can neither write nor delete, so Credly lists only read-only tokens: {FULLER_SIGHT}.",
         )
     if listing.rows and not own:
         return Coverage(ReasonCode.OTHER_OWNER, _foreign(listing))
@@ -109,33 +108,39 @@ def _foreign(listing: Tokens) -> str:
     whose = f"organization {known[0]}" if len(owners) == len(known) == 1 else "other owners"
     return (
         f"All {len(listing.rows):,} listed tokens belong to {whose}, none to this organization: check its id and whose "
-        "credential it is; `credly-audit orgs` shows what the credential sees."
+        "credential it uses; `credly-audit orgs` shows the organizations of a credential."
     )
 
 
 def _prove(listing: Tokens, proof: TokenRow) -> Coverage:
     can = "write" if proof.write_enabled else "delete"
-    code, how = ReasonCode.PROVED, "Every token that it claims was read."
+    code, how = ReasonCode.PROVED, "Every reported token was collected."
     if not listing.reading.has_totals:
         code, how = ReasonCode.PROVED_BY_REREADING, "Two readings showed the same tokens."
     afresh = " An earlier reading was inconsistent." if listing.strikes else ""
-    cut = f"A listed token can {can}, so Credly did not cut the list to the read-only ones."
+    cut = f"A listed token can {can}, so Credly did not limit the list to read-only tokens."
     return Coverage(code, f"{cut} {how}{afresh}")
 
 
 def _explain_missing_proof(listing: Tokens, own: list[TokenRow]) -> Coverage:
-    waive = "waive this where it is known to have read-only tokens alone"
+    waive = "waive this if it is known to have only read-only tokens"
     if not listing.rows:
-        why = f"The list is empty, and nothing proves that Credly did not cut it: {FULLER_SIGHT}."
+        why = f"The list is empty, and nothing proves that Credly did not limit it: {FULLER_SIGHT}."
         return Coverage(ReasonCode.EMPTY_LIST, why)
     unknown = "No listed token is known to write or delete, and"
     if own:
-        code, why = ReasonCode.OWN_PERMISSIONS_MISSING, "Credly does not say what the credential itself may"
+        code, why = (
+            ReasonCode.OWN_PERMISSIONS_MISSING,
+            "Credly does not report the permissions of the credential itself",
+        )
     elif listing.credential is not None and listing.credential.kind == "oauth":
-        why = f"{unknown} under OAuth nothing shows whether Credly cut the list: {waive}."
+        why = f"{unknown} with OAuth nothing shows whether Credly limited the list: {waive}."
         return Coverage(ReasonCode.OAUTH_WITHOUT_PROOF, why)
     elif any(row.fingerprint is None for row in listing.rows.values()):
-        code, why = ReasonCode.VALUES_WITHHELD, "Credly withholds values, so the credential's own entry cannot be told"
+        code, why = (
+            ReasonCode.VALUES_WITHHELD,
+            "Credly withholds values, so the credential's own entry cannot be identified",
+        )
     else:
         code, why = ReasonCode.OWN_ROW_MISSING, "the credential's own entry is not among them"
     return Coverage(code, f"{unknown} {why}: {FULLER_SIGHT}, or {waive}.")

@@ -25,8 +25,8 @@ ADDRESSES = {PRODUCTION: "https://api.credly.com/v1", SANDBOX: "https://sandbox-
 
 SEES = {
     "complete": "everything",
-    "truncated": "read-only tokens alone",
-    "unverified": "a list not proved whole",
+    "truncated": "read-only tokens only",
+    "unverified": "a list not proved complete",
     "mismatch": "an inconsistent list",
     "failed": "a part, or nothing",
 }
@@ -123,16 +123,16 @@ def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: dat
     last = known.sort_values("seen_at").iloc[-1]
     seen = f"The audit of {spoken_day(last['seen_at'])} saw it"
     if pd.isna(last["expires_at"]):
-        likely = f"{seen}, without an expiry: it was deleted, or has got another value."
+        likely = f"{seen}, without an expiry: it was deleted, or its value has changed."
     elif last["expires_at"] <= now:
         likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it has expired."
     else:
-        likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it was deleted, or has got another value."
-    return replace(found, likely=likely, next_step=f"Make a new one {_place_of(found)}.")
+        likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it was deleted, or its value has changed."
+    return replace(found, likely=likely, next_step=f"Create a new one {_place_of(found)}.")
 
 
 def _place_of(found: Diagnosis) -> str:
-    return f"in Credly ({NEW_TOKEN}) and put it where {found.credential} points"
+    return f"in Credly ({NEW_TOKEN}) and store it where {found.credential} points"
 
 
 def _is_refused_by_api(found: Diagnosis) -> bool:
@@ -162,11 +162,11 @@ def _cure(found: Diagnosis, base_url: str) -> str | None:
     """What to do where not everything was seen, beyond what the reason names."""
     if _is_refused_by_api(found):
         return (
-            f"If it is of {_other(base_url)}, set [api] base_url. Else it has expired or was deleted: make a new one "
-            f"{_place_of(found)}."
+            f"If it belongs to {_other(base_url)}, set [api] base_url. Otherwise it has expired or was deleted: "
+            f"create a new one {_place_of(found)}."
         )
     if found.reason_code == ReasonCode.HTTP_404:
-        return f"`credly-audit orgs --credential {found.credential}` says whose it is."
+        return f"`credly-audit orgs --credential {found.credential}` shows its organization."
     return None
 
 
@@ -180,7 +180,7 @@ def _care(found: Diagnosis, due_at: datetime) -> str | None:
         )
         return f"Rotate it before it expires: `credly-audit rotate {whose}`."
     if found.may == ("read", "write", "delete"):
-        return "A token that may write alone would see everything too, and could do less harm."
+        return "A token with only write permission would see everything too and is less dangerous."
     return None
 
 

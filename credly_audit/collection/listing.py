@@ -85,7 +85,7 @@ class Listing(ABC, Generic[R]):
         is_confirmed = not self.doubts and reading.has_totals
         if not self.doubts and not is_confirmed and before is not None:
             is_confirmed = reading.shows_same_as(before)
-            self.doubts = [] if is_confirmed else [f"its pages held other {self.what}s when they were read again"]
+            self.doubts = [] if is_confirmed else [f"its pages contained other {self.what}s when they were read again"]
         self.strikes += bool(self.doubts)
         if not is_confirmed and self.strikes < MOST_STRIKES:
             self.readings.append(Reading(self.what))

@@ -108,7 +108,7 @@ class Reading(Generic[R]):
         self.trouble = self.trouble or trouble
 
     def _end_of_pages(self, claim: str) -> None:
-        self.end(EarlyEnd(ReasonCode.TOO_MANY_PAGES, f"{claim}: that cannot be right"))
+        self.end(EarlyEnd(ReasonCode.TOO_MANY_PAGES, f"{claim}, which is not plausible"))
 
     def rows(self) -> dict[str, R]:
         """Return every row once, by id, in the order of the pages; page 1 read again is the later word."""
@@ -139,18 +139,18 @@ class Reading(Generic[R]):
 
     def _shift(self) -> Iterator[str]:
         if self.again and _ids_of(self.again) != _ids_of(self.pages[1]):
-            yield f"page 1 held other {self.what}s when it was read again at the end"
+            yield f"page 1 contained other {self.what}s when it was read again at the end"
 
     def _wrong_page(self) -> Iterator[str]:
         """Find the first page that says that it is another, and the first that miscounts its own rows."""
         pages = list(self._arrived())
         for number, page in pages:
             if page.current_page not in {None, number}:
-                yield f"page {number} says that it is page {page.current_page:,}"
+                yield f"page {number} reports that it is page {page.current_page:,}"
                 break
         for number, page in pages:
             if page.count not in {None, page.length}:
-                yield f"page {number} claims to hold {page.count:,} {self.what}s and holds {page.length:,}"
+                yield f"page {number} reports {page.count:,} {self.what}s and contains {page.length:,}"
                 break
 
     def _disagreement(self) -> Iterator[str]:
@@ -158,13 +158,13 @@ class Reading(Generic[R]):
         pages = [page for _, page in self._arrived()]
         totals = sorted({page.total_count for page in pages if page.total_count is not None})
         if totals and any(page.total_count is None for page in pages):
-            yield f"not all of its pages say how many {self.what}s there are"
+            yield f"not all of its pages report how many {self.what}s there are"
         if len(totals) > 1:
-            yield f"its pages claim {totals[0]:,} and {totals[-1]:,} {self.what}s in all"
+            yield f"its pages report {totals[0]:,} and {totals[-1]:,} {self.what}s in total"
         if len({page.total_pages for page in pages if page.total_pages is not None}) > 1:
             yield "its pages disagree on how many pages there are"
         if len({page.per for page in pages if page.per is not None}) > 1:
-            yield f"its pages disagree on how many {self.what}s a page holds"
+            yield f"its pages disagree on how many {self.what}s a page contains"
 
     def _unread_page(self) -> Iterator[str]:
         """Find claims of pages that hold nothing, and pages that are short though others follow."""
@@ -174,11 +174,11 @@ class Reading(Generic[R]):
         claimed = max(claims, default=filled)
         followed = sorted(number for number in self.pages if number < max(filled, claimed))
         if short := next((number for number in followed if self.pages[number].length < self._size), None):
-            yield f"page {short} is short though more pages follow"
+            yield f"page {short} is not full although more pages follow"
         if claimed != filled:
-            yield f"the last page with {self.what}s is page {filled:,}, not page {claimed:,} as claimed"
+            yield f"the last page with {self.what}s is page {filled:,}, not page {claimed:,} as reported"
         if self.pages[filled].has_next:
-            yield f"page {filled} links to a next page, which holds no further {self.what}"
+            yield f"page {filled} links to a next page, which contains no further {self.what}"
         if self.pages[1].has_previous:
             yield "page 1 links to a page before it"
 
@@ -187,7 +187,7 @@ class Reading(Generic[R]):
         if sum(len(page.rows) for page in self.pages.values()) != distinct:
             yield f"{_a(self.what)} is listed twice"
         if total not in {None, distinct}:
-            yield f"{distinct:,} of {total:,} claimed {self.what}s were listed"
+            yield f"{distinct:,} of {total:,} reported {self.what}s were listed"
 
     def _arrived(self) -> Iterator[tuple[int, ListPage[R]]]:
         """Every page with its number, page 1 once more where it was read again."""
@@ -201,7 +201,7 @@ class Reading(Generic[R]):
             self.has_totals = page.total_count is not None
             self._last = None if page.total_pages is None or page.total_count is None else 1
         if (page.total_pages or 0) > MOST_PAGES:
-            self._end_of_pages(f"page {number} claims {page.total_pages:,} pages, more than {MOST_PAGES:,}")
+            self._end_of_pages(f"page {number} reports {page.total_pages:,} pages, more than {MOST_PAGES:,}")
         self._size = max(self._size, page.per or 0, page.length)
         if self._last is not None:
             implied = -(-(page.total_count or 0) // self._size) if self._size else 1

@@ -71,7 +71,7 @@ def warn_of_password(settings: Settings) -> None:
     proxy = settings.api.proxy
     if proxy is not None and "@" in proxy.get_secret_value() and not is_reference(proxy.get_secret_value()):
         log.warning(
-            "%s: [api] proxy holds a password, which a later version refuses: write %s for the whole address (and "
+            "%s: [api] proxy contains a password, which a later version refuses: write %s for the whole address (and "
             "change the password: it was stored in a file)",
             settings.file,
             list_forms(),

@@ -83,9 +83,9 @@ def read_address(text: str) -> DatabaseAddress:
     """Return the parts of an address; BadAddress where it is none, or of a database that cannot hold a history."""
     found = SCHEME.match(text)
     if not text.isprintable():
-        raise BadAddress("holds NUL or another character that cannot be shown; remove it")
+        raise BadAddress("contains NUL or another character that cannot be shown; remove it")
     if not found:
-        raise BadAddress(f"is no address such as {EXAMPLES}")
+        raise BadAddress(f"is not an address such as {EXAMPLES}")
     kind, driver, rest = found[1].lower(), (found[2] or "").lower(), text[found.end() :]
     if kind == "sqlite":
         _must_be_known(driver, frozenset({"", "pysqlite"}), "sqlite")
@@ -110,9 +110,9 @@ def _path(rest: str) -> str:
     if not path or path == ":memory:" or path.startswith("file:"):
         raise BadAddress("names no file; write sqlite:///PATH")
     if "?" in path:
-        raise BadAddress("has options after `?`, which a history in SQLite does not take; leave them out")
+        raise BadAddress("has options after `?`, which SQLite does not support; remove them")
     if WINDOWS.match(path) and os.name != "nt":
-        raise BadAddress("is a path of Windows, and this machine is none; write sqlite:///PATH")
+        raise BadAddress("is a Windows path, and this machine does not run Windows; write sqlite:///PATH")
     return path
 
 
@@ -145,7 +145,7 @@ def _host_and_port(place: str) -> tuple[str, str]:
         raise BadAddress(f"has a host or port that cannot be read; {ENCODE}")
     port = found[3] or ""
     if port and not 0 < int(port) <= MOST_PORT:
-        raise BadAddress(f"has a port that is no number from 1 to {MOST_PORT}")
+        raise BadAddress(f"has a port that is not a number from 1 to {MOST_PORT}")
     return host, port
 
 

@@ -31,7 +31,7 @@ def decisions_of(
     if path is not None and path.is_file():
         theirs = _from_file(source, path)
     elif path is not None and file_needed:
-        source.mistake(("policy", "waivers_file"), f"policy.waivers_file: there is no file {path}")
+        source.mistake(("policy", "waivers_file"), f"policy.waivers_file: file {path} does not exist")
     if settings is None:
         return (), (), {}
     placed = [*_placed(source, settings), *theirs]
@@ -96,7 +96,10 @@ def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]
             found += [(place, f"{called}.{fault}") for fault in waiver_faults(decision, approvers, policy)]
         if decision.id in seen:
             found.append(
-                (place, f"{called}: the same as that at {seen[decision.id]}; change that one, or give this an id")
+                (
+                    place,
+                    f"{called}: the same id as {seen[decision.id]}; change that decision, or give this one another id",
+                )
             )
         seen.setdefault(decision.id, place)
     return found
@@ -110,7 +113,9 @@ def waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -
     """What the policy has against a waiver; `approvers` are folded, none: anybody may approve."""
     found = []
     if approvers and fold(waiver.approved_by) not in approvers:
-        found.append(f"approved_by: {waiver.approved_by} is none of [policy] approvers: {', '.join(policy.approvers)}")
+        found.append(
+            f"approved_by: {waiver.approved_by} is not one of [policy] approvers: {', '.join(policy.approvers)}"
+        )
     days = (waiver.expires - waiver.approved_on).days
     if days > policy.max_waiver_days:
         found.append(

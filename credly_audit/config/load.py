@@ -138,7 +138,7 @@ def _judge_together(source: Source, organizations: list[Organization], *, for_co
         if each.id in seen:
             source.mistakes.append(f"{each.place}: organization {each.id} is listed {many[each.id]} times; keep one")
         elif each.oauth and (each.token or each.rotate):
-            which = "`token`" if each.token else "`rotate`, which only a token can be rotated by"
+            which = "`token`" if each.token else "`rotate`, which needs a token"
             source.mistakes.append(f"{each.place}: {each.called} has `oauth` and {which}; keep one")
         elif (
             for_collecting

@@ -36,14 +36,14 @@ class Presentation:
         picture = None if logo is None else _read("logo", logo, LARGEST_LOGO, mistakes)
         kind = None if picture is None else picture_kind(picture)
         if picture is not None and kind is None:
-            mistakes.append(f"[report] logo: {logo} is no PNG, JPEG or SVG picture")
+            mistakes.append(f"[report] logo: {logo} is not a PNG, JPEG or SVG picture")
         words = None if guidance is None else _read("guidance", guidance, LARGEST_GUIDANCE, mistakes)
         try:
             text = None if words is None else words.decode()
         except UnicodeDecodeError:
             mistakes.append(f"[report] guidance: {guidance} is not UTF-8 text")
         if templates is not None and not templates.is_dir():
-            mistakes.append(f"[report] templates: {templates} is no folder")
+            mistakes.append(f"[report] templates: {templates} is not a folder")
         if mistakes:
             raise ConfigurationError(mistakes)
         address = f"data:{kind};base64,{base64.b64encode(picture).decode()}" if picture and kind else None

@@ -278,7 +278,7 @@ class Override(Model):
     @model_validator(mode="after")
     def _is_for_some(self) -> Self:
         if not (self.ids or self.tags or self.contact):
-            raise ValueError("is for no organization; say which by `ids`, `tags` or `contact`")
+            raise ValueError("applies to no organization; name some by `ids`, `tags` or `contact`")
         return self
 
 
@@ -415,7 +415,7 @@ def _require_different_names(consumers: tuple[Consumer, ...]) -> tuple[Consumer,
     many = Counter(each.name.casefold() for each in consumers)
     for each in consumers:
         if many[each.name.casefold()] > 1:
-            raise ValueError(f"two are called {each.name!r}; give each a name of its own")
+            raise ValueError(f"two are called {each.name!r}; give each a different name")
     return consumers
 
 

@@ -40,7 +40,7 @@ def _base_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"must be an address such as {CREDLY}")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must hold no credential, query or fragment; name the credential in `token`")
+        raise ValueError("must not contain a credential, query or fragment; name the credential in `token`")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ValueError(f"would send credentials unencrypted to {parts.hostname}; write https://")
     return url.rstrip("/")
@@ -82,8 +82,8 @@ def _reference(text: str) -> str:
     _refuse_mistake(text)
     if not is_reference(text):
         raise ValueError(
-            f"must say where the secret is, not be the secret: write {list_forms()}, or install the package that adds "
-            "the prefix (and replace the token if this one is real: it has stood in a file)"
+            f"must be a reference to the secret, not the secret: write {list_forms()}, or install the package that "
+            "adds the prefix (and replace the token if this one is real: it was stored in a file)"
         )
     return text
 
@@ -91,7 +91,7 @@ def _reference(text: str) -> str:
 def _place(text: str) -> str:
     _refuse_mistake(text)
     if not is_reference(text, "store"):
-        raise ValueError(f"must say where a new value goes: write {list_forms('store')}")
+        raise ValueError(f"must name a store for a new value: write {list_forms('store')}")
     return text
 
 
@@ -105,7 +105,9 @@ def _program(text: str) -> str:
 def _read_back(text: str) -> str:
     _refuse_mistake(text)
     if text != "none" and not is_reference(text, "read back"):
-        raise ValueError(f"must say where a stored value can be read: write {list_forms('read back', 'none')}")
+        raise ValueError(
+            f"must name a place from which a stored value can be read: write {list_forms('read back', 'none')}"
+        )
     return text
 
 
@@ -116,7 +118,7 @@ def _proxy(address: SecretStr) -> SecretStr:
     if is_reference(text) or _has_host_and_port(text if "://" in text else f"http://{text}"):
         return address
     raise ValueError(
-        "must be an address such as http://proxy.example:3128, or say where one is: env:NAME (in a password / is "
+        "must be an address such as http://proxy.example:3128, or a reference to one: env:NAME (in a password / is "
         "written %2F and @ %40)"
     )
 
@@ -150,8 +152,8 @@ def _history_url(text: str, info: ValidationInfo) -> str:
         raise ValueError(f"{error}. Where the address holds a password, write env:NAME instead of it") from None
     if address.secrets:
         raise ValueError(
-            f"holds a password; write {list_forms()} for the whole address "
-            "(and change the password: it has stood in a file)"
+            f"contains a password; write {list_forms()} for the whole address "
+            "(and change the password: it was stored in a file)"
         )
     if address.kind == "sqlite":
         _beside(address.path, info)
@@ -258,7 +260,7 @@ def _file_mode(value: object) -> str:
     """Return permissions as four octal digits; others may be allowed to read, no one to execute."""
     text = value if isinstance(value, str) else ""
     if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o733 != OWNER_WRITES:
-        raise ValueError(f'{value!r} is no mode of a report; write "0600", "0640" or "0644"')
+        raise ValueError(f'{value!r} is not a supported file mode; write "0600", "0640" or "0644"')
     return f"{int(text, 8):04o}"
 
 

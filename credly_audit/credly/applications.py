@@ -64,7 +64,7 @@ def _application(
 ) -> Application | None:
     """An application, or None where it has no id to be known by."""
     if not isinstance(wire, _WireApplication):
-        fields.fault("it is no object")
+        fields.fault("it is not an object")
         return None
     identifier = _identifier(wire.id)
     if identifier is None:

@@ -157,7 +157,7 @@ class Client:
             url = self._resolve_redirect(url, answer.location)
         raise NoAnswer(
             ReasonCode.REDIRECT_REFUSED,
-            f"{self._line.host.origin} sent the request round in circles: check [api] base_url",
+            f"{self._line.host.origin} redirected the request in a loop: check [api] base_url",
             passing=False,
         )
 
@@ -172,15 +172,15 @@ class Client:
             elsewhere = f"{origin.scheme}://{origin}" if origin else "another place"
             raise NoAnswer(
                 ReasonCode.REDIRECT_REFUSED,
-                f"{self._line.host.origin} sent the request on to {_printable(elsewhere)}: not followed, because a "
-                "credential goes to the configured host alone; check [api] base_url",
+                f"{self._line.host.origin} redirected the request to {_printable(elsewhere)}: not followed, because "
+                "the credential is sent only to the configured host; check [api] base_url",
                 passing=False,
             )
         if _api_path(target) != _api_path(url):
             raise NoAnswer(
                 ReasonCode.REDIRECT_REFUSED,
-                f"{self._line.host.origin} sent the request on to another organization or list: not followed; check "
-                "the organization's id, whose credential it is, and [api] base_url",
+                f"{self._line.host.origin} redirected the request to another organization or list: not followed; "
+                "check the organization's id, the organization of the credential, and [api] base_url",
                 passing=False,
             )
         return target
@@ -249,7 +249,7 @@ def _read_body(response: requests.Response) -> bytes:
         if size > LARGEST_BODY:
             raise NoAnswer(
                 ReasonCode.ANSWER_UNREADABLE,
-                f"the answer is larger than {LARGEST_BODY >> 20} MB: that is no list of tokens",
+                f"the answer is larger than {LARGEST_BODY >> 20} MB: that is not a list of tokens",
                 passing=False,
             )
     return b"".join(parts)

@@ -45,7 +45,7 @@ class _ClockedReads(RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         left = getattr(_thread, "deadline", float("inf")) - monotonic()
         if left <= 0:
-            raise TimeoutError("the answer was not whole in time")
+            raise TimeoutError("the answer was not complete in time")
         self._socket.settimeout(left if self._patience is None else min(left, self._patience))
         return self._raw.readinto(buffer)
 

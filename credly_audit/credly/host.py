@@ -67,10 +67,10 @@ class Host:
             origin = Origin.of(base_url)
         except ValueError:
             raise UsageError(
-                "[api] base_url is not an address such as https://api.credly.com/v1: write the whole of it"
+                "[api] base_url is not an address such as https://api.credly.com/v1: write the complete address"
             ) from None
         if "@" in base_url or "?" in base_url or "#" in base_url:
-            raise UsageError("[api] base_url holds more than scheme, host and path: leave out user, query and fragment")
+            raise UsageError("[api] base_url contains more than scheme, host and path: remove user, query and fragment")
         if origin.scheme != "https" and not origin.is_loopback:
             raise UsageError(
                 f"[api] base_url leads to {origin} by plain http, which would show the credentials to everyone on the "
@@ -99,7 +99,7 @@ def _proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str,
     except ValueError:
         raise UsageError(
             "the proxy ([api] proxy, or HTTPS_PROXY in the environment) is not an address such as "
-            "http://proxy.example:3128: mend it"
+            "http://proxy.example:3128: correct it"
         ) from None
     if origin.scheme == "http" and not at.is_loopback:
         # Plain http is allowed because it never leaves this machine; through a proxy elsewhere it would.
@@ -123,6 +123,6 @@ def _ca_bundle(configured: Path | str | None) -> str | bool:
             except BadPath as error:
                 raise UsageError(f"{named}: {error}") from None
             if not path.exists():
-                raise UsageError(f"{named}: there is no file {path}; name the CA bundle that is to be trusted")
+                raise UsageError(f"{named}: file {path} does not exist; name the CA bundle to trust")
             return str(path)
     return True

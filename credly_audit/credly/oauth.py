@@ -42,7 +42,7 @@ MARGIN = 60.0
 """Seconds before its end from which an access token is not used any more."""
 
 REFUSED = (
-    "client id and secret were refused: check that both are of one application of this environment (production, "
+    "client id and secret were refused: check that both belong to one application of this environment (production, "
     "sandbox), and [api] oauth_client_authentication"
 )
 
@@ -50,10 +50,10 @@ CHECK_ADDRESS = "no access token was granted: check [api] oauth_token_url"
 
 MEANINGS = {
     "invalid_client": REFUSED,
-    "unauthorized_client": "the application may not use client credentials: check it in Credly (Developers, OAuth "
-    "Applications)",
-    "invalid_scope": f"the application may not have the scope {SCOPE}: grant it in Credly (Developers, OAuth "
-    "Applications)",
+    "unauthorized_client": "the application is not permitted to use client credentials: check it in Credly "
+    "(Developers, OAuth Applications)",
+    "invalid_scope": f"the application is not permitted to use the scope {SCOPE}: grant it in Credly "
+    "(Developers, OAuth Applications)",
     "invalid_request": CHECK_ADDRESS,
     "invalid_grant": CHECK_ADDRESS,
     "unsupported_grant_type": CHECK_ADDRESS,
@@ -115,13 +115,13 @@ class TokenEndpoint:
         if passing:
             why = "no access token was granted"
         elif answer.status in REDIRECTS:
-            why = "the request was sent on to another place, and not followed: check [api] oauth_token_url"
+            why = "the request was redirected, which was not followed: check [api] oauth_token_url"
         elif error:
-            why = f"{MEANINGS[error]} (it says: {error})"
+            why = f"{MEANINGS[error]} (error code: {error})"
         elif answer.status == 403 and content is None:
             why = (
                 "the request was blocked before it reached Credly: a firewall or proxy, or an address that Credly does "
-                "not serve; ask from another network, or check [api] oauth_token_url"
+                "not serve; try another network, or check [api] oauth_token_url"
             )
         else:
             why = REFUSED if answer.status in {400, 401} and said is None else CHECK_ADDRESS
@@ -255,7 +255,7 @@ def _usable(said: dict[str, Any]) -> tuple[Secret, float]:
     if not token or not token.isascii() or not token.isprintable() or " " in token:
         raise _unusable("cannot be sent in a header: check [api] oauth_token_url")
     if str(said.get("token_type") or "bearer").strip().lower() != "bearer":
-        raise _unusable("is no bearer token: check [api] oauth_token_url")
+        raise _unusable("is not a bearer token: check [api] oauth_token_url")
     scope = said.get("scope")
     scopes = scope.replace(",", " ").split() if isinstance(scope, str) else scope
     if isinstance(scopes, list) and scopes and SCOPE not in scopes:

@@ -74,7 +74,7 @@ def _read(
         found |= {each.id: each for each in page.rows if each.id not in found}
     raise NoAnswer(
         ReasonCode.TOO_MANY_PAGES,
-        f"there are more than {MOST_PAGES:,} pages without an end: that cannot be right",
+        f"there are more than {MOST_PAGES:,} pages without an end, which is not plausible",
         passing=False,
     )
 
@@ -93,7 +93,7 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
     try:
         rows = read_page(answer.body, redactor.digest, redactor.know).rows
     except NotAList as error:
-        raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is no list of tokens: {error}", passing=False) from None
+        raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is not a list of tokens: {error}", passing=False) from None
     owners = {(row.owner_id or organization_id).lower(): row.owner_name for row in rows} or {organization_id: None}
     seen = [organization_id] if organization_id in owners else sorted(filter(re.compile(UUID_SHAPE).match, owners))
     return [ListedOrganization(each, _words(redactor, owners[each])) for each in seen]
@@ -106,7 +106,7 @@ def _page(body: bytes, redactor: Redactor) -> ListPage[ListedOrganization]:
         page = None
     if page is None or page.faults:
         raise NoAnswer(
-            ReasonCode.NOT_A_LIST, "the answer is no list of organizations: check [api] base_url", passing=False
+            ReasonCode.NOT_A_LIST, "the answer is not a list of organizations: check [api] base_url", passing=False
         )
     return page
 

@@ -95,7 +95,9 @@ class Pace:
             since = self._throttled_since = self._throttled_since or now
             left = since + self._patience - now
             if left <= 0:
-                raise Throttled(f"Credly answered nothing but 429 (too many requests) for {self._patience:g} seconds")
+                raise Throttled(
+                    f"Credly answered every request with 429 (too many requests) for {self._patience:g} seconds"
+                )
             if sent_at > self._slowed_at:
                 self._slow_down(now)
             pause = min(retry_after or 0.0, LONGEST_PAUSE, left)

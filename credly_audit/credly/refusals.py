@@ -57,37 +57,35 @@ MEANINGS = (
         {401},
         ReasonCode.HTTP_401,
         "the credential of {organization} was refused: expired, revoked, or of the other environment "
-        "(production, sandbox); give it one that works",
+        "(production, sandbox); configure one that works",
     ),
     # www.credly.com is known to answer data centres so, with a page of HTML and before any credential is looked at.
     StatusMeaning(
         {403},
         ReasonCode.BLOCKED,
         "the request for {organization} was blocked before it reached Credly: a firewall or proxy, or an address "
-        "that Credly does not serve; ask from another network",
+        "that Credly does not serve; try another network",
         in_json=False,
     ),
     StatusMeaning(
         {403},
         ReasonCode.HTTP_403,
-        "the credential of {organization} lacks the permission to list its {wanted}: use one that can write",
+        "the credential of {organization} lacks the permission to list its {wanted}: use one with write permission",
     ),
     StatusMeaning(
         {404},
         ReasonCode.HTTP_404,
-        "Credly knows no {organization} that this credential may see: check its id and whose credential it is",
+        "Credly shows no {organization} to this credential: check its id and the organization of the credential",
     ),
-    StatusMeaning({422}, ReasonCode.HTTP_422, "Credly found fault with the request for {organization}: check its id"),
+    StatusMeaning({422}, ReasonCode.HTTP_422, "Credly rejected the request for {organization}: check its id"),
+    StatusMeaning({429}, ReasonCode.THROTTLED, "Credly received too many requests for {organization}", later=True),
     StatusMeaning(
-        {429}, ReasonCode.THROTTLED, "Credly wants fewer requests than were made for {organization}", later=True
-    ),
-    StatusMeaning(
-        range(300), ReasonCode.HTTP_2XX, "an answer without a list came for {organization}: check [api] base_url"
+        range(300), ReasonCode.HTTP_2XX, "Credly's answer for {organization} contains no list: check [api] base_url"
     ),
     StatusMeaning(
         range(300, 400),
         ReasonCode.HTTP_3XX,
-        "Credly sent the request for {organization} on to another place: check [api] base_url",
+        "Credly redirected the request for {organization}: check [api] base_url",
     ),
     StatusMeaning({408}, ReasonCode.HTTP_408, NOT_ANSWERED, later=True),
     StatusMeaning(range(500, 1000), ReasonCode.HTTP_5XX, NOT_ANSWERED, later=True),

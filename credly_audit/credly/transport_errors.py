@@ -72,21 +72,21 @@ class ErrorMeaning(NamedTuple):
     """How the text of such an error begins, where its type alone says too little."""
 
 
-PROXY_REFUSED = "the proxy did not let it through to {at}: check [api] proxy or HTTPS_PROXY, and its password"
+PROXY_REFUSED = "the proxy did not forward it to {at}: check [api] proxy or HTTPS_PROXY, and its password"
 NOT_MADE = "the request to {at} could not be made: check [api] base_url and proxy"
 
 MEANINGS = (
     ErrorMeaning(
         (ssl.SSLCertVerificationError,),
         ReasonCode.TLS_UNTRUSTED,
-        "TLS: the certificate of {at} is not trusted ({why}): if a company's proxy stands between, name its "
+        "TLS: the certificate of {at} is not trusted ({why}): if a company proxy inspects the connection, name its "
         "certificate in [api] ca_bundle",
         passing=False,
     ),
     ErrorMeaning(
         (requests.exceptions.InvalidProxyURL, urllib3.exceptions.ProxySchemeUnknown),
         ReasonCode.PROXY_FAILED,
-        "the proxy's address cannot be used: mend [api] proxy or HTTPS_PROXY",
+        "the proxy's address cannot be used: correct [api] proxy or HTTPS_PROXY",
         passing=False,
     ),
     ErrorMeaning(
@@ -104,7 +104,7 @@ MEANINGS = (
     ErrorMeaning(
         (ssl.SSLError,),
         ReasonCode.TLS_FAILED,
-        "TLS: no secure connection with {at} came about: check that base_url is an https address",
+        "TLS: no secure connection with {at} could be established: check that base_url is an https address",
     ),
     ErrorMeaning(
         (socket.gaierror, urllib3.exceptions.NameResolutionError),
@@ -125,7 +125,7 @@ MEANINGS = (
     ErrorMeaning(
         (urllib3.exceptions.IncompleteRead, http.client.IncompleteRead),
         ReasonCode.CONNECTION_FAILED,
-        "the answer of {at} was cut in the middle",
+        "the answer of {at} was cut off",
         later=True,
     ),
     ErrorMeaning(
@@ -137,16 +137,18 @@ MEANINGS = (
     ErrorMeaning(
         (urllib3.exceptions.DecodeError, requests.exceptions.ContentDecodingError),
         ReasonCode.ANSWER_UNREADABLE,
-        "the answer of {at} could not be unpacked",
+        "the answer of {at} could not be decompressed",
         later=True,
     ),
     ErrorMeaning(
         (http.client.HTTPException,),
         ReasonCode.ANSWER_UNREADABLE,
-        "the answer of {at} is not HTTP as it should be: check [api] base_url",
+        "the answer of {at} is not valid HTTP: check [api] base_url",
     ),
     ErrorMeaning((requests.exceptions.InvalidURL,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
-    ErrorMeaning((OSError,), ReasonCode.CONNECTION_FAILED, "no connection with {at} came about: check the network"),
+    ErrorMeaning(
+        (OSError,), ReasonCode.CONNECTION_FAILED, "no connection with {at} could be established: check the network"
+    ),
     ErrorMeaning((BaseException,), ReasonCode.REQUEST_IMPOSSIBLE, NOT_MADE, passing=False),
 )
 """The first row counts that an error, or one that it wraps, belongs to; requests' own errors are OSErrors."""

@@ -132,9 +132,9 @@ def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields
     """The page in an answer's body, its rows by `row_of`; NotAList where there is no list."""
     wire = _decoded(body, kind)
     if isinstance(wire.data, dict):
-        raise NotAList("`data` is an object where the list should be")
+        raise NotAList("`data` is an object instead of a list")
     if not isinstance(wire.data, list):
-        raise NotAList("`data` is missing" if wire.data is ABSENT else "`data` is no list")
+        raise NotAList("`data` is missing" if wire.data is ABSENT else "`data` is not a list")
     metadata = wire.metadata if isinstance(wire.metadata, _Metadata) else _Metadata()
     fields = Fields()
     rows = []
@@ -168,7 +168,7 @@ def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
     try:
         return _decoder(kind).decode(body)
     except msgspec.ValidationError:
-        raise NotAList("it is JSON, but no object with `data`") from None
+        raise NotAList("it is JSON, but not an object with `data`") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         return _decoded_patiently(body, kind)
 
@@ -185,7 +185,7 @@ def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
     try:
         return msgspec.convert(content, kind)
     except (msgspec.ValidationError, RecursionError):
-        raise NotAList("it is JSON, but no object with `data`") from None
+        raise NotAList("it is JSON, but not an object with `data`") from None
 
 
 def _clean_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -216,7 +216,7 @@ class Fields:
         """A text or null."""
         if value is None or isinstance(value, str):
             return value
-        self.fault(f"{field} is no text")
+        self.fault(f"{field} is not a text")
         return None
 
     def flag(self, value: object, field: str) -> bool | None:
@@ -229,7 +229,7 @@ class Fields:
     def owner(self, value: object) -> _Owner:
         """The owner; one without anything where it is null."""
         if value is not None and not isinstance(value, _Owner):
-            self.fault("owner is no object")
+            self.fault("owner is not an object")
         return value if isinstance(value, _Owner) else _Owner()
 
 
@@ -238,7 +238,7 @@ def _row(
 ) -> TokenRow | None:
     """A row, or None where it has no id to be known by."""
     if not isinstance(wire, _WireRow):
-        fields.fault("it is no object")
+        fields.fault("it is not an object")
         return None
     identifier = fields.text(wire.id, "id")
     if not identifier:
@@ -274,7 +274,7 @@ def _owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
     owner = fields.owner(wire.owner)
     said, nested = fields.text(wire.owner_id, "owner_id"), fields.text(owner.id, "owner.id")
     if said and nested and said != nested and said.lower() != nested.lower():
-        fields.fault("owner_id and owner.id name two owners")
+        fields.fault("owner_id and owner.id name different owners")
     return said or nested or None, owner
 
 

@@ -65,7 +65,7 @@ def place_of(path: Path) -> Place:
             continue
         links += 1
         if links > MOST_LINKS:
-            raise UsageError(f"{path}: its symbolic links lead nowhere; name the file itself")
+            raise UsageError(f"{path}: its symbolic links form a loop; name the file itself")
         if _is_in_the_hands_of_others(here):
             raise UsageError(f"{path}: other users can change the symbolic link {here}; name the file itself")
         aim = here.readlink()
@@ -111,7 +111,7 @@ def _must_take_what_is_written(path: Path, status: os.stat_result, called: str) 
         kind = "socket" if stat.S_ISSOCK(status.st_mode) else "disk"
         raise UsageError(f"{called} is a {kind}; name a file")
     if status.st_uid not in _trusted() and not is_own_folder(path.parent):
-        raise UsageError(f"{called} was put there by another user; name a file of your own")
+        raise UsageError(f"{called} was created by another user; name a file of your own")
     if not os.access(path, os.W_OK):
         raise UsageError(f"{called} cannot be written (Permission denied); name another file")
 

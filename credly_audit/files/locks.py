@@ -60,7 +60,7 @@ class Holder:
 
     def __str__(self) -> str:
         if self.host is None:
-            return f"it names no process and no host, and is {_spoken(self.age)} old"
+            return f"its file names no process and no host, and is {_spoken(self.age)} old"
         host, _, container = self.host.partition("?pidns-")
         where = f"{host} (in a container)" if container else host
         return f"it is held by process {self.process} of host {where} and is {_spoken(self.age)} old"
@@ -74,13 +74,14 @@ def alone(config: Path, *, break_lock: bool = False) -> Iterator[None]:
     """
     with ExitStack() as held:
         try:
-            doing = f"another run of {config} is going on"
+            doing = f"another run of {config} is in progress"
             held.enter_context(_held(run_lock_name(config), doing, break_lock=break_lock))
         except NoStateFolder as error:
-            log.warning("no lock can be held, so two runs could meet: %s", error)
+            log.warning("no lock can be acquired, so two runs could overlap: %s", error)
         except OSError as error:
             log.warning(
-                "%s: no lock can be held there (%s), so two runs could meet; set XDG_STATE_HOME to a folder that keeps",
+                "%s: no lock can be acquired there (%s), so two runs could overlap; set XDG_STATE_HOME to a persistent "
+                "folder",
                 _folder(),
                 error.strerror,
             )
@@ -95,14 +96,14 @@ def run_lock_name(config: Path) -> str:
 @contextmanager
 def hold_locks(names: Iterable[str], *, break_lock: bool = False) -> Iterator[None]:
     """Hold the locks of these credentials, or of none; AlreadyRunning at once where another run has one of them."""
-    doing = "another rotation with this credential is going on right now"
+    doing = "another rotation with this credential is in progress"
     with ExitStack() as held:
         for name in sorted(set(names)):
             try:
                 held.enter_context(_held(name, doing, break_lock=break_lock))
             except OSError as error:
                 raise UsageError(
-                    f"{_folder()}: no lock can be held there ({error.strerror}); mend its permissions"
+                    f"{_folder()}: no lock can be acquired there ({error.strerror}); change its permissions"
                 ) from None
         yield
 
@@ -128,7 +129,9 @@ def _held(name: str, doing: str, *, break_lock: bool) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout:
-            raise AlreadyRunning(f"{doing} (on this machine): nothing was asked; run again when it has ended") from None
+            raise AlreadyRunning(
+                f"{doing} (on this machine): no request was sent; run the command again when it has ended"
+            ) from None
     else:
         lock = _acquired(file, doing, break_lock=break_lock)
     try:
@@ -151,16 +154,17 @@ def _acquired(file: Path, doing: str, *, break_lock: bool) -> BaseFileLock:
             continue
         if holder.is_known and holder.host == _this_host():
             raise AlreadyRunning(
-                f"{doing} (process {holder.process} on this machine): nothing was asked; run again when it has ended"
+                f"{doing} (process {holder.process} on this machine): no request was sent; run the command again when "
+                "it has ended"
             )
         if not break_lock:
             raise AlreadyRunning(
-                f"{file}: the lock says that {doing}: {holder}: nothing was asked; if that is over, run again with "
-                "--break-lock"
+                f"{file}: the lock indicates that {doing}: {holder}: no request was sent; if that run has ended, run "
+                "again with --break-lock"
             )
-        log.warning("%s: the lock is broken, as --break-lock says: %s", file, holder)
+        log.warning("%s: the lock was broken because of --break-lock: %s", file, holder)
         file.unlink(missing_ok=True)
-    raise AlreadyRunning(f"{doing}: nothing was asked; run again when it has ended")
+    raise AlreadyRunning(f"{doing}: no request was sent; run the command again when it has ended")
 
 
 def _has_locks(folder: Path) -> bool:

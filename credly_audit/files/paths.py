@@ -14,7 +14,7 @@ from credly_audit.errors import UsageError
 
 HOMELESS = "HOME is not set, and the user has no home directory"
 
-WAY_OUT = "set XDG_STATE_HOME to a folder that keeps"
+WAY_OUT = "set XDG_STATE_HOME to a persistent folder"
 
 
 SYNCS_NO_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF}
@@ -33,7 +33,7 @@ def local_path(text: str, folder: Path = Path()) -> Path:
     if not text:
         raise BadPath("is empty; write a path")
     if "\0" in text:
-        raise BadPath(f"{text} contains a NUL character, which no path can hold")
+        raise BadPath(f"{text} contains a NUL character, which no path can contain")
     path = folder / _without_tilde(text)
     if trouble := _trouble_with(path):
         raise BadPath(f"{text} cannot be reached ({trouble}); name another path, or change its permissions")
@@ -45,7 +45,7 @@ def working_folder() -> Path:
     try:
         return Path.cwd()
     except FileNotFoundError:
-        raise UsageError("the working directory does not exist any more; change to another one") from None
+        raise UsageError("the working directory no longer exists; change to another one") from None
 
 
 def state_folder() -> Path:
@@ -62,7 +62,7 @@ def state_folder() -> Path:
         raise NoStateFolder(f"{'XDG_STATE_HOME: ' if named else ''}{error}; {WAY_OUT}") from None
     trouble = _trouble_with(folder) if folder.is_absolute() else "not an absolute path"
     if trouble:
-        raise NoStateFolder(f"{folder}: no history and no locks can be kept there ({trouble}); {WAY_OUT}")
+        raise NoStateFolder(f"{folder}: no history and no locks can be stored there ({trouble}); {WAY_OUT}")
     return folder
 
 
@@ -101,7 +101,7 @@ def _trouble_with(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except UnicodeEncodeError:
-        return "a character that no file name can hold"
+        return "a character that no file name can contain"
     except OSError as error:
         return error.strerror or type(error).__name__
     return None
@@ -116,7 +116,7 @@ def _without_tilde(text: str) -> Path:
     home = _home_of(user)
     if home is None:
         why = f"there is no user {user} on this machine" if user else HOMELESS
-        raise BadPath(f"{text} cannot be resolved ({why}); write the path in full, or ./{text} if that is its name")
+        raise BadPath(f"{text} cannot be resolved ({why}); write the absolute path, or ./{text} if that is its name")
     return home / rest
 
 

@@ -135,7 +135,7 @@ def replace_file(
         _replace(path, draft)
     except OSError as error:
         _forget(draft)
-        raise CannotWrite(f"{path}: could not be written ({error.strerror or error}); nothing of it is left") from None
+        raise CannotWrite(f"{path}: could not be written ({error.strerror or error}); no part of it remains") from None
     except BaseException:
         _forget(draft)
         raise

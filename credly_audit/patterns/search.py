@@ -44,7 +44,9 @@ def check_pattern(pattern: str) -> str:
     compiled = compile_pattern(pattern)
     with suppress(TimeoutError):
         if any((found := compiled.search(text, timeout=SECONDS_A_TEXT)) and not found.group() for text in PROBES):
-            raise ValueError("matches the empty text, and so every description; write `.+` if any description will do")
+            raise ValueError(
+                "matches the empty text and therefore every description; write `.+` if any description is acceptable"
+            )
     return pattern
 
 
@@ -124,5 +126,5 @@ def _too_slow(place: str, pattern: str, stopped: OutOfTime) -> str:
     return (
         f"{place}: the pattern {pattern!r:.200} was stopped after {most}, at a description of {len(stopped.text):,} "
         "characters, so it is not known whether it matches; write it without repetitions that can share letters, such "
-        "as (a|aa)+; `credly-audit config validate` tries it"
+        "as (a|aa)+; `credly-audit config validate` tests it"
     )

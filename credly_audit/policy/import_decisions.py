@@ -65,8 +65,7 @@ def import_rows(
         differing = next((row for row in same if row.said != same[0].said), None)
         if differing is not None:
             refused |= {
-                row.place: f"decides otherwise than {(differing if row.said == same[0].said else same[0]).place}; make "
-                "them agree"
+                row.place: f"contradicts {(differing if row.said == same[0].said else same[0]).place}; make them equal"
                 for row in same
             }
             continue
@@ -98,12 +97,12 @@ class _Carrying:
         decision = _decision(row, self.policy, self.today)
         for each in others:
             if row.is_on_the_same_as(each):
-                raise ValueError(f"{each.id}, in another file of the configuration, says otherwise; change it there")
+                raise ValueError(f"{each.id}, in another file of the configuration, differs; change it there")
         for each in held:
             if not row.is_on_the_same_as(each) and _outweighs(each, decision, self.today):
                 raise ValueError(
-                    f"{each.id}, on {each.rule} of {'the token' if each.token else 'the whole organization'}, covers "
-                    "it too and says otherwise; change that one"
+                    f"{each.id}, on {each.rule} of {'the token' if each.token else 'the whole organization'}, also "
+                    "covers it and differs; change that decision"
                 )
         same = [standing for standing in here if row.is_on_the_same_as(standing.decision)]
         if not same:
@@ -125,9 +124,9 @@ def _outweighs(wider: Decision, decision: Decision, today: date) -> bool:
 def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     """ValueError, in a sentence, for a row that is incomplete or that the policy does not allow."""
     if not (row.rule and row.organization):
-        raise ValueError("stands beside no finding; type into the row of one")
+        raise ValueError("belongs to no finding; fill in the row of a finding")
     if row.kind is None:
-        said = f"{mask_shapes(row.decision)[:40]!r} is no decision" if row.decision else "Decision is empty"
+        said = f"{mask_shapes(row.decision)[:40]!r} is not a decision" if row.decision else "Decision is empty"
         raise ValueError(f"{said}; choose accept, fix or false positive")
     blank = [
         name
@@ -137,7 +136,7 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     if blank:
         raise ValueError(f"{' and '.join(blank)} {'is' if len(blank) == 1 else 'are'} empty; fill in what is missing")
     if isinstance(row.until, date) and row.until < today:
-        raise ValueError(f"Until: {row.until} is past; choose a day that is still to come")
+        raise ValueError(f"Until: {row.until} is past; choose a day in the future")
     try:
         decision = row.kind.model_validate(_keys(row, row.kind, today))
     except ValidationError as error:

@@ -142,30 +142,30 @@ SHORTENED = r"[0-9]{10,15}"
 def _organization(value: Any) -> dict[str, Any]:
     text = as_text(value).lower()
     if not _is_uuid(text):
-        raise ValueError("is no organization's id; write its UUID")
+        raise ValueError("is not an organization's id; write its UUID")
     return {"organization_id": text}
 
 
 def _token(value: Any) -> dict[str, Any]:
     text = as_text(value).lower()
     if text and not _is_uuid(text):
-        raise ValueError("is no token's id; write its UUID, and never the token's value")
+        raise ValueError("is not a token's id; write its UUID, and never the token's value")
     return {"token_id": text or None}
 
 
 def _fingerprint(value: Any) -> dict[str, Any]:
     text = as_text(value).lower()
     if text and not isinstance(value, str):
-        raise ValueError("is a number there and has lost digits; format the column as text and write it anew")
+        raise ValueError("is a number in the file and has lost digits; format the column as text and enter it again")
     if re.fullmatch(ROUNDED, text):
-        raise ValueError(f"was rounded to {text[:24]} by a spreadsheet; format the column as text and write it anew")
+        raise ValueError(f"was rounded to {text[:24]} by a spreadsheet; format the column as text and enter it again")
     if re.fullmatch(SHORTENED, text):
         raise ValueError(
             f"has {len(text)} digits of 16: a spreadsheet took it for a number and dropped leading zeros; format the "
-            "column as text and write it anew"
+            "column as text and enter it again"
         )
     if text and not re.fullmatch(r"[0-9a-f]{16}", text):
-        raise ValueError("is no fingerprint; write its 16 hex digits, and never the token's value")
+        raise ValueError("is not a fingerprint; write its 16 hex digits, and never the token's value")
     return {"fingerprint": text or None}
 
 
@@ -178,7 +178,9 @@ def _permissions(value: Any) -> dict[str, Any]:
         words = []
     for word in words:
         if word not in PERMISSIONS:
-            raise ValueError(f"names no permission: {word[:20]!r}; write read, read+write, read+write+delete … or none")
+            raise ValueError(
+                f"contains an unknown permission: {word[:20]!r}; write read, read+write, read+write+delete … or none"
+            )
     return {f"{name}_approved": name in words for name in PERMISSIONS}
 
 

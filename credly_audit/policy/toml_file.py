@@ -79,7 +79,7 @@ class Kept:
         }
         for name, kind in LISTS.items():
             if len(said.get(name, [])) != len(tables[name]):
-                raise ValueError(f"{name} is written as a list in one line; write it as [[{name}]] tables")
+                raise ValueError(f"{name} is written as an inline list; write it as [[{name}]] tables")
             for entry, table in zip(said.get(name, []), tables[name], strict=True):
                 decision = kind.model_validate(entry)
                 kept.standing.add(Standing(decision, table), decision)

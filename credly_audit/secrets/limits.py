@@ -9,4 +9,4 @@ PROGRAM_PATIENCE = 60.0
 MOST = 1 << 16
 """Bytes of a secret at most; what returns more is a program or a device without an end."""
 
-TOO_MUCH = f"gave more than {MOST >> 10} KiB, which is no secret"
+TOO_MUCH = f"gave more than {MOST >> 10} KiB, too large for a secret"

@@ -111,7 +111,7 @@ def _split(reference: str) -> tuple[SecretSource | None, str]:
 def _named(reference: str) -> tuple[SecretSource, str]:
     source, place = _split(reference)
     if source is None:
-        raise UsageError(f"{mask_reference(reference)} is no reference to a secret; write {list_forms()}")
+        raise UsageError(f"{mask_reference(reference)} is not a reference to a secret; write {list_forms()}")
     return source, place
 
 

@@ -16,12 +16,12 @@ AROUND = re.compile(
 
 DOUBTS = {
     r".*[\n\r]": "has several lines",
-    r"""(?s).*["'`]""": "has quotes in it",
+    r"""(?s).*["'`]""": "contains quotes",
     r"(?i)(export\s+)?[a-z_][a-z0-9_]*=(?!=*\Z)": "begins with NAME=",
     r"(?i)(authorization\s*:|bearer\b|basic\s|token\s)": "begins with a word of a header",
-    r"(?s).*\s": "has white space in it",
-    r"(?s).*(\*{3}|\u2022|\.\.\.|\u2026)": "is masked or cut short",
-    r"(?s).*[^A-Za-z0-9._~+/=-]": "has characters in it that no token has",
+    r"(?s).*\s": "contains white space",
+    r"(?s).*(\*{3}|\u2022|\.\.\.|\u2026)": "is masked or truncated",
+    r"(?s).*[^A-Za-z0-9._~+/=-]": "contains characters that tokens never contain",
 }
 """Patterns that a token's value does not match, each with its description; the first match counts."""
 
@@ -49,7 +49,7 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not written down")
+        raise TypeError("a secret cannot be serialized")
 
 
 class SecretError(UsageError):

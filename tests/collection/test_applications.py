@@ -89,7 +89,7 @@ def test_neither_client_id_nor_secret_is_kept(sandbox: Sandbox, acme: Organizati
         ("status=404", "failed", "could not be read: 404: "),
         ("status=500", "failed", "could not be read: 500: Credly could not answer"),
         ("status=500@page2", "failed", "could not be read: page 2: 500: "),
-        ("html", "failed", "could not be read: the answer is no list of OAuth applications: it is a web page"),
+        ("html", "failed", "could not be read: the answer is not a list of OAuth applications: it is a web page"),
         ("stall", "failed", "did not answer in time"),
     ],
 )
@@ -119,7 +119,7 @@ def test_a_list_of_applications_that_contradicts_itself_is_read_again_and_then_a
 
     assert found["status"] == "mismatch"
     assert (
-        "list of its OAuth applications was inconsistent in two readings: 1 of 3 claimed OAuth applications were listed"
+        "OAuth applications was inconsistent in two readings: 1 of 3 reported OAuth applications were listed"
         in found["reason"]
     )
 
@@ -157,7 +157,7 @@ def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(sandbox: Sa
     )
 
     assert found["status"] == "truncated"
-    assert "read-only tokens alone" in found["reason"]
+    assert "only read-only tokens" in found["reason"]
     assert "was inconsistent" in found["reason"]
 
 

@@ -42,7 +42,7 @@ def test_a_read_only_credential_never_yields_a_complete_organization(sandbox: Sa
 
     assert (found["status"], found["tokens"]) == ("truncated", 121)
     assert "can neither write nor delete" in found["reason"]
-    assert "a token that can write, or with OAuth" in found["reason"]
+    assert "a token that has write permission, or with OAuth" in found["reason"]
 
 
 @pytest.mark.parametrize("flags", [(None, None), (False, None), (None, False)])
@@ -55,7 +55,7 @@ def test_flags_of_the_own_entry_that_are_null_prove_nothing(
     found = seen(sandbox, acme, acme.tokens[0].token)
 
     assert found["status"] == "unverified"
-    assert "does not say what the credential itself may" in found["reason"]
+    assert "does not report the permissions of the credential itself" in found["reason"]
 
 
 @pytest.mark.parametrize("how", ["null", "stars"])
@@ -103,16 +103,16 @@ def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: Organization) ->
 
 
 CONTRADICTIONS = {
-    "total-count=130": "122 of 130 claimed tokens were listed",
-    "short-page": "page 1 is short though more pages follow",
+    "total-count=130": "122 of 130 reported tokens were listed",
+    "short-page": "page 1 is not full although more pages follow",
     "page-repeats": "a token is listed twice",
-    "total-pages=5": "page 3 is short though more pages follow; the last page with tokens is page 3, not page 5",
-    "total-pages=2": "the last page with tokens is page 3, not page 2 as claimed",
-    "claim=count:51": "page 1 claims to hold 51 tokens and holds 50",
-    "claim=current_page:1": "page 2 says that it is page 1",
-    'claim=next_page_url:"https://elsewhere.example/"': "page 3 links to a next page, which holds no further token",
-    "shifting": "page 1 held other tokens when it was read again at the end",
-    "shifting=added": "claim",
+    "total-pages=5": "page 3 is not full although more pages follow; the last page with tokens is page 3, not page 5",
+    "total-pages=2": "the last page with tokens is page 3, not page 2 as reported",
+    "claim=count:51": "page 1 reports 51 tokens and contains 50",
+    "claim=current_page:1": "page 2 reports that it is page 1",
+    'claim=next_page_url:"https://elsewhere.example/"': "page 3 links to a next page, which contains no further token",
+    "shifting": "page 1 contained other tokens when it was read again at the end",
+    "shifting=added": "report",
 }
 
 
@@ -166,7 +166,7 @@ def test_a_number_of_pages_alone_counts(sandbox: Sandbox, acme: Organization, to
     snapshot = gathered(sandbox, [ask(acme)])
 
     assert row(snapshot, acme)["status"] == "mismatch"
-    assert f"not page {total_pages} as claimed" in row(snapshot, acme)["reason"]
+    assert f"not page {total_pages} as reported" in row(snapshot, acme)["reason"]
     assert len(ids(snapshot, acme)) == 122
 
 
@@ -184,7 +184,7 @@ def test_the_list_of_another_organization_is_a_mismatch_that_names_it(
 
     assert (found["status"], found["tokens"]) == ("mismatch", 60)
     assert f"All 60 listed tokens belong to organization {healthy.id}, none to this organization" in found["reason"]
-    assert "`credly-audit orgs` shows what the credential sees" in found["reason"]
+    assert "`credly-audit orgs` shows the organizations of a credential" in found["reason"]
 
 
 def test_an_owner_that_is_no_id_is_not_repeated_in_a_reason(
@@ -257,7 +257,7 @@ def test_a_redirect_to_another_organization_is_not_followed(
     found = seen(sandbox, acme)
 
     assert (found["status"], found["tokens"]) == ("failed", 0)
-    assert "sent the request on to another organization or list: not followed" in found["reason"]
+    assert "redirected the request to another organization or list: not followed" in found["reason"]
     assert {asked.organization_id for asked in sandbox.requests} == {acme.id}
 
 
@@ -312,10 +312,10 @@ def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: Organization)
     [
         ("write_enabled", "yes", "row 3: write_enabled is neither true, false nor null"),
         ("write_enabled", 1, "row 3: write_enabled is neither true, false nor null"),
-        ("description", ["a"], "row 3: description is no text"),
-        ("token", 12345678901234567890, "row 3: token is no text"),
-        ("owner", "Acme", "row 3: owner is no object"),
-        ("id", 42, "row 3: id is no text"),
+        ("description", ["a"], "row 3: description is not a text"),
+        ("token", 12345678901234567890, "row 3: token is not a text"),
+        ("owner", "Acme", "row 3: owner is not an object"),
+        ("id", 42, "row 3: id is not a text"),
         ("id", None, "row 3: it has no id"),
     ],
 )

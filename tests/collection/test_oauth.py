@@ -57,7 +57,7 @@ def test_without_such_a_token_nothing_is_proved_and_the_reason_says_so(sandbox: 
     found = row(gathered(sandbox, acme), acme)
 
     assert (found["status"], found["tokens"]) == ("unverified", 122)
-    assert "under OAuth nothing shows whether Credly cut the list" in found["reason"]
+    assert "with OAuth nothing shows whether Credly limited the list" in found["reason"]
 
 
 def test_a_refused_application_fails_its_organization_in_words(sandbox: Sandbox, acme: Organization) -> None:

@@ -274,24 +274,24 @@ def test_random_pages_are_never_complete_against_their_own_word(layout: list[lis
 
 
 LIES: dict[str, tuple[list[str], dict[str, Claim], str]] = {
-    "count": (["a"], {"count": constant(50)}, "page 1 claims to hold 50 tokens and holds 1"),
-    "current-page": (["a"], {"current_page": constant(2)}, "page 1 says that it is page 2"),
-    "no-pages": (["a"], {"total_pages": constant(0)}, "the last page with tokens is page 1, not page 0 as claimed"),
+    "count": (["a"], {"count": constant(50)}, "page 1 reports 50 tokens and contains 1"),
+    "current-page": (["a"], {"current_page": constant(2)}, "page 1 reports that it is page 2"),
+    "no-pages": (["a"], {"total_pages": constant(0)}, "the last page with tokens is page 1, not page 0 as reported"),
     "next-link": (["a", "b", "c"], {"next_page_url": constant("https://x/")}, "page 1 links to a next page"),
     "previous-link": (["a"], {"previous_page_url": constant("https://x/")}, "page 1 links to a page before it"),
     "total-pages-alone": (
         ["a", "b", "c"],
         dict.fromkeys(FIELDS, DROPPED) | {"total_pages": constant(3)},
-        "the last page with tokens is page 1, not page 3 as claimed",
+        "the last page with tokens is page 1, not page 3 as reported",
     ),
     "fewer-pages-than-tokens": (
         [f"t{n}" for n in range(8)],
         {"total_pages": constant(2), "next_page_url": DROPPED},
-        "the last page with tokens is page 3, not page 2 as claimed",
+        "the last page with tokens is page 3, not page 2 as reported",
     ),
-    "total-as-text": (["a"], {"total_count": constant("2")}, "1 of 2 claimed tokens were listed"),
-    "huge-total": (["a"], {"total_count": constant(10**400)}, "1 of 9,223,372,036,854,775,807 claimed tokens"),
-    "per": ([f"t{n}" for n in range(8)], {"per": constant(4)}, "page 1 is short though more pages follow"),
+    "total-as-text": (["a"], {"total_count": constant("2")}, "1 of 2 reported tokens were listed"),
+    "huge-total": (["a"], {"total_count": constant(10**400)}, "1 of 9,223,372,036,854,775,807 reported tokens"),
+    "per": ([f"t{n}" for n in range(8)], {"per": constant(4)}, "page 1 is not full although more pages follow"),
 }
 
 
@@ -313,14 +313,16 @@ def test_pages_that_disagree_on_their_size_are_a_mismatch() -> None:
 
     listing = read(new_listing(), answer)
 
-    assert "its pages disagree on how many tokens a page holds" in assess_coverage(listing).reason
+    assert "its pages disagree on how many tokens a page contains" in assess_coverage(listing).reason
 
 
 def test_a_total_that_only_some_pages_claim_is_a_mismatch() -> None:
     def answer(wanted: Wanted) -> ListPage[TokenRow]:
         return page_of([f"t{wanted.number}"], {"total_count": 2, "total_pages": 2} if wanted.number == 1 else {})
 
-    assert "not all of its pages say how many tokens there are" in assess_coverage(read(new_listing(), answer)).reason
+    assert (
+        "not all of its pages report how many tokens there are" in assess_coverage(read(new_listing(), answer)).reason
+    )
 
 
 @pytest.mark.parametrize("totals", [{"total_count": 0, "total_pages": 1}, {"total_count": 0, "total_pages": 0}])
@@ -379,7 +381,7 @@ def test_a_claim_of_more_pages_than_that_fails_at_once() -> None:
     listing = read(new_listing(), lambda _: page_of(["a", "b", "c"], {"total_count": 3, "total_pages": 10_001}))
 
     assert len(listing.reading.pages) == 1
-    assert assess_coverage(listing).reason.startswith("Page 1 claims 10,001 pages, more than 10,000")
+    assert assess_coverage(listing).reason.startswith("Page 1 reports 10,001 pages, more than 10,000")
 
 
 def test_an_empty_page_ends_the_asking() -> None:

@@ -60,7 +60,7 @@ def test_every_status_names_itself_the_organization_and_what_to_do() -> None:
 def test_a_401_says_what_it_may_mean() -> None:
     assert told(401) == (
         "401: the credential of Acme was refused: expired, revoked, or of the other environment (production, sandbox); "
-        "give it one that works"
+        "configure one that works"
     )
 
 

@@ -259,13 +259,16 @@ REFUSALS = {
     "invalid-client": (answer(401, {"error": "invalid_client"}), "401 from HOST: client id and secret were refused"),
     "described": (
         answer(401, {"error": "invalid_client", "error_description": "Unknown client"}),
-        "environment (production, sandbox), and [api] oauth_client_authentication (it says: invalid_client)",
+        "environment (production, sandbox), and [api] oauth_client_authentication (error code: invalid_client)",
     ),
     "invalid-scope": (
         answer(400, {"error": "invalid_scope"}),
-        "may not have the scope authorization_tokens: grant it in Credly (Developers, OAuth Applications)",
+        "is not permitted to use the scope authorization_tokens: grant it in Credly (Developers, OAuth Applications)",
     ),
-    "unauthorized-client": (answer(400, {"error": "unauthorized_client"}), "may not use client credentials"),
+    "unauthorized-client": (
+        answer(400, {"error": "unauthorized_client"}),
+        "is not permitted to use client credentials",
+    ),
     "invalid-request": (answer(400, {"error": "invalid_request"}), "check [api] oauth_token_url"),
     "unsupported-grant": (answer(400, {"error": "unsupported_grant_type"}), "check [api] oauth_token_url"),
     "an-error-of-their-own": (answer(400, {"error": "teapot"}), "check [api] oauth_token_url"),
@@ -285,19 +288,19 @@ REFUSALS = {
     "deep": (answer(200, b"[" * 100_000), "no access token was granted"),
     "redirect": (
         answer(307, b"", "Location: https://elsewhere.example/oauth/token"),
-        "the request was sent on to another place, and not followed: check [api] oauth_token_url",
+        "the request was redirected, which was not followed: check [api] oauth_token_url",
     ),
     "error-500": (answer(500, b"oops"), "500 from HOST: no access token was granted: run again later"),
     "too-many": (answer(429, b"", "Retry-After: 60"), "429 from HOST: no access token was granted: run again later"),
-    "cut": (answer(200, b"x").replace(b"Content-Length: 1", b"Content-Length: 99"), "cut in the middle"),
+    "cut": (answer(200, b"x").replace(b"Content-Length: 1", b"Content-Length: 99"), "was cut off"),
     "hung-up": (b"", "ended the connection without an answer"),
-    "no-http": (b"SSH-2.0-x\r\n\r\n", "not HTTP as it should be"),
+    "no-http": (b"SSH-2.0-x\r\n\r\n", "is not valid HTTP"),
     "a-line-break": (granting(access_token="a\r\nX-Evil: 1"), "cannot be sent in a header"),
     "a-space": (granting(access_token="a b"), "cannot be sent in a header"),
     "no-ascii": (granting(access_token="tökén"), "cannot be sent in a header"),
     "a-number": (granting(access_token=7), "cannot be sent in a header"),
     "empty-token": (granting(access_token=""), "cannot be sent in a header"),
-    "no-bearer": (granting(token_type="mac"), "no bearer token"),
+    "no-bearer": (granting(token_type="mac"), "not a bearer token"),
     "another-scope": (granting(scope="badge_templates events"), "without its scope"),
 }
 

@@ -21,7 +21,7 @@ SENTENCES = {
         requests.exceptions.InvalidProxyURL("odd"),
         urllib3.exceptions.ProxySchemeUnknown("odd"),
     ],
-    "the proxy did not let it through": [
+    "the proxy did not forward it": [
         urllib3.exceptions.ProxyError("odd", OSError("odd")),
         OSError("Tunnel connection failed: 407 odd"),
     ],
@@ -29,11 +29,11 @@ SENTENCES = {
     "the name api.credly.com was not found": [socket.gaierror(-2, "odd")],
     "did not answer in time ([api] timeout is 30 seconds)": [TimeoutError("odd"), requests.Timeout("odd")],
     "refused the connection": [ConnectionRefusedError("odd")],
-    "cut in the middle": [http.client.IncompleteRead(b"odd"), urllib3.exceptions.IncompleteRead(3, 9)],
+    "was cut off": [http.client.IncompleteRead(b"odd"), urllib3.exceptions.IncompleteRead(3, 9)],
     "ended the connection without an answer": [ConnectionResetError("odd"), http.client.RemoteDisconnected("odd")],
-    "could not be unpacked": [urllib3.exceptions.DecodeError("odd")],
-    "is not HTTP as it should be": [http.client.BadStatusLine("odd")],
-    "no connection with api.credly.com came about": [OSError("odd")],
+    "could not be decompressed": [urllib3.exceptions.DecodeError("odd")],
+    "is not valid HTTP": [http.client.BadStatusLine("odd")],
+    "no connection with api.credly.com could be established": [OSError("odd")],
     "could not be made": [requests.exceptions.InvalidURL("odd"), UnicodeError("odd"), ValueError("odd")],
 }
 LASTING = {"is not trusted", "address cannot be used", "SOCKS proxy", "could not be made"}

@@ -84,7 +84,7 @@ def test_a_date_of_the_wrong_type_is_unreadable_and_no_more(value: object) -> No
 def test_a_fault_names_field_and_row_and_never_the_content() -> None:
     page = parsed({"data": [TOKEN, TOKEN | {"description": {"secret": VALUE}}], "metadata": METADATA})
 
-    assert page.faults == ["row 2: description is no text"]
+    assert page.faults == ["row 2: description is not a text"]
     assert page.rows[1].description is None
 
 
@@ -92,7 +92,7 @@ def test_a_fault_names_field_and_row_and_never_the_content() -> None:
 def test_a_row_that_is_no_object_is_a_fault(element: object) -> None:
     page = parsed({"data": [TOKEN, element], "metadata": METADATA})
 
-    assert (len(page.rows), page.length, page.faults) == (1, 2, ["row 2: it is no object"])
+    assert (len(page.rows), page.length, page.faults) == (1, 2, ["row 2: it is not an object"])
 
 
 NO_PAGES = {
@@ -100,12 +100,12 @@ NO_PAGES = {
     b"{": "not JSON",
     b"\xff\xfe\x00": "not JSON",
     b"<!DOCTYPE html><html></html>": "web page",
-    b"[]": "no object",
-    b"null": "no object",
-    b'"text"': "no object",
+    b"[]": "not an object",
+    b"null": "not an object",
+    b'"text"': "not an object",
     b"{}": "`data` is missing",
-    b'{"data": null}': "`data` is no list",
-    b'{"data": 7}': "`data` is no list",
+    b'{"data": null}': "`data` is not a list",
+    b'{"data": 7}': "`data` is not a list",
     b'{"data": {"message": "Invalid"}, "metadata": null}': "`data` is an object",
     b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}": "",
 }
@@ -163,7 +163,7 @@ def test_the_owner_s_id_is_read_from_either_place(
     page = parsed({"data": [TOKEN | {"owner_id": owner_id, "owner": {"id": nested}}], "metadata": METADATA})
 
     assert page.rows[0].owner_id == read
-    assert page.faults == (["row 1: owner_id and owner.id name two owners"] if is_fault else [])
+    assert page.faults == (["row 1: owner_id and owner.id name different owners"] if is_fault else [])
 
 
 @pytest.mark.parametrize("metadata", [None, {}, [], "x", 5, True])

@@ -92,7 +92,7 @@ def test_links_in_a_circle_are_refused(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to("two")
     (tmp_path / "two").symlink_to("one")
 
-    with pytest.raises(UsageError, match="its symbolic links lead nowhere"):
+    with pytest.raises(UsageError, match="its symbolic links form a loop"):
         write(tmp_path / "one")
 
 
@@ -165,7 +165,7 @@ def test_the_pipe_that_another_user_laid_out_is_refused(tmp_path: Path) -> None:
     os.mkfifo(shared / "pipe")
     os.chown(shared / "pipe", NOBODY, NOBODY)
 
-    with pytest.raises(UsageError, match="was put there by another user"):
+    with pytest.raises(UsageError, match="was created by another user"):
         write(shared / "pipe")
 
 

@@ -52,14 +52,14 @@ def first_only(config: str) -> str:
         (replace("file:secret-0", "file:nowhere"), "Acme: file:nowhere cannot be read (No such file or directory)"),
         (
             replace("file:secret-0", LITERAL),
-            "must say where the secret is, not be the secret: write env:NAME, file:PATH",
+            "must be a reference to the secret, not the secret: write env:NAME, file:PATH",
         ),
         (twice, "is listed 2 times; keep one"),
         (replace('id = "', 'id = "x'), "organizations[1].id: must be the organization's id, a UUID"),
         (first_only, "no organization; add [[organizations]] or organizations_file"),
         (replace("timeout = 2", "workers = 0"), "api.workers: must be greater than or equal to 1"),
         (replace("http://127.0.0.1", "http://credly.example"), "would send credentials unencrypted to credly.example"),
-        (replace("http://127.0.0.1", "http://me:MADE-UP@127.0.0.1"), "must hold no credential"),
+        (replace("http://127.0.0.1", "http://me:MADE-UP@127.0.0.1"), "must not contain a credential"),
         (
             replace('token = "file:secret-0"', ""),
             "Acme has no credential; give it `token` or `oauth`, or set [defaults] token",

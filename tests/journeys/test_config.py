@@ -27,7 +27,7 @@ HARBORVIEW = "8f0786b2-2c89-44ee-873b-e2907df17b9a"
 
 
 NO_SELECTOR = "names no severity, rule or family, and is not `never`: 'hihg'; did you mean high?"
-NO_OVERRIDE = "is for no organization; say which by `ids`, `tags` or `contact`"
+NO_OVERRIDE = "applies to no organization; name some by `ids`, `tags` or `contact`"
 NO_ID = "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
 
 
@@ -181,7 +181,7 @@ disable = ["PRM"]
         "waivers.toml:1: waivers[1].approved_on: is missing",
         "waivers.toml:1: waivers[1].expires: is missing",
         "waivers.toml:2: waivers[1].rule: names no rule or family: 'PRM999'; did you mean PRM?",
-        "register.csv: row 2: token_id is no token's id; write its UUID, and never the token's value",
+        "register.csv: row 2: token_id is not a token's id; write its UUID, and never the token's value",
     }
 
 
@@ -356,8 +356,8 @@ token = "env:CREDLY_TOKEN"
     ]
     path.write_text("\n".join(path.read_text().split("\n\n")[:3]))
     assert told(credly_audit("config", "validate").err) == [
-        "1: waivers[1]: the same as that at credly-audit.toml:6; change that one, or give this an id",
-        "8: waivers[2].approved_by: me@acme.example is none of [policy] approvers: CISO@acme.example",
+        "1: waivers[1]: the same id as credly-audit.toml:6; change that decision, or give this one another id",
+        "8: waivers[2].approved_by: me@acme.example is not one of [policy] approvers: CISO@acme.example",
         "15: waivers[3].expires: 61 days after it was approved; [policy] max_waiver_days allows 60",
     ]
     path.write_text("")

@@ -86,10 +86,10 @@ def test_doctor_tells_why_a_credential_does_not_see_everything(
     done = credly_audit("doctor")
 
     assert done.code == 3
-    assert re.search("Acme +file:secret-0 +accepted +read-only tokens alone +read ", done.out)
+    assert re.search("Acme +file:secret-0 +accepted +read-only tokens only +read ", done.out)
     assert re.search("Beta +file:secret-1 +refused +nothing +– +–", done.out)
     assert "401: the credential of Beta was refused: expired, revoked, or of the other environment" in done.out
-    assert "make a new one in Credly (Organization Management > Developers > Authorization Tokens)" in done.out
+    assert "create a new one in Credly (Organization Management > Developers > Authorization Tokens)" in done.out
     assert "2 credentials of 2 did not see everything." in done.out
     assert all(token.token not in done.out + done.err for token in acme.tokens + beta.tokens)
 
@@ -97,10 +97,10 @@ def test_doctor_tells_why_a_credential_does_not_see_everything(
 @pytest.mark.parametrize(
     ("fault", "answer", "step"),
     [
-        ("status=401", "refused", "make a new one in Credly"),
+        ("status=401", "refused", "create a new one in Credly"),
         ("status=403", "refused", None),
         ("forbidden-html", "refused", None),
-        ("status=404", "accepted", "`credly-audit orgs --credential file:secret-0` says whose it is."),
+        ("status=404", "accepted", "`credly-audit orgs --credential file:secret-0` shows its organization."),
         ("status=500", "not known", None),
         ("reset", "not known", None),
         ("html", "not known", None),
@@ -143,7 +143,7 @@ def test_doctor_names_the_other_environment_and_asks_only_the_configured_one(
 
     assert environment_of(address) == environment
     assert found.next_step is not None
-    assert found.next_step.startswith(f"If it is of {other}, set [api] base_url.")
+    assert found.next_step.startswith(f"If it belongs to {other}, set [api] base_url.")
 
 
 def test_no_decision_is_taken_on_the_text_of_a_reason() -> None:
@@ -158,8 +158,8 @@ def test_no_decision_is_taken_on_the_text_of_a_reason() -> None:
     ("ends", "likely"),
     [
         (datetime(2026, 11, 1, tzinfo=UTC), "to expire on 1 Nov 2026: it has expired."),
-        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 Jan 2099: it was deleted, or has got another value."),
-        (None, "without an expiry: it was deleted, or has got another value."),
+        (datetime(2099, 1, 1, tzinfo=UTC), "to expire on 1 Jan 2099: it was deleted, or its value has changed."),
+        (None, "without an expiry: it was deleted, or its value has changed."),
     ],
 )
 def test_doctor_knows_from_the_history_why_a_credential_is_refused(
@@ -177,7 +177,7 @@ def test_doctor_knows_from_the_history_why_a_credential_is_refused(
     [found] = told(done)
     assert json.loads(done.out)["history"]["audits"] == 1
     assert found["likely"] == f"The audit of 1 Oct 2026 saw it, {likely}"
-    assert found["next_step"].startswith("Make a new one in Credly")
+    assert found["next_step"].startswith("Create a new one in Credly")
     assert likely in text
     assert "History       1 audit, the last as of 1 Oct 2026: " in text
 
@@ -235,7 +235,7 @@ def test_doctor_says_that_less_power_would_do(credly_audit: Command, sandbox: Sa
 
     assert done.code == 0
     assert "read, write, delete" in done.out
-    assert "A token that may write alone would see everything too" in done.out
+    assert "A token with only write permission would see everything too" in done.out
 
 
 def test_doctor_looks_at_the_second_credential_too(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -552,10 +552,13 @@ def test_doctor_tells_whose_tokens_are_listed_in_place_of_the_organization_s(
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("html", "the answer is no list of organizations: check [api] base_url"),
+        ("html", "the answer is not a list of organizations: check [api] base_url"),
         ("status=429", "429"),
         ("stall", "did not answer in time"),
-        ("redirect=https://elsewhere.example/", "not followed, because a credential goes to the configured host alone"),
+        (
+            "redirect=https://elsewhere.example/",
+            "not followed, because the credential is sent only to the configured host",
+        ),
     ],
 )
 def test_orgs_says_what_went_wrong_in_one_line(
@@ -602,7 +605,7 @@ def test_what_is_odd_about_a_value_is_told_beside_its_refusal_and_never_shown(
 
     said = " ".join((done.out + done.err).split())
     assert "401: the credential of Acme was refused" in said
-    assert "the value of file:secret-0 has quotes in it" in said
+    assert "the value of file:secret-0 contains quotes" in said
     assert (acme.auditor.token or "") not in said
     assert "lost" not in said
 

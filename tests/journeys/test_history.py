@@ -327,7 +327,7 @@ def test_a_password_in_the_configuration_is_refused(credly_audit: Command, sandb
     done = credly_audit("run")
 
     assert (done.code, sandbox.requests) == (2, [])
-    assert "history.url: holds a password; write env:NAME" in done.err
+    assert "history.url: contains a password; write env:NAME" in done.err
     assert "MADE-UP" not in done.err
 
 

@@ -259,5 +259,5 @@ def test_a_working_directory_that_is_gone_is_told(credly_audit: Command, sandbox
     for line in (("run", "--output-dir", tmp_path / "reports"), ("rotate", "--dry-run", "--organization", whose)):
         done = credly_audit(*line, "-c", config)
         assert done.code == 2, done.err
-        assert done.err.endswith("the working directory does not exist any more; change to another one\n")
+        assert done.err.endswith("the working directory no longer exists; change to another one\n")
     assert sandbox.requests == []

@@ -42,7 +42,7 @@ def test_a_password_in_the_proxys_address_works_with_a_warning_and_is_nowhere(
 
     said = everywhere(credly_audit, tmp_path)
 
-    assert "[api] proxy holds a password, which a later version refuses" in credly_audit("config", "validate").err
+    assert "[api] proxy contains a password, which a later version refuses" in credly_audit("config", "validate").err
     assert "http://…@127.0.0.1:9" in said
     for part in (PASSWORD, "MADE-UP-p", "w:rd", "auditor:"):
         assert part not in said

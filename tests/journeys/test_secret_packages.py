@@ -43,7 +43,7 @@ def test_a_package_that_is_broken_is_a_usage_error_in_one_line(
     done = credly_audit("run", "--quiet")
 
     assert done.code == 2
-    sentence = f"the source acme: of the package acme-secrets {said}; mend or uninstall it"
+    sentence = f"the source acme: of the package acme-secrets {said}; correct or uninstall it"
     assert done.err.strip().endswith(sentence)
     assert len(done.err.splitlines()) == 1
     assert VALUE not in done.err + done.out
@@ -116,7 +116,7 @@ def test_a_prefix_that_can_be_none_is_refused(
     done = credly_audit("config", "validate")
 
     assert done.code == 2
-    assert f"package acme-secrets offers the prefix {prefix!r} for secrets, which is none" in done.err
+    assert f"package acme-secrets offers the prefix {prefix!r} for secrets, which is not valid" in done.err
 
 
 def test_an_unknown_prefix_says_that_a_package_may_be_missing(

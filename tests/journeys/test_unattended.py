@@ -58,8 +58,8 @@ def test_the_second_of_two_runs_ends_at_once_having_asked_nothing(
 
         assert done.code == 2
         assert done.err == (
-            "credly-audit: another run of credly-audit.toml is going on (on this machine): nothing was asked; "
-            "run again when it has ended\n"
+            "credly-audit: another run of credly-audit.toml is in progress (on this machine): no request was sent; "
+            "run the command again when it has ended\n"
         )
         assert len(sandbox.requests) == asked
         assert not (tmp_path / "reports" / f"credly-audit-{AS_OF_DATE}.json").exists()
@@ -97,7 +97,7 @@ def test_where_no_lock_can_be_held_that_is_said_and_the_audit_goes_on(
     done = credly_audit(*QUIETLY, "--no-history")
 
     assert done.code == 0
-    assert "no lock can be held there (Not a directory), so two runs could meet; set XDG_STATE_HOME" in done.err
+    assert "no lock can be acquired there (Not a directory), so two runs could overlap; set XDG_STATE_HOME" in done.err
 
 
 def test_the_log_names_the_host_when_configuration_and_secrets_are_valid(

@@ -188,7 +188,7 @@ def test_a_second_rotation_ends_at_once_and_asks_nothing(runs: Runs) -> None:
 
     for told in (with_the_new_one, with_the_old_one):
         assert told.code == 2
-        assert "another rotation with this credential is going on right now" in told.err
+        assert "another rotation with this credential is in progress" in told.err
     assert len(bench.sandbox.requests) == asked
     waiting.unlink()
     assert runs.end(process) == 0

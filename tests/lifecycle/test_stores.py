@@ -155,7 +155,7 @@ def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Ben
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        ("file:nowhere/new", "there is no folder"),
+        ("file:nowhere/new", "does not exist; create it"),
         ("file:stores", "is no file"),
         ("exec:no-such-program", "there is no such program"),
         ("exec:'", "quotes do not match"),

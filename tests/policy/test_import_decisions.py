@@ -48,7 +48,7 @@ def refused(*rows: Typed, text: str = "", policy: PolicySettings = POLICY, elsew
     ("said", "why"),
     [
         ({"decision": ""}, "Decision is empty; choose accept, fix or false positive"),
-        ({"decision": "maybe"}, "'maybe' is no decision; choose accept, fix or false positive"),
+        ({"decision": "maybe"}, "'maybe' is not a decision; choose accept, fix or false positive"),
         ({"reason": ""}, "Reason is empty; fill in what is missing"),
         (
             {"reason": "", "approved_by": "", "until": ""},
@@ -56,11 +56,11 @@ def refused(*rows: Typed, text: str = "", policy: PolicySettings = POLICY, elsew
         ),
         ({"until": "31.3.2027"}, "Until: must be a date such as 2027-03-31"),
         ({"until": "46418"}, "Until: must be a date such as 2027-03-31"),
-        ({"until": TODAY - timedelta(days=1)}, "Until: 2026-11-22 is past; choose a day that is still to come"),
+        ({"until": TODAY - timedelta(days=1)}, "Until: 2026-11-22 is past; choose a day in the future"),
         ({"until": date(2027, 3, 4)}, "Until: 101 days after it was approved; [policy] max_waiver_days allows 100"),
-        ({"approved_by": "me"}, "Approved by: me is none of [policy] approvers: ciso@acme.example"),
+        ({"approved_by": "me"}, "Approved by: me is not one of [policy] approvers: ciso@acme.example"),
         ({"faults": ("reason is odd", "until is odd")}, "reason is odd; until is odd"),
-        ({"rule": "", "organization": ""}, "stands beside no finding; type into the row of one"),
+        ({"rule": "", "organization": ""}, "belongs to no finding; fill in the row of a finding"),
         ({"rule": "PRM999"}, "rule: names no rule or family: 'PRM999'; did you mean PRM?"),
         (
             {"rule": "WVR001"},
@@ -84,8 +84,8 @@ def test_who_mends_need_be_no_approver_and_may_take_longer_than_a_waiver() -> No
 
 def test_rows_that_decide_otherwise_on_the_same_are_both_refused() -> None:
     assert refused(row(2), row(3, reason="Other"), row(4, rule="PRM002")) == [
-        "Findings row 2: decides otherwise than Findings row 3; make them agree",
-        "Findings row 3: decides otherwise than Findings row 2; make them agree",
+        "Findings row 2: contradicts Findings row 3; make them equal",
+        "Findings row 3: contradicts Findings row 2; make them equal",
     ]
     after, done = import_rows("", [row(2), row(3)], POLICY, TODAY)
     assert (after.count("[[waivers]]"), done.added, done.refused) == (1, 1, [])
@@ -97,7 +97,7 @@ def test_what_stands_elsewhere_is_not_doubled_and_is_changed_there() -> None:
     after, done = import_rows("", [same], ANY, TODAY, [standing])
     assert (after, done.unchanged, done.refused) == ("", 1, [])
     assert refused(row(9), elsewhere=[standing]) == [
-        "Findings row 9: W-7, in another file of the configuration, says otherwise; change it there"
+        "Findings row 9: W-7, in another file of the configuration, differs; change it there"
     ]
 
 
@@ -106,7 +106,7 @@ def test_a_row_filled_in_from_a_wider_decision_adds_nothing_and_cannot_contradic
     same = row(reason=wide.reason, approved_by=wide.approved_by, until=wide.expires)
     assert import_rows("", [same], ANY, TODAY, [wide])[1].unchanged == 1
     assert refused(row(), elsewhere=[wide]) == [
-        "Findings row 2: wide, on PRM of the whole organization, covers it too and says otherwise; change that one"
+        "Findings row 2: wide, on PRM of the whole organization, also covers it and differs; change that decision"
     ]
     expired = wide.model_copy(update={"expires": TODAY - timedelta(days=1)})
     assert refused(row(), elsewhere=[expired]) == []
@@ -134,7 +134,7 @@ def test_an_overdue_plan_that_comes_back_as_it_was_is_left_alone() -> None:
 def test_a_list_in_one_line_is_not_torn_apart() -> None:
     text = f'plans = [{{ rule = "DOC", organization = "{ACME}", reason = "x", owner = "y", '
     text += "approved_on = 2026-01-01, until = 2027-01-01 }]\n"
-    with pytest.raises(ValueError, match=r"plans is written as a list in one line; write it as \[\[plans\]\] tables"):
+    with pytest.raises(ValueError, match=r"plans is written as an inline list; write it as \[\[plans\]\] tables"):
         import_rows(text, [row()], ANY, TODAY)
 
 

@@ -157,11 +157,14 @@ def test_every_bad_row_is_told_in_one_pass(tmp_path: Path) -> None:
     path = written(tmp_path, "organization_id,token_id,fingerprint,permissions,review_by\n" + "\n".join(rows))
 
     assert mistakes(path) == [
-        "row 2: organization_id is no organization's id; write its UUID",
-        "row 3: token_id is no token's id; write its UUID, and never the token's value",
-        "row 4: fingerprint is no fingerprint; write its 16 hex digits, and never the token's value",
+        "row 2: organization_id is not an organization's id; write its UUID",
+        "row 3: token_id is not a token's id; write its UUID, and never the token's value",
+        "row 4: fingerprint is not a fingerprint; write its 16 hex digits, and never the token's value",
         "row 5: permissions is empty; write read, read+write, read+write+delete … or none",
-        "row 6: permissions names no permission: 'admin'; write read, read+write, read+write+delete … or none",
+        (
+            "row 6: permissions contains an unknown permission: 'admin'; write read, read+write, read+write+delete … "
+            "or none"
+        ),
         "row 6: review_by is no date; write one such as 2027-03-31",
         "row 7: names no token; fill in token_id or fingerprint",
         "row 9: the same token as row 8; keep one",
@@ -196,7 +199,10 @@ def test_a_fingerprint_that_the_spreadsheet_took_for_a_number_is_told(tmp_path: 
     book.save(path := tmp_path / "register.xlsx")
 
     assert mistakes(path) == [
-        "Sheet row 2: fingerprint is a number there and has lost digits; format the column as text and write it anew"
+        (
+            "Sheet row 2: fingerprint is a number in the file and has lost digits; format the column as text and enter "
+            "it again"
+        )
     ]
 
 

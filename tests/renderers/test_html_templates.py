@@ -57,8 +57,8 @@ def test_without_a_logo_the_policy_lets_no_picture_show() -> None:
 @pytest.mark.parametrize(
     ("files", "complaint"),
     [
-        ({"logo": b"GIF89a"}, "logo is no PNG, JPEG or SVG picture"),
-        ({"logo": b"<html/>"}, "logo is no PNG, JPEG or SVG picture"),
+        ({"logo": b"GIF89a"}, "logo is not a PNG, JPEG or SVG picture"),
+        ({"logo": b"<html/>"}, "logo is not a PNG, JPEG or SVG picture"),
         ({"logo": PNG + bytes(600_000)}, "has 600,070 bytes, and 512,000 is the most"),
         ({"guidance": b"\xff\xfe"}, "guidance is not UTF-8 text"),
     ],
@@ -79,7 +79,7 @@ def test_all_files_that_are_missing_are_named_together(tmp_path: Path) -> None:
     assert str(raised.value).splitlines() == [
         f"[report] logo: {tmp_path}/a.png cannot be read (No such file or directory)",
         f"[report] guidance: {tmp_path}/b.md cannot be read (No such file or directory)",
-        f"[report] templates: {tmp_path}/c is no folder",
+        f"[report] templates: {tmp_path}/c is not a folder",
     ]
 
 

@@ -38,7 +38,7 @@ def test_a_package_adds_a_prefix(tmp_path: Path, install: Install) -> None:
     assert is_reference("acme:token")
     assert read_secret("acme:token", tmp_path, {}) == Secret(VALUE)
     assert list_forms().endswith(" or acme:…")
-    with pytest.raises(SecretError, match=r"^acme:other is not there$"):
+    with pytest.raises(SecretError, match=r"^acme:other does not exist$"):
         read_secret("acme:other", tmp_path, {})
     assert "acme_secrets" not in sys.modules
 
@@ -63,13 +63,13 @@ def test_what_a_reference_of_a_package_is(install: Install, text: str, *, right:
         ("raise KeyboardInterrupt", "cannot be read (KeyboardInterrupt)"),
         ("os._exit(3)", "cannot be read (it ended with exit status 3)"),
         ("import boto4", "cannot be read (ModuleNotFoundError: boto4)"),
-        (f"return {VALUE!r}.encode()", "gave something other than text"),
-        (f"return [{VALUE!r}]", "gave something other than text"),
-        ("return object()", "gave something other than text"),
+        (f"return {VALUE!r}.encode()", "returned something other than text"),
+        (f"return [{VALUE!r}]", "returned something other than text"),
+        ("return object()", "returned something other than text"),
         ("return ''", "is empty"),
-        ("return None", "is not there"),
-        ("return 'x' * 70_000", "gave more than 64 KiB, which is no secret"),
-        ("return 'x' * 7_000_000", "gave more than 64 KiB, which is no secret"),
+        ("return None", "does not exist"),
+        ("return 'x' * 70_000", "gave more than 64 KiB, too large for a secret"),
+        ("return 'x' * 7_000_000", "gave more than 64 KiB, too large for a secret"),
         ("return self.read(place)", "cannot be read (RecursionError)"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_source_that_fails_costs_only_its_organizations(tmp_path: Path, instal
 
     found = read_credentials(asked, tmp_path, {"A": VALUE})
 
-    assert found == {ACME: Secret(VALUE), BETA: Unavailable("credential could not be read: acme:token is not there")}
+    assert found == {ACME: Secret(VALUE), BETA: Unavailable("credential could not be read: acme:token does not exist")}
 
 
 def test_what_a_source_says_of_a_place_is_said_before_anything_is_read(tmp_path: Path, install: Install) -> None:

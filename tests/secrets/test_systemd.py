@@ -59,7 +59,7 @@ def test_outside_of_a_service_it_says_how_to_get_one(tmp_path: Path) -> None:
     said = "systemd:acme cannot be read (CREDENTIALS_DIRECTORY is {}): systemd sets it for a service whose unit has "
     assert refused("acme", tmp_path, {}).startswith(said.format("not set"))
     assert refused("acme", tmp_path, {"CREDENTIALS_DIRECTORY": ""}).startswith(said.format("not set"))
-    assert refused("acme", tmp_path, {"CREDENTIALS_DIRECTORY": "."}).startswith(said.format("no absolute path"))
+    assert refused("acme", tmp_path, {"CREDENTIALS_DIRECTORY": "."}).startswith(said.format("not an absolute path"))
 
 
 def test_a_credential_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_credential_that_is_not_there_is_named(tmp_path: Path) -> None:
     (tmp_path / "blank").write_text(" \n")
 
     assert refused("acme", tmp_path, environ) == (
-        "systemd:acme is not there: add LoadCredential= or SetCredentialEncrypted= with that name to the unit"
+        "systemd:acme does not exist: add LoadCredential= or SetCredentialEncrypted= with that name to the unit"
     )
     assert refused("folder", tmp_path, environ) == "systemd:folder cannot be read (Is a directory)"
     assert refused("blank", tmp_path, environ) == "systemd:blank is empty"
@@ -83,8 +83,8 @@ def test_it_is_bounded_like_every_source(tmp_path: Path, monkeypatch: pytest.Mon
         os.mkfifo(tmp_path / name)
     monkeypatch.setattr(limits, "PATIENCE", 0.5)
 
-    assert refused("large", tmp_path, environ) == "systemd:large gave more than 64 KiB, which is no secret"
-    assert refused("pipe", tmp_path, environ) == "systemd:pipe gave nothing within 0 seconds"
+    assert refused("large", tmp_path, environ) == "systemd:large gave more than 64 KiB, too large for a secret"
+    assert refused("pipe", tmp_path, environ) == "systemd:pipe returned nothing within 0 seconds"
     with subprocess.Popen(["sh", "-c", f"echo {VALUE} > {tmp_path}/filled"]):
         monkeypatch.setattr(limits, "PATIENCE", 20.0)
         assert read_secret("systemd:filled", tmp_path, environ) == Secret(VALUE)

@@ -319,7 +319,7 @@ def test_a_cell_that_is_not_certain_is_refused_with_its_place(fault: str, tmp_pa
         ("1,23457E+15", "was rounded to 1,23457e+15 by a spreadsheet"),
         ("1234567890123450.0", "was rounded to 1234567890123450.0 by a spreadsheet"),
         ("12345678901234", "has 14 digits of 16: a spreadsheet took it for a number and dropped leading zeros"),
-        ("123", "is no fingerprint; write its 16 hex digits"),
+        ("123", "is not a fingerprint; write its 16 hex digits"),
         ("'0123456789abcdef", "begins with an apostrophe"),
         ("0123456789abcdef\u200b", "holds an invisible character (U+200B ZERO WIDTH SPACE)"),
     ],

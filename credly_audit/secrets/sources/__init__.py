@@ -46,14 +46,14 @@ def package_sources() -> dict[str, PackageSource]:
         if point.name in BUILT_IN:
             raise UsageError(
                 f"package {package} offers the prefix {point.name}: for secrets, which is built in and cannot be "
-                "replaced; uninstall that package, or have its prefix changed"
+                "replaced; uninstall that package, or change its prefix"
             )
         if names[point.name] > 1:
             both = " and ".join(name_package(each) for each in points if each.name == point.name)
             raise UsageError(f"packages {both} offer the same prefix {point.name}: for secrets; uninstall one of them")
         if not PREFIX.fullmatch(point.name):
             raise UsageError(
-                f"package {package} offers the prefix {point.name!r} for secrets, which is none: a small letter, then "
-                "small letters, digits and hyphens; uninstall that package, or have its prefix changed"
+                f"package {package} offers the prefix {point.name!r} for secrets, which is not valid (a lowercase "
+                "letter, then lowercase letters, digits and hyphens); uninstall that package, or change its prefix"
             )
     return {point.name: PackageSource(point) for point in points}

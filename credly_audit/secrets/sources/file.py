@@ -22,7 +22,7 @@ class FileSource(SecretSource):
     """A file; a relative path begins at the folder of the configuration."""
 
     prefix, form = "file", "PATH"
-    origin = "a file; relative paths begin at the configuration's folder"
+    origin = "a file; a relative path starts at the configuration's folder"
     can_store = True
 
     def fetch(self, place: str, folder: Path, environ: Mapping[str, str]) -> bytes:  # noqa: ARG002
@@ -76,7 +76,7 @@ def _read_in_time(path: Path, name: str) -> bytes:
     reader.start()
     reader.join(limits.PATIENCE)
     if not outcome:
-        raise SecretError(f"{name} gave nothing within {limits.PATIENCE:.0f} seconds")
+        raise SecretError(f"{name} returned nothing within {limits.PATIENCE:.0f} seconds")
     if not isinstance(outcome[0], bytes):
         raise outcome[0]
     return outcome[0]
@@ -103,13 +103,13 @@ class FileStore:
         try:
             target = place_of(self.path).path
         except OSError as error:
-            raise UsageError(f"{self.name}: cannot be written ({error.strerror}); mend the path") from None
+            raise UsageError(f"{self.name}: cannot be written ({error.strerror}); correct the path") from None
         if not target.parent.is_dir():
-            raise UsageError(f"{self.name}: there is no folder {target.parent}; make it, or mend the path")
+            raise UsageError(f"{self.name}: folder {target.parent} does not exist; create it, or correct the path")
         if target.exists() and not target.is_file():
-            raise UsageError(f"{self.name}: is no file; name a file")
+            raise UsageError(f"{self.name}: is not a file; name a file")
         if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise UsageError(f"{self.name}: no file can be written in {target.parent}; mend its permissions")
+            raise UsageError(f"{self.name}: no file can be written in {target.parent}; change its permissions")
         names = target.stat().st_nlink if target.exists() else 1
         if names > 1:
             raise UsageError(
@@ -145,7 +145,7 @@ class FileStore:
     def _replace(self, content: bytes) -> None:
         target = self._target
         if not target.parent.is_dir():
-            raise StoreFailed(f"{self.name} could not be written (there is no folder {target.parent} any more)")
+            raise StoreFailed(f"{self.name} could not be written (folder {target.parent} no longer exists)")
         try:
             with replace_file(target, draft_name=f".{target.name}.credly-audit") as file:
                 if target.exists():

@@ -50,9 +50,9 @@ class IsolatedSource(SecretSource):
         except CallFailed as error:
             raise SecretError(f"{self.mask(place)} {error}") from None
         if value is None:
-            raise SecretError(f"{self.mask(place)} is not there")
+            raise SecretError(f"{self.mask(place)} does not exist")
         if not isinstance(value, str):
-            raise SecretError(f"{self.mask(place)} gave something other than text")
+            raise SecretError(f"{self.mask(place)} returned something other than text")
         return value.encode("utf-8", "surrogatepass")
 
     def store(self, place: str, folder: Path, environ: Mapping[str, str]) -> SecretStore | None:  # noqa: ARG002
@@ -75,7 +75,7 @@ class IsolatedSource(SecretSource):
         except subprocess.TimeoutExpired:
             raise CallFailed(f"did not answer within {limits.PATIENCE:.0f} seconds{self.hint}") from None
         except OSError as error:
-            raise CallFailed(f"cannot be asked ({error.strerror})") from None
+            raise CallFailed(f"cannot be run ({error.strerror})") from None
         return self._understand(done, action)
 
     def _understand(self, done: programs.Done, action: str) -> Any:

@@ -20,7 +20,7 @@ class KeyringSource(IsolatedSource):
     def find_mistake(self, place: str) -> str | None:
         """Return why a place names no entry."""
         service, user = split_entry(place)
-        return None if service and user else "must name an entry with service and user: write keyring:SERVICE/USER"
+        return None if service and user else "must name a service and a user: write keyring:SERVICE/USER"
 
     def check(self, places: Collection[str], folder: Path) -> None:  # noqa: ARG002
         """Raise MissingExtra where the extra is not installed."""

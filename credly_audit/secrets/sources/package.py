@@ -25,7 +25,7 @@ class PackageSource(IsolatedSource):
 
     def find_mistake(self, place: str) -> str | None:
         """Refuse what is an address (`PREFIX://…`) and no reference."""
-        return "is an address, and no reference to a secret" if place.startswith("//") else None
+        return "is an address, not a reference to a secret" if place.startswith("//") else None
 
     def check(self, places: Collection[str], folder: Path) -> None:
         """Let the plug-in check places; UsageError where it cannot be loaded, or says that one is wrong."""
@@ -33,7 +33,7 @@ class PackageSource(IsolatedSource):
         try:
             answer = self.call("check", {"places": stripped}, folder)
         except CallFailed as error:
-            raise UsageError(f"the source {self.prefix}: of {self.origin} {error}; mend or uninstall it") from None
+            raise UsageError(f"the source {self.prefix}: of {self.origin} {error}; correct or uninstall it") from None
         self._is_store = answer["can_store"]
         mistakes = [f"{self.mask(place)} {describe_reason(text)}" for place, text in answer["mistakes"].items()]
         if mistakes:

@@ -25,7 +25,7 @@ class ProgramSource(SecretSource):
     """A program: it gets no shell and no input; what it says on standard error is not shown."""
 
     prefix, form = "exec", "COMMAND"
-    origin = "what a program prints: no shell, no input"
+    origin = "the output of a program, run without a shell and without input"
     can_store = True
     has_own_failures = True
     runs_code = True
@@ -40,7 +40,7 @@ class ProgramSource(SecretSource):
         if ASSIGNMENT.match(place):
             return (
                 "begins with NAME=VALUE, which only a shell understands, and there is none: set the variable where "
-                "credly-audit is started (and replace the value if it is a secret: it has stood in the open)"
+                "credly-audit is started (and replace the value if it is a secret: it was readable)"
             )
         return None
 
@@ -56,7 +56,7 @@ class ProgramSource(SecretSource):
         except programs.TooMuch:
             raise SecretError(f"{called} {limits.TOO_MUCH}") from None
         except subprocess.TimeoutExpired:
-            raise SecretError(f"{called} gave nothing within {limits.PATIENCE:.0f} seconds") from None
+            raise SecretError(f"{called} returned nothing within {limits.PATIENCE:.0f} seconds") from None
         except OSError as error:
             raise SecretError(f"{called} cannot be run ({error.strerror})") from None
         if done.status != 0:
@@ -70,7 +70,7 @@ class ProgramSource(SecretSource):
         except BadPath as error:
             raise UsageError(f"exec:{error}") from None
         except ValueError:
-            raise UsageError(f"{BAD_QUOTES}; mend them") from None
+            raise UsageError(f"{BAD_QUOTES}; correct them") from None
 
 
 def name_program(word: str) -> str:
@@ -100,7 +100,7 @@ class ProgramStore:
         path = self.environ.get("PATH", os.defpath)
         here = self.folder / self.words[0] if os.sep in self.words[0] else self.words[0]
         if shutil.which(here, path=path) is None:
-            raise UsageError(f"{self.name}: there is no such program; mend its name or PATH")
+            raise UsageError(f"{self.name}: there is no such program; correct its name or PATH")
 
     def write(self, value: Secret) -> None:
         """Run the program with the value; it has a session of its own, so that Ctrl-C does not end it half-way."""

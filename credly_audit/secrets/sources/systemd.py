@@ -32,14 +32,14 @@ class SystemdSource(SecretSource):
         directory = environ.get(DIRECTORY, "")
         if not Path(directory).is_absolute():
             raise SecretError(
-                f"{name} cannot be read ({DIRECTORY} is {'no absolute path' if directory else 'not set'}): systemd "
+                f"{name} cannot be read ({DIRECTORY} is {'not an absolute path' if directory else 'not set'}): systemd "
                 "sets it for a service whose unit has LoadCredential= or SetCredentialEncrypted="
             )
         try:
             return read_file(Path(directory) / place, name)
         except FileNotFoundError:
             raise SecretError(
-                f"{name} is not there: add LoadCredential= or SetCredentialEncrypted= with that name to the unit"
+                f"{name} does not exist: add LoadCredential= or SetCredentialEncrypted= with that name to the unit"
             ) from None
         except (OSError, ValueError) as error:
             raise SecretError(f"{name} cannot be read ({getattr(error, 'strerror', None) or 'no file name'})") from None
