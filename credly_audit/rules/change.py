@@ -1,4 +1,4 @@
-"""CHG: what a token may do, or how long it lives, that it could not at an earlier audit; silent without a history."""
+"""CHG: permissions or validity that a token gained since an earlier audit; reports nothing without a history."""
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,10 @@ GAINED = pd.array(
     "CHG001",
     "permission-escalated",
     Severity.HIGH,
-    summary="The token has a permission that it did not have at an earlier audit.",
-    rationale="A token that gains rights after it was looked at escapes every review that it once passed; whoever "
-    "widened it may not be whoever answers for it.",
-    remediation="Find out who widened it and why; take the permission away again, or have it approved.",
+    summary="The token's permissions have increased since an earlier audit.",
+    rationale="A token whose permissions increase after a review bypasses that review; the change may not have been "
+    "made by its owner.",
+    remediation="Find out who increased the permissions and why; remove them, or have them approved.",
     controls=PERMISSIVE,
 )
 def permission_escalated(facts: Facts, _: Options) -> Flags:
@@ -35,7 +35,7 @@ def permission_escalated(facts: Facts, _: Options) -> Flags:
     words = pd.Series(GAINED.take(gained[hit.index]), index=hit.index)
     return flag(
         hit,
-        sentence("Has gained a permission since an earlier audit: {gained}.", gained=words),
+        sentence("Permissions added since an earlier audit: {gained}.", gained=words),
         gained=words,
         permissions=permissions_in_words(facts, hit.index),
     )
@@ -45,10 +45,10 @@ def permission_escalated(facts: Facts, _: Options) -> Flags:
     "CHG002",
     "expiry-extended",
     Severity.MEDIUM,
-    summary="The token expires later than at the last audit, though its value is the same.",
-    rationale="Credly sets a new expiry when it makes a new value. An old value that lives on keeps open what its "
-    "rotation was to close.",
-    remediation="Rotate the token, and ask Credly's support how its expiry came to change.",
+    summary="The token expires later than at the last audit, although its value is unchanged.",
+    rationale="Credly sets a new expiration date when it creates a new value. An old value that stays valid for longer "
+    "keeps the exposure that its rotation was to end.",
+    remediation="Rotate the token, and ask Credly's support why its expiration date changed.",
     controls=OVERDUE,
 )
 def expiry_extended(facts: Facts, _: Options) -> Flags:
@@ -62,7 +62,7 @@ def expiry_extended(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expires on {day}; the same value was to expire on {before}, {more} days earlier.",
+            "Expires on {day}; the same value previously expired on {before}, {more} days earlier.",
             day=day(hit["expires_at"]),
             before=day(earlier),
             more=(hit["expires_at"] - earlier).dt.days,
@@ -77,9 +77,9 @@ def expiry_extended(facts: Facts, _: Options) -> Flags:
     "CHG003",
     "new-privileged-token",
     Severity.INFO,
-    summary="The token was not there when its organization was last complete, and can write or delete.",
-    rationale="Somebody made a strong token since the last audit: whoever reviews should have heard of it.",
-    remediation="Make sure that its owner is known and that its permissions are what its purpose needs.",
+    summary="The token is new since its organization was last complete, and has write or delete permission.",
+    rationale="A privileged token was created since the last audit and needs a review.",
+    remediation="Check that its owner is known and that its permissions match its purpose.",
     controls=NO_CONTROLS,
 )
 def new_privileged_token(facts: Facts, _: Options) -> Flags:
@@ -92,7 +92,7 @@ def new_privileged_token(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Was not there on {day} ({ago}), when its organization was last complete; can {permissions}.",
+            "Created since {day} ({ago}), when its organization was last complete; permissions: {permissions}.",
             day=day(since),
             ago=distance(since, facts.as_of),
             permissions=permissions_in_words(facts, hit.index),

@@ -1,4 +1,4 @@
-"""COV: what the audit did not see, and the credential that it sees with.
+"""COV: the coverage of the audit, and the credential that it uses.
 
 These rules make an organization that is incomplete a finding of its own, so that it can be waived and followed;
 the verdict is decided from the organizations themselves, with or without these rules.
@@ -27,9 +27,9 @@ def _flag_status(facts: Facts, status: str) -> Flags:
     "listing-truncated",
     Severity.HIGH,
     summary="Credly showed only the organization's read-only tokens.",
-    rationale="A credential that can neither write nor delete gets a list cut to the read-only tokens, without a word "
-    "of it: exactly the tokens with more rights stay unseen.",
-    remediation="Audit this organization with a token that can write, or with OAuth.",
+    rationale="Credly limits the list to read-only tokens for a credential that can neither write nor delete, without "
+    "a notice: exactly the tokens with more permissions are missing.",
+    remediation="Audit this organization with a token that has write permission, or with OAuth.",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -42,11 +42,11 @@ def listing_truncated(facts: Facts, _: Options) -> Flags:
     "COV002",
     "visibility-unverified",
     Severity.MEDIUM,
-    summary="Nothing proves that the organization's list of tokens was whole.",
-    rationale="Credly cuts the list for some credentials and says nothing; where no listed token can write or delete, "
-    "and the credential's own entry is not to be found, the list may have been cut.",
-    remediation="Audit this organization with a token that can write and that appears in its own list, or waive this "
-    "finding if the organization is known to have read-only tokens alone.",
+    summary="Nothing proves that the organization's list of tokens was complete.",
+    rationale="Credly limits the list for some credentials without a notice; if no listed token can write or delete, "
+    "and the credential's own entry is missing, the list may be incomplete.",
+    remediation="Audit this organization with a token that has write permission and appears in its own list, or waive "
+    "this finding if the organization is known to have only read-only tokens.",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -60,10 +60,10 @@ def visibility_unverified(facts: Facts, _: Options) -> Flags:
     "count-mismatch",
     Severity.HIGH,
     summary="Credly's list of tokens is inconsistent, or is that of another organization.",
-    rationale="Pages or counts that contradict each other may have hidden tokens from the audit; tokens that all "
-    "belong to another organization say nothing about this one.",
-    remediation="Run the audit again off-peak; if it stays, ask Credly's support why the list is inconsistent. Where "
-    "the tokens belong to another organization, check the configured id and whose credential it is.",
+    rationale="Inconsistent pages or counts mean that tokens may be missing; tokens that all belong to another "
+    "organization give no information about this one.",
+    remediation="Run the audit again off-peak; if the finding persists, ask Credly's support why the list is "
+    "inconsistent. If the tokens belong to another organization, check the configured id and the credential.",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -77,8 +77,8 @@ def count_mismatch(facts: Facts, _: Options) -> Flags:
     "organization-failed",
     Severity.HIGH,
     summary="The organization could not be read.",
-    rationale="Of an organization that was not read nothing is known: it is not clean, it is unseen.",
-    remediation="Mend what the reason names (most often an expired credential) and run the audit again.",
+    rationale="Nothing is known about an organization that could not be read: it is not assessed, and not compliant.",
+    remediation="Fix the problem that the reason names (usually an expired credential) and run the audit again.",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -92,8 +92,8 @@ def organization_failed(facts: Facts, _: Options) -> Flags:
     "audit-credential-expiring",
     Severity.HIGH,
     summary="The credential that audits the organization expires before the next audit.",
-    rationale="Once it is dead the audit sees nothing of this organization.",
-    remediation="Rotate the auditing credential before it expires.",
+    rationale="After that the audit cannot collect this organization.",
+    remediation="Rotate the audit credential before it expires.",
     controls=EXPIRING,
     subject="organization",
 )

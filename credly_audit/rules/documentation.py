@@ -1,4 +1,4 @@
-"""DOC: tokens whose description does not tell whose they are and what for.
+"""DOC: tokens whose description does not name their owner and purpose.
 
 The description is the only text that Credly keeps with a token ([DOC] authorization tokens): there is no name, no tag
 and no owner.
@@ -67,9 +67,9 @@ def placeholders(texts: pa.ChunkedArray, more: frozenset[str] = frozenset()) -> 
     Severity.HIGH,
     tiers="high where the token can write or delete, else medium",
     summary="The token has no description.",
-    rationale="The description is all that tells whose a token is: without it nobody dares to remove it, and nobody "
-    "is told before it expires.",
-    remediation="Find out what uses the token and describe it: system, purpose and owner; if nobody claims it, "
+    rationale="The description is the only record of a token's owner and purpose: without it the token cannot be "
+    "removed safely, and no one can be notified before it expires.",
+    remediation="Identify what uses the token and describe it: system, purpose and owner; if no one needs it, "
     "delete it.",
     controls=UNDOCUMENTED,
 )
@@ -79,8 +79,10 @@ def description_missing(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Has no description{power}.",
-            power=pd.Series(np.where(privileged, ", and can write or delete", ""), index=hit.index, dtype="string"),
+            "No description{power}.",
+            power=pd.Series(
+                np.where(privileged, "; has write or delete permission", ""), index=hit.index, dtype="string"
+            ),
         ),
         severity=np.where(privileged, Severity.HIGH, Severity.MEDIUM),
         can_write_or_delete=privileged,
@@ -90,7 +92,9 @@ def description_missing(facts: Facts, _: Options) -> Flags:
 class PlaceholderOptions(Options):
     """Options of DOC002."""
 
-    placeholders: frozenset[str] = Field(default=frozenset(), description="More descriptions that say nothing.")
+    placeholders: frozenset[str] = Field(
+        default=frozenset(), description="Further descriptions that count as placeholders."
+    )
 
 
 @rule(
@@ -98,7 +102,7 @@ class PlaceholderOptions(Options):
     "description-placeholder",
     Severity.LOW,
     summary="The token's description is a placeholder.",
-    rationale="'test' or 'new token' says no more than an empty field: neither the system nor the owner can be found.",
+    rationale="'test' or 'new token' is no better than an empty field: it names neither the system nor the owner.",
     remediation="Describe the token: system, purpose and owner.",
     controls=UNDOCUMENTED,
     options=PlaceholderOptions,
@@ -116,15 +120,15 @@ def description_placeholder(facts: Facts, options: OptionColumns) -> Flags:
 class TooShortOptions(Options):
     """Options of DOC003."""
 
-    min_words: Count = Field(default=2, description="Count words a description must have.")
-    min_length: Count = Field(default=10, description="Count characters a description must have.")
+    min_words: Count = Field(default=2, description="The minimum number of words of a description.")
+    min_length: Count = Field(default=10, description="The minimum number of characters of a description.")
 
 
 @rule(
     "DOC003",
     "description-too-short",
     Severity.LOW,
-    summary="The token's description is too short to tell what it is for.",
+    summary="The token's description is too short to explain its purpose.",
     rationale="One word rarely names both a system and its owner.",
     remediation="Describe the token: system, purpose and owner.",
     controls=UNDOCUMENTED,
@@ -143,7 +147,7 @@ def description_too_short(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Its description has {words} and {characters}; the policy asks for {min_words} words and {min_length} "
+            "Its description has {words} and {characters}; the policy requires {min_words} words and {min_length} "
             "characters.",
             words=plural(words, "word", "words"),
             characters=plural(length, "character", "characters"),
@@ -169,8 +173,8 @@ class LacksFieldOptions(Options):
     "description-lacks-field",
     Severity.MEDIUM,
     summary="The token's description lacks something that the policy requires.",
-    rationale="The team agreed on what a description must tell; without it the owner or the ticket has to be guessed.",
-    remediation="Complete the description with what is lacking.",
+    rationale="The policy defines what a description must contain; without it the owner or the ticket is not known.",
+    remediation="Add the missing information to the description.",
     controls=UNDOCUMENTED,
     options=LacksFieldOptions,
     by_row=True,
@@ -196,8 +200,8 @@ def description_lacks_field(facts: Facts, options: OptionColumns) -> Flags:
     "duplicate-description",
     Severity.LOW,
     summary="Several tokens of the organization share one description.",
-    rationale="Who has to rotate or remove one of them cannot tell which it is.",
-    remediation="Describe each of these tokens so that it can be told from the others, or delete those not needed.",
+    rationale="An administrator who has to rotate or remove one of them cannot identify it.",
+    remediation="Give each of these tokens a distinct description, or delete those not needed.",
     controls=UNDOCUMENTED,
     needs="organization",
 )
@@ -224,9 +228,9 @@ def duplicate_description(facts: Facts, _: Options) -> Flags:
     "DOC006",
     "secret-in-description",
     Severity.CRITICAL,
-    summary="The token's description holds a secret.",
-    rationale="Descriptions are shown to every administrator, in every export and in every listing: a value in one is "
-    "a value given away.",
+    summary="The token's description contains a secret.",
+    rationale="Descriptions are visible to every administrator, in every export and every listing, so a value in one "
+    "is disclosed.",
     remediation="Remove the value from the description in Credly, and rotate the token that it belongs to.",
     controls=LEAKED,
 )
@@ -236,7 +240,7 @@ def secret_in_description(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Its description holds {secrets}; replaced by [redacted] here, still readable in Credly.",
+            "Its description contains {secrets}; replaced with [redacted] here, still readable in Credly.",
             secrets=plural(secrets, "value that is or looks like a secret", "values that are or look like secrets"),
         ),
         secrets=secrets,
@@ -248,8 +252,8 @@ def secret_in_description(facts: Facts, _: Options) -> Flags:
     "stale-description",
     Severity.LOW,
     summary="The token's description names a year before that of its last rotation.",
-    rationale="A description that speaks of an earlier year was not looked at when the token was rotated.",
-    remediation="Bring the description up to date.",
+    rationale="A description that names an earlier year was probably not reviewed when the token was rotated.",
+    remediation="Update the description.",
     controls=UNDOCUMENTED,
 )
 def stale_description(facts: Facts, _: Options) -> Flags:
@@ -264,7 +268,7 @@ def stale_description(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Its description speaks of {year}; the token was last rotated in {rotated}.",
+            "Its description names {year}; the token was last rotated in {rotated}.",
             year=years,
             rotated=pd.Series(rotated[stale], index=hit.index),
         ),

@@ -1,4 +1,4 @@
-"""EXP: tokens that are dead, about to die, or live longer than anybody meant.
+"""EXP: tokens that have expired, expire soon, or are valid for longer than intended.
 
 EXP001, EXP002, EXP004 and EXP005 flag one value of a token: `expires_at` tells their findings apart, so that a rotated
 token is a new occurrence.
@@ -26,9 +26,10 @@ from credly_audit.severity import Severity
     Severity.HIGH,
     tiers="high until the next audit has seen it too (audit_every_days + 4 days after its expiry), then medium",
     summary="The token has expired and is still listed.",
-    rationale="Credly turns a token off at its expiry and tells nobody: whatever still uses it has stopped working, "
-    "and a dead entry that stays in the list hides the live ones.",
-    remediation="Find out what used the token, give it a new one, and delete the expired entry in Credly.",
+    rationale="Credly disables a token when it expires, without a notice: integrations that still use it have "
+    "stopped working, and expired entries make the list of active tokens harder to review.",
+    remediation="Identify the integrations that used the token, give them a new one, and delete the expired entry in "
+    "Credly.",
     controls=EXPIRED,
 )
 def token_expired(facts: Facts, _: Options) -> Flags:
@@ -37,7 +38,7 @@ def token_expired(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expired on {day} ({ago}) and is still listed: what used it no longer works.",
+            "Expired on {day} ({ago}) and is still listed: integrations that used it no longer work.",
             day=day(hit["expires_at"]),
             ago=distance(hit["expires_at"], facts.as_of),
         ),
@@ -113,23 +114,23 @@ def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
     "EXP003",
     "token-never-expires",
     Severity.HIGH,
-    summary="The token has no expiry.",
-    rationale="A value that never expires works for whoever found it, for as long as nobody looks.",
-    remediation="Replace it by a new token, which Credly gives an expiry of 180 days, and delete this one in Credly.",
+    summary="The token has no expiration date.",
+    rationale="A value without an expiration date stays usable indefinitely for anyone who obtains it.",
+    remediation="Replace it with a new token, which expires after 180 days, and delete this one in Credly.",
     controls=OVERDUE,
 )
 def token_never_expires(facts: Facts, _: Options) -> Flags:
     tokens = facts.tokens
     unknown = tokens["date_faults"].str.contains("expires_at", regex=False).fillna(value=False).astype(bool)
     hit = tokens.loc[tokens["expires_at"].isna() & ~unknown, ["created_at"]]
-    message = "Has no expiry: Credly says that it works for ever."
+    message = "No expiration date."
     return flag(hit, pd.Series(message, index=hit.index, dtype="string"), created_at=hit["created_at"])
 
 
 class BeyondPolicyOptions(Options):
     """Options of EXP004."""
 
-    max_lifetime_days: Days = Field(default=180, description="How far ahead an expiry may lie, in days.")
+    max_lifetime_days: Days = Field(default=180, description="The maximum number of days until a token expires.")
 
 
 @rule(
@@ -137,9 +138,9 @@ class BeyondPolicyOptions(Options):
     "expiry-beyond-policy",
     Severity.HIGH,
     summary="The token expires later than the policy allows.",
-    rationale="A long-lived value gives whoever found it more time; tokens made before Credly limited them may live "
+    rationale="A long-lived value can be misused for longer; tokens created before Credly limited them may stay valid "
     "for years.",
-    remediation="Rotate the token: its new value expires 180 days from then.",
+    remediation="Rotate the token: its new value expires after 180 days.",
     controls=OVERDUE,
     options=BeyondPolicyOptions,
     by_row=True,
@@ -167,7 +168,7 @@ class RotationOptions(Options):
     """Options of EXP005."""
 
     max_rotation_age_days: Days = Field(
-        default=180, description="How long a value may be in use before it is rotated, in days; 90 for stricter teams."
+        default=180, description="The maximum number of days between rotations; 90 for stricter teams."
     )
 
 
@@ -175,9 +176,9 @@ class RotationOptions(Options):
     "EXP005",
     "rotation-overdue",
     Severity.MEDIUM,
-    summary="The token was not rotated for longer than the policy allows.",
-    rationale="The longer one value is in use, the more places hold a copy of it.",
-    remediation="Rotate the token and give the new value to what uses it.",
+    summary="The token has not been rotated within the period that the policy allows.",
+    rationale="The longer a value is in use, the more copies of it exist.",
+    remediation="Rotate the token and deploy the new value to the integrations that use it.",
     controls=OVERDUE,
     options=RotationOptions,
     by_row=True,
@@ -205,9 +206,9 @@ def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
     "EXP006",
     "invalid-dates",
     Severity.MEDIUM,
-    summary="The token's dates are missing, unreadable or contradict each other.",
-    rationale="A token whose dates cannot be relied on cannot be watched: nobody knows when it stops.",
-    remediation="Look the token up in Credly; rotate it or replace it by one with sound dates.",
+    summary="The token's dates are missing, unreadable or contradictory.",
+    rationale="Without reliable dates it is not known when the token expires, so it cannot be monitored.",
+    remediation="Check the token in Credly, and rotate or replace it so that its dates are valid.",
     controls=OVERDUE,
 )
 def invalid_dates(facts: Facts, _: Options) -> Flags:
@@ -223,7 +224,7 @@ def invalid_dates(facts: Facts, _: Options) -> Flags:
         .str.cat(
             pd.DataFrame(
                 {
-                    "ahead": np.where(ahead[rows], "; created_at lies in the future", ""),
+                    "ahead": np.where(ahead[rows], "; created_at is in the future", ""),
                     "backwards": np.where(backwards[rows], "; expires_at is not after created_at", ""),
                 },
                 index=hit.index,
@@ -233,7 +234,7 @@ def invalid_dates(facts: Facts, _: Options) -> Flags:
     faults = faults.str.removeprefix("; ")
     return flag(
         hit,
-        sentence("Its dates cannot be relied on: {faults}.", faults=faults),
+        sentence("Dates are not reliable: {faults}.", faults=faults),
         created_at=hit["created_at"],
         expires_at=hit["expires_at"],
         faults=faults,

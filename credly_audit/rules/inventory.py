@@ -1,4 +1,4 @@
-"""INV: what an organization's tokens look like as a whole."""
+"""INV: the tokens of an organization as a set."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from credly_audit.severity import Severity
 class TooManyOptions(Options):
     """Options of INV001."""
 
-    max_tokens: Count = Field(default=10, description="Count unexpired tokens an organization may have.")
+    max_tokens: Count = Field(default=10, description="The maximum number of unexpired tokens of an organization.")
 
 
 @rule(
@@ -23,8 +23,8 @@ class TooManyOptions(Options):
     "too-many-tokens",
     Severity.LOW,
     summary="The organization has more tokens than the policy allows.",
-    rationale="Each token is a way in that somebody has to watch.",
-    remediation="Go through the organization's tokens and delete those that nobody needs.",
+    rationale="Each token is an entry point that must be monitored.",
+    remediation="Review the organization's tokens and delete those that are not needed.",
     controls=NO_CONTROLS,
     subject="organization",
     options=TooManyOptions,
@@ -51,9 +51,9 @@ def too_many_tokens(facts: Facts, options: OptionColumns) -> Flags:
     "shared-value",
     Severity.HIGH,
     summary="One value is listed under several tokens or in several organizations.",
-    rationale="A value opens what it was made for; listed in several places it opens all of them, and rotating it for "
+    rationale="A value that is listed in several places gives access to all of them, and rotating it for "
     "one breaks the others.",
-    remediation="Give each place a token of its own, then rotate the value that was shared.",
+    remediation="Give each place its own token, then rotate the shared value.",
     controls=SHARED,
     needs="everything",
 )
@@ -66,9 +66,14 @@ def shared_value(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Its value is also that of {here} of this organization and {elsewhere} of other organizations.",
-            here=plural(here, "other token", "other tokens"),
-            elsewhere=plural(elsewhere, "token", "tokens"),
+            "The same secret value is used by {own}{and_}{others}.",
+            own=plural(here, "other token of this organization", "other tokens of this organization").where(
+                here > 0, ""
+            ),
+            and_=pd.Series(np.where((here > 0) & (elsewhere > 0), " and ", ""), index=hit.index, dtype="string"),
+            others=plural(elsewhere, "token of another organization", "tokens of other organizations").where(
+                elsewhere > 0, ""
+            ),
         ),
         others_here=here,
         others_elsewhere=elsewhere,
@@ -78,7 +83,9 @@ def shared_value(facts: Facts, _: Options) -> Flags:
 class NoSuccessorOptions(Options):
     """Options of INV003."""
 
-    no_successor_days: Days = Field(default=14, description="Days within which at least one token must not expire.")
+    no_successor_days: Days = Field(
+        default=14, description="The number of days within which at least one token must not expire."
+    )
 
 
 @rule(
@@ -86,7 +93,7 @@ class NoSuccessorOptions(Options):
     "no-successor",
     Severity.MEDIUM,
     summary="Every token of the organization expires soon.",
-    rationale="When the last one dies nothing of this organization reaches Credly any more, this audit included.",
+    rationale="All API access of the organization, including this audit, ends with the last token.",
     remediation="Create a token, or rotate one, before the last of them expires.",
     controls=EXPIRING,
     subject="organization",
@@ -104,7 +111,7 @@ def no_successor(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Every token of it expires within {days} days, the last on {day} ({ahead}).",
+            "Every token of the organization expires within {days} days, the last on {day} ({ahead}).",
             days=options.no_successor_days[hit.index],
             day=day(last),
             ahead=distance(last, facts.as_of),
@@ -118,8 +125,8 @@ def no_successor(facts: Facts, options: OptionColumns) -> Flags:
     "INV004",
     "owner-mismatch",
     Severity.HIGH,
-    summary="The token belongs to another organization than the one that was asked.",
-    rationale="Somebody else's token in this list means that one organization holds rights over another's badges.",
+    summary="The token belongs to another organization than the one it is listed for.",
+    rationale="A foreign token in this list means that one organization has permissions on the badges of another.",
     remediation="Ask Credly's support why this token is listed here; check the organization's id in the configuration.",
     controls=MISPLACED,
 )
@@ -131,7 +138,7 @@ def owner_mismatch(facts: Facts, _: Options) -> Flags:
     kind = pd.Series(np.where(hit["owner_type"].isna(), "owner", hit["owner_type"]), index=hit.index, dtype="string")
     return flag(
         hit,
-        sentence("Belongs to another {kind} than the organization asked.", kind=shorten(kind)),
+        sentence("Belongs to another {kind} than the organization that lists it.", kind=shorten(kind)),
         owner_id=hit["owner_id"],
         owner_type=hit["owner_type"],
     )

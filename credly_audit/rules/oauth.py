@@ -1,4 +1,4 @@
-"""OAU: OAuth applications, the other way into Credly's API; judged where `include_oauth_applications` is on.
+"""OAU: OAuth applications, the other access to Credly's API; evaluated where `include_oauth_applications` is on.
 
 An application has no expiry and no permissions of its own in the API: what can be judged is whether somebody answers
 for it, whether its description says what for, and when it was last touched ([DOC] oauth).
@@ -32,18 +32,18 @@ def _flags(hit: pd.DataFrame, said: pd.Series, **evidence: pd.Series) -> Flags:
     "OAU001",
     "oauth-app-orphaned",
     Severity.HIGH,
-    summary="Whoever made the OAuth application is no longer there.",
-    rationale="An application goes on opening the API when its creator has left: nobody answers for it, and the "
-    "creator may have kept its secret.",
-    remediation="Find out what uses the application; have somebody who is there make a new one, switch over and delete "
-    "this one, or delete it at once if nobody claims it.",
+    summary="The application's creator is no longer active.",
+    rationale="An application still gives access to the API after its creator has left: it has no responsible owner, "
+    "and the creator may still know its secret.",
+    remediation="Identify what uses the application; have an active administrator create a new one, switch to it and "
+    "delete this one, or delete it at once if no one needs it.",
     controls=UNDOCUMENTED,
     subject="organization",
 )
 def oauth_app_orphaned(facts: Facts, _: Options) -> Flags:
     orphaned = facts.applications["creator_available"].eq(other=False).fillna(value=False)
     hit = facts.applications[orphaned.to_numpy(dtype=bool)]
-    said = pd.Series("belongs to nobody: its creator is no longer available.", hit.index, dtype="string")
+    said = pd.Series("has no active creator.", hit.index, dtype="string")
     return _flags(hit, said, created_at=hit["created_at"])
 
 
@@ -52,9 +52,9 @@ def oauth_app_orphaned(facts: Facts, _: Options) -> Flags:
     "oauth-app-undocumented",
     Severity.MEDIUM,
     summary="The OAuth application's description is missing or a placeholder.",
-    rationale="Without a description nobody knows which system stops when the application is deleted, or whom to warn "
-    "before its secret is changed.",
-    remediation="Describe the application: system, purpose and owner; if nobody claims it, delete it.",
+    rationale="Without a description it is not known which system depends on the application, or whom to notify before "
+    "its secret is changed.",
+    remediation="Describe the application: system, purpose and owner; if no one needs it, delete it.",
     controls=UNDOCUMENTED,
     subject="organization",
 )
@@ -62,7 +62,7 @@ def oauth_app_undocumented(facts: Facts, _: Options) -> Flags:
     texts = facts.applications["description"]
     missing = blank(texts)
     hit = facts.applications[missing | placeholders(texts.array.__arrow_array__())]
-    fault = np.where(missing[hit.index], "has no description.", "has a placeholder for a description.")
+    fault = np.where(missing[hit.index], "has no description.", "has a placeholder as its description.")
     return _flags(hit, pd.Series(fault, hit.index, dtype="string"), description=hit["description"])
 
 
@@ -70,7 +70,7 @@ class OldSecretOptions(Options):
     """Options of OAU003."""
 
     max_secret_age_days: Days = Field(
-        default=365, description="How long ago an OAuth application may have been updated last."
+        default=365, description="The maximum number of days since the last update of an OAuth application."
     )
 
 
@@ -78,10 +78,10 @@ class OldSecretOptions(Options):
     "OAU003",
     "oauth-secret-old",
     Severity.MEDIUM,
-    summary="The OAuth application, and so its secret, has not been changed for long.",
-    rationale="A client secret has no expiry that the API shows: only changing it ends what became of its copies. An "
-    "application whose last change is not known is not taken for a fresh one.",
-    remediation="Make a new secret for the application, switch over, and see that it is updated in Credly.",
+    summary="The OAuth application, and therefore its secret, has not been updated for longer than the policy allows.",
+    rationale="The API shows no expiration date for a client secret: copies of it work until it is changed. An "
+    "application without a date of its last update is also flagged.",
+    remediation="Create a new secret for the application, deploy it, and check that Credly shows the update.",
     controls=OVERDUE,
     subject="organization",
     options=OldSecretOptions,
@@ -100,5 +100,5 @@ def oauth_secret_old(facts: Facts, options: OptionColumns) -> Flags:
         day=day(known),
         age=plural(age, "day", "days"),
         most=most[hit.index],
-    ).mask(changed.isna(), "has no date of its last update, so the age of its secret is not known.")
+    ).mask(changed.isna(), "has no date of its last update, so the age of its secret is unknown.")
     return _flags(hit, said, updated_at=changed, days=age.astype("Int64").mask(changed.isna()))

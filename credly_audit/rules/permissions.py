@@ -1,7 +1,7 @@
-"""PRM: tokens that can do more than their purpose needs.
+"""PRM: tokens with more permissions than their purpose needs.
 
-Credly knows three permissions, read, write and delete, and nothing finer ([DOC] authorization tokens). Approved is a
-token whose permissions a purpose of the policy, or its register entry, allows in full.
+Credly knows three permissions, read, write and delete, and no finer ones ([DOC] authorization tokens). A token is
+approved if a purpose of the policy, or its register entry, allows all of its permissions.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def permissions_in_words(facts: Facts, rows: pd.Index) -> pd.Series:
 def _flag_permissions(facts: Facts, mask: np.ndarray, message: str) -> Flags:
     hit = facts.tokens.loc[mask, ["is_audit_credential"]]
     words = permissions_in_words(facts, hit.index)
-    advice = " It is the credential of this audit: a token with write alone, or OAuth, sees everything too."
+    advice = " It is the credential of this audit: a token with only write permission, or OAuth, also sees every token."
     own = pd.Series(np.where(hit["is_audit_credential"], advice, ""), index=hit.index, dtype="string")
     return flag(hit, sentence(message + "{own}", own=own), permissions=words)
 
@@ -37,53 +37,53 @@ def _flag_permissions(facts: Facts, mask: np.ndarray, message: str) -> Flags:
     "full-access",
     Severity.HIGH,
     summary="The token can read, write and delete everything of its organization.",
-    rationale="Such a token is as strong as an administrator's password: its finder can issue, revoke and delete "
-    "badges and read every earner's data.",
-    remediation="Replace it by a token with the permissions that its purpose needs, or approve it in the policy.",
+    rationale="Such a token is as powerful as an administrator's password: it can issue, revoke and delete "
+    "badges and read the data of every earner.",
+    remediation="Replace it with a token with the permissions that its purpose needs, or approve it in the policy.",
     controls=PERMISSIVE,
 )
 def full_access(facts: Facts, _: Options) -> Flags:
     full = facts.unapproved & facts.has("read") & facts.has("write") & facts.has("delete")
-    return _flag_permissions(facts, full, "Can read, write and delete, and nobody has approved that.")
+    return _flag_permissions(facts, full, "Full access (read, write, delete) without approval.")
 
 
 @rule(
     "PRM002",
     "delete-enabled",
     Severity.MEDIUM,
-    summary="The token can delete.",
-    rationale="Few integrations ever delete; what is deleted in Credly is gone for its earners.",
-    remediation="Replace it by a token without delete permission, or approve it in the policy.",
+    summary="The token has delete permission.",
+    rationale="Few integrations need to delete, and what is deleted in Credly is lost to its earners.",
+    remediation="Replace it with a token without delete permission, or approve it in the policy.",
     controls=PERMISSIVE,
 )
 def delete_enabled(facts: Facts, _: Options) -> Flags:
     partly = facts.has("delete") & ~(facts.has("read") & facts.has("write"))
-    return _flag_permissions(facts, facts.unapproved & partly, "Can delete, and nobody has approved that.")
+    return _flag_permissions(facts, facts.unapproved & partly, "Delete permission without approval.")
 
 
 @rule(
     "PRM003",
     "write-enabled",
     Severity.LOW,
-    summary="The token can write.",
-    rationale="A token that can write can issue badges in the organization's name; that somebody meant it to should be "
-    "on record.",
-    remediation="Replace it by a read-only token, or approve it in the policy.",
+    summary="The token has write permission.",
+    rationale="A token with write permission can issue badges in the organization's name; its approval should be "
+    "documented.",
+    remediation="Replace it with a read-only token, or approve it in the policy.",
     controls=PERMISSIVE,
 )
 def write_enabled(facts: Facts, _: Options) -> Flags:
     write = facts.unapproved & facts.has("write") & ~facts.has("delete")
-    return _flag_permissions(facts, write, "Can write, and nobody has approved that.")
+    return _flag_permissions(facts, write, "Write permission without approval.")
 
 
 @rule(
     "PRM004",
     "exceeds-purpose",
     Severity.HIGH,
-    summary="The token can do more than the purpose that its description names.",
-    rationale="The policy says what this purpose needs; every permission beyond it only serves whoever finds the "
-    "value.",
-    remediation="Replace it by a token with the permissions that the policy allows for this purpose.",
+    summary="The token has more permissions than the purpose in its description allows.",
+    rationale="The policy defines what this purpose needs; every further permission only increases the damage if the "
+    "value leaks.",
+    remediation="Replace it with a token with the permissions that the policy allows for this purpose.",
     controls=PERMISSIVE,
 )
 def exceeds_purpose(facts: Facts, _: Options) -> Flags:
@@ -91,7 +91,7 @@ def exceeds_purpose(facts: Facts, _: Options) -> Flags:
     words = permissions_in_words(facts, hit.index)
     return flag(
         hit,
-        sentence("Has {words}: more than the policy allows for the purpose that its description names.", words=words),
+        sentence("Permissions ({words}) exceed the approved purpose.", words=words),
         permissions=words,
     )
 
@@ -100,8 +100,8 @@ def exceeds_purpose(facts: Facts, _: Options) -> Flags:
     "PRM005",
     "no-permissions",
     Severity.LOW,
-    summary="The token has no permission at all.",
-    rationale="It can do nothing, so nothing needs it; what lies about unused is forgotten, and later given rights.",
+    summary="The token has no permissions.",
+    rationale="No integration can need it; an unused token is easily forgotten and may be granted permissions later.",
     remediation="Delete the token in Credly.",
     controls=PERMISSIVE,
 )
@@ -109,14 +109,15 @@ def no_permissions(facts: Facts, _: Options) -> Flags:
     flags = facts.tokens[[f"{permission}_enabled" for permission in PERMISSIONS]]
     none = facts.unexpired & flags.eq(other=False).fillna(value=False).all(axis=1).to_numpy(dtype=bool)
     hit = facts.tokens.loc[none, []]
-    return flag(hit, pd.Series("Can neither read, write nor delete.", index=hit.index, dtype="string"))
+    return flag(hit, pd.Series("No permissions (read, write, delete).", index=hit.index, dtype="string"))
 
 
 class PrivilegedOptions(Options):
     """Options of PRM006."""
 
     max_privileged: Count = Field(
-        default=3, description="Count tokens of an organization may write or delete without being approved."
+        default=3,
+        description="The maximum number of unapproved tokens of an organization with write or delete permission.",
     )
 
 
@@ -124,10 +125,10 @@ class PrivilegedOptions(Options):
     "PRM006",
     "too-many-privileged",
     Severity.MEDIUM,
-    summary="The organization has many tokens that can write or delete.",
-    rationale="Each of them alone is enough to issue or destroy badges; the more there are, the likelier one leaks.",
-    remediation="Go through the tokens with write or delete; remove or narrow those that are not needed, approve the "
-    "rest in the policy.",
+    summary="The organization has many tokens with write or delete permission.",
+    rationale="Each of them is sufficient to issue or delete badges; the more there are, the more likely one leaks.",
+    remediation="Review the tokens with write or delete permission: remove them or reduce their permissions, and "
+    "approve the rest in the policy.",
     controls=PERMISSIVE,
     subject="organization",
     options=PrivilegedOptions,
@@ -140,7 +141,7 @@ def too_many_privileged(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "{tokens} can write or delete without being approved; the policy allows {most}.",
+            "{tokens} with write or delete permission without approval; the policy allows {most}.",
             tokens=plural(counts, "token", "tokens"),
             most=most,
         ),
@@ -153,9 +154,9 @@ def too_many_privileged(facts: Facts, options: OptionColumns) -> Flags:
     "PRM007",
     "permissions-unknown",
     Severity.LOW,
-    summary="The API does not say what the token may do.",
-    rationale="What is not known cannot be judged: the token may have full access.",
-    remediation="Look the token's permissions up in Credly; rotate or replace it if they are not shown there either.",
+    summary="The API does not report the permissions of the token.",
+    rationale="Unknown permissions cannot be evaluated: the token may have full access.",
+    remediation="Check the token's permissions in Credly; rotate or replace it if they are not shown there either.",
     controls=PERMISSIVE,
 )
 def permissions_unknown(facts: Facts, _: Options) -> Flags:
@@ -166,4 +167,4 @@ def permissions_unknown(facts: Facts, _: Options) -> Flags:
     for permission in PERMISSIONS:
         words = words.str.cat(np.where(unknown[f"{permission}_enabled"][hit.index], f", {permission}", ""))
     words = words.str.removeprefix(", ")
-    return flag(hit, sentence("Credly does not say whether it has: {words}.", words=words), unknown=words)
+    return flag(hit, sentence("Permissions not reported by Credly: {words}.", words=words), unknown=words)

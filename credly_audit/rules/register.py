@@ -1,4 +1,4 @@
-"""INV: tokens held against the register where they are documented; none of these speaks where there is no register."""
+"""INV: tokens compared with the register that documents them; these rules report nothing without a register."""
 
 import numpy as np
 import pandas as pd
@@ -18,15 +18,15 @@ LONGEST_PURPOSE = 300
     "not-in-register",
     Severity.HIGH,
     summary="The token is not in the register.",
-    rationale="A token that nobody has written down has no owner to ask and no purpose to hold it against; when it "
-    "leaks nobody knows what breaks if it is deleted.",
-    remediation="Find out what uses the token; add it to the register with its owner, or delete it in Credly.",
+    rationale="A token that is not documented has no known owner and no approved purpose; if it leaks, no one knows "
+    "what breaks when it is deleted.",
+    remediation="Identify what uses the token; add it to the register with its owner, or delete it in Credly.",
     controls=UNDOCUMENTED,
 )
 def not_in_register(facts: Facts, _: Options) -> Flags:
     absent = facts.unexpired & ~facts.registered if facts.register is not None else np.zeros_like(facts.unexpired)
     hit = facts.tokens.loc[absent, []]
-    return flag(hit, pd.Series("The register does not name it.", index=hit.index, dtype="string"))
+    return flag(hit, pd.Series("Not in the register.", index=hit.index, dtype="string"))
 
 
 @rule(
@@ -34,9 +34,9 @@ def not_in_register(facts: Facts, _: Options) -> Flags:
     "register-entry-gone",
     Severity.LOW,
     summary="The register names a token that Credly no longer lists.",
-    rationale="A register that names what is gone is soon believed by nobody, and an approval that outlives its token "
-    "may be read as one for the next.",
-    remediation="Strike the entry from the register, or find out who deleted the token.",
+    rationale="Entries of removed tokens make a register unreliable, and an approval that remains after its token may "
+    "be taken for the approval of another one.",
+    remediation="Remove the entry from the register, or find out who deleted the token.",
     controls=UNDOCUMENTED,
     subject="organization",
 )
@@ -61,11 +61,11 @@ def register_entry_gone(facts: Facts, _: Options) -> Flags:
     "INV007",
     "exceeds-register",
     Severity.HIGH,
-    summary="The token may do more than its register entry approves, or the entry's review date is past.",
-    rationale="The register says what was approved, and until when somebody has to look again; what goes beyond that "
-    "nobody has agreed to.",
-    remediation="Replace the token by one with the permissions approved, or review the entry and set its new review "
-    "date.",
+    summary="The token has more permissions than its register entry approves, or the entry's review is overdue.",
+    rationale="The register records the approved permissions and the date of the next review; anything beyond them is "
+    "not approved.",
+    remediation="Replace the token with one that has the approved permissions, or review the entry and set a new "
+    "review date.",
     controls=PERMISSIVE,
 )
 def exceeds_register(facts: Facts, _: Options) -> Flags:
@@ -89,13 +89,13 @@ def exceeds_register(facts: Facts, _: Options) -> Flags:
 
 
 def _beyond_in_words(words: pd.Series) -> pd.Series:
-    said = sentence("Has {words}, which its register entry does not approve.", words=words)
+    said = sentence("Permissions ({words}) exceed those approved in the register.", words=words)
     return said.mask(words == "", "")
 
 
 def _review_in_words(ends: pd.Series, as_of: pd.Timestamp) -> pd.Series:
     past = ends.dropna()
     said = sentence(
-        " Its register entry was to be reviewed by {day} ({ago}).", day=day(past), ago=distance(past, as_of)
+        " The review of its register entry was due by {day} ({ago}).", day=day(past), ago=distance(past, as_of)
     )
     return said.reindex(ends.index).fillna("")

@@ -1,4 +1,4 @@
-"""WVR: decisions that have run out."""
+"""WVR: decisions that have expired."""
 
 import pandas as pd
 
@@ -14,10 +14,10 @@ from credly_audit.severity import Severity
     "WVR001",
     "waiver-expired",
     Severity.MEDIUM,
-    summary="A waiver that once covered a present finding is past its date.",
-    rationale="A risk was accepted for a time, and the time is over: either it is mended, or somebody accepts it anew "
-    "and says why.",
-    remediation="Mend what the waiver covered, or have it approved again with a new date; then remove the old one.",
+    summary="A waiver of a current finding has expired.",
+    rationale="A risk was accepted for a limited time that is over: either it is remediated, or the acceptance is "
+    "renewed with a reason.",
+    remediation="Remediate the findings, or renew the acceptance with a new date; then remove the expired waiver.",
     controls=REVIEW,
     subject="organization",
 )
@@ -28,7 +28,7 @@ def waiver_expired(facts: Facts, _: Options) -> Flags:
     return Flags(
         lapses.index,
         sentence(
-            "The waiver {id} of {rule}, approved by {by}, held until {day} ({ago}); what it covered is back: {many}.",
+            "The waiver {id} of {rule}, approved by {by}, expired on {day} ({ago}) and covered {many}.",
             id=shorten(lapses["waiver_id"]),
             rule=lapses["rule"],
             by=shorten(lapses["approved_by"]),

@@ -115,8 +115,8 @@ def test_an_expired_waiver_lets_its_finding_come_back_and_is_a_finding_itself() 
     [expired] = [row for row in audit.findings.records() if row["rule_id"] == "WVR001"]
     assert (expired["token_id"], expired["organization_id"]) == (token(2)["token_id"], ACME)
     assert expired["message"] == (
-        "The waiver W-7 of PRM001, approved by ciso@acme.example, held until 22 Nov 2026 (within a day); "
-        "what it covered is back: 1 finding."
+        "The waiver W-7 of PRM001, approved by ciso@acme.example, expired on 22 Nov 2026 (within a day) and "
+        "covered 1 finding."
     )
     assert expired["evidence"]["waiver_id"] == "W-7"
     assert states(audit.decisions.waivers) == [("expired", 1)]

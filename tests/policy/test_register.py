@@ -91,15 +91,15 @@ def test_an_entry_by_fingerprint_of_a_token_that_another_names_by_id_is_not_gone
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"permissions": "read"}, "Has write, delete, which its register entry does not approve."),
-        ({"review_by": "2026-11-22"}, "Its register entry was to be reviewed by 22 Nov 2026 (1 day ago)."),
+        ({"permissions": "read"}, "Permissions (write, delete) exceed those approved in the register."),
+        ({"review_by": "2026-11-22"}, "The review of its register entry was due by 22 Nov 2026 (1 day ago)."),
         ({"review_by": "2026-11-23"}, None),
         ({"review_by": ""}, None),
         (
             {"permissions": "none", "review_by": "2026-01-01"},
             (
-                "Has read, write, delete, which its register entry does not approve. "
-                "Its register entry was to be reviewed by 1 Jan 2026 (326 days ago)."
+                "Permissions (read, write, delete) exceed those approved in the register. "
+                "The review of its register entry was due by 1 Jan 2026 (326 days ago)."
             ),
         ),
     ],

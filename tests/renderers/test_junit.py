@@ -65,7 +65,7 @@ def test_two_findings_of_a_rule_are_one_failure_that_lists_both() -> None:
     audit = judged(snapshot([token(each, secrets_in_description=1, description=f"Number {each}") for each in (1, 2)]))
     case = suites(audit)["Acme"]["DOC006 secret-in-description"]
 
-    assert outcome(case)[1].startswith("critical: “Number 1” (Acme, 00000000): Its description holds 1 value")
+    assert outcome(case)[1].startswith("critical: “Number 1” (Acme, 00000000): Its description contains 1 value")
     assert outcome(case)[1].endswith("(and 1 more)")
     assert "“Number 2”" in case.result[0].text
 

@@ -23,9 +23,7 @@ def test_an_orphan_is_named_with_its_id_and_belongs_to_its_organization() -> Non
 
     assert (finding["rule_id"], finding["severity"], finding["organization_id"]) == ("OAU001", "high", BETA)
     assert finding["token_id"] is None
-    assert finding["message"] == (
-        "OAuth application Gradebook bridge (97) belongs to nobody: its creator is no longer available."
-    )
+    assert finding["message"] == ("OAuth application Gradebook bridge (97) has no active creator.")
     assert finding["evidence"]["application_id"] == "97"
     assert finding["evidence"]["application_name"] == "Gradebook bridge"
 
@@ -35,7 +33,7 @@ def test_an_orphan_is_named_with_its_id_and_belongs_to_its_organization() -> Non
     [
         (None, "has no description."),
         ("\u200b \t", "has no description."),
-        ("Test 2", "has a placeholder for a description."),
+        ("Test 2", "has a placeholder as its description."),
     ],
 )
 def test_a_description_that_says_nothing_is_found(description: str | None, said: str) -> None:
@@ -56,7 +54,7 @@ def test_the_age_of_a_secret_is_counted_from_the_last_update_else_from_its_makin
     assert old["message"].endswith("was last updated on 22 Nov 2025, 366 days ago; the policy allows 365 days.")
     assert (old["evidence"]["updated_at"], old["evidence"]["days"]) == (updated, 366)
     assert "400 days ago" in unchanged["message"]
-    assert unknown["message"].endswith("has no date of its last update, so the age of its secret is not known.")
+    assert unknown["message"].endswith("has no date of its last update, so the age of its secret is unknown.")
     assert unknown["evidence"]["days"] is None
 
 

@@ -35,7 +35,7 @@ def test_an_expired_token_is_told_with_the_days_since() -> None:
     audit = audited(snapshot([token(expires_at=AS_OF - 2 * DAY)]))
 
     assert messages(audit, "EXP001") == [
-        "Expired on 21 Nov 2026 (2 days ago) and is still listed: what used it no longer works."
+        "Expired on 21 Nov 2026 (2 days ago) and is still listed: integrations that used it no longer work."
     ]
 
 
@@ -43,18 +43,17 @@ def test_full_access_of_the_auditing_credential_names_the_way_out() -> None:
     full = {"write_enabled": True, "delete_enabled": True}
     audit = audited(snapshot([token(1, **full, is_audit_credential=True), token(2, **full)]))
 
-    fault = "Can read, write and delete, and nobody has approved that."
-    way_out = " It is the credential of this audit: a token with write alone, or OAuth, sees everything too."
+    fault = "Full access (read, write, delete) without approval."
+    way_out = (
+        " It is the credential of this audit: a token with only write permission, or OAuth, also sees every token."
+    )
     assert messages(audit, "PRM001") == [fault + way_out, fault]
 
 
 def test_a_shared_value_names_no_other_organization() -> None:
     audit = audited(snapshot([token(1, fingerprint="a" * 16), token(2, BETA, fingerprint="a" * 16)]))
 
-    assert (
-        messages(audit, "INV002")
-        == ["Its value is also that of 0 other tokens of this organization and 1 token of other organizations."] * 2
-    )
+    assert messages(audit, "INV002") == ["The same secret value is used by 1 token of another organization."] * 2
 
 
 def test_an_organization_that_was_not_seen_says_why() -> None:
