@@ -274,8 +274,31 @@ const organizations = {
   },
 };
 
+// A list whose columns hold what its rows show: how it sorts and what filters it, its data say.
+function plain(name, { many, columns, sorts, filters }) {
+  const cell = (which, row) => column(`${name}.${which}`)[row];
+  const key = (value) => (typeof value === "string" ? value.toLowerCase() : value);
+  return {
+    many,
+    fillFilters(form) {
+      for (const each of filters) {
+        const values = [...new Set(column(`${name}.${each}`))].filter((value) => value);
+        options(form.elements[each], values.sort().map((value) => [value, value]));
+      }
+    },
+    filters: Object.fromEntries(filters.map((each) => [each, (value) => (row) => cell(each, row) === value])),
+    sorts: Object.fromEntries(Object.entries(sorts).map(([sort, from]) => [sort, (row) => key(cell(from, row))])),
+    text: (row) => columns.map((each) => cell(each, row)).join(" "),
+    facts: (row) => Object.fromEntries(columns.map((each) => [each, cell(each, row) ?? ""])),
+  };
+}
+
+const plainLists = Object.entries(JSON.parse(document.getElementById("lists").textContent));
+const sources = { organizations, findings, tokens };
+for (const [name, about] of plainLists) sources[name] = plain(name, about);
+
 const lists = new Map();
-for (const [name, source] of Object.entries({ organizations, findings, tokens })) {
+for (const [name, source] of Object.entries(sources)) {
   const section = document.getElementById(name);
   if (section?.querySelector("template")) lists.set(name, new List(section, source));
 }

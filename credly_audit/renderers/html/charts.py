@@ -1,6 +1,6 @@
 """Bars from zero, with their labels beside them: where each stands in a drawing, for the template to draw."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH = 480
@@ -83,3 +83,75 @@ def standing(title: str, unit: str, data: Iterable[Datum]) -> Chart:
 
 def _share(value: float, most: float, room: float) -> float:
     return round(max(value / most * room, LEAST), 1) if value and most else 0.0
+
+
+AXIS, MOST_LABELS, LETTER = 52, 6, 8.5
+"""Of stacked bars: room for the numbers of the axis, how many labels fit, and how wide a letter is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Bars on top of each other, the first at the bottom; `short` is empty where its label has no room."""
+
+    label: str
+    short: str
+    right: float
+    top: float
+    total: int
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackedChart:
+    """A drawing of stacks with an axis from zero; `ticks` are its lines (y, number), `words` name the tones."""
+
+    title: str
+    unit: str
+    stacks: tuple[Stack, ...]
+    ticks: tuple[tuple[float, int], ...]
+    words: Mapping[str, str]
+    is_labelled: bool
+    """The total of each stack fits above it."""
+    width: int = WIDTH
+    axis: int = AXIS
+    base: int = ABOVE + TALL
+    height: int = ABOVE + TALL + BELOW
+
+
+def stack(
+    title: str,
+    unit: str,
+    names: Sequence[tuple[str, str]],
+    values: Mapping[str, Sequence[int]],
+    words: Mapping[str, str],
+) -> StackedChart:
+    """Stack the values of each tone; `names` are the labels, full and short, `words` those of the tones."""
+    totals = [sum(each) for each in zip(*values.values(), strict=True)]
+    step = (WIDTH - AXIS) / max(len(names), 6)
+    every = -(-len(names) // MOST_LABELS)
+    tick = _tick(max(totals, default=0))
+    room = TALL / max(-(-max(totals, default=0) // tick) * tick, 1)
+    stacks = []
+    for place, (label, short) in enumerate(names):
+        x, bars, top = AXIS + place * step + step * 0.12, [], float(ABOVE + TALL)
+        for tone, numbers in values.items():
+            height = round(numbers[place] * room, 1)
+            top = round(top - height, 1)
+            bars.append(Bar(Datum(words[tone], numbers[place], tone), round(x, 1), top, round(step * 0.76, 1), height))
+        is_named = (len(names) - 1 - place) % every == 0
+        stacks.append(
+            Stack(label, short if is_named else "", round(x + step * 0.76, 1), top, totals[place], tuple(bars))
+        )
+    ticks = tuple((round(ABOVE + TALL - at * room, 1), at) for at in range(0, max(totals, default=0) + tick, tick))
+    fits = step > max((len(f"{total:,}") for total in totals), default=0) * LETTER
+    return StackedChart(title, unit, tuple(stacks), ticks, words, fits)
+
+
+def _tick(most: int) -> int:
+    """Return the distance of two lines of an axis: 1, 2 or 5 times a power of ten, so that there are four at most."""
+    power = 1
+    while True:
+        for each in (1, 2, 5):
+            if most <= 4 * each * power:
+                return each * power
+        power *= 10

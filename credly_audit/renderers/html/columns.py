@@ -38,7 +38,7 @@ PIECE = 20_000
 def blocks(lists: Lists) -> Iterator[Markup]:
     """Every column of every list, and what they refer to."""
     audit = lists.audit
-    yield _script("words", _json(_words(lists)))
+    yield script_block("words", _words(lists))
     yield from _frame("findings", _findings(lists), len(audit.findings))
     yield from _frame("tokens", _tokens(lists), len(audit.tokens))
     yield from _frame("organizations", _organizations(lists), len(audit.organizations))
@@ -53,7 +53,7 @@ def block(name: str, values: Any, many: int) -> Iterator[Markup]:
     """One column: a list, written a piece at a time; of a column that says the same in every row, that alone."""
     first = _values(values[:1])
     if many > 1 and _is_constant(values):
-        yield _script(name, _json({"many": many, "all": first[0]}))
+        yield script_block(name, {"many": many, "all": first[0]})
         return
     yield Markup(f'<script type="application/json" id="{name}">[')  # noqa: S704 - the names are ours
     for start in range(0, many, PIECE):
@@ -62,8 +62,9 @@ def block(name: str, values: Any, many: int) -> Iterator[Markup]:
     yield Markup("]</script>\n")
 
 
-def _script(name: str, text: str) -> Markup:
-    return Markup(f'<script type="application/json" id="{name}">{text}</script>\n')  # noqa: S704 - no `<` is in it
+def script_block(name: str, value: Any) -> Markup:
+    """Return a value as a block of JSON, for the page's script."""
+    return Markup(f'<script type="application/json" id="{name}">{_json(value)}</script>\n')  # noqa: S704 - no `<` is in it
 
 
 def _json(value: Any) -> str:

@@ -3,12 +3,15 @@
 from datetime import date
 from typing import Any
 
+import pandas as pd
+
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.renderers.html.labels import described
+from credly_audit.renderers.html.plain_list import PlainList
 from credly_audit.report.labels import STATES
-from credly_audit.text import distance, spoken_day
+from credly_audit.text import distance, number, spoken_day
 
 
 def decisions(audit: Audit) -> list[dict[str, Any]]:
@@ -34,11 +37,21 @@ def decisions(audit: Audit) -> list[dict[str, Any]]:
             "by": decision.owner if isinstance(decision, Plan) else decision.approved_by,
             "on": spoken_day(decision.approved_on),
             "until": f"{spoken_day(last_day(decision))} ({distance(decision.ends_at, audit.as_of)})",
-            "findings": findings,
+            "until_day": last_day(decision).isoformat(),
+            "findings": number(findings),
+            "findings_many": findings,
             "id": decision.id,
         }
         for decision, state, findings in rows
     ]
+
+
+def decision_list(rows: list[dict[str, Any]]) -> PlainList:
+    """Return the decisions as a list of the page."""
+    sorts = {"state": "order", "rule": "rule", "organization": "organization", "reason": "reason", "by": "by"}
+    sorts |= {"until": "until_day", "findings": "findings_many"}
+    frame = pd.DataFrame(rows, columns=list(rows[0]) if rows else None)
+    return PlainList("decisions", frame.assign(order=range(len(rows))), sorts, ("state", "kind", "organization"))
 
 
 def last_day(decision: Waiver | Plan) -> date:

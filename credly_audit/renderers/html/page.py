@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -13,11 +13,12 @@ from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from credly_audit.renderers.html.catalogue import controls, rules
-from credly_audit.renderers.html.changes import changes
+from credly_audit.renderers.html.changes import change_lists, changes
 from credly_audit.renderers.html.columns import blocks
-from credly_audit.renderers.html.decisions import decisions
+from credly_audit.renderers.html.decisions import decision_list, decisions
 from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
+from credly_audit.renderers.html.plain_list import list_blocks
 from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
 from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
@@ -53,6 +54,7 @@ def facts(audit: Audit) -> dict[str, Any]:
     standing = Standing(audit)
     lists = Lists(audit, standing)
     counts = tally(audit)
+    changed, decided = change_lists(audit), decisions(audit)
     hidden, results = unseen(audit), Results(audit)
     priorities, figures = Priorities(audit), KeyFigures(audit)
     return {
@@ -81,7 +83,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "more_priorities": max(priorities.many - MOST_GROUPS, 0),
         "priority_choices": [(each.number, each.title) for each in priorities.groups(None)],
         "charts": [severity_chart(counts), permission_chart(audit), expiry_chart(audit)],
-        "changes": changes(audit),
+        "changes": changes(audit, changed, MOST_OTHER_ROWS),
         "most_rows": MOST_ROWS,
         "most_other_rows": MOST_OTHER_ROWS,
         "blank": BLANK,
@@ -93,7 +95,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "findings": list(lists.findings(MOST_ROWS)),
         "many_findings": len(audit.findings),
         "tokens": list(lists.tokens(MOST_OTHER_ROWS)),
-        "decisions": decisions(audit),
+        "decisions": decided,
         "applications_asked": audit.snapshot.header.oauth_applications_asked,
         "applications": list(lists.applications()),
         "ages": {"labels": [label for label, _ in AGES], "rows": _ages(figures)},
@@ -101,7 +103,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "rules": rules(audit, results),
         "controls": controls(results),
         "about": about(audit),
-        "blocks": blocks(lists),
+        "blocks": chain(blocks(lists), list_blocks([*changed.values(), decision_list(decided)])),
     }
 
 
