@@ -293,9 +293,8 @@ function plain(name, { many, columns, sorts, filters }) {
   };
 }
 
-const plainLists = Object.entries(JSON.parse(document.getElementById("lists").textContent));
 const sources = { organizations, findings, tokens };
-for (const [name, about] of plainLists) sources[name] = plain(name, about);
+for (const [name, about] of Object.entries(words.lists)) sources[name] = plain(name, about);
 
 const lists = new Map();
 for (const [name, source] of Object.entries(sources)) {

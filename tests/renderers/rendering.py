@@ -10,6 +10,7 @@ import pandas as pd
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from credly_audit.audit.changes import CHANGES, DELTAS
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
@@ -142,7 +143,16 @@ def comparison(audits: int = 3) -> Comparison:
         for back in reversed(range(audits))
     ]
     trend = pd.DataFrame(rows, columns=list(TREND)).astype(TREND)
-    return Comparison(before, resolved, mended, trend, removed())
+    return Comparison(before, resolved, mended, trend, removed(), {}, *changes_of(resolved))
+
+
+def changes_of(resolved: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The changes since the last audit, and those of each organization, where findings were only resolved."""
+    rows = resolved.assign(change="resolved", detail="no longer applies")
+    changes = rows.reindex(columns=list(CHANGES)).astype(CHANGES)
+    many = rows.groupby(["organization_id", "organization_name"], as_index=False).size()
+    counts = dict.fromkeys(DELTAS, 0) | {"resolved": many["size"], "open_before": many["size"]}
+    return changes, many.assign(**{name: counts[name] for name in list(DELTAS)[2:]})[list(DELTAS)].astype(DELTAS)
 
 
 @cache

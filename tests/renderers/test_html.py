@@ -23,6 +23,7 @@ from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register
 from tests.renderers.rendering import (
     DAY,
     FULL,
+    changes_of,
     clean,
     empty,
     hostile,
@@ -294,7 +295,9 @@ def compared(audit: Audit) -> Comparison:
         "high": [9, 7, 2],
         "low": [1, 1, 3],
     }
-    return Comparison(since, frame_of(resolved, RESOLVED), frame_of(mended, MENDED), frame_of(audits, TREND), removed())
+    known = frame_of(resolved, RESOLVED)
+    changes = changes_of(known)
+    return Comparison(since, known, frame_of(mended, MENDED), frame_of(audits, TREND), removed(), {}, *changes)
 
 
 def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:
@@ -344,7 +347,13 @@ def test_without_an_earlier_audit_there_is_no_word_of_changes() -> None:
 def test_nothing_to_compare_is_said() -> None:
     audit = of_all_kinds()
     nothing = compared(audit)
-    nothing = replace(nothing, resolved=nothing.resolved[:0], mended=nothing.mended[:0], trend=nothing.trend[-1:])
+    nothing = replace(
+        nothing,
+        resolved=nothing.resolved[:0],
+        mended=nothing.mended[:0],
+        trend=nothing.trend[-1:],
+        changes=nothing.changes[:0],
+    )
     said = page(replace(audit, compared=nothing))
 
     assert "No finding was resolved since then." in part(said, "changes")

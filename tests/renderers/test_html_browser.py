@@ -5,12 +5,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from credly_audit.audit.changes import TOKEN_CHANGES
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
+from credly_audit.report.changes import LABELS
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.priorities import Priorities
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token
@@ -65,7 +68,7 @@ def ending(fragment: str) -> re.Pattern[str]:
 @pytest.mark.parametrize(("viewport", "scheme"), [(WIDE, "light"), (WIDE, "dark"), (PHONE, "light")])
 def test_axe_finds_nothing_to_complain_of(opened: Open, viewport: dict[str, int], scheme: str) -> None:
     axe = tool("axe-core/axe.min.js").read_text()
-    audit = replace(of_all_kinds(), presentation=Presentation(guidance="# Whom to ask\n\n- [chat](https://c.example)"))
+    audit = replace(with_a_past(), presentation=Presentation(guidance="# Whom to ask\n\n- [chat](https://c.example)"))
     page = opened(audit, viewport=viewport, color_scheme=scheme).page
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
 
@@ -146,6 +149,48 @@ def test_the_script_says_of_each_row_what_the_plain_html_says(opened: Open, audi
         with_script_words, plain_words = (with_script.evaluate(SAID_BY_ROWS, each) for each in rows)
         assert with_script_words == plain_words
         assert plain_words
+
+
+def test_changes_and_decisions_are_searched_filtered_sorted_and_paged(opened: Open, tmp_path: Path) -> None:
+    audit = make_year(tmp_path, organizations=12, tokens=25, audits=2)
+    assert audit.compared is not None
+    watched = opened(audit)
+    page, changes = watched.page, audit.compared.changes
+    for name in ("changes", "deltas", "decisions"):
+        rows = page.locator(f"#{name} tbody")
+        before = rows.inner_html()
+        page.evaluate(f"lists.get('{name}').show()")
+        assert page.evaluate(SAID_BY_ROWS, rows.inner_html()) == page.evaluate(SAID_BY_ROWS, before)
+
+    counts = {label: int(changes["change"].eq(change).sum()) for change, label in LABELS.items()}
+    links = page.locator("#changes .statuses a")
+    assert links.count() == sum(found > 0 for found in counts.values())
+    for link in links.all():
+        href = str(link.get_attribute("href"))
+        found = page.evaluate(
+            "href => { location.hash = href; go(); return lists.get('changes').rows().length; }", href
+        )
+        assert found == counts[unquote(href).removeprefix("#changes?change=")], href
+
+    page.evaluate("location.hash = 'changes'; go()")
+    expect(page.locator("#changes .told")).to_have_text(f"Rows 1 to 100 of {len(changes)}")
+    page.locator("#changes .pager").get_by_text("Last").click()
+    expect(page.locator("#changes .told")).to_have_text(
+        f"Rows {(len(changes) - 1) // 100 * 100 + 1} to {len(changes)} of {len(changes)}"
+    )
+    page.locator("#changes").get_by_label("Detail").select_option("rotated")
+    rotated = int(changes["detail"].eq("rotated").sum())
+    expect(page.locator("#changes .told")).to_contain_text(f" of {rotated} ({len(changes)} in all)")
+    page.locator("#changes").get_by_role("button", name="Severity").click()
+    assert "critical" in page.locator("#changes tbody tr").first.inner_text()
+    page.locator("#deltas").get_by_role("button", name="Tokens").click()
+    most = audit.compared.deltas[list(TOKEN_CHANGES)].sum(axis=1).idxmax()
+    first = page.locator("#deltas tbody tr").first
+    expect(first.locator("td").first).to_have_text(audit.compared.deltas["organization_name"][most])
+    page.locator("#decisions").get_by_label("Search").fill("PRM001 connector")
+    page.locator("#decisions").get_by_label("Kind").select_option("plan")
+    expect(page.locator("#decisions .told")).to_have_text("Rows 1 to 1 of 1 (5 in all)")
+    assert watched.faults == []
 
 
 def test_the_keyboard_alone_reaches_filters_sorting_pages_and_folded_parts(opened: Open) -> None:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from credly_audit.audit.changes import FINDING_CHANGES, TOKEN_CHANGES
 from credly_audit.audit.comparison import Comparison, remediation_time, remediation_times
+from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, StackedChart, lying, stack
 from credly_audit.renderers.html.labels import SEVERITIES, described
@@ -17,6 +18,8 @@ from credly_audit.severity import Severity
 from credly_audit.text import count, number, spoken, spoken_day
 
 MOST_AUDITS = 36
+MOST_RESOLVED = 1_000
+"""Of the findings that templates of the last release list on their own."""
 
 
 def changes(audit: Audit, lists: dict[str, PlainList], most_rows: int) -> dict[str, Any] | None:
@@ -27,11 +30,14 @@ def changes(audit: Audit, lists: dict[str, PlainList], most_rows: int) -> dict[s
     statuses = audit.findings.frame["status"].value_counts()
     return {
         "since": spoken(compared.since, audit.as_of),
-        "statuses": [(status, int(statuses.get(status, 0))) for status in ("persisting", "unseen")],
+        "statuses": [(status, int(statuses.get(status, 0))) for status in ("new", "persisting", "reopened", "unseen")],
+        "many": len(compared.resolved),
+        "resolved": [_resolved(audit, row) for row in _records(compared.resolved.head(MOST_RESOLVED))],
+        "more": max(len(compared.resolved) - MOST_RESOLVED, 0),
         "counts": list(count_changes(compared.changes)),
         "removed": list(removed_from_scope(audit)),
         "rows": lists["changes"].rows(most_rows),
-        "many": len(lists["changes"]),
+        "many_changes": len(lists["changes"]),
         "deltas": lists["deltas"].rows(most_rows),
         "many_deltas": len(lists["deltas"]),
         "trend": trend_chart(compared),
@@ -97,6 +103,28 @@ def _list_deltas(compared: Comparison) -> PlainList:
     )
     sorts = {name: f"many_{name}" for name in ("tokens", "findings", "open", "moved")}
     return PlainList("deltas", columns, {"organization": "organization"} | sorts, ())
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    columns = [plain(frame[name]) for name in frame]
+    return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def _resolved(audit: Audit, row: dict[str, Any]) -> dict[str, Any]:
+    rule = audit.rules.get(row["rule_id"])
+    severity = Severity(row["severity"])
+    return {
+        "tone": severity.value,
+        "severity": SEVERITIES[severity],
+        "subject": described(row["description"]) if row["token_id"] else ITSELF,
+        "organization": row["organization_name"],
+        "digits": (row["fingerprint"] or "")[:8],
+        "rule": rule.name.replace("-", " ") if rule else row["rule_id"],
+        "rule_id": row["rule_id"],
+        "first": spoken_day(row["first_seen_at"]) if row["first_seen_at"] else None,
+        "resolved": spoken_day(row["resolved_at"]),
+        "days": row["days_open"],
+    }
 
 
 def trend_chart(compared: Comparison) -> StackedChart | str:

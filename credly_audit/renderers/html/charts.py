@@ -110,10 +110,10 @@ class StackedChart:
     stacks: tuple[Stack, ...]
     ticks: tuple[tuple[float, int], ...]
     words: Mapping[str, str]
-    is_labelled: bool
+    noted: bool
     """The total of each stack fits above it."""
     width: int = WIDTH
-    axis: int = AXIS
+    label: int = AXIS
     base: int = ABOVE + TALL
     height: int = ABOVE + TALL + BELOW
 

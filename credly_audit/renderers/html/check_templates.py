@@ -17,6 +17,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.changes import CHANGES, DELTAS, FINDING_CHANGES, TOKEN_CHANGES
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
@@ -358,4 +359,20 @@ def _comparison() -> Comparison:
         open_findings=[1, 2],
         highest_severity=list(Severity),
     )
-    return Comparison(WHEN - timedelta(days=31), resolved, mended, trend, removed)
+    changes = _cycled(
+        rows,
+        CHANGES,
+        change=[*TOKEN_CHANGES, *FINDING_CHANGES],
+        detail=[None, "rotated", "write, delete"],
+        rule_id=[None, *catalogue(), "GONE01"],
+        severity=[None, *Severity],
+        organization_id=_ids(FEW),
+        organization_name=["One", "<b>"],
+        token_id=[None, *_ids(FEW, 1)],
+        description=TEXTS,
+        fingerprint=[None, "0123456789abcdef"],
+        finding_id=[None, *(f"{number:016x}" for number in range(rows))],
+    )
+    counts = {name: [0, 1, 1_234_567] for name, dtype in DELTAS.items() if dtype == "int64"}
+    deltas = _cycled(FEW, DELTAS, organization_id=_ids(FEW), organization_name=["One", "<b>"], **counts)
+    return Comparison(WHEN - timedelta(days=31), resolved, mended, trend, removed, {}, changes, deltas)

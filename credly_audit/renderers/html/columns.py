@@ -3,7 +3,7 @@
 A block is a script of a type that nothing runs; no text in it can end it, since every `<` is written as an escape.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.audit.rotation import LIFETIME
 from credly_audit.renderers.html.labels import SEVERITIES, described
+from credly_audit.renderers.html.plain_list import PlainList
 from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
 from credly_audit.report.columns import (
     FINDING,
@@ -35,13 +36,15 @@ from credly_audit.text import harmless
 PIECE = 20_000
 
 
-def blocks(lists: Lists) -> Iterator[Markup]:
+def blocks(lists: Lists, plain_lists: Sequence[PlainList]) -> Iterator[Markup]:
     """Every column of every list, and what they refer to."""
     audit = lists.audit
-    yield script_block("words", _words(lists))
+    yield _script("words", _json(_words(lists) | {"lists": {each.name: each.describe() for each in plain_lists}}))
     yield from _frame("findings", _findings(lists), len(audit.findings))
     yield from _frame("tokens", _tokens(lists), len(audit.tokens))
     yield from _frame("organizations", _organizations(lists), len(audit.organizations))
+    for each in plain_lists:
+        yield from _frame(each.name, each.frame.items(), len(each))
 
 
 def _frame(name: str, columns: Iterable[tuple[str, Any]], many: int) -> Iterator[Markup]:
@@ -53,7 +56,7 @@ def block(name: str, values: Any, many: int) -> Iterator[Markup]:
     """One column: a list, written a piece at a time; of a column that says the same in every row, that alone."""
     first = _values(values[:1])
     if many > 1 and _is_constant(values):
-        yield script_block(name, {"many": many, "all": first[0]})
+        yield _script(name, _json({"many": many, "all": first[0]}))
         return
     yield Markup(f'<script type="application/json" id="{name}">[')  # noqa: S704 - the names are ours
     for start in range(0, many, PIECE):
@@ -62,9 +65,8 @@ def block(name: str, values: Any, many: int) -> Iterator[Markup]:
     yield Markup("]</script>\n")
 
 
-def script_block(name: str, value: Any) -> Markup:
-    """Return a value as a block of JSON, for the page's script."""
-    return Markup(f'<script type="application/json" id="{name}">{_json(value)}</script>\n')  # noqa: S704 - no `<` is in it
+def _script(name: str, text: str) -> Markup:
+    return Markup(f'<script type="application/json" id="{name}">{text}</script>\n')  # noqa: S704 - no `<` is in it
 
 
 def _json(value: Any) -> str:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -18,7 +18,6 @@ from credly_audit.renderers.html.columns import blocks
 from credly_audit.renderers.html.decisions import decision_list, decisions
 from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
-from credly_audit.renderers.html.plain_list import list_blocks
 from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
 from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
@@ -103,7 +102,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "rules": rules(audit, results),
         "controls": controls(results),
         "about": about(audit),
-        "blocks": chain(blocks(lists), list_blocks([*changed.values(), decision_list(decided)])),
+        "blocks": blocks(lists, [*changed.values(), decision_list(decided)]),
     }
 
 

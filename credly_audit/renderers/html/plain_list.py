@@ -1,12 +1,10 @@
 """Lists whose columns hold what their rows show: the first rows are HTML, all are data for the page's script."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
-from markupsafe import Markup
 
-from credly_audit.renderers.html.columns import block, script_block
 from credly_audit.renderers.html.rows import Row
 
 
@@ -33,22 +31,11 @@ class PlainList:
         rows: list[Row] = columns.where(columns.notna(), None).to_dict("records")
         return rows
 
-
-def list_blocks(lists: Iterable[PlainList]) -> Iterator[Markup]:
-    """Yield every column of the lists, and how each list sorts and is filtered."""
-    lists = list(lists)
-    yield script_block(
-        "lists",
-        {
-            each.name: {
-                "many": len(each),
-                "columns": list(each.frame),
-                "sorts": each.sorts,
-                "filters": list(each.filters),
-            }
-            for each in lists
-        },
-    )
-    for each in lists:
-        for name in each.frame:
-            yield from block(f"{each.name}.{name}", each.frame[name], len(each))
+    def describe(self) -> dict[str, Any]:
+        """Return what the script must know of the list besides its columns."""
+        return {
+            "many": len(self),
+            "columns": list(self.frame),
+            "sorts": self.sorts,
+            "filters": list(self.filters),
+        }
