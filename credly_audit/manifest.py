@@ -243,7 +243,7 @@ def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
         except ValueError:
             sound = False
         if not sound:
-            yield f"{copy.path}: the copy of the {copy.role} in the manifest is not the file that judged"
+            yield f"{copy.path}: the copy of the {copy.role} in the manifest differs from the file that the audit used"
 
 
 def _difference(each: Entry, path: Path) -> Iterator[str]:

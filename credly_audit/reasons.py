@@ -25,7 +25,7 @@ class ReasonCode(StrEnum):
     PROVED = (
         "proved",
         "complete",
-        "A token that can write or delete is listed, and every token that is claimed was read.",
+        "A token that can write or delete is listed, and every reported token was collected.",
     )
     PROVED_BY_REREADING = (
         "proved-by-rereading",
@@ -74,20 +74,20 @@ class ReasonCode(StrEnum):
     HTTP_403 = "http-403", "failed", "403: the credential lacks the permission."
     BLOCKED = "blocked", "failed", "403 from a firewall or proxy: the request did not reach Credly's API."
     HTTP_404 = "http-404", "failed", "404: no such organization, or not visible to this credential."
-    HTTP_408 = "http-408", "failed", "408: Credly gave up waiting."
+    HTTP_408 = "http-408", "failed", "408: the request took Credly too long."
     HTTP_422 = "http-422", "failed", "422: Credly rejected the request."
     THROTTLED = "throttled", "failed", "429 (too many requests), for longer than `[api] max_throttled_seconds`."
-    HTTP_2XX = "http-2xx", "failed", "Another answer of success, without a list."
-    HTTP_3XX = "http-3xx", "failed", "A redirect that names no target."
-    HTTP_4XX = "http-4xx", "failed", "Another answer of refusal."
+    HTTP_2XX = "http-2xx", "failed", "Another success status, without a list."
+    HTTP_3XX = "http-3xx", "failed", "A redirect without a target."
+    HTTP_4XX = "http-4xx", "failed", "Another error status."
     HTTP_5XX = "http-5xx", "failed", "Credly failed to answer."
-    NOT_A_LIST = "not-a-list", "failed", "The answer is no page of a list."
+    NOT_A_LIST = "not-a-list", "failed", "The answer is not a page of a list."
     FAULTY_ROWS = "faulty-rows", "failed", "Rows of the list have fields of the wrong type."
     TOO_MANY_PAGES = "too-many-pages", "failed", "More than 10,000 pages."
     REDIRECT_REFUSED = (
         "redirect-refused",
         "failed",
-        "A redirect to another host, organization or list, or in circles; none of them is followed.",
+        "A redirect to another host, organization or list, or a loop; none of them is followed.",
     )
     OAUTH_REFUSED = "oauth-refused", "failed", "The token endpoint refused the OAuth application (400, 401, 403)."
     OAUTH_FAILED = "oauth-failed", "failed", "The token endpoint granted no access token for another reason."
@@ -97,8 +97,8 @@ class ReasonCode(StrEnum):
     HOST_NOT_FOUND = "host-not-found", "failed", "The host's name was not found."
     TLS_UNTRUSTED = "tls-untrusted", "failed", "The host's certificate is not trusted."
     TLS_FAILED = "tls-failed", "failed", "No secure connection."
-    PROXY_FAILED = "proxy-failed", "failed", "The proxy did not let the request through, or its address is unusable."
-    ANSWER_UNREADABLE = "answer-unreadable", "failed", "The answer is too large, or is not HTTP as it should be."
+    PROXY_FAILED = "proxy-failed", "failed", "The proxy did not forward the request, or its address is unusable."
+    ANSWER_UNREADABLE = "answer-unreadable", "failed", "The answer is too large, or is not valid HTTP."
     REQUEST_IMPOSSIBLE = "request-impossible", "failed", "The request could not be made with these settings."
     APPLICATIONS_UNREADABLE = "applications-unreadable", "failed", "The OAuth applications could not be read."
     APPLICATIONS_FAULTY = "applications-faulty", "failed", "OAuth applications have fields of the wrong type."

@@ -164,7 +164,7 @@ class Year:
         if failed:
             said = {
                 "status": "failed",
-                "reason": "408: Credly gave up waiting.",
+                "reason": "408: the request took Credly too long.",
                 "reason_code": "unreachable",
             }
         return organization(

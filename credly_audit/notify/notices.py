@@ -69,10 +69,11 @@ class Notices:
         try:
             server = MailServer.of(contacts.reveal(), _apprise()) if contacts else None
         except NoServer as error:
-            mistakes.append(f"[notify] contacts: what {mask_reference(settings.contacts or '')} holds {error}")
+            mistakes.append(f"[notify] contacts: the value of {mask_reference(settings.contacts or '')} {error}")
         if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
             mistakes.append(
-                f"[notify] heartbeat: what {mask_reference(settings.heartbeat or '')} holds is no http or https address"
+                f"[notify] heartbeat: the value of {mask_reference(settings.heartbeat or '')} is not an http or https "
+                "address"
             )
         if mistakes:
             raise ConfigurationError(mistakes)
@@ -106,7 +107,7 @@ class Notices:
                 if not self._tells(part):
                     continue
                 for text in each.unusable:
-                    log.warning("no notice to %s: the contact is no mail address", one_line(text, 60))
+                    log.warning("no notice to %s: the contact is not a mail address", one_line(text, 60))
                 if post.in_vain == MOST_IN_VAIN:
                     post.unsent += map(str, each.addresses)
                     continue
@@ -115,7 +116,7 @@ class Notices:
                         post.send(part, files, address)
         if post.unsent:
             count, names = len(post.unsent), ", ".join(post.unsent)
-            log.warning("%d more contacts were not written to: no mail gets through: %s", count, names)
+            log.warning("no notice to %d more contacts: mail cannot be sent: %s", count, names)
 
     @contextmanager
     def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:
@@ -146,7 +147,7 @@ class Notices:
                 )
             )
             if not sent:
-                log.warning("the notice by %s could not be sent; check its address and that it answers", service)
+                log.warning("the notice by %s could not be sent; check its address and whether it answers", service)
         if sent:
             log.info("notice sent by %s", service)
         return sent
@@ -279,7 +280,7 @@ def _no_addresses(urls: Mapping[str, Secret | None]) -> Iterator[str]:
     """What apprise would not know what to do with."""
     for reference, url in urls.items():
         if url and not _apprise().Apprise().add(url.reveal()):
-            yield f"[notify] urls: what {mask_reference(reference)} holds is no address that apprise knows"
+            yield f"[notify] urls: the value of {mask_reference(reference)} is not an address that apprise supports"
 
 
 def _beat(url: str) -> None:
@@ -287,7 +288,7 @@ def _beat(url: str) -> None:
         answered = requests.get(url, timeout=PATIENCE, auth=lambda request: request)  # never from .netrc
         answered.raise_for_status()
     except OSError as error:  # each of requests is one; a CA bundle that is not there is none of them
-        log.warning("the heartbeat was not heard (%s); check [notify] heartbeat", type(error).__name__)
+        log.warning("the heartbeat was not accepted (%s); check [notify] heartbeat", type(error).__name__)
 
 
 def _apprise() -> Any:

@@ -1,9 +1,9 @@
-"""The faults that can be asked of the sandbox: their names, their grammar, and which of them a request meets.
+"""Define the faults of the sandbox: their names, their grammar, and which of them apply to a request.
 
     NAME[=VALUE][@SCOPE]…[+SKIP][xCOUNT]        status=503@rotate, stall@88cf96b7-…@page3, lost-after+1x2
 
 A scope is an organization's id, an action, `get`, `post` or `pageN`; a request must be in all that are named. The
-first SKIP such requests are left alone, the next COUNT meet the fault (all of them, where no COUNT is given).
+first SKIP such requests are served normally, the next COUNT get the fault (all of them, if no COUNT is given).
 """
 
 import re
@@ -38,38 +38,38 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("latency", "every answer takes that much longer", "SECONDS", NUMBER),
-        Kind("status", "an error of that status, nothing is done", "CODE", r"[45]\d\d"),
+        Kind("latency", "delay every answer", "SECONDS", NUMBER),
+        Kind("status", "answer with this error status; do nothing", "CODE", r"[45]\d\d"),
         Kind(
-            "status-after", "what was asked is done, then answered with an error", "CODE", r"[45]\d\d", None, ("post",)
+            "status-after", "carry out the request, then answer with this status", "CODE", r"[45]\d\d", None, ("post",)
         ),
-        Kind("rate", "no more requests a second than that, 429 beyond", "REQUESTS", NUMBER),
-        Kind("retry-after", "429 and 503 say when to come back, in seconds", "SECONDS", WHOLE),
-        Kind("retry-after-date", "the same, as a date that many seconds ahead", "SECONDS", WHOLE),
+        Kind("rate", "answer 429 above this number of requests per second", "REQUESTS", NUMBER),
+        Kind("retry-after", "send Retry-After in seconds with 429 and 503", "SECONDS", WHOLE),
+        Kind("retry-after-date", "send Retry-After as a date with 429 and 503", "SECONDS", WHOLE),
         Kind("html", "a web page with status 200"),
-        Kind("forbidden-html", "a web page with status 403, as a firewall sends it"),
+        Kind("forbidden-html", "a web page with status 403, as firewalls send it"),
         Kind("empty-401", "status 401 without a body"),
-        Kind("redirect", "status 307 to that address", "URL", r".+"),
-        Kind("stall", "the request is taken and never answered"),
-        Kind("stall-after", "what was asked is done, and never answered", where=("post",)),
-        Kind("reset", "the connection is reset"),
-        Kind("lost-before", "the connection ends before anything was done", where=("post",)),
-        Kind("lost-after", "what was asked is done, then the connection ends", where=("post",)),
-        Kind("cut", "the answer ends in its middle"),
-        Kind("drip", "the answer comes byte by byte, that far apart", "SECONDS", NUMBER, "0.2"),
-        Kind("bad-utf8", "the answer is not UTF-8"),
+        Kind("redirect", "redirect (307) to this address", "URL", r".+"),
+        Kind("stall", "accept the request and never answer"),
+        Kind("stall-after", "carry out the request and never answer", where=("post",)),
+        Kind("reset", "reset the connection"),
+        Kind("lost-before", "close the connection; do nothing", where=("post",)),
+        Kind("lost-after", "carry out the request, then close the connection", where=("post",)),
+        Kind("cut", "cut off the answer"),
+        Kind("drip", "send the answer byte by byte at this interval", "SECONDS", NUMBER, "0.2"),
+        Kind("bad-utf8", "answer in bytes that are not UTF-8"),
         Kind("data-object", "`data` is an object instead of a list", where=("list",)),
-        Kind("data-missing", "there is no `data`", where=("list",)),
+        Kind("data-missing", "`data` is missing", where=("list",)),
         Kind("metadata-null", "`metadata` is null", where=("list",)),
         Kind("metadata-empty", "`metadata` is {}", where=("list",)),
         Kind(
             "metadata-only", "`metadata` has only these fields", "FIELD[,FIELD]", r"[a-z_]+(,[a-z_]+)*", None, ("list",)
         ),
-        Kind("claim", "a field of `metadata` says that, in JSON", "FIELD:JSON", CLAIM, None, ("list",)),
-        Kind("listing-of", "the tokens of that organization are listed", "ID", UUID, None, ("list",)),
+        Kind("claim", "set a field of `metadata` to this JSON value", "FIELD:JSON", CLAIM, None, ("list",)),
+        Kind("listing-of", "list the tokens of this organization instead", "ID", UUID, None, ("list",)),
         Kind("page-repeats", "every page is page 1 again", where=("list",)),
-        Kind("total-pages", "`total_pages` claims that many", "N", WHOLE, None, ("list",)),
-        Kind("total-count", "`total_count` claims that many", "N", WHOLE, None, ("list",)),
+        Kind("total-pages", "`total_pages` reports this number", "N", WHOLE, None, ("list",)),
+        Kind("total-count", "`total_count` reports this number", "N", WHOLE, None, ("list",)),
         Kind("short-page", "every page but the last lacks a token", where=("list",)),
         Kind(
             "shifting",
@@ -79,13 +79,13 @@ KINDS = {
             "removed",
             ("list", "page1"),
         ),
-        Kind("lone-surrogates", "descriptions hold half a character and a NUL", where=("list",)),
+        Kind("lone-surrogates", "descriptions contain half a character and a NUL", where=("list",)),
         Kind("foreign-next-page-url", "links to pages lead to another host", where=("list",)),
         Kind("masked", "the listing withholds values: null, or stars", "HOW", "null|stars", "null", ("list",)),
         Kind("legacy", "the older shape: no permissions, expiry, metadata", where=("list",)),
         Kind("no-token-in-answer", "the answers to create and rotate lack the value"),
         Kind("read-only-token", "a created token can only read", where=("create",)),
-        Kind("oauth-expires", "OAuth access tokens live that long (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
+        Kind("oauth-expires", "lifetime of OAuth access tokens (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
     )
 }
 

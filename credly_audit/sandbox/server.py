@@ -115,7 +115,7 @@ class Sandbox:
         try:
             self._server = _Server((LOOPBACK, self._port), self)
         except OSError as error:
-            raise UsageError(f"port {self._port}: cannot be listened on ({error.strerror}); name another") from None
+            raise UsageError(f"port {self._port}: cannot be opened ({error.strerror}); name another") from None
         self.api = Api(self.world, self._clock, self.origin)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
         self._thread.start()

@@ -119,7 +119,7 @@ class World:
             files = sorted((folder / "organizations").glob("*.json"))
             return cls([_organization(file) for file in files], as_of and instant(as_of))
         except FileNotFoundError as error:
-            raise UsageError(f"{error.filename}: there is no such file; name a folder made like sample_data") from None
+            raise UsageError(f"{error.filename}: file does not exist; name a folder like sample_data") from None
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def _read(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UsageError(f"{file}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
-        raise UsageError(f"{file}: holds no JSON object")
+        raise UsageError(f"{file}: is not a JSON object")
     return content
 
 
@@ -140,7 +140,7 @@ def _organization(file: Path) -> Organization:
         row["oauth_applications"] = [OAuthApplication(**_typed(application)) for application in applications]
         return Organization(**row)
     except (TypeError, ValueError) as error:
-        raise UsageError(f"{file}: not an organization as the sandbox knows it ({error})") from None
+        raise UsageError(f"{file}: not a valid organization of the sandbox ({error})") from None
 
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def instant(text: str) -> datetime:
     """An ISO 8601 instant in UTC; a date alone is its midnight. ValueError where it is none."""
     read = read_instant(text, assume_utc=True)
     if read is None:
-        raise ValueError(f"{text[:40]!r} is no instant")
+        raise ValueError(f"{text[:40]!r} is not a date and time")
     return read
 
 

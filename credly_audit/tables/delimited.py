@@ -112,7 +112,7 @@ def _decode(path: Path, data: bytes) -> str:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ConfigurationError(
-            [f"{path}: row {line}: holds a NUL character: no text file, or UTF-16 without its mark; {SAVE_AS}"]
+            [f"{path}: row {line}: contains a NUL character: not a text file, or UTF-16 without its mark; {SAVE_AS}"]
         )
     return text.removeprefix("\ufeff")
 
@@ -141,5 +141,5 @@ def _is_utf8(line: bytes) -> bool:
 
 def _explain(error: csv.Error) -> str:
     if "unexpected end" in str(error):
-        return "a quotation mark begins a cell that never ends; close it, or double it where it is meant as such"
-    return "a quotation mark stands inside a quoted cell; double it"
+        return "a quotation mark begins a cell that never ends; close it, or double it if it belongs to the text"
+    return "a quotation mark is inside a quoted cell; double it"

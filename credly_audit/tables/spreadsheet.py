@@ -52,10 +52,10 @@ UNZIPPING = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplemen
 SURROGATE = re.compile("[\ud800-\udfff]")
 
 NO_RESULT = Unreadable(
-    "holds a formula without a stored result; open the file in a spreadsheet program, save it and try again"
+    "contains a formula without a stored result; open the file in a spreadsheet program, save it and try again"
 )
 NO_TEXT = Unreadable("refers to a text that the workbook lacks; type it again")
-NO_NUMBER = Unreadable("is stored as a number and is none; type it again")
+NO_NUMBER = Unreadable("is stored as a number but is not one; type it again")
 
 OTHER_ARCHIVES = {
     "xl/workbook.bin": "a binary workbook (XLSB)",
@@ -150,7 +150,7 @@ class Workbook:
             for each in self.elements(self.texts_part, "si") if self.texts_part else ():
                 self.texts.append(_text(each))
                 if len(self.texts) > MOST_CELLS:
-                    raise ConfigurationError([f"{self.path}: holds more than {MOST_CELLS:,} texts; {SAVE_AS}"])
+                    raise ConfigurationError([f"{self.path}: contains more than {MOST_CELLS:,} texts; {SAVE_AS}"])
         return self.texts[int(number)] if number.isdecimal() and int(number) < len(self.texts) else NO_TEXT
 
     def _relations(self, part: str) -> Iterator[tuple[str, str, str]]:

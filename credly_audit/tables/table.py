@@ -206,7 +206,7 @@ def _best_row(sheet: Sheet, titles: Titles) -> _Heading:
 
 
 def _explain_none(path: Path, titles: Titles, headings: list[_Heading], hidden: list[str | None]) -> str:
-    others = ", and any of your own" if titles.keeps_others else ""
+    others = ", and any others" if titles.keeps_others else ""
     columns = f"the columns are {', '.join(titles.known)}{others}"
     if len(headings) == 1 and headings[0].sheet.name is None:
         return f"{path}: row {headings[0].row}: no column {', no column '.join(headings[0].missing)}; {columns}"
@@ -286,7 +286,7 @@ class _Reading:
         if self.columns[column] and not known:
             self.table.others.setdefault(name, get_column_letter(column + 1))
             if len(self.table.others) > MOST_OTHERS:
-                raise ConfigurationError([f"{self._title_place}: more than {MOST_OTHERS} columns of your own"])
+                raise ConfigurationError([f"{self._title_place}: more than {MOST_OTHERS} columns of other names"])
         return self.columns[column]
 
     def _add_untitled(self, column: int) -> str | None:

@@ -60,7 +60,7 @@ ERROR_VALUE = re.compile(r"#(?:N/A|NA|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL
 
 def error_value(text: str) -> Unreadable:
     """Return the cell in which a formula failed."""
-    return Unreadable(f"holds the error {text}; correct the formula, or type a text that begins with a letter", text)
+    return Unreadable(f"contains the error {text}; correct the formula, or type a text that begins with a letter", text)
 
 
 def as_text(value: "Value | Unreadable | None") -> str:
@@ -90,7 +90,7 @@ def as_day(value: "Value | None") -> date | None:
             return value.date()
         return date.fromisoformat("" if is_number else text) if text else None
     except ValueError:
-        what = f"is {text[:24]} and no date; format the cell as a date, or" if is_number else "is no date;"
+        what = f"is {text[:24]}, not a date; format the cell as a date, or" if is_number else "is not a date;"
         raise ValueError(f"{what} write one such as 2027-03-31") from None
 
 
@@ -102,7 +102,7 @@ def find_oddity(text: str) -> str | None:
         return None
     for letter in text:
         if unicodedata.category(letter) in {"Cf", "Cc"}:
-            return f"holds an invisible character ({_named(letter)}); empty the cell and type it again"
+            return f"contains an invisible character ({_named(letter)}); empty the cell and type it again"
     return None
 
 

@@ -137,7 +137,7 @@ def test_a_copy_of_the_policy_that_was_changed_is_found(credly_audit: Command, w
     done = credly_audit("verify", written)
 
     assert done.code == 1
-    assert done.out.endswith(f"the copy of the {role} in the manifest is not the file that judged\n")
+    assert done.out.endswith(f"the copy of the {role} in the manifest differs from the file that the audit used\n")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_notice_that_fails_changes_no_exit_code(told: Command, mailbox: Mailbo
 
     done = told("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--fail-on", "never", "--quiet")
     assert (done.code, done.out) == (0, "")
-    assert "heartbeat was not heard" in done.err
+    assert "heartbeat was not accepted" in done.err
     done = told("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
     assert done.code == 1
     assert "the notice by E-Mail could not be sent" in done.err

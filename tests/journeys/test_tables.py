@@ -8,9 +8,9 @@ from tests.build import ACME, token
 from tests.journeys.conftest import Command
 from tests.spreadsheets import MAIN, row, workbook
 
-FORMULA = "holds a formula without a stored result; open the file in a spreadsheet program, save it and try again"
+FORMULA = "contains a formula without a stored result; open the file in a spreadsheet program, save it and try again"
 APOSTROPHE = "begins with an apostrophe, by which a spreadsheet marks a text; delete the apostrophe"
-ERROR = "holds the error #NAME?; correct the formula, or type a text that begins with a letter"
+ERROR = "contains the error #NAME?; correct the formula, or type a text that begins with a letter"
 MERGED = "is in merged cells, of which only the first has a value; unmerge them"
 NO_ID = "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
 

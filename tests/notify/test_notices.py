@@ -164,7 +164,7 @@ def test_a_contact_that_is_no_mail_address_is_said(
     send(audit, {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert mailbox.recipients == []
-    assert "the contact is no mail address" in caplog.text
+    assert "the contact is not a mail address" in caplog.text
 
 
 def test_a_contact_who_is_not_to_be_told_need_not_be_a_mail_address(
@@ -206,7 +206,7 @@ def test_where_no_mail_gets_through_not_every_contact_is_tried(
     send(audited(snapshot([], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert caplog.text.count("the notice by E-Mail could not be sent") == 3
-    assert "5 more contacts were not written to: no mail gets through" in caplog.text
+    assert "no notice to 5 more contacts: mail cannot be sent" in caplog.text
 
 
 def test_a_report_that_cannot_be_made_keeps_no_notice_back(
@@ -251,7 +251,7 @@ def test_a_heartbeat_that_is_not_heard_is_said_without_its_address(
 
     send(passed(), {"BEAT": f"http://{receiver.address}/MADE-UP-check-id"}, heartbeat="env:BEAT")
 
-    assert "the heartbeat was not heard (HTTPError)" in caplog.text
+    assert "the heartbeat was not accepted (HTTPError)" in caplog.text
     assert "MADE-UP" not in caplog.text
 
 
@@ -266,8 +266,8 @@ def test_every_address_that_cannot_be_had_is_named_at_once() -> None:
     assert raised.value.mistakes == [
         "[notify] urls: environment variable CHAT is not set",
         "[notify] contacts: environment variable SMTP is not set",
-        "[notify] urls: what env:TEAM holds is no address that apprise knows",
-        "[notify] heartbeat: what env:BEAT holds is no http or https address",
+        "[notify] urls: the value of env:TEAM is not an address that apprise supports",
+        "[notify] heartbeat: the value of env:BEAT is not an http or https address",
     ]
 
 

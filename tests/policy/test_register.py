@@ -165,7 +165,7 @@ def test_every_bad_row_is_told_in_one_pass(tmp_path: Path) -> None:
             "row 6: permissions contains an unknown permission: 'admin'; write read, read+write, read+write+delete … "
             "or none"
         ),
-        "row 6: review_by is no date; write one such as 2027-03-31",
+        "row 6: review_by is not a date; write one such as 2027-03-31",
         "row 7: names no token; fill in token_id or fingerprint",
         "row 9: the same token as row 8; keep one",
     ]

@@ -135,9 +135,9 @@ def test_applications_are_asked_for_and_show_an_orphan_and_one_that_nobody_tends
 @pytest.mark.parametrize(
     ("file", "content", "told"),
     [
-        (None, "", "there is no such file"),
+        (None, "", "file does not exist"),
         ("world.json", "{", "not readable as JSON"),
-        ("world.json", "[]", "holds no JSON object"),
+        ("world.json", "[]", "is not a JSON object"),
         ("organizations/a.json", '{"id": "1", "name": "A", "colour": "red"}', "colour"),
         ("organizations/a.json", '{"id": "1", "name": "A", "tokens": [{"id": "2"}]}', "token"),
         (

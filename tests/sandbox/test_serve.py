@@ -61,7 +61,7 @@ def test_what_it_cannot_do_it_says_in_one_line(option: str, value: str, told: st
 def test_a_port_that_is_taken_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(UsageError, match=f"port {port}: cannot be listened on"), Sandbox(World([]), port=port):
+        with pytest.raises(UsageError, match=f"port {port}: cannot be opened"), Sandbox(World([]), port=port):
             pass
 
 

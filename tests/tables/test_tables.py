@@ -204,8 +204,8 @@ def refusal(make: Make, folder: Path) -> list[str]:
     return [mistake.removeprefix(f"{path}: ") for mistake in raised.value.mistakes]
 
 
-FORMULA = "holds a formula without a stored result; open the file in a spreadsheet program, save it and try again"
-ERROR = "holds the error {}; correct the formula, or type a text that begins with a letter"
+FORMULA = "contains a formula without a stored result; open the file in a spreadsheet program, save it and try again"
+ERROR = "contains the error {}; correct the formula, or type a text that begins with a letter"
 MERGED = "is in merged cells, of which only the first has a value; unmerge them"
 
 
@@ -249,23 +249,23 @@ BAD_CELLS: dict[str, tuple[Make, list[str]]] = {
     ),
     "a number that is no day": (
         in_last_cell(f'<c r="E2" s="99"><v>{DAY}</v></c>'),
-        [f"Tokens row 2: review_by is {DAY} and no date; format the cell as a date, or write one such as 2027-03-31"],
+        [f"Tokens row 2: review_by is {DAY}, not a date; format the cell as a date, or write one such as 2027-03-31"],
     ),
     "a day after all calendars": (
         in_last_cell('<c r="E2" s="1"><v>99999999</v></c>'),
-        ["Tokens row 2: review_by is 99999999 and no date; format the cell as a date, or write one such as 2027-03-31"],
+        ["Tokens row 2: review_by is 99999999, not a date; format the cell as a date, or write one such as 2027-03-31"],
     ),
     "a time": (
         in_last_cell('<c r="E2" s="1"><v>0.5</v></c>'),
-        ["Tokens row 2: review_by is no date; write one such as 2027-03-31"],
+        ["Tokens row 2: review_by is not a date; write one such as 2027-03-31"],
     ),
     "true": (
         in_last_cell('<c r="E2" t="b"><v>1</v></c>'),
-        ["Tokens row 2: review_by is TRUE and no date; format the cell as a date, or write one such as 2027-03-31"],
+        ["Tokens row 2: review_by is TRUE, not a date; format the cell as a date, or write one such as 2027-03-31"],
     ),
     "a day with its month in words": (
         text(LINES.replace("2027-03-31", "31 Mar 2027")),
-        ["row 2: review_by is no date; write one such as 2027-03-31"],
+        ["row 2: review_by is not a date; write one such as 2027-03-31"],
     ),
     "rows merged": (
         merged("E2:E3", "C3:D3", rows=ROWS + row(3, *SECOND)),
@@ -284,12 +284,12 @@ BAD_CELLS: dict[str, tuple[Make, list[str]]] = {
         text(LINES + f'{ACME},{TOKEN},Ada, Bob and Eve,read,2027-03-31\n{ACME},"x" y\n'),
         [
             "row 3: more cells than columns; quote a cell with a comma",
-            "row 4: a quotation mark stands inside a quoted cell; double it",
+            "row 4: a quotation mark is inside a quoted cell; double it",
         ],
     ),
     "a quotation mark that is not closed": (
         text(LINES + f'{ACME},{token(2)["token_id"]},"Ada,read,\n{ACME},{token(3)["token_id"]},,read,\n'),
-        ["row 3: a quotation mark begins a cell that never ends; close it, or double it where it is meant as such"],
+        ["row 3: a quotation mark begins a cell that never ends; close it, or double it if it belongs to the text"],
     ),
     "an apostrophe": (
         text(LINES.replace(TOKEN, "'" + TOKEN)),
@@ -298,8 +298,11 @@ BAD_CELLS: dict[str, tuple[Make, list[str]]] = {
     "a zero-width space and a soft hyphen": (
         text(LINES.replace(TOKEN, TOKEN + "\u200b").replace("2027-03-31", "2027\u00ad-03-31")),
         [
-            "row 2: token_id holds an invisible character (U+200B ZERO WIDTH SPACE); empty the cell and type it again",
-            "row 2: review_by holds an invisible character (U+00AD SOFT HYPHEN); empty the cell and type it again",
+            (
+                "row 2: token_id contains an invisible character (U+200B ZERO WIDTH SPACE); empty the cell and type it "
+                "again"
+            ),
+            "row 2: review_by contains an invisible character (U+00AD SOFT HYPHEN); empty the cell and type it again",
         ],
     ),
 }
@@ -321,7 +324,7 @@ def test_a_cell_that_is_not_certain_is_refused_with_its_place(fault: str, tmp_pa
         ("12345678901234", "has 14 digits of 16: a spreadsheet took it for a number and dropped leading zeros"),
         ("123", "is not a fingerprint; write its 16 hex digits"),
         ("'0123456789abcdef", "begins with an apostrophe"),
-        ("0123456789abcdef\u200b", "holds an invisible character (U+200B ZERO WIDTH SPACE)"),
+        ("0123456789abcdef\u200b", "contains an invisible character (U+200B ZERO WIDTH SPACE)"),
     ],
 )
 def test_a_fingerprint_that_a_spreadsheet_spoiled_is_explained_by_row(
@@ -365,8 +368,7 @@ def cut(folder: Path) -> Path:
 
 NO_SHEET = "no sheet has the columns in one of its first 20 rows"
 COLUMNS = (
-    "the columns are organization_id, token_id, fingerprint, owner, purpose, permissions, review_by, and any of your "
-    "own"
+    "the columns are organization_id, token_id, fingerprint, owner, purpose, permissions, review_by, and any others"
 )
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PADDING = f"<x y='{' ' * 60_000}'/>" * 300
@@ -419,7 +421,7 @@ NO_TABLE: dict[str, tuple[Make, str]] = {
         "xl/worksheets/sheet1.xml is too large when unpacked; save it",
     ),
     "bytes of Windows-1252": (content(LATIN.encode("cp1252"), "r.csv"), "rows 3, 5: not UTF-8 (byte 0xE9), perhaps"),
-    "UTF-16 without its mark": (content(LINES.encode("utf-16-le"), "r.csv"), "row 1: holds a NUL character: no text"),
+    "UTF-16 without its mark": (content(LINES.encode("utf-16-le"), "r.csv"), "row 1: contains a NUL character"),
     "half a letter of UTF-16": (
         content(codecs.BOM_UTF16_LE + b"a\0b", "r.csv"),
         "is damaged: truncated data of UTF-16",
@@ -443,7 +445,7 @@ NO_TABLE: dict[str, tuple[Make, str]] = {
     ),
     "201 columns of the team's own": (
         text(",".join([*TITLES, *(f"c{n}" for n in range(201))]) + "\n"),
-        "row 1: more than 200 columns of your own",
+        "row 1: more than 200 columns of other names",
     ),
 }
 
