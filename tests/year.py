@@ -109,8 +109,8 @@ class Year:
         """Return the policy: purposes, risk acceptances, plans and a register."""
         settings = PolicySettings.model_validate({"purposes": PURPOSES})
         waivers = [
-            waiver("DOC005", self.id(0), id="accepted", reference="RISK-17"),
-            waiver("PRM002", self.id(1 % self.organizations), id="accepted-too"),
+            waiver("DOC", self.id(0), id="accepted", reference="RISK-17"),
+            waiver("PRM", self.id(1 % self.organizations), id="accepted-too"),
             waiver("DOC", self.id(2 % self.organizations), id="lapsed", expires=date(2026, 10, 1)),
         ]
         plans = [

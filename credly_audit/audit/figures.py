@@ -52,23 +52,29 @@ class Figures:
         windows = self.audit.policy.effective_options(self.audit.rules["EXP002"]).model_dump()["windows"] or {}
         return sorted(set(windows.values()))
 
-    def expiring_within(self, days: int) -> int:
-        """Return how many unexpired tokens expire within so many days."""
-        ahead = self.audit.tokens.loc[self.audit.expiring, "expires_at"] - pd.Timestamp(self.audit.as_of)
-        return int((ahead <= pd.Timedelta(days=days)).sum())
+    def find_expiring(self, days: int) -> np.ndarray:
+        """Mark the unexpired tokens that expire within so many days (bool, a value a token)."""
+        last = pd.Timestamp(self.audit.as_of) + pd.Timedelta(days=days)
+        mask: np.ndarray = self.audit.expiring & (self.audit.tokens["expires_at"] <= last).to_numpy(dtype=bool)
+        return mask
+
+    @cached_property
+    def rows(self) -> dict[str, np.ndarray]:
+        """The rows that each figure counts (bool), by name: organizations, then tokens, then findings."""
+        findings = self.audit.findings
+        return {
+            "organizations": np.ones(len(self.audit.organizations), dtype=bool),
+            "complete": self.complete,
+            "tokens": np.ones(len(self.audit.tokens), dtype=bool),
+            "without_findings": self.without_findings,
+            "violations": self.audit.violates,
+            "overdue": self.overdue,
+            "accepted": findings.frame["waived"].to_numpy(dtype=bool) & ~findings.unseen,
+            "not_assessed": findings.unseen,
+            **{f"expiring_{days}": self.find_expiring(days) for days in self.windows},
+        }
 
     @cached_property
     def counts(self) -> dict[str, int]:
         """The figures by name, as the history keeps them."""
-        findings = self.audit.findings
-        figures = {
-            "organizations": len(self.audit.organizations),
-            "complete": int(self.complete.sum()),
-            "tokens": len(self.audit.tokens),
-            "without_findings": int(self.without_findings.sum()),
-            "violations": self.audit.verdict.violations,
-            "overdue": int(self.overdue.sum()),
-            "accepted": int((findings.frame["waived"].to_numpy(dtype=bool) & ~findings.unseen).sum()),
-            "not_assessed": int(findings.unseen.sum()),
-        }
-        return figures | {f"expiring_{days}": self.expiring_within(days) for days in self.windows}
+        return {name: int(mask.sum()) for name, mask in self.rows.items()}

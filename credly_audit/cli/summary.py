@@ -15,6 +15,7 @@ from credly_audit.cli.logs import is_json, print_summary
 from credly_audit.cli.screen import Line, Span
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
+from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
 from credly_audit.text import count, harmless, number, one_line, spoken_day
@@ -101,8 +102,17 @@ def _verdict(audit: Audit, columns: int) -> Iterator[Line]:
     waived = f"; {number(counts['waived'])} waived" if counts["waived"] else ""
     listed = [each for weight in weights for each in (Span(", "), weight)][1:] or [Span("none")]
     yield (Span("Findings: "), *listed, Span(f"{waived}."))
+    yield from describe_figures(audit, columns)
     for line in since_then(audit):
         yield _cut(line, columns)
+
+
+def describe_figures(audit: Audit, columns: int) -> Iterator[str]:
+    """Yield the key figures; on a screen those that are not 0 or have changed, without details."""
+    shown = (each for each in KeyFigures(audit) if each.value or each.change or not columns)
+    said = [each.brief if columns else each.sentence for each in shown]
+    line = f"Key figures: {'; '.join(said)}."
+    yield from textwrap.wrap(line, columns, subsequent_indent="  ") if columns else [line]
 
 
 def since_then(audit: Audit) -> Iterator[str]:

@@ -27,6 +27,9 @@ SCHEMA_VERSION = "1.0"
 
 PIECE = 5_000
 
+AGE_NAMES = ("0_30_days", "31_90_days", "over_90_days")
+"""Of key_figures.AGES."""
+
 
 def render(audit: Audit, out: BinaryIO) -> None:
     """One JSON object, UTF-8; lists are written a piece at a time, so memory stays flat."""
@@ -81,9 +84,12 @@ def head(audit: Audit) -> dict[str, Any]:
 
 def summarize(audit: Audit) -> dict[str, Any]:
     """Return the counts, the key figures, and what each rule and control came to."""
-    results = Results(audit)
+    results, figures = Results(audit), KeyFigures(audit)
     return tally(audit) | {
-        "key_figures": KeyFigures(audit).counts,
+        "key_figures": figures.counts,
+        "open_by_age": {
+            severity.value: dict(zip(AGE_NAMES, counts, strict=True)) for severity, counts in figures.ages.items()
+        },
         "rules": {rule_id: result.as_dict() for rule_id, result in results.rules.items()},
         "controls": [each.as_dict() for each in results.controls],
     }
@@ -93,6 +99,7 @@ def compared(comparison: Comparison) -> dict[str, Any]:
     """What the history says: since when, what was resolved and removed, every audit's counts, time to remediate."""
     return {
         "since": comparison.since,
+        "key_figures": dict(comparison.figures),
         "resolved": list(rows(comparison.resolved, list(RESOLVED))),
         "removed_from_scope": list(rows(comparison.removed, list(REMOVED))),
         "trend": list(rows(comparison.trend, list(TREND))),

@@ -12,7 +12,7 @@ from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.renderers.base import Renderer
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.counts import tally
-from credly_audit.report.key_figures import KeyFigures
+from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.priorities import MOST_GROUPS, Priorities
 from credly_audit.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
 
@@ -121,6 +121,10 @@ def counts(audit: Audit) -> Iterator[str]:
     yield f"| {' | '.join(columns)} |"
     yield f"|{'---:|' * len(columns)}"
     yield f"| {' | '.join(map(number, columns.values()))} |"
+    ages = {severity: counts for severity, counts in KeyFigures(audit).ages.items() if any(counts)}
+    if ages:
+        yield from ("", f"| Age | {' | '.join(label for label, _ in AGES)} |", f"|---|{'---:|' * len(AGES)}")
+    yield from (f"| {severity} | {' | '.join(map(number, counts))} |" for severity, counts in ages.items())
     if many["unseen"]:
         yield from (
             "",

@@ -196,6 +196,15 @@ def find_days_left(part: Part) -> list[int | None]:
     return [None if np.isnan(days) else int(days) for days in apart.tolist()]
 
 
+def count_days_overdue(part: FindingPart) -> list[int | None]:
+    """Return for how many whole days each overdue finding has been."""
+    late = (pd.Timestamp(part.counts.audit.as_of) - part.frame["due_at"]).dt.days.tolist()
+    return [
+        int(days) if overdue else None
+        for days, overdue in zip(late, part.counts.figures.overdue[part.rows].tolist(), strict=True)
+    ]
+
+
 def name_applications(part: Part) -> list[str]:
     """Return the name of each application."""
     return [name if name and has_words(name) else "(no name)" for name in plain(part.frame["name"])]
@@ -226,6 +235,9 @@ TOKEN = (
     Field("days_left", Kind.NUMBER, find_days_left, "Days left"),
     Field("findings", Kind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
     Field("gravest", Kind.SEVERITY, counted(lambda counts: counts.gravest_of_tokens), "Highest severity", page="row"),
+    Field(
+        "clean", Kind.MARK, counted(lambda counts: counts.figures.without_findings), "Without findings", printed=False
+    ),
     Field("created", Kind.INSTANT, of("created_at"), "Created", page="more"),
     Field("rotated", Kind.INSTANT, of("last_rotated_at"), "Last rotated"),
     Field("rotation", Kind.WORD, of("rotation_evidence"), "Rotation evidence", narrowest=13),
@@ -251,6 +263,15 @@ FINDING = (
     Field("expires", Kind.INSTANT, lambda part: part.expires, "Expires", printed=False),
     Field("status", Kind.WORD, spelled("status"), "Status", printed=False),
     Field("first", Kind.INSTANT, of("first_seen_at"), "First seen", printed=False, page="row"),
+    Field(
+        "violates",
+        Kind.MARK,
+        counted(lambda counts: counts.audit.violates),
+        "Policy violation",
+        printed=False,
+        page="row",
+    ),
+    Field("overdue", Kind.NUMBER, count_days_overdue, "Overdue (days)", printed=False),
     Field("waived", Kind.TICK, lambda part: part.frame["waived"].map(yes_no), "Accepted", printed=False),
     Field("waiver_id", Kind.WORD, spelled("waiver_id"), "Risk acceptance", 30, printed=False),
     Field("rule", Kind.WORD, lambda part: part.spelled["rule_name"].str.replace("-", " "), "Rule", printed=False),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.figures import Figures
 from credly_audit.audit.model import Audit
 from credly_audit.severity import Severity
 from credly_audit.snapshot import STATUSES
@@ -19,9 +20,19 @@ class Standing:
     audit: Audit
 
     @cached_property
+    def figures(self) -> Figures:
+        """The key figures."""
+        return Figures(self.audit)
+
+    @cached_property
     def open(self) -> pd.DataFrame:
         """`Findings.frame` without those waived or unseen; its index is their position among all."""
         return self.audit.findings.frame[self.audit.findings.open]
+
+    def find_open(self, severity: Severity) -> np.ndarray:
+        """Return the positions of the open findings of a severity among all."""
+        positions: np.ndarray = self.open.index.to_numpy()[(self.open["severity"] == severity).to_numpy()]
+        return positions
 
     @cached_property
     def of_tokens(self) -> np.ndarray:

@@ -26,15 +26,32 @@ class KeyFigure:
     value: int
     label: str
     """The noun that the value counts."""
-    detail: str = ""
-    place: str = ""
+    detail: str
+    place: str
     """The fragment of the page that shows exactly these rows."""
-    change: int | None = None
+    rows: np.ndarray
+    """The rows that it counts, in the frame of its list (bool)."""
+    change: int | None
     """Since the last audit; None: there is none to compare with."""
 
     @property
+    def subject(self) -> str:
+        """The list whose rows it counts: `organizations`, `tokens` or `findings`."""
+        return self.place[1:].partition("?")[0]
+
+    @property
+    def brief(self) -> str:
+        """The figure where there is little room: `12 overdue (+3)`."""
+        return f"{number(self.value)} {self.label}{f' ({self.described_change})' if self.described_change else ''}"
+
+    @property
+    def sentence(self) -> str:
+        """The figure on a line of text: `12 overdue (+3), oldest since 3 Sep 2026`."""
+        return ", ".join(filter(None, [self.brief, self.detail]))
+
+    @property
     def described_change(self) -> str:
-        """The change in words: `+3 since the last audit`."""
+        """The change in words: `+3`, `unchanged`, empty where there is no earlier audit."""
         if self.change is None:
             return ""
         return "unchanged" if self.change == 0 else f"{'+' if self.change > 0 else '-'}{number(abs(self.change))}"
@@ -75,7 +92,8 @@ class KeyFigures:
 
     def _make(self, name: str, label: str, place: str, detail: str = "") -> KeyFigure:
         value, before = self.counts[name], self._before.get(name)
-        return KeyFigure(name, value, label, detail, place, None if before is None else value - before)
+        change = None if before is None else value - before
+        return KeyFigure(name, value, label, detail, place, self.figures.rows[name], change)
 
     @property
     def _before(self) -> dict[str, int]:

@@ -75,12 +75,12 @@ def texts(sheet: Worksheet) -> list[str]:
 
 
 def links(sheet: Worksheet) -> Iterator[tuple[Any, str, int]]:
-    """Each cell with a link into this workbook, and the sheet and row that it leads to."""
+    """Each cell with a link into this workbook, and the sheet and (first) row that it leads to."""
     for row in sheet.iter_rows():
         for cell in row:
             if cell.hyperlink is not None:
                 title, _, place = cell.hyperlink.location.rpartition("!")
-                yield cell, title.strip("'"), int(place.removeprefix("A"))
+                yield cell, title.strip("'"), int(place.partition(":")[0].removeprefix("A"))
 
 
 def test_it_opens_on_the_summary_at_the_top_without_grid_lines(book: Workbook) -> None:

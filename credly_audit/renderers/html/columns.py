@@ -163,7 +163,7 @@ def take_fields(fields: Iterable[Field], part: Part) -> Iterator[tuple[str, Any]
 DATA: dict[Kind, Callable[[Any], Any]] = {
     Kind.DESCRIPTION: lambda values: values.map(described, na_action="ignore").astype("string"),
     Kind.FLAG: lambda values: values.astype("Int8").fillna(-1).to_numpy(dtype="int8"),
-    Kind.MARK: lambda values: values.to_numpy(dtype="int8"),
+    Kind.MARK: lambda values: np.asarray(values, dtype="int8"),
     Kind.FEW: lambda values: values.fillna(0).to_numpy(dtype="int64"),
 }
 """How the script reads the kinds that it does not read as they are."""
@@ -176,7 +176,6 @@ def _findings(lists: Lists) -> Iterator[tuple[str, Any]]:
     yield "organization", frame["organization_row"].to_numpy()
     yield "token", frame["token_row"].to_numpy()
     yield "waived", frame["waived"].to_numpy(dtype="int8")
-    yield "violates", audit.violates.astype("int8")
     yield "priority", Priorities(audit).of_findings
     for name in ("owner", "status", "waiver_id", "plan_id"):
         yield name.removesuffix("_id"), frame[name].cat.codes.to_numpy()

@@ -14,7 +14,6 @@ from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.labels import NO_DESCRIPTION
 from credly_audit.report.priorities import Priorities
 from credly_audit.report.results import Results
-from credly_audit.severity import Severity
 from credly_audit.text import has_words
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
@@ -39,6 +38,15 @@ class Report:
         """Where the row `position` (from 0) of the list on the sheet `title` stands, for a link."""
         sheet, row = divmod(position, self.most_rows)
         return f"'{counted(title, sheet)}'!A{row + 2}"
+
+    def place_rows(self, title: str, positions: np.ndarray) -> str | None:
+        """Return where these rows (ascending) of a list are: all where they follow each other, else the first."""
+        if not len(positions):
+            return None
+        first, last = int(positions[0]), int(positions[-1])
+        start = self.place(title, first)
+        is_range = last - first == len(positions) - 1 > 0 and first // self.most_rows == last // self.most_rows
+        return f"{start}:A{last % self.most_rows + 2}" if is_range else start
 
     def link_findings(self, first: np.ndarray) -> Link:
         """Link the open findings of each row of a list to the first of them; `first`: positions, -1 where none is."""
@@ -96,12 +104,6 @@ class Report:
         order = np.argsort(expires.take(ahead).to_numpy(), kind="stable")
         positions: np.ndarray = ahead[order]
         return positions
-
-    def first_of(self, severity: Severity) -> int | None:
-        """Where the first open finding of that severity stands."""
-        live = self.standing.open
-        hit = live.index[(live["severity"] == severity).to_numpy()]
-        return int(hit[0]) if len(hit) else None
 
     def _first(self, column: str, length: int) -> np.ndarray:
         live = self.standing.open

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.free_sheet import Page
 from credly_audit.renderers.xlsx.report import (
@@ -33,19 +35,14 @@ from credly_audit.report.briefing import (
     unseen,
 )
 from credly_audit.report.counts import tally
+from credly_audit.report.key_figures import AGES, KeyFigure
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.report.priorities import Priority
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, count, number, spoken_day
 
-SHEETS = {
-    "complete": ORGANIZATIONS,
-    "violations": FINDINGS,
-    "overdue": ACTIONS,
-    "accepted": FINDINGS,
-    "not_assessed": FINDINGS,
-}
-"""The sheets that the key figures lead to; the others count tokens."""
+SHEETS = {"organizations": ORGANIZATIONS, "tokens": TOKENS, "findings": FINDINGS}
+"""The sheets of the lists whose rows the key figures count."""
 
 
 def add_summary(book: Book, report: Report) -> None:
@@ -61,6 +58,7 @@ def add_summary(book: Book, report: Report) -> None:
         _unseen,
         _first,
         _findings,
+        _ages,
         _permissions,
         _coming,
         trend,
@@ -98,7 +96,7 @@ def _standing(page: Page, report: Report) -> None:
     for each in figures:
         change = f" ({each.described_change})" if each.described_change else ""
         label = f"{each.label[0].upper()}{each.label[1:]}{change}{f': {each.detail}' if each.detail else ''}"
-        page.line(B=(label, "strong"), C=linked(each.value, _start(report, SHEETS.get(each.name, TOKENS))))
+        page.line(B=(label, "strong"), C=linked(each.value, _place(report, each)))
     page.row = start
     statuses = report.audit.organizations["status"]
     for status, means in COVERAGE_MEANS.items():
@@ -175,14 +173,25 @@ def _findings(page: Page, report: Report) -> None:
     start = page.row + 1
     page.line(**captions("Severity", "Open findings"))
     for severity in reversed(Severity):
-        many, first = counts["by_severity"][severity], report.first_of(severity)
         page.high(CHART_ROW)
-        target = None if first is None else report.place(FINDINGS, first)
-        page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=linked(many, target))
+        target = report.place_rows(FINDINGS, report.standing.find_open(severity))
+        page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=linked(counts["by_severity"][severity], target))
     grave = sum(counts["by_severity"][severity] for severity in (Severity.CRITICAL, Severity.HIGH))
     title = f"{number(grave)} of {count(counts['findings'], 'open finding is', 'open findings are')} critical or high"
     colours = {index: SEVERITY_COLOURS[severity][0] for index, severity in enumerate(reversed(Severity))}
     chart(page, title, start, 10, lying=True, colours=colours)
+
+
+def _ages(page: Page, report: Report) -> None:
+    """The open findings by severity and age."""
+    ages = {severity: counts for severity, counts in report.figures.ages.items() if any(counts)}
+    if not ages:
+        return
+    page.heading("Age of open findings")
+    page.line(**captions("Severity", *(label for label, _ in AGES)))
+    for severity, counts in ages.items():
+        cells = dict(zip("CDE", ((many, "whole") for many in counts), strict=True))
+        page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), **cells)
 
 
 def _permissions(page: Page, report: Report) -> None:
@@ -228,15 +237,11 @@ def _coming(page: Page, report: Report) -> None:
     chart(page, title, start, len(months), colours=colours, beside="E")
 
 
-def _start(report: Report, title: str) -> str:
-    many = {
-        ORGANIZATIONS: len(report.audit.organizations),
-        TOKENS: len(report.audit.tokens),
-        FINDINGS: len(report.audit.findings),
-        EXPIRIES: len(report.expiring),
-        ACTIONS: len(report.actions),
-    }[title]
-    return report.place(title, 0) if many else f"'{title}'!A1"
+def _place(report: Report, figure: KeyFigure) -> str | None:
+    """Return where the rows of a figure are: those of the calendar are the next to expire, in their order."""
+    if figure.name.startswith("expiring"):
+        return report.place_rows(EXPIRIES, np.arange(figure.value))
+    return report.place_rows(SHEETS[figure.subject], np.flatnonzero(figure.rows))
 
 
 def _instant(instant: datetime) -> str:
