@@ -15,12 +15,12 @@ from credly_audit.audit.finding_status import add_status
 from credly_audit.audit.findings import Findings
 from credly_audit.audit.gate import enforce_policy
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import NO_PRIOR, Prior, nothing
+from credly_audit.audit.prior import NO_PRIOR, Prior, nothing, positions_of_ids
 from credly_audit.audit.rotation import add_rotation, recall_completeness, recall_tokens
 from credly_audit.audit.run_rules import Flagging
 from credly_audit.audit.succession import place_successions
 from credly_audit.audit.unseen import Scope, add_unassessed, find_absent, find_silent_rules
-from credly_audit.instant_columns import keep_within
+from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.patterns.search import Deadline
 from credly_audit.policy.apply import Decisions, apply_decisions
 from credly_audit.policy.policy import Policy
@@ -46,7 +46,7 @@ def evaluate(
     recalled = recall(snapshot, prior)
     known = gather_facts(snapshot, policy, recalled, as_of)
     flagged = run_rules(rules, policy, known.facts, skip_broken_rules=skip_broken_rules)
-    decided = decide(flagged, known.facts, policy, rules, snapshot)
+    decided = decide(flagged, known.facts, policy, snapshot, prior)
     tracked = add_status(decided.findings, prior, known.facts)
     scope = Scope.of(policy, known.tokens, snapshot.organizations, rules, decided.silent)
     absent = find_absent(tracked, prior, scope, rules)
@@ -141,36 +141,52 @@ def gather_facts(snapshot: Snapshot, policy: Policy, recalled: Recalled, as_of: 
 
 def run_rules(rules: Mapping[str, Rule], policy: Policy, facts: Facts, *, skip_broken_rules: bool) -> Flagging:
     """Run every enabled rule but those on decisions, which follow from what the others find."""
-    flagged = Flagging(policy.variants(facts.organizations), skip_broken_rules, broken=dict(unloadable()))
+    flagged = Flagging(policy.variants(facts.organizations), rules, skip_broken_rules, broken=dict(unloadable()))
     flagged.run((rule for rule in rules.values() if rule.family != "WVR"), facts)
     return flagged
 
 
-def decide(flagged: Flagging, facts: Facts, policy: Policy, rules: Mapping[str, Rule], snapshot: Snapshot) -> Decided:
+def decide(flagged: Flagging, facts: Facts, policy: Policy, snapshot: Snapshot, prior: Prior) -> Decided:
     """Apply the decisions to the findings, and add those of the rules on waivers that expired.
 
     `flagged` takes in the evidence of these rules, and what they raise.
     """
+    rules = flagged.rules
     silent = find_silent_rules(snapshot, rules, flagged.broken)
     unknown = {each.rule for each in (*policy.waivers, *policy.plans)}.difference(
         rules, (rule.family for rule in rules.values())
     )
+    found = add_owners(flagged.together(), facts)
     outcome = apply_decisions(
-        flagged.together(),
-        facts.tokens,
+        found,
+        facts.tokens.assign(escalated_at=find_escalations(found, prior, facts)),
         facts.organizations,
         policy.waivers,
         policy.plans,
         as_of=facts.as_of,
         next_audit=policy.next_audit,
         broken={*silent, *unknown},
+        four_eyes=policy.settings.four_eyes,
     )
-    lapsing = Flagging(flagged.variants, flagged.skip_broken_rules)
+    lapsing = Flagging(flagged.variants, rules, flagged.skip_broken_rules)
     lapsing.run((rule for rule in rules.values() if rule.family == "WVR"), seal(replace(facts, lapses=outcome.lapses)))
     flagged.evidence |= lapsing.evidence
     flagged.broken |= lapsing.broken
     findings = add_undecided(outcome.findings, lapsing.together())
     return Decided(add_owners(findings, facts), outcome.decisions, silent)
+
+
+def find_escalations(found: pd.DataFrame, prior: Prior, facts: Facts) -> pd.Series:
+    """Return since when each token has more permissions than before, as far as CHG001 found that (null: it did not)."""
+    since = pd.Series(pd.NaT, facts.tokens.index, dtype=INSTANT)
+    gained = found[(found["rule_id"] == "CHG001").to_numpy(dtype=bool)]
+    if gained.empty or prior.past is None:
+        return since
+    known = prior.past.findings
+    places = positions_of_ids(gained["finding_id"], known["finding_id"])
+    first = known["first_seen_at"].reindex(np.where(places < 0, len(known), places)).fillna(facts.as_of)
+    since.iloc[gained["token_row"].to_numpy()] = first.to_numpy()
+    return since
 
 
 def add_undecided(findings: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """Runs the rules, each once for every different set of options that the policy's overrides give it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,8 @@ class Flagging:
     """What the rules have flagged so far; `parts` and `evidence` by rule, `broken`: what a skipped rule raised."""
 
     variants: Variants
+    rules: Mapping[str, Rule]
+    """The catalogue."""
     skip_broken_rules: bool
     parts: dict[str, pd.DataFrame] = field(default_factory=dict)
     evidence: dict[str, pd.DataFrame] = field(default_factory=dict)

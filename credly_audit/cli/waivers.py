@@ -28,13 +28,19 @@ from credly_audit.operations.stored_snapshots import read_snapshots
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.decision_dates import by_calendar
 from credly_audit.policy.decision_workbook import typed_rows
-from credly_audit.policy.import_decisions import Import, import_rows
+from credly_audit.policy.import_decisions import Import, import_rows, write_rejected
 from credly_audit.policy.policy import Policy
+from credly_audit.policy.toml_file import remove_decisions
 from credly_audit.rules import catalogue
 from credly_audit.text import count, number, one_line
 
-ASKS = {"expired": "expired", "unused": "covers nothing that is there", "overdue": "overdue"}
-"""The states that ask for attention, in words."""
+ASKS = {
+    "expired": "expired",
+    "unused": "matches no finding",
+    "overdue": "overdue",
+    "refused": "refused: approved by the owner of the findings",
+}
+"""The states that need attention, in words."""
 
 ALL = {
     "expiring": "may not hold at the next audit",
@@ -69,11 +75,64 @@ def waivers() -> None:
 @waivers.command("list")
 @config_option
 @as_of_option
+@click.option("--expired", is_flag=True, help="Only those whose last day is past.")
+@click.option("--soon", is_flag=True, help="Only those that end before the next audit.")
 @shape_option
-def list_waivers(config: Path | None, as_of: datetime | None, shape: str) -> None:
-    """Every waiver and plan of the configuration, and whether it holds on the day."""
+def list_waivers(config: Path | None, as_of: datetime | None, shape: str, *, expired: bool, soon: bool) -> None:
+    """List the waivers and plans of the configuration, and whether each is valid on the day."""
     settings = configured(config)
-    tell(list(judged(dated(settings, as_of), looked=False)), shape)
+    now, next_audit = as_of or datetime.now(UTC), settings.policy.next_audit
+    found = list(judged(dated(settings, as_of), looked=False))
+    if expired or soon:
+        found = [
+            each
+            for each in found
+            if (expired and each.decision.ends_at <= now) or (soon and now < each.decision.ends_at <= now + next_audit)
+        ]
+    tell(found, shape)
+
+
+@waivers.command()
+@click.argument("snapshots", nargs=-1, required=True, type=FILE, metavar="SNAPSHOT...")
+@click.option("--from", "source", type=FILE, metavar="FILE", help="The TOML file; default: [policy] waivers_file.")
+@config_option
+@as_of_option
+@click.option("--dry-run", is_flag=True, help="Show what would be moved; write nothing.")
+def prune(
+    snapshots: tuple[Path, ...], source: Path | None, config: Path | None, as_of: datetime | None, *, dry_run: bool
+) -> None:
+    """Move decisions that expired and match no finding of the snapshots into waivers-archive.toml, beside the file.
+
+    Exit codes: 0 done, or nothing to move; 2 usage error or configuration error, nothing is written.
+    """
+    settings = configured(config)
+    target = source or settings.policy.waivers_file
+    if target is None:
+        raise UsageError("--from: name the file that holds the decisions, or set [policy] waivers_file")
+    now = as_of or datetime.now(UTC)
+    ended = {
+        each.decision.id
+        for each in judged(against(settings, snapshots, now), looked=True)
+        if each.decision.ends_at <= now and each.findings == 0 and each.state in {"unused", "kept"}
+    }
+    archive = target.with_name("waivers-archive.toml")
+    place, archive_place = file_can_be_written(target, "--from"), file_can_be_written(archive, "--from")
+    if not (place.is_file and archive_place.is_file) or not target.exists():
+        raise UsageError(f"--from: {target} is no file that decisions are kept in; name a file")
+    before = target.read_bytes().decode()
+    try:
+        after, moved, text = remove_decisions(before, ended)
+    except ValueError as error:
+        raise UsageError(f"{target}: {error}") from None
+    if moved and not dry_run:
+        kept = archive.read_bytes().decode() if archive.exists() else ""
+        with write_file(archive, edited=True) as file:
+            file.write(f"{kept}{text}".encode())
+        with write_file(target, edited=True) as file:
+            file.write(after.encode())
+    verb = "Would move" if dry_run else "Moved"
+    print_lines(f"{verb} {count(len(moved), 'decision', 'decisions')} from {target} to {archive}.")
+    print_lines(*(f"  {one_line(each, 60)}" for each in moved))
 
 
 @waivers.command()
@@ -109,8 +168,16 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     help="The TOML file that keeps the decisions; made where it is not there. Default: [policy] waivers_file.",
 )
 @config_option
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and write nothing.")
-def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path | None, *, dry_run: bool) -> ExitCode:
+@click.option(
+    "--rejected",
+    type=FILE,
+    metavar="FILE.xlsx",
+    help="Write the rejected rows here, with the mistake beside each; correct them there and import that file.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
+def import_waivers(
+    workbooks: tuple[Path, ...], into: Path | None, config: Path | None, rejected: Path | None, *, dry_run: bool
+) -> ExitCode:
     """Write what was typed into the Decision columns of Excel reports into a file, as waivers and plans.
 
     What stands in the file keeps its place, its comments and its ids; a decision that stands already is left as it is.
@@ -127,7 +194,7 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
     place = file_can_be_written(target, "--into")
     if not place.is_file:
         raise UsageError(f"--into: {target} is no file that decisions can be kept in; name a file")
-    rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook)]
+    rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook, today())]
     before, elsewhere = standing(target, settings)
     try:
         after, done = import_rows(before, rows, settings.policy, today(), elsewhere)
@@ -138,7 +205,11 @@ def import_waivers(workbooks: tuple[Path, ...], into: Path | None, config: Path 
             file.write(after.encode())
     for refusal in done.refused:
         print_lines(f"credly-audit: {refusal}", err=True)
+    if rejected is not None and done.rejected:
+        write_rejected(rejected, rows, done.rejected)
     print_lines(said(done, target, dry_run=dry_run))
+    print_lines(*(f"  added {one_line(each, 60)}" for each in done.added))
+    print_lines(*(f"  changed {one_line(each, 60)}" for each in done.changed))
     if after != before and not is_read(target, settings):
         print_lines(f"No audit reads {target} yet: set [policy] waivers_file to it.")
     return ExitCode.VIOLATIONS if done.refused else ExitCode.OK
@@ -245,4 +316,4 @@ def said(done: Import, target: Path, *, dry_run: bool) -> str:
     stood = f"; {number(done.unchanged)} stood already" if done.unchanged else ""
     if not (done.added or done.changed):
         return f"Nothing new for {target}{stood}{refused}."
-    return f"{verb} {target}: {number(done.added)} added, {number(done.changed)} changed{stood}{refused}."
+    return f"{verb} {target}: {number(len(done.added))} added, {number(len(done.changed))} changed{stood}{refused}."

@@ -78,6 +78,23 @@ def _is_uuid(text: str) -> bool:
         return False
 
 
+def _a_note(text: str) -> str:
+    note = text.strip()
+    if not (note and len(note) <= LONGEST_NOTE and note.isprintable()):
+        raise ValueError(f"must be a text of 1 to {LONGEST_NOTE} printable characters")
+    return note
+
+
+def _an_instant(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("must be an instant with its zone, such as 2026-11-23T09:00:00Z")
+    return value.astimezone(UTC)
+
+
+LONGEST_NOTE = 500
+
+Note = Annotated[str, AfterValidator(_a_note)]
+Moment = Annotated[datetime, AfterValidator(_an_instant)]
 Day = Annotated[date, BeforeValidator(_a_day)]
 Words = Annotated[str, AfterValidator(_some_words)]
 RuleOrFamily = Annotated[str, AfterValidator(_a_rule)]
@@ -109,6 +126,10 @@ class Decision(BaseModel):
     id: Words = Field(default_factory=lambda said: made_id("decision", said), description=MADE)
     reason: Words = Field(description="Why.")
     approved_on: Day = Field(description="The day of the decision; it holds from the beginning of that day in UTC.")
+    reference: Words | None = Field(default=None, description="The ticket or record of the decision, such as RISK-17.")
+    source: Note | None = Field(
+        default=None, description="Where it was imported from: file name, SHA-256 and day; written by `waivers import`."
+    )
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> Self:
@@ -144,6 +165,10 @@ class Waiver(Decision):
 
     approved_by: Words = Field(description="Who accepts the risk; one of [policy] approvers, where that is set.")
     expires: Day = Field(description="The last day on which it holds, to its end in UTC.")
+    created_before: Moment | None = Field(
+        default=None,
+        description="Accept only tokens created before this instant and without more permissions since.",
+    )
     id: Words = Field(default_factory=lambda said: made_id("waiver", said), description=MADE)
 
     @property

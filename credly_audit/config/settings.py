@@ -316,6 +316,9 @@ class PolicySettings(Model):
     waivers_file: LocalPath | None = None
     """A TOML file with `[[waivers]]` and `[[plans]]`, beside those written here; `waivers import` writes it."""
 
+    four_eyes: bool = False
+    """Whether a waiver is refused whose approver is the owner of the finding; names are compared, nothing is proved."""
+
     approvers: tuple[str, ...] = ()
     """Who may approve waivers; without it, anybody."""
 

@@ -11,11 +11,12 @@ import pandas as pd
 from credly_audit.config.decision_models import Decision, Plan, Waiver
 from credly_audit.policy.matching import Matches, find_targets
 from credly_audit.rules.facts import LAPSES
+from credly_audit.text import fold
 
 COVERAGE = {"truncated": "COV001", "unverified": "COV002", "mismatch": "COV003", "failed": "COV004"}
 """The rule that tells of each way in which an organization is incomplete."""
 
-WaiverState = Literal["active", "expiring", "expired", "unused", "unjudged", "pending"]
+WaiverState = Literal["active", "expiring", "expired", "unused", "unjudged", "pending", "refused"]
 PlanState = Literal["open", "overdue", "kept", "unjudged", "pending"]
 
 
@@ -24,7 +25,8 @@ class JudgedWaiver:
     """A waiver and where it stands; `findings` is how many it is about, whether or not it still holds.
 
     `active`: holds; `expiring`: holds, but may not at the next audit; `expired`: past its date, its findings are back;
-    `unused`: about nothing that is there; `unjudged`: about nothing that was seen, and not all was seen; `pending`: not
+    `refused`: by [policy] four_eyes, as its approver owns all that it is about; `unused`: about nothing that is there;
+    `unjudged`: about nothing that was seen, and not all was seen; `pending`: not
     yet in force.
     """
 
@@ -95,21 +97,36 @@ def apply_decisions(
     as_of: datetime,
     next_audit: timedelta,
     broken: Collection[str] = (),
+    four_eyes: bool = False,
 ) -> AppliedDecisions:
-    """Apply the decisions to the findings of all rules; nothing follows from the silence of `broken` rules."""
+    """Apply the decisions to the findings of all rules; nothing follows from the silence of `broken` rules.
+
+    With `four_eyes`, a waiver does not apply to a finding whose `owner` approved it.
+    """
     frames = (tokens, organizations)
     unknown = _unknown([*waivers, *plans], organizations, broken)
     in_force = np.array([each.begins_at <= as_of < each.ends_at for each in waivers], dtype=bool)
     expired = np.array([each.ends_at <= as_of for each in waivers], dtype=bool)
     matches = Matches.of(waivers, findings, *frames)
-    chosen = matches.choose(np.array([each.expires.toordinal() for each in waivers], dtype="int64"), in_force)
+    ranks = np.array([each.expires.toordinal() for each in waivers], dtype="int64")
+    chosen = matches.choose(ranks, in_force)
+    own = np.zeros(len(waivers), dtype="int64")
+    if four_eyes:
+        rival = _Rival(matches, ranks, in_force)
+        chosen, own = rival.separate(chosen, findings["owner"], waivers)
     everything = np.ones(len(findings), dtype=bool)
     counts = matches.count(everything, len(waivers))
     back = np.where(expired, matches.count(chosen < 0, len(waivers)), 0)
     coverage = _of_coverage(waivers, organizations)
     judged_waivers = tuple(
-        JudgedWaiver(each, waiver_state(each, as_of, next_audit, used=used, unknown=unseen), int(many))
-        for each, used, unseen, many in zip(waivers, (counts > 0) | coverage, unknown, counts, strict=False)
+        JudgedWaiver(
+            each,
+            "refused" if refused else waiver_state(each, as_of, next_audit, used=used, unknown=unseen),
+            int(many),
+        )
+        for each, used, unseen, many, refused in zip(
+            waivers, (counts > 0) | coverage, unknown, counts, in_force & (own > 0) & (own == counts), strict=False
+        )
     )
     begun = np.array([each.begins_at <= as_of for each in plans], dtype=bool)
     promised = Matches.of(plans, findings, *frames)
@@ -131,6 +148,28 @@ def apply_decisions(
     return AppliedDecisions(
         findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back, *frames)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rival:
+    """Chooses another waiver where the one that holds was approved by the owner of the finding."""
+
+    matches: Matches
+    ranks: np.ndarray
+    in_force: np.ndarray
+
+    def separate(
+        self, chosen: np.ndarray, owners: pd.Series, waivers: Sequence[Waiver]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the waivers chosen for findings whose owners did not approve them, and how many each lost."""
+        approvers = np.array([fold(each.approved_by) for each in waivers], dtype=object)
+        folded = owners.astype("string").fillna("").map(fold).to_numpy(dtype=object)
+        refused = np.zeros(len(waivers), dtype="int64")
+        for name in sorted(set(approvers) & set(folded)):
+            theirs, own = folded == name, approvers == name
+            chosen = np.where(theirs, self.matches.choose(self.ranks, self.in_force & ~own), chosen)
+            refused[own] = self.matches.count(theirs, len(waivers))[own]
+        return chosen, refused
 
 
 def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:

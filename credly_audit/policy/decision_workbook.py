@@ -1,27 +1,47 @@
 """What the security team typed beside the findings of the Excel report, row by row."""
 
+import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.errors import UsageError
+from credly_audit.instants import read_instant
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_day, as_text
 
-TYPED = ("decision", "reason", "approved_by", "until")
+NEEDED = ("decision", "reason", "approved_by", "until")
+TYPED = (*NEEDED, "assigned_to", "reference")
+"""The yellow columns; the workbooks of the release before have only those that are needed."""
+
 SUBJECT = ("rule_id", "organization_id", "token_id")
 
 TITLES = Titles(
-    (*TYPED, *SUBJECT, "fingerprint"),
-    needed=tuple((name,) for name in (*TYPED, *SUBJECT)),
+    (*TYPED, *SUBJECT, "fingerprint", "token", "organization"),
+    needed=tuple((name,) for name in (*NEEDED, *SUBJECT)),
     codes=frozenset({"decision", "until", *SUBJECT, "fingerprint"}),
     keeps_others=False,
     counts=frozenset(TYPED),
     goes_on=True,
 )
+
+GROUP = ("rule_id", "organization_ids", "created_before")
+
+GROUP_TITLES = Titles(
+    (*TYPED, *GROUP, "group"),
+    needed=tuple((name,) for name in (*NEEDED, *GROUP)),
+    codes=frozenset({"decision", "until", *GROUP}),
+    keeps_others=False,
+    counts=frozenset(TYPED),
+    goes_on=True,
+    optional=True,
+)
+"""The sheet Decide by group."""
 
 KINDS: dict[str, type[Decision]] = {"accept": Waiver, "false positive": Waiver, "fix": Plan}
 """What may be typed as a decision, and what it is made into."""
@@ -45,7 +65,20 @@ class Typed:
     token: str
     fingerprint: str
     faults: tuple[str, ...] = ()
-    """Finding with its cells as such."""
+    """What is wrong with its cells as such."""
+    assigned_to: str = ""
+    reference: str = ""
+    created_before: datetime | None = None
+    """Of a decision on a group: the instant of the audit that the workbook is of."""
+    called: str = ""
+    """The token and the organization, or the group, as the workbook shows them."""
+    source: str | None = None
+    """The workbook by name and SHA-256, and the day of the import."""
+
+    @property
+    def assignee(self) -> str:
+        """Who remediates; in workbooks of the release before, in the column Approved by."""
+        return self.assigned_to or self.approved_by
 
     @property
     def subject(self) -> tuple[str, str, str]:
@@ -65,13 +98,16 @@ class Typed:
     @property
     def said(self) -> tuple[Any, ...]:
         """All that was typed."""
-        return self.decision, self.reason, self.approved_by, self.until
+        return self.decision, self.reason, self.approved_by, self.assigned_to, self.until, self.reference
 
     def says(self, decision: Decision) -> bool:
         """Whether the row says what the decision says, whatever they are about."""
-        day = str(self.until)
-        theirs = (decision.reason, decision.by, str(decision.last_day))
-        return self.kind is type(decision) and (self.full_reason, self.approved_by, day) == theirs
+        theirs = (decision.reason, decision.by, str(decision.last_day), decision.reference or "")
+        who = self.assignee if self.kind is Plan else self.approved_by
+        covers = decision.created_before if isinstance(decision, Waiver) else None
+        newer = covers is not None and self.created_before is not None and covers < self.created_before
+        own = (self.full_reason, who, str(self.until), self.reference)
+        return self.kind is type(decision) and own == theirs and not newer
 
     def is_about(self, decision: Decision) -> bool:
         """Whether the decision covers what the row is about."""
@@ -90,32 +126,71 @@ class Typed:
         return {name.lower() for name in (self.token, self.fingerprint) if name}
 
 
-def typed_rows(path: Path) -> list[Typed]:
-    """Every row with the decision columns in which somebody typed something.
+def typed_rows(path: Path, today: date) -> list[Typed]:
+    """Return every row with the decision columns in which somebody typed something; of a group, one an organization.
 
     UsageError where the file cannot be read, ConfigurationError where it has no such columns.
     """
     try:
-        return [_typed(row) for row in read_table(path, TITLES).rows]
+        rows = read_table(path, TITLES).rows
+        groups = read_table(path, GROUP_TITLES).rows
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    source = f"{mask_shapes(path.name)[:100]}, sha256:{digest}, {today}"
+    return [*(_typed(row, source) for row in rows), *(each for row in groups for each in _of_group(row, source))]
 
 
-def _typed(row: Row) -> Typed:
-    texts = {name: GUARDED.sub("", as_text(row.cells.get(name))) for name in TITLES.known}
+def _typed(row: Row, source: str) -> Typed:
+    texts = _read_texts(row, TITLES)
+    called = ", ".join(filter(None, (f"“{texts['token'][:60]}”" if texts["token"] else "", texts["organization"][:60])))
+    return Typed(
+        **_read_decision(row, texts),
+        rule=texts["rule_id"],
+        organization=texts["organization_id"],
+        token=texts["token_id"],
+        fingerprint=texts["fingerprint"],
+        called=mask_shapes(called),
+        source=source,
+    )
+
+
+def _of_group(row: Row, source: str) -> Iterator[Typed]:
+    """Yield the decision of a group for each of its organizations."""
+    texts = _read_texts(row, GROUP_TITLES)
+    before = read_instant(texts["created_before"])
+    faults = () if before else ("created_before is no instant; take the workbook as the report wrote it",)
+    decided = _read_decision(row, texts)
+    for organization in texts["organization_ids"].split() or [""]:
+        yield Typed(
+            **decided | {"faults": (*decided["faults"], *faults)},
+            rule=texts["rule_id"],
+            organization=organization,
+            token="",
+            fingerprint="",
+            created_before=before,
+            called=mask_shapes(texts["group"][:60]),
+            source=source,
+        )
+
+
+def _read_texts(row: Row, titles: Titles) -> dict[str, str]:
+    return {name: GUARDED.sub("", as_text(row.cells.get(name))) for name in titles.known}
+
+
+def _read_decision(row: Row, texts: dict[str, str]) -> dict[str, Any]:
     try:
         until: Any = as_day(row.cells.get("until"))
-    except ValueError:
-        until = texts["until"]
-    return Typed(
-        row.place,
-        re.sub(r"\s+", " ", mask_shapes(texts["decision"]).lower()),
-        texts["reason"],
-        texts["approved_by"],
-        until or "",
-        texts["rule_id"],
-        texts["organization_id"],
-        texts["token_id"],
-        texts["fingerprint"],
-        tuple(row.faults.values()),
-    )
+        faults = tuple(row.faults.values())
+    except ValueError as error:
+        until, faults = texts["until"], (*row.faults.values(), f"Until: {mask_shapes(texts['until'])[:40]!r} {error}")
+    return {
+        "place": row.place,
+        "decision": re.sub(r"\s+", " ", mask_shapes(texts["decision"]).lower()),
+        "reason": texts["reason"],
+        "approved_by": texts["approved_by"],
+        "assigned_to": texts["assigned_to"],
+        "reference": texts["reference"],
+        "until": until or "",
+        "faults": faults,
+    }

@@ -6,11 +6,12 @@ rules; a finding has few of these pairs. Pairs are compared, and never a decisio
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
 
-from credly_audit.config.decision_models import Decision
+from credly_audit.config.decision_models import Decision, Waiver
 
 NAMES = ("token_id", "fingerprint")
 
@@ -27,19 +28,26 @@ class Targets:
     organizations: np.ndarray
     tokens: np.ndarray
     of_tokens: tuple[np.ndarray, ...]
+    of_organizations: tuple[np.ndarray, ...]
+    """The same of the organizations, for findings on them: a column a `created_before`."""
 
 
 def find_targets(decisions: Sequence[Decision], tokens: pd.DataFrame, organizations: pd.DataFrame) -> Targets:
-    """Return what the decisions point at; the subjects of organizations are their positions."""
+    """Return what the decisions point at; the subjects of organizations are their positions.
+
+    Waivers with `created_before` have subjects of their own: the tokens of the organization that they cover. `tokens`
+    may have `escalated_at`: since when a token has more permissions than before.
+    """
     places = {each: row for row, each in enumerate(organizations["organization_id"].str.lower())}
     rows = np.array([places.get(each.organization, -1) for each in decisions], dtype="int64")
     numbers: dict[tuple[int, str], int] = {}
     for row, each in zip(rows.tolist(), decisions, strict=True):
-        if row >= 0 and each.token is not None:
-            numbers.setdefault((row, each.token), len(places) + len(numbers))
+        if row >= 0 and (name := _name_of(each)) is not None:
+            numbers.setdefault((row, name), len(places) + len(numbers))
     codes = tokens["organization_id"].cat.codes.to_numpy()
     first = np.full(len(places) + len(numbers) + 1, -1)
-    of_tokens = []
+    of_tokens: list[np.ndarray] = []
+    of_organizations: list[np.ndarray] = []
     for name in NAMES:
         texts = tokens[name].str.lower()
         wanted = np.flatnonzero(texts.isin([token for _, token in numbers]))
@@ -49,15 +57,47 @@ def find_targets(decisions: Sequence[Decision], tokens: pd.DataFrame, organizati
         named = np.flatnonzero(of_name >= 0)[::-1]
         first[of_name[named]] = named
         of_tokens.append(of_name)
+    limits = {limit for each in decisions if each.token is None and (limit := _limit_of(each)) is not None}
+    for limit in sorted(limits):
+        of_limit = np.array([numbers.get((row, f"<{limit.isoformat()}"), -1) for row in range(len(places))])
+        covered = _are_covered(tokens, limit)
+        of_tokens.append(np.where(covered, np.append(of_limit, -1)[codes], -1))
+        first[of_limit[of_limit >= 0]] = 0
+        of_organizations.append(of_limit)
     subjects = np.array(
         [
-            row if row < 0 or each.token is None else numbers[row, each.token]
+            row if row < 0 or (name := _name_of(each)) is None else numbers[row, name]
             for row, each in zip(rows.tolist(), decisions, strict=True)
         ],
         dtype="int64",
     )
     there = (subjects >= 0) & ((subjects < len(places)) | (first[subjects] >= 0))
-    return Targets(np.where(there, subjects, -1), rows, np.where(there, first[subjects], -1), tuple(of_tokens))
+    named = np.array([each.token is not None for each in decisions], dtype=bool)
+    firsts = np.where(there & named, first[subjects], -1) if len(decisions) else subjects
+    return Targets(np.where(there, subjects, -1), rows, firsts, tuple(of_tokens), tuple(of_organizations))
+
+
+def _limit_of(decision: Decision) -> datetime | None:
+    return decision.created_before if isinstance(decision, Waiver) else None
+
+
+def _name_of(decision: Decision) -> str | None:
+    """Return what a decision calls its subject within the organization; None: the organization itself."""
+    if decision.token is not None:
+        return decision.token
+    limit = _limit_of(decision)
+    return None if limit is None else f"<{limit.isoformat()}"
+
+
+def _are_covered(tokens: pd.DataFrame, limit: datetime) -> np.ndarray:
+    """Return which tokens were created before an instant and have no more permissions since."""
+    if "created_at" not in tokens:  # tokens that were not collected this time
+        return np.zeros(len(tokens), dtype=bool)
+    covered = (tokens["created_at"] < pd.Timestamp(limit)).fillna(value=False).to_numpy(dtype=bool, copy=True)
+    if "escalated_at" in tokens:
+        later = (tokens["escalated_at"] >= pd.Timestamp(limit)).fillna(value=False).to_numpy(dtype=bool)
+        covered &= ~later
+    return covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +136,10 @@ class Matches:
         subjects = [
             findings["organization_row"].to_numpy(),
             *(np.append(of, -1)[token_rows] for of in targets.of_tokens),
+            *(
+                np.where(token_rows < 0, of[findings["organization_row"].to_numpy()], -1)
+                for of in targets.of_organizations
+            ),
         ]
         rule_codes = findings["rule_id"].cat.codes.to_numpy()
         theirs = np.column_stack(

@@ -5,6 +5,7 @@ What is added ends its lines as the file does, and begins and ends the file as i
 
 import tomllib
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +29,13 @@ OF_ITS_KIND: dict[type[Decision], dict[str, str]] = {
 """What a key is called where a plan becomes a waiver, or a waiver a plan."""
 
 
+ABOUT_WHAT = {"rule", "organization", "token"}
+"""The keys that say what a decision is about."""
+
+OPTIONAL = {"reference", "source", "created_before"}
+"""The keys that a decision may lack."""
+
+
 class About(Generic[T]):
     """What is known of decisions, found by what a row of a workbook is about, however many there are."""
 
@@ -41,6 +49,10 @@ class About(Generic[T]):
     def remove(self, known: T, decision: Decision) -> None:
         """Forget it."""
         self._by_subject[decision.organization, decision.token].remove((known, decision))
+
+    def every(self) -> list[T]:
+        """Return all that is known."""
+        return [known for each in self._by_subject.values() for known, _ in each]
 
     def about(self, row: Typed) -> list[T]:
         """Return what is known of the decisions that cover what the row is about."""
@@ -101,14 +113,29 @@ class Kept:
         if type(standing.decision) is not type(decision):
             self._edit(name, next(name for name, kind in LISTS.items() if isinstance(decision, kind)))
         said = _written(decision)
+        present = set()
         for pair in pairs:
             key, value = _said_in(pair)
             old = (key.text or b"").decode().strip("\"'")
             new = OF_ITS_KIND[type(decision)].get(old, old)
             if new != old:
                 self._edit(key, new)
-            if new in said and new not in {"rule", "organization", "token"}:
+            present.add(new)
+            if new in said and new not in ABOUT_WHAT:
                 self._edit(value, _toml(said[new]))
+            elif new in OPTIONAL:
+                self._edit(pair, "")
+        missing = [f"{key} = {_toml(said[key])}" for key in said if key not in present | ABOUT_WHAT]
+        if missing:
+            content = self.text.encode()
+            line_end = content.find(b"\n", pairs[-1].end_byte)  # behind the comment of the last key
+            end = len(content) if line_end < 0 else line_end - content[:line_end].endswith(b"\r")
+            self._edits.append((end, end, "".join(f"{self._line_end}{line}" for line in missing)))
+        self.standing.remove(standing, standing.decision)
+
+    def remove(self, standing: Standing) -> None:
+        """Take the table of a decision out."""
+        self._edit(standing.table, "")
         self.standing.remove(standing, standing.decision)
 
     def _edit(self, node: Node, text: str) -> None:
@@ -144,6 +171,21 @@ class Kept:
         if not self.text.strip() or self.text.endswith(("\n\n", "\n\r\n")):
             return ""
         return self._line_end * (2 if self._ends_abruptly else 1)
+
+
+def remove_decisions(text: str, ids: Collection[str]) -> tuple[str, list[str], str]:
+    """Return a file's text without the decisions of these ids, the ids that it had, and their tables as they stood.
+
+    ValueError where the file's decisions are no tables.
+    """
+    kept = Kept.of(text)
+    moved, tables = [], []
+    for standing in kept.standing.every():
+        if standing.decision.id in ids:
+            moved.append(standing.decision.id)
+            tables.append(f"{(standing.table.text or b'').decode().rstrip()}\n\n")
+            kept.remove(standing)
+    return kept.changed, moved, "".join(tables)
 
 
 def _is_entry_of(name: str, node: Node) -> bool:

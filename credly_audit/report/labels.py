@@ -22,6 +22,7 @@ COVERAGE_MEANS = {
 STATES = {
     "expired": "✕ expired",
     "overdue": "✕ overdue",
+    "refused": "✕ refused: approved by the owner",
     "expiring": "◐ expiring",
     "unjudged": "? not assessed",
     "unused": "○ unused",

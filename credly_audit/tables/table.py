@@ -72,6 +72,9 @@ class Titles:
     counts: frozenset[str] = frozenset()
     """A row counts where one of these holds something; where none is named, any cell will do."""
 
+    optional: bool = False
+    """Whether a file without such a table is read as an empty one."""
+
     goes_on: bool = False
     """Whether the table may go on in sheets that are called as the first one with a number behind it."""
 
@@ -176,6 +179,8 @@ def _find(path: Path, titles: Titles) -> list[_Heading]:
     if sheets and sheets[0].name is None:
         headings = [min(headings, key=lambda each: (len(each.missing), -each.known))]
     fitting = [each for each in headings if not each.missing]
+    if not fitting and titles.optional:
+        return []
     if not fitting:
         hidden = [each.name for each in sheets if each.hidden and not _best_row(each, titles).missing]
         raise ConfigurationError([_explain_none(path, titles, headings, hidden)])

@@ -78,20 +78,55 @@ def as_text(value: "Value | Unreadable | None") -> str:
     return str(value)
 
 
-def as_day(value: "Value | None") -> date | None:
-    """Return the day that a cell shows, as a day or in words of ISO 8601; None: the cell is empty.
+DOTTED = re.compile(r"(\d{1,2})\. ?(\d{1,2})\. ?(\d{4})")
+SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+SPELLED = re.compile(r"(?P<day>\d{1,2})(?:\.|st|nd|rd|th)?[ -](?P<month>[A-Za-z]{3,9})[ ,-]+(?P<year>\d{4})")
+SPELLED_MONTH_FIRST = re.compile(r"(?P<month>[A-Za-z]{3,9}) (?P<day>\d{1,2})(?:st|nd|rd|th)?,? (?P<year>\d{4})")
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
 
-    ValueError, which ends a sentence that begins with the column, where it shows none.
+
+def as_day(value: "Value | None") -> date | None:
+    """Return the day that a cell shows: a day, or a text of ISO 8601 or of a form that can be read in one way only.
+
+    `31.3.2027` is day.month.year; `31 Mar 2027` and `March 31, 2027` have the month in English; of `31/3/2027` one
+    number must be above 12. None: the cell is empty. ValueError, which ends a sentence that begins with the column,
+    otherwise.
     """
+    if isinstance(value, datetime):
+        return value.date()
     text = MIDNIGHT.sub("", as_text(value))
+    if not text:
+        return None
     is_number = isinstance(value, int | float)
     try:
-        if isinstance(value, datetime):
-            return value.date()
-        return date.fromisoformat("" if is_number else text) if text else None
-    except ValueError:
+        day = None if is_number else read_local_day(text)
+        return date.fromisoformat("" if is_number else text) if day is None else date(*day)
+    except ValueError as error:
+        if "ambiguous" in str(error):
+            raise
         what = f"is {text[:24]}, not a date; format the cell as a date, or" if is_number else "is not a date;"
         raise ValueError(f"{what} write one such as 2027-03-31") from None
+
+
+def read_local_day(text: str) -> tuple[int, int, int] | None:
+    """Return year, month and day of a text that is not of ISO 8601; None where it is none that can be read."""
+    if dotted := DOTTED.fullmatch(text):
+        return int(dotted[3]), int(dotted[2]), int(dotted[1])
+    if slashed := SLASHED.fullmatch(text):
+        first, second = int(slashed[1]), int(slashed[2])
+        if first != second and first <= len(MONTHS) and second <= len(MONTHS):
+            raise ValueError(f"is {text}, which is ambiguous; write it as {slashed[3]}-MM-DD or with the month's name")
+        day, month = (second, first) if second > len(MONTHS) else (first, second)
+        return int(slashed[3]), month, day
+    spelled = SPELLED.fullmatch(text) or SPELLED_MONTH_FIRST.fullmatch(text)
+    if spelled is None:
+        return None
+    name = spelled["month"].lower()
+    months = [number for number, each in enumerate(MONTHS, 1) if each.startswith(name)]
+    return (int(spelled["year"]), months[0], int(spelled["day"])) if months else None
 
 
 def find_oddity(text: str) -> str | None:

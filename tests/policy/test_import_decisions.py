@@ -54,7 +54,7 @@ def refused(*rows: Typed, text: str = "", policy: PolicySettings = POLICY, elsew
             {"reason": "", "approved_by": "", "until": ""},
             "Reason and Approved by and Until are empty; fill in what is missing",
         ),
-        ({"until": "31.3.2027"}, "Until: must be a date such as 2027-03-31"),
+        ({"until": "31/3/27"}, "Until: must be a date such as 2027-03-31"),
         ({"until": "46418"}, "Until: must be a date such as 2027-03-31"),
         ({"until": TODAY - timedelta(days=1)}, "Until: 2026-11-22 is past; choose a day in the future"),
         ({"until": date(2027, 3, 4)}, "Until: 101 days after it was approved; [policy] max_waiver_days allows 100"),
@@ -88,7 +88,7 @@ def test_rows_that_decide_otherwise_on_the_same_are_both_refused() -> None:
         "Findings row 3: contradicts Findings row 2; make them equal",
     ]
     after, done = import_rows("", [row(2), row(3)], POLICY, TODAY)
-    assert (after.count("[[waivers]]"), done.added, done.refused) == (1, 1, [])
+    assert (after.count("[[waivers]]"), len(done.added), done.refused) == (1, 1, [])
 
 
 def test_what_stands_elsewhere_is_not_doubled_and_is_changed_there() -> None:
@@ -120,7 +120,7 @@ def test_a_waiver_that_is_not_yet_in_force_is_approved_by_the_import_from_today_
 
     after, done = import_rows(text, [row()], POLICY, TODAY)
 
-    assert (done.added, done.changed, done.unchanged, done.refused) == (0, 1, 0, [])
+    assert (done.added, len(done.changed), done.unchanged, done.refused) == ([], 1, 0, [])
     [made] = tomllib.loads(after)["waivers"]
     assert made == kept | {"approved_on": TODAY}
 
@@ -224,10 +224,10 @@ def test_what_was_written_is_read_by_the_audit(tmp_path: Path) -> None:
 
 def test_a_workbook_that_is_none_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        typed_rows(tmp_path / "none.xlsx")
+        typed_rows(tmp_path / "none.xlsx", date(2026, 11, 23))
     (tmp_path / "text.xlsx").write_text("no workbook")
     with pytest.raises(ConfigurationError, match="has the name of a workbook, but is a text file"):
-        typed_rows(tmp_path / "text.xlsx")
+        typed_rows(tmp_path / "text.xlsx", date(2026, 11, 23))
     openpyxl.Workbook().save(tmp_path / "other.xlsx")
     with pytest.raises(ConfigurationError, match=r"no sheet has the columns .*: none of them\)"):
-        typed_rows(tmp_path / "other.xlsx")
+        typed_rows(tmp_path / "other.xlsx", date(2026, 11, 23))

@@ -149,7 +149,7 @@ def test_every_bad_row_is_told_in_one_pass(tmp_path: Path) -> None:
         f"{ACME},Made-Up-Value,,read,",
         f"{ACME},,12,read,",
         f"{ACME},{ENTRY['token_id']},,,",
-        f"{ACME},{ENTRY['token_id']},,read+admin,31.3.2027",
+        f"{ACME},{ENTRY['token_id']},,read+admin,31/3/27",
         f"{ACME},,,read,",
         f"{ACME},{ENTRY['token_id']},,read,2027-03-31",
         f"{ACME},{ENTRY['token_id'].upper()},,read,",

@@ -12,6 +12,7 @@ from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
 from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
+from credly_audit.renderers.xlsx.decide_by_group import groups
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
 from credly_audit.renderers.xlsx.organizations import organizations
@@ -24,7 +25,7 @@ from credly_audit.renderers.xlsx.tokens import expiries, tokens
 from credly_audit.report.briefing import headline
 from credly_audit.text import spoken_day
 
-LISTS = (actions, findings, tokens, organizations, expiries, decisions, resolved, rules, controls)
+LISTS = (actions, findings, groups, tokens, organizations, expiries, decisions, resolved, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 

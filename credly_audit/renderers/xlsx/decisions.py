@@ -27,6 +27,7 @@ COLUMNS = (
     Column("Token", "text", 40, narrowest=24),
     Column("Reason", "text", 60, narrowest=30),
     Column("Approved by / Assigned to", "text", 28, narrowest=16),
+    Column("Reference", "text", 24, narrowest=14),
     Column("Decided on", "date", narrowest=13),
     Column("Until", "date", narrowest=12),
     Column("Findings", "number", narrowest=11),
@@ -52,7 +53,7 @@ def decisions(report: Report) -> Listing:
         return {
             "State": [STATES[state] for _, state, _ in rows[start:stop]],
             **{title: [row[title] for row in typed] for title in typed[0]},
-            "Approved by / Assigned to": [row["Approved by"] for row in typed],
+            "Approved by / Assigned to": [decision.by for decision in part],
             "Rule": [decision.rule for decision in part],
             "Organization": [names.get(decision.organization) for decision in part],
             "Token": [
@@ -89,16 +90,18 @@ def _descriptions(report: Report, wanted: set[str | None]) -> dict[str | None, s
 def as_typed(decision: Decision | None) -> dict[str, Any]:
     """A decision as a person types it into the yellow columns of Findings; empty where there is none."""
     if isinstance(decision, Plan):
-        return _typed("fix", decision.reason, decision.owner, decision.until)
+        until = day_number(decision.until)
+        return dict(zip(TYPED, ("fix", decision.reason, None, decision.owner, until, decision.reference), strict=True))
     if isinstance(decision, Waiver):
         choice = "false positive" if decision.reason.startswith(FALSE_POSITIVE) else "accept"
         reason = decision.reason.removeprefix(FALSE_POSITIVE)
-        return _typed(choice, reason, decision.approved_by, decision.expires)
-    return dict.fromkeys(("Decision", "Reason", "Approved by", "Until"))
+        by, until = decision.approved_by, day_number(decision.expires)
+        return dict(zip(TYPED, (choice, reason, by, None, until, decision.reference), strict=True))
+    return dict.fromkeys(TYPED)
 
 
-def _typed(choice: str, reason: str, by: str, until: date) -> dict[str, Any]:
-    return {"Decision": choice, "Reason": reason, "Approved by": by, "Until": day_number(until)}
+TYPED = ("Decision", "Reason", "Approved by", "Assigned to", "Until", "Reference")
+"""The yellow columns."""
 
 
 def day_number(day: date) -> int | str:
@@ -114,8 +117,8 @@ def validations(report: Report) -> dict[str, DataValidation]:
             type="list",
             formula1=f'"{",".join(CHOICES)}"',
             error="Choose accept, fix or false positive, or leave it blank.",
-            prompt="accept: the risk is taken until a day. fix: somebody mends it by a day. false positive: it is "
-            "none. Then fill in Reason, Approved by and Until.",
+            prompt="accept: the risk is accepted until a date (fill in Approved by). fix: it is remediated by a date "
+            "(fill in Assigned to). false positive: there is no risk. Then fill in Reason and Until.",
         ),
         "Reason": DataValidation(
             type="textLength",
@@ -125,13 +128,15 @@ def validations(report: Report) -> dict[str, DataValidation]:
             prompt="A sentence that an auditor will understand in a year.",
         ),
         "Approved by": _names(settings.approvers),
+        "Assigned to": _short_text("Who remediates it; for fix only."),
+        "Reference": _short_text("The ticket or record of the decision, such as RISK-17; may stay empty."),
         "Until": DataValidation(
             type="date",
             operator="greaterThanOrEqual",
             formula1=str(day_number(max(as_of.date(), FIRST_DAY.date()))),
             error=f"A date, {iso_day(as_of)} or later.",
             prompt=f"The last day on which it holds, at most {settings.max_waiver_days} days ahead; for fix, the day "
-            "by which it is mended.",
+            "by which it is remediated.",
         ),
     }
     for title, validation in made.items():
@@ -141,21 +146,25 @@ def validations(report: Report) -> dict[str, DataValidation]:
 
 
 def _names(approvers: tuple[str, ...]) -> DataValidation:
-    """The approvers to choose from; any other name may be typed, since whoever mends a finding is no approver."""
+    """Return the approvers to choose from; another name is warned of, as the import refuses it."""
     listed = ",".join(approvers)
-    prompt = "Who takes the risk; for fix, who mends it."
+    prompt = "Who accepts the risk; for accept and false positive."
     if not approvers or len(listed) > MOST_LISTED or any(letter in name for name in approvers for letter in ',"'):
-        return DataValidation(
-            type="textLength",
-            operator="lessThanOrEqual",
-            formula1="200",
-            error="At most 200 characters.",
-            prompt=prompt,
-        )
+        return _short_text(prompt)
     return DataValidation(
         type="list",
         formula1=f'"{listed}"',
         errorStyle="information",
-        error="Not one of the approvers that the policy names: right for fix alone.",
+        error="Not one of the approvers that the policy names.",
+        prompt=prompt,
+    )
+
+
+def _short_text(prompt: str) -> DataValidation:
+    return DataValidation(
+        type="textLength",
+        operator="lessThanOrEqual",
+        formula1="200",
+        error="At most 200 characters.",
         prompt=prompt,
     )

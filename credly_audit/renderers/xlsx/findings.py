@@ -22,7 +22,9 @@ COLUMNS = (
     Column("Decision", "typed", narrowest=15),
     Column("Reason", "typed", 36, narrowest=30),
     Column("Approved by", "typed", 28, narrowest=18),
+    Column("Assigned to", "typed", 28, narrowest=18),
     Column("Until", "typed date", narrowest=12),
+    Column("Reference", "typed", 20, narrowest=14),
     *(column for column in ALL if not column.printed),
 )
 """What the team types stands beside what it decides on, before what is not printed."""

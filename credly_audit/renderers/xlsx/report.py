@@ -17,6 +17,7 @@ from credly_audit.report.results import Results
 from credly_audit.text import has_words
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
+GROUPS = "Decide by group"
 ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
     "Organizations",
     "Expiry calendar",
