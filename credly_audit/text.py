@@ -45,9 +45,14 @@ def inert_json(text: str) -> str:
 
 
 def one_line(text: str, most: int = 200) -> str:
-    """The text on one line, harmless on a terminal, cut to `most` characters."""
+    """Return the text on one line, harmless on a terminal, cut to `most` characters; no mail address is cut in two."""
     line = " ".join(harmless(text).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    if len(line) <= most:
+        return line
+    kept = line[: most - 1]
+    start = kept.rfind(" ") + 1
+    is_address = "@" in line[start:].split(" ", 1)[0]
+    return (kept[:start] if is_address and start else kept) + "…"
 
 
 def cell(text: str) -> str:

@@ -22,6 +22,7 @@ MOST_GROUPS = 10
 
 MOST_EXAMPLES = 3
 MOST_CONTACTS = 2
+LONGEST_ADDRESS = 254
 
 
 class Tier(IntEnum):
@@ -36,9 +37,12 @@ class Tier(IntEnum):
     OVERDUE = 4
     """Other work that is past its due date."""
     EXPIRING = 5
-    """Tokens that expire after the next audit, within the windows of EXP002."""
+    """What expires after the next audit, within the windows of its rule."""
     OTHER = 6
 
+
+BY_THE_HOUR = (Tier.BROKEN, Tier.OUTAGE, Tier.EXPIRING)
+"""The tiers whose work is ordered by when something stops working."""
 
 EXPOSURES = ("DOC006", "INV002", "PRM001", "OAU001", "CHG001")
 OUTAGES = ("EXP002", "INV003", "COV005")
@@ -50,7 +54,8 @@ TITLES = {
     ("EXP001", Tier.BROKEN): "Replace {tokens} of {organizations} that expired and {is} still listed",
     ("EXP002", Tier.OUTAGE): "Rotate {tokens} of {organizations} that {expires} before the next audit",
     ("EXP002", Tier.EXPIRING): "Plan the rotation of {tokens} of {organizations} that {expires} after the next audit",
-    ("INV003", Tier.OUTAGE): "Create a successor in {organizations} where every token expires soon",
+    ("INV003", Tier.OUTAGE): "Create a successor in {organizations} where every token expires before the next audit",
+    ("INV003", Tier.EXPIRING): "Plan a successor in {organizations} where every token expires soon",
     ("COV005", Tier.OUTAGE): "Rotate the audit credential of {organizations}, which expires before the next audit",
     (
         "DOC006",
@@ -107,7 +112,8 @@ class Priority:
             return f"overdue since {spoken_day(self.overdue_since)} ({count_days(as_of - self.overdue_since)})"
         if self.next_at is None:
             return ""
-        return f"first {describe_moment(self.next_at, as_of)}"
+        word = "first" if self.tier in BY_THE_HOUR else "due"
+        return f"{word} {describe_moment(self.next_at, as_of)}"
 
     def describe_first(self, as_of: datetime) -> str:
         """Return the examples in a sentence; empty where there are none."""
@@ -116,7 +122,7 @@ class Priority:
     def describe_contacts(self) -> str:
         """Return whom to ask; empty where no one is known."""
         more = f" and {count(self.more_contacts, 'other', 'others')}" if self.more_contacts else ""
-        return f"{', '.join(one_line(each, 60) for each in self.contacts)}{more}" if self.contacts else ""
+        return f"{', '.join(one_line(each, LONGEST_ADDRESS) for each in self.contacts)}{more}" if self.contacts else ""
 
 
 def describe_moment(when: datetime, as_of: datetime) -> str:
@@ -150,10 +156,10 @@ class Priorities:
         tiers = np.select(
             [
                 rules == "EXP001",
-                np.isin(rules, OUTAGES) & (soon | (rules != "EXP002")),
+                np.isin(rules, OUTAGES) & soon,
                 np.isin(rules, EXPOSURES),
                 overdue,
-                rules == "EXP002",
+                np.isin(rules, OUTAGES),
             ],
             [Tier.BROKEN, Tier.OUTAGE, Tier.EXPOSURE, Tier.OVERDUE, Tier.EXPIRING],
             Tier.OTHER,
@@ -184,7 +190,7 @@ class Priorities:
         groups = grouped.agg(
             severity=("weight", "max"), when=("when", "min"), due=("late", "min"), findings=("rule", "size")
         ).reset_index()
-        by_hour = groups["tier"].isin([Tier.BROKEN, Tier.OUTAGE, Tier.EXPIRING])
+        by_hour = groups["tier"].isin(BY_THE_HOUR)
         weight = (-groups["severity"]).where(~by_hour, 0)
         moment = groups["when"].where(by_hour, groups["due"].fillna(groups["when"]))
         exposure = groups["rule"].map(dict(zip(EXPOSURES, range(len(EXPOSURES)), strict=True)))
@@ -230,7 +236,7 @@ class Priorities:
             None if pd.isna(when) else when.to_pydatetime(),
             None if pd.isna(due) else due.to_pydatetime(),
             len(rows),
-            tuple(self._examples(rows, with_time=tier in {Tier.BROKEN, Tier.OUTAGE, Tier.EXPIRING})),
+            tuple(self._examples(rows, with_time=tier in BY_THE_HOUR)),
             tuple(map(str, owners.index[:MOST_CONTACTS])),
             max(len(owners) - MOST_CONTACTS, 0),
         )

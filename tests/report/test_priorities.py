@@ -84,6 +84,31 @@ def test_what_is_broken_comes_before_what_breaks_and_that_before_exposure_and_th
     assert np.count_nonzero(Priorities(audit).of_findings) == int(audit.findings.actionable.sum())
 
 
+@pytest.mark.parametrize(("days", "tier"), [(20, Tier.OUTAGE), (50, Tier.EXPIRING)])
+def test_a_last_token_is_an_outage_only_where_it_expires_before_the_next_audit(days: int, tier: Tier) -> None:
+    rules = {"INV003": {"no_successor_days": 60}}
+    audit = audited(snapshot([token(1, expires_at=AS_OF + days * DAY)]), rules=rules)
+
+    [group] = [each for each in Priorities(audit).groups(None) if each.rule_id == "INV003"]
+
+    assert group.tier is tier
+    assert group.next_at == AS_OF + days * DAY
+
+
+def test_work_that_breaks_nothing_is_due_and_addresses_are_never_cut() -> None:
+    address = f"{'a' * 60}@{'sub.' * 20}example.org"
+    text = f"Reporting dashboard of the analytics team, owner {address}"
+    rows = [token(1, description=text, read_enabled=True, write_enabled=True, delete_enabled=True)]
+    audit = audited(snapshot(rows, [organization(ACME, contact=address)]))
+
+    [group] = Priorities(audit).groups(None)
+
+    assert group.describe_dates(AS_OF).startswith("due ")
+    assert group.describe_contacts() == address
+    assert "@" not in group.describe_first(AS_OF)
+    assert "Reporting dashboard of the analytics team, owner …" in group.describe_first(AS_OF)
+
+
 def test_nothing_open_makes_no_group() -> None:
     audit = audited(snapshot([token(1)]))
 

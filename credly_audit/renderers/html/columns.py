@@ -192,7 +192,9 @@ def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
 
 
 def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:
-    yield from take_fields(ORGANIZATION, OrganizationPart(lists.standing, slice(None)))
+    complete = lists.audit.organizations["status"].eq("complete")
+    for name, values in take_fields(ORGANIZATION, OrganizationPart(lists.standing, slice(None))):
+        yield name, values.mask(complete.to_numpy()) if name == "reason" else values
     yield "order", lists.standing.worst_first
 
 

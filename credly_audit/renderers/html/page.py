@@ -192,7 +192,7 @@ def _priority(audit: Audit, priority: Priority) -> Row:
 
 def _parts(audit: Audit, lists: Lists) -> Any:
     """The first organizations, each with all there is to do in it."""
-    theirs = (audit.findings.frame["organization_row"] < MOST_PARTS).to_numpy()
+    theirs = audit.findings.frame["organization_row"].isin(lists.standing.worst_first[:MOST_PARTS]).to_numpy()
     todo = sorted(
         actions(replace(audit, findings=audit.findings.where(theirs)), None), key=lambda action: action.organization_id
     )
