@@ -1,4 +1,4 @@
-"""`baseline`: a report's findings as a file that later runs are held against, without a database."""
+"""`baseline`: write a report's findings to a file that later runs compare with, without a database."""
 
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from credly_audit.text import count
 def baseline(report: Path, output: Path) -> ExitCode:
     """Write the ids and severities of a JSON report's findings, and nothing else: it is safe to commit.
 
-    `run --new-only --baseline FILE` then fails for what is new or graver alone. Waived findings are left out, so that
-    one that is waived no longer counts as new.
+    `run --new-only --baseline FILE` then fails only for findings that are new or of increased severity. Waived findings
+    are omitted, so that one that is no longer waived counts as new.
     """
     found = baseline_of(report)
     place = file_can_be_written(output, "--output")

@@ -18,25 +18,26 @@ from credly_audit.operations.audits import check_snapshots
 @config_option
 @audit_options
 @organization_option
-@click.option("--notify", is_flag=True, help="Send the notices that [notify] asks for; without this none is sent.")
-@click.option("--record", is_flag=True, help="Also record the audit in the history, where its as-of places it.")
+@click.option("--notify", is_flag=True, help="Send the notices that [notify] configures. Default: none.")
+@click.option("--record", is_flag=True, help="Also record the audit in the history, at its place by as-of.")
 @click.option(
     "--untrusted",
     is_flag=True,
-    help="Evaluate a configuration that is not trusted, as that of a pull request: refuse what would run code or "
-    "open a keyring, templates, rules of other packages, --notify and --record; use no history.",
+    help="Evaluate an untrusted configuration, such as that of a pull request: refuse exec: and keyring: references, "
+    "templates, rules of other packages, --notify and --record; use no history.",
 )
 @click.option(
     "--against",
     type=FILE,
     metavar="CONFIG",
-    help="Another configuration: say how many findings the first one adds and removes beside it.",
+    help="Another configuration: report how many findings the evaluated one adds and removes in comparison.",
 )
 @talk_options
 def check(**typed: Any) -> ExitCode:
-    """Judge stored snapshots, report and gate; several collectors' snapshots are judged together.
+    """Evaluate stored snapshots, write the reports and enforce the policy.
 
-    The policy is that of the configuration file; without one, the default policy.
+    Snapshots of several collectors are evaluated together. The policy is that of the configuration file; without one,
+    the default policy.
     """
     options = AuditOptions(**typed)
     start_log(quiet=options.quiet, verbose=options.verbose, log_format=options.log_format)

@@ -1,4 +1,4 @@
-"""`collect`: the tokens of every organization into a snapshot, to be judged later."""
+"""`collect`: collect the tokens of every organization into a snapshot, to evaluate later."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ from credly_audit.text import count, harmless, number
     required=True,
     type=FILE,
     metavar="SNAPSHOT",
-    help="The file to write; an earlier one is replaced.",
+    help="File to write; an existing one is replaced.",
 )
 @organization_option
 @workers_option

@@ -14,8 +14,8 @@ import click
 KNOWN = Path(__file__).with_name("completion.json")
 
 
-def stand_in(name: str) -> click.Command:
-    """A command that takes what the command of this name takes, and does nothing."""
+def make_stand_in(name: str) -> click.Command:
+    """Return a command with the parameters of the command of this name, which does nothing."""
     return _made(name, _known()[name])
 
 

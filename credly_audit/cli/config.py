@@ -1,4 +1,4 @@
-"""`config`: a file to start from, every mistake in one, its schema, and what holds for an organization."""
+"""`config`: write a configuration to start from, validate it, print its schema, explain its settings."""
 
 import json
 import logging
@@ -46,16 +46,16 @@ START = PACKAGE / "config" / "start.toml"
 
 @click.group()
 def config() -> None:
-    """The configuration file."""
+    """Create, validate and explain the configuration file."""
 
 
 @config.command()
 @click.argument("path", type=FILE, default=DEFAULT_CONFIG, metavar="[FILE]")
-@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def init(path: Path, *, overwrite: bool) -> ExitCode:
     """Write a commented configuration to start from, by default credly-audit.toml."""
     if path.is_file() and not overwrite:
-        raise UsageError(f"{path} is there already; name another file, or replace it with --overwrite")
+        raise UsageError(f"{path} already exists; name another file, or replace it with --overwrite")
     place = file_can_be_written(path, "FILE")
     with write_file(path) as file:
         file.write(START.read_bytes())
@@ -66,18 +66,18 @@ def init(path: Path, *, overwrite: bool) -> ExitCode:
 
 @config.command()
 @config_option
-@click.option("--secrets", is_flag=True, help="Also read every credential that it names; nothing is asked of Credly.")
+@click.option("--secrets", is_flag=True, help="Also read every credential that it names, without a request to Credly.")
 @click.option("--strict", is_flag=True, help="Also list, for review, each setting that can send a secret elsewhere.")
 def validate(config: Path | None, *, secrets: bool, strict: bool) -> ExitCode:
-    """Say everything that is wrong in a configuration, and in the files that it names, in one pass.
+    """Report every mistake in a configuration, and in the files that it names, in one pass.
 
-    References to secrets are read as words: the secrets need not be on this machine, unless --secrets is given.
-    Each pattern is tried on texts that are made to be hard for it, and a warning names one that takes too long.
+    References to secrets are checked as text only: the secrets need not be on this machine, unless --secrets is given.
+    Each pattern is tried on texts that are difficult for it, and a warning names one that takes too long.
 
     With --strict each line names a place, a setting and what it can do: addresses, proxy, CA bundle, history,
     programs (exec: and packages), stores. Compare the list of a change with that of the default branch.
 
-    Exit codes: 0 it is valid; 2 it is not, each mistake on a line with its place.
+    Exit codes: 0 it is valid; 2 it is not: each mistake is a line with its place.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or DEFAULT_CONFIG
@@ -103,7 +103,7 @@ def validate(config: Path | None, *, secrets: bool, strict: bool) -> ExitCode:
             log.warning(sentence)
     if strict:
         print_exits(list_exits(settings, Source(path), os.environ))
-    print_lines(f"{path} is sound: {contents(settings, entries)}.")
+    print_lines(f"{path} is valid: {contents(settings, entries)}.")
     return ExitCode.OK
 
 
@@ -118,10 +118,10 @@ def print_exits(lines: list[str]) -> None:
     "-o",
     "--output",
     type=FILE,
-    help="The file to write; without it, standard output.",
+    help="File to write. Default: standard output.",
 )
 def print_schema(output: Path | None) -> None:
-    """The JSON Schema of the file, with which editors complete keys and mark mistakes."""
+    """Print the JSON Schema of the file, with which editors complete keys and mark mistakes."""
     text = json.dumps(schema(), indent=1, ensure_ascii=False) + "\n"
     if output is None:
         print_document(text)
@@ -140,10 +140,10 @@ def print_schema(output: Path | None) -> None:
     metavar="ID|NAME",
     help="Show the settings of this organization; default: those of one without overrides.",
 )
-@click.option("--changed", is_flag=True, help="Only what is not the default.")
+@click.option("--changed", is_flag=True, help="Show only settings that are not the default.")
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def explain(config: Path | None, organization_id: str | None, shape: str, *, changed: bool) -> None:
-    """Every setting that holds for an organization, and where it comes from."""
+    """Show every setting that applies to an organization, and where it comes from."""
     path = config or DEFAULT_CONFIG
     settings = load(path, os.environ, for_collecting=False)
     organization = None if organization_id is None else named(settings, organization_id)
@@ -280,7 +280,7 @@ def as_text(explanation: Explanation, told: list[Setting]) -> list[str]:
     organization = explanation.organization
     whom = "an organization without overrides" if organization is None else one_line(organization.called, 60)
     numbers = ", ".join(str(position + 1) for position, _ in explanation.overrides)
-    lines = [f"What holds for {whom}, by {explanation.source.path}; overrides that are for it: {numbers or 'none'}."]
+    lines = [f"Settings for {whom} in {explanation.source.path}; overrides that apply: {numbers or 'none'}."]
     width = max((len(each.key) for each in told), default=0)
     for each in told:
         line = f", line {each.line}" if each.line else ""

@@ -1,4 +1,4 @@
-"""`create`: a new token beside the old one, its permissions judged at once."""
+"""`create`: create a token and evaluate its permissions at once."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -15,17 +15,17 @@ from credly_audit.secrets import list_built_in_forms
 
 @click.command()
 @lifecycle_options
-@click.option("--organization", required=True, metavar="ID", help="Whose token it is to be.")
+@click.option("--organization", required=True, metavar="ID", help="Organization of the new token.")
 @click.option(
     "--store",
     required=True,
     metavar="REF",
-    help=f"Where the value goes: {list_built_in_forms('store')}; a command gets it on its standard input.",
+    help=f"Where to store the value: {list_built_in_forms('store')}; a command reads it on standard input.",
 )
 @click.option(
     "--description",
     metavar="TEXT",
-    help="What the token is for and who owns it; required unless --replaces takes the old token's.",
+    help="Purpose and owner of the token; required unless --replaces takes the old token's description.",
 )
 @click.option("--replaces", metavar="TOKEN_ID", help="The token that the new one replaces: open a succession.")
 @click.option("--replaces-due", type=Days(), metavar="DAYS", help="When its consumers must have switched; default 35d.")
@@ -33,7 +33,7 @@ from credly_audit.secrets import list_built_in_forms
     "--fail-on",
     multiple=True,
     metavar="SEVERITY|RULE|FAMILY|never",
-    help="What makes the command fail (exit 1) if the new token has it; repeatable. Default: the configuration's.",
+    help="Findings of the new token that make the command fail (exit 1); repeatable. Default: the configuration's.",
 )
 def create(
     *,
@@ -57,13 +57,13 @@ def create(
     no_color: bool,  # noqa: ARG001 - nothing here is coloured
     log_format: str,
 ) -> ExitCode:
-    """Make a token with the organization's credential (or --credential), which has to have write permission.
+    """Create a token with the organization's credential (or --credential), which needs write permission.
 
-    No other token changes: switch over to the new one, then delete the old one in Credly's web page. Credly decides
-    what a new token may do, so its permissions are judged and said at once.
+    No other token changes: switch to the new one, then delete the old one in Credly's web page. Credly decides the
+    permissions of a new token, so they are evaluated and reported at once.
 
-    Exit codes: 0 created; 1 not created, or the new token has what --fail-on names; 2 usage, configuration or store,
-    nothing was done; 3 a person must act; 4 unexpected error; 130 interrupted.
+    Exit codes: 0 created; 1 not created, or the new token has what --fail-on names; 2 usage, configuration or store
+    error, nothing was done; 3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     request = Request(

@@ -20,7 +20,7 @@ from credly_audit.sandbox.world import World
 
 MEANINGS = {
     ExitCode.OK: "policy holds and every organization was complete",
-    ExitCode.VIOLATIONS: "policy is violated",
+    ExitCode.VIOLATIONS: "there are policy violations",
     ExitCode.INCOMPLETE: "some organization is incomplete",
 }
 
@@ -31,12 +31,12 @@ MEANINGS = {
     type=FOLDER,
     default=Path("credly-audit-demo"),
     show_default=True,
-    help="Where the reports go.",
+    help="Folder of the reports.",
 )
 def demo(output_dir: Path) -> ExitCode:
-    """Audit made-up organizations of a stand-in API on this machine, and leave the reports to look at.
+    """Audit made-up organizations of a stand-in API on this machine, and keep the reports.
 
-    Nothing is asked of Credly. The exit code is 0; what a real run would have had is said.
+    No request goes to Credly. The exit code is 0; the output names that of a real run.
     """
     data = shipped("sample_data")
     world = World.load(data)
@@ -48,13 +48,13 @@ def demo(output_dir: Path) -> ExitCode:
         )
         start_log(quiet=options.quiet, verbose=options.verbose, log_format=options.log_format)
         code = run_audit(options, environ, SummaryPrinter(options.no_color))
-    print_lines("", f"Look at {output_dir}/ : open the .html in a browser and the .xlsx in a spreadsheet.")
+    print_lines("", f"The reports are in {output_dir}/: open the .html in a browser and the .xlsx in a spreadsheet.")
     print_lines(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
     return ExitCode.OK
 
 
 def private_copy(data: Path, folder: Path) -> Path:
-    """The sample configuration with its secrets readable by their owner alone, as the tool wants them."""
+    """Copy the sample configuration with secrets that only their owner may read; return its path."""
     config = shutil.copy(data / "credly-audit.toml", folder)
     secrets = folder / "secrets"
     secrets.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""`doctor`: each credential: does it work, does it see everything, when does it expire, what next."""
+"""`doctor`: check every credential: access, coverage, expiration, next step."""
 
 import json
 import os
@@ -26,14 +26,24 @@ from credly_audit.instants import iso_day
 from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.secrets import check_sources, mask_reference
 from credly_audit.secrets.fingerprint import Fingerprints
-from credly_audit.text import NOTHING, count, distance, instant, one_line, spoken_day
+from credly_audit.text import NOTHING, count, distance, instant, number, one_line, spoken_day
 
-HEADS = ("Organization", "Credential", "Answer", "Sees", "May", "Expires")
+LABELS = {
+    "not known": "unknown",
+    "everything": "complete",
+    "a list not proved complete": "not proved complete",
+    "an inconsistent list": "inconsistent",
+    "a part, or nothing": "partial or none",
+    "nothing": "none",
+}
+"""What a person reads for the values that programs read."""
+
+HEADS = ("Organization", "Credential", "Response", "Coverage", "Permissions", "Expires")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The history of audits: where it is and how many it holds; `problem` says why that is not known."""
+    """The history of audits: its place and number of audits; `problem` says why they are unknown."""
 
     place: str
     audits: int | None
@@ -46,9 +56,10 @@ class Kept:
 @organization_option
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> ExitCode:
-    """Tell of each credential whether it works, what it sees, when it expires and what to do next.
+    """Check every credential: whether it works, what it can access, when it expires, what to do next.
 
-    Exit codes: 0 every credential sees everything and the history can be read; 3 something is amiss.
+    Exit codes: 0 every credential has complete access and the history can be read; 3 a credential or the history has
+    a problem.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     settings = load_settings(config or DEFAULT_CONFIG, organizations, None, os.environ)
@@ -75,7 +86,7 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
 
 
 def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
-    """MissingExtra, before anything is asked, for what is read only later; other troubles of it are told then."""
+    """Raise MissingExtra, before the first request, for what is read later; its other problems are reported then."""
     from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
 
     for each in settings.organizations:
@@ -92,7 +103,7 @@ def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
 def diagnoses(
     settings: Settings, fingerprints: Fingerprints, environ: Mapping[str, str], now: datetime
 ) -> Iterator[Diagnosis]:
-    """Of every organization's own credential, then of every fallback_token."""
+    """Yield the diagnosis of every organization's credential, then of every fallback_token."""
     due = settings.policy.next_audit
     rounds: dict[Purpose, Settings] = {"audit": settings, "fallback": _with_fallbacks(settings)}
     for purpose, part in rounds.items():
@@ -104,7 +115,7 @@ def diagnoses(
 
 
 def _with_fallbacks(settings: Settings) -> Settings:
-    """The organizations that have a second credential, with that alone."""
+    """Return the settings of the organizations that have a second credential, with only that one."""
     second = tuple(
         each.model_copy(update={"token": each.fallback_token, "oauth": None, "from_defaults": False})
         for each in settings.organizations
@@ -115,14 +126,14 @@ def _with_fallbacks(settings: Settings) -> Settings:
 
 
 def _reference(organization: Organization) -> str:
-    """How the configuration refers to the credential; of a command, the program alone."""
+    """Return how the configuration refers to the credential; of a command, only the program."""
     if organization.oauth:
         return f"oauth {mask_reference(organization.oauth.client_id)}"
     return mask_reference(organization.token or "")
 
 
 def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:
-    """What is to be said of the history, its faults included; and, where `needed`, the tokens that it knows."""
+    """Return the state of the history, its problems included, and, where `needed`, the tokens that it knows."""
     from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
     from credly_audit.history.store import History  # noqa: PLC0415
 
@@ -144,30 +155,30 @@ def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, neede
 
 
 def as_text(about: Mapping[str, str | None], history: Kept) -> Iterator[str]:
-    """Where was asked, what fingerprints are made with, and the history: a line each."""
+    """Yield a line each for the API, the fingerprints and the history."""
     key = about["fingerprint_key"]
-    yield f"Asked         {about['base_url']} ({about['environment']})"
-    yield f"Fingerprints  {f'under the key {key}' if key else 'without a key of your own'}"
+    yield f"API           {about['base_url']} ({about['environment']})"
+    yield f"Fingerprints  {f'under the key {key}' if key else 'without a fingerprint_key'}"
     place = one_line(history.place)
     if history.problem is not None:
         yield f"History       {one_line(history.problem, 400)}"
     elif not history.audits:
-        yield f"History       none yet; `run` begins one: {place}"
+        yield f"History       none yet; `run` creates it: {place}"
     else:
         last = f"the last as of {spoken_day(history.last_as_of)}" if history.last_as_of else ""
         yield f"History       {count(history.audits, 'audit', 'audits')}, {last}: {place}"
 
 
 def table(found: Sequence[Diagnosis], now: datetime) -> Iterator[str]:
-    """A line a credential."""
+    """Return the table of credentials, a line each."""
     return in_columns(
         HEADS,
         [
             (
                 one_line(each.organization, 40),
                 one_line(each.credential, 40) + (" (fallback)" if each.purpose == "fallback" else ""),
-                each.answer,
-                each.sees,
+                LABELS.get(each.answer, each.answer),
+                LABELS.get(each.sees, each.sees),
                 _may(each),
                 _expires(each, now),
             )
@@ -179,7 +190,7 @@ def table(found: Sequence[Diagnosis], now: datetime) -> Iterator[str]:
 def _may(each: Diagnosis) -> str:
     if each.kind == "oauth" and each.answer == "accepted":
         return "scope authorization_tokens"
-    return NOTHING if each.may is None else ", ".join(each.may) or "nothing"
+    return NOTHING if each.may is None else ", ".join(each.may) or "none"
 
 
 def _expires(each: Diagnosis, now: datetime) -> str:
@@ -189,7 +200,7 @@ def _expires(each: Diagnosis, now: datetime) -> str:
 
 
 def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
-    """A paragraph for each credential with which something has to be done, worst first."""
+    """Yield a paragraph for each credential that needs action, worst first."""
     troubled = [each for each in found if each.status != "complete"]
     for each in troubled + [each for each in found if each.status == "complete" and each.next_step]:
         words = [each.reason if each.status != "complete" else "", each.likely or "", each.next_step or ""]
@@ -197,5 +208,6 @@ def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
         yield f"{one_line(each.organization, 60)}, {one_line(each.credential, 60)}:"
         yield f"  {one_line(' '.join(filter(None, words)), 1_000)}"
     if troubled:
+        credentials, did = count(len(found), "credential", "credentials"), "does" if len(troubled) == 1 else "do"
         yield ""
-        yield f"{count(len(troubled), 'credential', 'credentials')} of {len(found)} did not see everything."
+        yield f"{number(len(troubled))} of {credentials} {did} not have complete access."

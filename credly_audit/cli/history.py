@@ -1,4 +1,4 @@
-"""`history`: earlier audits, what changed between two of them, the trend, and forgetting."""
+"""`history`: list earlier audits, compare two, show the trend, delete some."""
 
 import os
 from collections.abc import Iterator
@@ -23,35 +23,56 @@ from credly_audit.instants import DAY, MOST_DAYS, iso_day, shift
 from credly_audit.operations.prior_audits import where
 from credly_audit.renderers.json import encode, mends, rows
 from credly_audit.severity import Severity
-from credly_audit.text import called, count, one_line
+from credly_audit.text import called, count, number, one_line
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History
 
+LABELS = {
+    "made": "created",
+    "gone": "removed",
+    "escalated": "with increased permissions",
+    "mended": "resolved",
+    "unseen": "not assessed",
+}
+"""What a person reads for the names that programs read."""
+
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 name_option = click.option(
-    "--name", metavar="NAME", help="Whose audits, by the name in `history list`; default: the configuration's."
+    "--name", metavar="NAME", help="Name of the audits, as in `history list`. Default: that of the configuration."
 )
 reading_options = together(config_option, name_option, shape_option)
 
 
 @click.group()
 def history() -> None:
-    """Earlier audits: what was recorded of them, what changed, whether it is getting better."""
+    """Show earlier audits: their results, what changed between two, the trend."""
     start_log(quiet=False, verbose=False, log_format="text")
 
 
 @history.command("list")
 @reading_options
 def list_audits(config: Path | None, name: str | None, shape: str) -> None:
-    """Every recorded audit, oldest first, of one configuration after the other; with --name those of one."""
+    """List all recorded audits by configuration, oldest first; with --name those of one."""
     kept = opened(config)[0]
     audits = kept.every_audit() if name is None else kept.called(name).audits()
     if shape == "json":
         print_json(encode({"history": kept.name, "audits": list(rows(audits, list(audits)))}).decode())
         return
     print_lines(f"The history {one_line(kept.name)} has {count(len(audits), 'audit', 'audits')}.")
-    heads = ("No", "As of (UTC)", "Outcome", "Seen", "Tokens", "Open", "New", "Resolved", "Unseen", "Waived", "Name")
+    heads = (
+        "No",
+        "As of (UTC)",
+        "Outcome",
+        "Complete",
+        "Tokens",
+        "Open",
+        "New",
+        "Resolved",
+        "Not assessed",
+        "Waived",
+        "Name",
+    )
     table = [
         (
             f"{each['id']}",
@@ -73,15 +94,15 @@ def list_audits(config: Path | None, name: str | None, shape: str) -> None:
 @click.argument("earlier", required=False, metavar="[A]")
 @click.argument("later", required=False, metavar="[B]")
 def diff(config: Path | None, name: str | None, shape: str, earlier: str | None, later: str | None) -> None:
-    """What changed from one audit to another: tokens made, gone, rotated, escalated; findings new, mended, reopened.
+    """Compare two audits: tokens created, removed, rotated, escalated; findings new, resolved, reopened.
 
-    An audit is named by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
-    Without B, the last one; without A, the last two.
+    Name an audit by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
+    Without B, the last one is compared; without A, the last two.
     """
     kept = opened_with_audits(config, name)[0]
     audits = kept.audits()
     if earlier is None and len(audits) < 2:  # noqa: PLR2004 - two are compared
-        raise UsageError(f"the history has {count(len(audits), 'audit', 'audits')}; a difference needs two")
+        raise UsageError(f"the history has {count(len(audits), 'audit', 'audits')}; a comparison needs two")
     a = audits.iloc[-2] if earlier is None else found(audits, earlier)
     b = audits.iloc[-1] if later is None else found(audits, later)
     a, b = sorted((a, b), key=lambda each: each["id"])
@@ -101,7 +122,7 @@ def diff(config: Path | None, name: str | None, shape: str, earlier: str | None,
     print_lines(f"From {shown(a['as_of'])} to {shown(b['as_of'])} (UTC)")
     for part, theirs in frames.items():
         for change, frame in theirs.items():
-            print_lines("", f"{part.capitalize()} {change}: {len(frame)}")
+            print_lines("", f"{part.capitalize()} {LABELS.get(change, change)}: {number(len(frame))}")
             for line in described(frame):
                 print_lines(f"  {line}")
 
@@ -109,7 +130,7 @@ def diff(config: Path | None, name: str | None, shape: str, earlier: str | None,
 @history.command()
 @reading_options
 def trend(config: Path | None, name: str | None, shape: str) -> None:
-    """Open findings by severity from audit to audit, and how long it takes to mend them."""
+    """Show open findings by severity for each audit, and the median time to remediate."""
     kept = opened_with_audits(config, name)[0]
     audits, mended = kept.audits(), kept.mended()
     if shape == "json":
@@ -121,8 +142,8 @@ def trend(config: Path | None, name: str | None, shape: str) -> None:
         (shown(each["as_of"]), f"{open_ones(each)}", *(f"{each[counted]}" for counted in names))
         for _, each in audits.iterrows()
     ]
-    heads = ("As of (UTC)", "Open", *(counted.capitalize() for counted in names))
-    print_lines(*(in_columns(heads, table) if table else ["The history has no audit."]))
+    heads = ("As of (UTC)", "Open", *(LABELS.get(counted, counted).capitalize() for counted in names))
+    print_lines(*(in_columns(heads, table) if table else ["The history has no audits."]))
     for severity, mend in remediation_times(mended).items():
         if mend is not None:
             findings = count(mend.findings, "resolved finding", "resolved findings")
@@ -132,13 +153,13 @@ def trend(config: Path | None, name: str | None, shape: str) -> None:
 @history.command()
 @config_option
 @name_option
-@click.option("--before", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Forget the audits before it.")
+@click.option("--before", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Delete audits before this instant.")
 @click.option(
     "--keep-days",
     type=click.IntRange(1, MOST_DAYS),
-    help="Forget the audits older than this; default [history] keep_days.",
+    help="Delete audits that are older. Default: [history] keep_days.",
 )
-@click.option("--all", "everything", is_flag=True, help="Forget all audits.")
+@click.option("--all", "everything", is_flag=True, help="Delete all audits.")
 @shape_option
 def purge(
     config: Path | None,
@@ -160,15 +181,13 @@ def purge(
     days = keep_days or settings.history.keep_days
     if before is None and not everything:
         if not days:
-            raise UsageError(
-                "nothing says what to forget; give --before, --keep-days or --all, or set [history] keep_days"
-            )
+            raise UsageError("no audits are selected; give --before, --keep-days or --all, or set [history] keep_days")
         before = shift(datetime.now(UTC), -days * DAY)
     purged = kept.purge(before)
     if shape == "json":
         print_json(encode({"forgotten": purged.audits}).decode())
     else:
-        print_lines(f"Forgot {count(purged.audits, 'audit', 'audits')}.")
+        print_lines(f"Deleted {count(purged.audits, 'audit', 'audits')}.")
     if purged.not_freed is not None:
         raise CannotWrite(
             f"the history {kept.name}: the audits are deleted, but their data may remain in the file: its space could "
@@ -194,7 +213,7 @@ def opened_with_audits(config: Path | None, name: str | None) -> "tuple[History,
     kept, settings = opened(config, name)
     if (others := kept.names()) and kept.audits().empty:
         raise UsageError(
-            f"the history has no audit of {kept.configuration.called}, but of {', '.join(others)}; choose one by --name"
+            f"the history has no audit of {kept.configuration.called}, but of {', '.join(others)}; use --name"
         )
     return kept, settings
 
@@ -209,7 +228,7 @@ def found(audits: pd.DataFrame, name: str) -> pd.Series:
         instants = audits["as_of"].dt.floor("D" if day else "us" if wanted.microsecond else "s")
         chosen = audits[instants == wanted]
     if chosen.empty:
-        raise UsageError(f"{one_line(name, 40)}: no audit of that name; `credly-audit history list` shows them all")
+        raise UsageError(f"{one_line(name, 40)}: no such audit; `credly-audit history list` lists them")
     return chosen.iloc[-1]
 
 

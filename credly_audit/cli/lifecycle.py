@@ -39,7 +39,7 @@ class Days(click.ParamType[timedelta]):
             return value
         days = re.fullmatch(r"(\d{1,5})d?", value, re.ASCII)
         if days is None:
-            self.fail(f"{value!r} is no number of days; write 35d", param, ctx)
+            self.fail(f"{value!r} is not a number of days; write 35d", param, ctx)
         return timedelta(days=int(days[1]))
 
 
@@ -48,26 +48,26 @@ lifecycle_options = together(
     click.option(
         "--credential",
         metavar="REF",
-        help=f"Another token of the organization: {list_built_in_forms()}.",
+        help=f"Use another token of the organization: {list_built_in_forms()}.",
     ),
     click.option(
         "--read-back",
         metavar="REF|none",
-        help="Where the stored value must be readable in the end, for up to 60 s; {id} is filled in.",
+        help="Where the stored value must become readable within 60 s; {id} is replaced by the organization's id.",
     ),
     click.option(
         "--then",
         metavar="exec:COMMAND",
-        help="Run when the new value is stored and proved; it never gets the value.",
+        help="Command to run when the new value is stored and verified; it never receives the value.",
     ),
     click.option(
         "--emergency-dir",
         type=FOLDER,
-        help="Where a value goes that the store did not take; by default the user's state directory.",
+        help="Folder for a value that the store did not accept. Default: the user's state directory.",
     ),
     break_lock_option,
-    click.option("--dry-run", is_flag=True, help="Ask nothing but GETs, write nothing."),
-    click.option("--yes", is_flag=True, help="Do not ask; needed off a terminal."),
+    click.option("--dry-run", is_flag=True, help="Send only GET requests and write nothing."),
+    click.option("--yes", is_flag=True, help="Skip confirmation (required when not interactive)."),
     click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True),
     talk_options,
 )
@@ -77,7 +77,7 @@ def ask(request: Request, *, yes: bool) -> Agree:
     """Return what asks a person to agree; UsageError where no one is there to ask and `--yes` is missing."""
     if not (yes or request.dry_run or (sys.stdin.isatty() and sys.stderr.isatty())):
         raise UsageError(
-            "this changes tokens at Credly: say --yes off a terminal, or --dry-run to see what it would do"
+            "this changes tokens at Credly: confirm with --yes when not interactive, or preview with --dry-run"
         )
 
     def agree(ahead: Sequence[Task]) -> bool:
@@ -87,13 +87,13 @@ def ask(request: Request, *, yes: bool) -> Agree:
                 log.info("%s", line)
             return True
         print_lines(*announced, err=True)
-        return click.confirm("Go on?", err=True)
+        return click.confirm("Continue?", err=True)
 
     return agree
 
 
 def carry_out(request: Request, *, yes: bool, shape: str, quiet: bool) -> ExitCode:
-    """Carry the request out and print the report; Interrupted, after that, where somebody wanted to stop."""
+    """Carry the request out and print the report; Interrupted, after that, where it was interrupted."""
     began = datetime.now(UTC)
     done = run.carry_out(request, os.environ, ask(request, yes=yes))
     now = datetime.now(UTC)

@@ -43,7 +43,7 @@ class JsonLines(logging.Formatter):
 
 
 def start_log(*, quiet: bool, verbose: bool, log_format: str) -> None:
-    """Send the package's log to standard error: warnings alone where quiet, each request where verbose."""
+    """Send the package's log to standard error: only warnings where quiet, each request where verbose."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if log_format == "json" else TextLines())
     log = logging.getLogger(PACKAGE)
@@ -53,7 +53,7 @@ def start_log(*, quiet: bool, verbose: bool, log_format: str) -> None:
 
 
 def end_log() -> None:
-    """As before `start_log`."""
+    """Undo `start_log`."""
     log = logging.getLogger(PACKAGE)
     log.handlers = []
     log.propagate = True

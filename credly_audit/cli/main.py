@@ -14,10 +14,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from credly_audit import __version__
-from credly_audit.cli.completion import stand_in
+from credly_audit.cli.completion import make_stand_in
 from credly_audit.cli.logs import end_log, is_json
 from credly_audit.cli.screen import print_lines
-from credly_audit.cli.variables import defaults_of, told_of_variable
+from credly_audit.cli.variables import defaults_of, describe_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
 from credly_audit.files.streams import ignore_unraisable, tolerant_streams, trouble_of
 from credly_audit.interruption import watch_signals
@@ -26,22 +26,22 @@ from credly_audit.secrets.shape import mask_shapes
 log = logging.getLogger(__name__)
 
 COMMANDS = {
-    "demo": "the whole job against the embedded sandbox API, on sample data",
-    "run": "collect, check, report and gate: the main job",
-    "collect": "collect alone, into a snapshot",
-    "check": "judge stored snapshots, report and gate",
+    "demo": "run a complete audit against the embedded sandbox API, on sample data",
+    "run": "collect, evaluate, report and enforce policy: the main command",
+    "collect": "collect tokens into a snapshot only",
+    "check": "evaluate stored snapshots, report and enforce policy",
     "verify": "compare an audit's files with its manifest",
-    "orgs": "the organizations that credentials can see, to paste into a configuration",
-    "doctor": "each credential: does it work, does it see everything, when does it expire",
-    "rotate": "new values for tokens that are due, each safe in its store",
-    "create": "a new token beside the old one, for a change without a gap",
-    "succession": "tokens that are being replaced: list, confirm a consumer, give up",
-    "history": "earlier audits: list, what changed between two, the trend",
-    "baseline": "a report's findings as a baseline for --new-only",
-    "rules": "the catalogue of rules",
-    "waivers": "decisions on findings: list, check, take over from the Excel report",
-    "config": "the configuration: a start, its mistakes, its schema, what holds where",
-    "sandbox": "the stand-in API, for dry runs",
+    "orgs": "list the organizations that credentials can access, as configuration",
+    "doctor": "check every credential: access, coverage, expiration",
+    "rotate": "rotate tokens that are due and store the new values",
+    "create": "create a token, for a replacement without an interruption",
+    "succession": "track tokens that are being replaced: list, show, confirm, abandon",
+    "history": "earlier audits: list, compare, show the trend, delete",
+    "baseline": "write a report's findings as a baseline for --new-only",
+    "rules": "list and show the rules",
+    "waivers": "decisions on findings: list, check, import from the Excel report",
+    "config": "create, validate and explain the configuration",
+    "sandbox": "serve a stand-in for Credly's API, for dry runs",
 }
 
 
@@ -53,11 +53,11 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command; for completion alone, what stands in for it."""
+        """Load a command; for completion only, its stand-in."""
         if cmd_name not in COMMANDS:
             return None
         if ctx.resilient_parsing:
-            return stand_in(cmd_name)
+            return make_stand_in(cmd_name)
         command: click.Command = getattr(importlib.import_module(f"credly_audit.cli.{cmd_name}"), cmd_name)
         if not gc.isenabled():
             gc.freeze()
@@ -107,10 +107,11 @@ class Commands(click.Group):
 def cli() -> None:
     """Audit the authorization tokens of Credly organizations.
 
-    Finds tokens that expire soon, may do too much or are not documented, and says what it could not see.
+    Reports tokens that expire soon, have more permissions than they need or are not documented, and what could not be
+    collected.
 
-    Exit codes: 0 policy holds and all was seen; 1 violations; 2 wrong usage or configuration; 3 incomplete;
-    4 unexpected error; 130 interrupted.
+    Exit codes: 0 policy holds and every organization is complete; 1 violations; 2 usage or configuration error;
+    3 incomplete; 4 unexpected error; 130 interrupted.
     """
 
 
@@ -126,53 +127,53 @@ def main() -> NoReturn:
 
 
 def outcome(arguments: list[str]) -> int:
-    """What the command returns, or the code of what went wrong; one line on standard error says what that was."""
+    """Run a command; return its exit code, or that of the error that one line on standard error describes."""
     watch_signals()
     end_log()
     with tolerant_streams():
         try:
             return _with_lost_output(cli.main(arguments, prog_name="credly-audit", standalone_mode=False))
         except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every way to fail has its line and its code
-            return told(error)
+            return report_error(error)
 
 
 def _with_lost_output(code: int | None) -> int:
-    """Say where standard output did not take what was printed; a reader that went away did not want it.
+    """Report a standard output that did not accept what was printed, unless its reader ended.
 
     A command that returns an exit code has done its work. One that does not is there for what it prints.
     """
     trouble = trouble_of(sys.stdout)
     if trouble is None or isinstance(trouble, BrokenPipeError):
         return code or ExitCode.OK
-    _say(f"standard output could not be written ({trouble.strerror})")
+    _print_error(f"standard output could not be written ({trouble.strerror})")
     return code if isinstance(code, ExitCode) else ExitCode.UNEXPECTED
 
 
-def told(error: BaseException) -> ExitCode:
-    """Say on standard error what went wrong; the exit code for it."""
+def report_error(error: BaseException) -> ExitCode:
+    """Print on standard error what went wrong; return its exit code."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return ExitCode.USAGE
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "credly-audit"
-        of_variable = told_of_variable(error) if isinstance(error, click.BadParameter) else None
+        of_variable = describe_variable(error) if isinstance(error, click.BadParameter) else None
         what = of_variable or error.format_message()
-        _say(f"{' '.join(what.split()).rstrip('.')}: see {command} --help")
+        _print_error(f"{' '.join(what.split()).rstrip('.')}: see {command} --help")
         return ExitCode.USAGE
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        _say("interrupted")
+        _print_error("interrupted")
         return ExitCode.INTERRUPTED
     if isinstance(error, AuditError):
         for line in error.mistakes if isinstance(error, ConfigurationError | Unfinished) else [str(error)]:
-            _say(line)
+            _print_error(line)
         return error.exit_code
-    _say(f"unexpected error: {without_values(error)}; please report it")
+    _print_error(f"unexpected error: {without_values(error)}; please report it")
     return ExitCode.UNEXPECTED
 
 
-def _say(line: str) -> None:
-    """Say what went wrong; what was typed is repeated unless it looks like a secret."""
+def _print_error(line: str) -> None:
+    """Print an error; what was typed is repeated unless it looks like a secret."""
     line = mask_shapes(line)
     if is_json():
         log.error(line)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they are read into."""
+"""Options that several commands share, and their types."""
 
 import os
 import re
@@ -23,12 +23,12 @@ class Instant(click.ParamType[datetime]):
     name = "date-or-timestamp"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """An aware instant in UTC."""
+        """Return an aware instant in UTC."""
         if isinstance(value, datetime):
             return value
         instant = read_instant(value, assume_utc=True)
         if instant is None or (value.isdecimal() and len(value) != len("20261123")):
-            self.fail(f"{value!r} is no date or timestamp; write {_likely(value)}", param, ctx)
+            self.fail(f"{value!r} is not a date or timestamp; write {_likely(value)}", param, ctx)
         return instant
 
 
@@ -45,7 +45,7 @@ class LocalPath(click.Path):
     """A path as a person writes it everywhere: `~` is the home directory, also where no shell has replaced it."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path without `~`."""
+        """Return the path without `~`."""
         try:
             path = local_path(os.fspath(value))
         except BadPath as error:
@@ -63,7 +63,7 @@ class Output(click.ParamType[tuple[str, str]]):
     name = "format=path"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """The format and the path."""
+        """Return the format and the path."""
         if isinstance(value, tuple):
             return value
         name, equals, path = value.partition("=")
@@ -76,7 +76,7 @@ class Output(click.ParamType[tuple[str, str]]):
 
 
 def together(*options: Command) -> Command:
-    """One decorator of several, in the order of the help text."""
+    """Return one decorator that applies several, in the order of the help text."""
 
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -90,7 +90,7 @@ config_option = click.option(
     "-c",
     "--config",
     type=FILE,
-    help=f"The configuration file; by default {DEFAULT_CONFIG} in the working directory.",
+    help=f"Configuration file. Default: {DEFAULT_CONFIG} in the working directory.",
 )
 
 organization_option = click.option(
@@ -104,15 +104,15 @@ organization_option = click.option(
 break_lock_option = click.option(
     "--break-lock",
     is_flag=True,
-    help="Take over a lock of another host, or one that cannot be read, where the file system has no locks of its own.",
+    help="Take over a lock of another host, or one that cannot be read, on a file system without locks.",
 )
 
-workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Count requests may be under way at once.")
+workers_option = click.option("--workers", type=click.IntRange(1, 256), help="Maximum number of concurrent requests.")
 
 talk_options = together(
-    click.option("--quiet", is_flag=True, help="Print nothing when all is well."),
+    click.option("--quiet", is_flag=True, help="Print nothing if there is nothing to report."),
     click.option("--verbose", is_flag=True, help="Log every request."),
-    click.option("--no-color", is_flag=True, help="No colours; NO_COLOR and FORCE_COLOR are honoured too."),
+    click.option("--no-color", is_flag=True, help="Do not use colors; NO_COLOR and FORCE_COLOR are respected too."),
     click.option("--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True),
 )
 
@@ -122,7 +122,7 @@ audit_options = together(
         "formats",
         multiple=True,
         type=click.Choice(formats()),
-        help="A report in --output-dir; repeatable. Without this and --output: html, xlsx and json.",
+        help="Write this report to --output-dir; repeatable. Default, without --output: html, xlsx and json.",
     ),
     click.option(
         "--output",
@@ -130,19 +130,19 @@ audit_options = together(
         multiple=True,
         type=Output(),
         metavar="FORMAT=PATH",
-        help="A report at a path of its own; repeatable. `-` is standard output, once at most.",
+        help="Write a report to this path; repeatable. `-` is standard output, for at most one.",
     ),
     click.option(
         "--output-dir",
         type=FOLDER,
         default=Path("reports"),
         show_default=True,
-        help="Where --format writes.",
+        help="Folder for the reports of --format.",
     ),
     click.option(
         "--split-by",
         type=click.Choice(["organization", "contact", "owner", "tag"]),
-        help="A set of reports for each, too, that names no other's organizations or tokens.",
+        help="Also write reports for each one, without organizations or tokens of others.",
     ),
     click.option("--overwrite", is_flag=True, help="Replace an earlier audit's files in --output-dir."),
     click.option(
@@ -152,33 +152,33 @@ audit_options = together(
         "--fail-on",
         multiple=True,
         metavar="SEVERITY|RULE|FAMILY|never",
-        help="What makes the audit fail (exit 1); repeatable. Replaces the configuration's fail_on (high).",
+        help="Findings that make the audit fail (exit 1); repeatable. Default: fail_on of the configuration (high).",
     ),
     click.option("--allow-partial", is_flag=True, help="Do not fail (exit 3) where an organization is incomplete."),
     click.option(
         "--as-of",
         type=Instant(),
         metavar="DATE-OR-TIMESTAMP",
-        help="The instant to judge at. Default: now for `run`, the collection for `check`.",
+        help="Evaluate as of this instant. Default: now for `run`, the time of collection for `check`.",
     ),
     click.option(
         "--new-only",
         is_flag=True,
-        help="Count for --fail-on only what is new, reopened, graver than before or no longer waived.",
+        help="Apply --fail-on only to findings that are new, reopened, of increased severity or no longer waived.",
     ),
     click.option(
         "--baseline",
         type=FILE,
         metavar="FILE",
-        help="What --new-only compares with where there is no history; `credly-audit baseline` writes it.",
+        help="Findings for --new-only to compare with if there is no history; `credly-audit baseline` writes it.",
     ),
     click.option(
         "--sarif-without-waived",
         is_flag=True,
-        help="Leave waived findings out of SARIF: GitHub shows suppressed results as open alerts.",
+        help="Omit waived findings from SARIF: GitHub shows suppressed results as open alerts.",
     ),
-    click.option("--no-history", is_flag=True, help="Neither read nor write the history of audits."),
+    click.option("--no-history", is_flag=True, help="Do not read or write the history of audits."),
     click.option(
-        "--skip-broken-rules", is_flag=True, help="Go on without a rule that raises; the audit is incomplete."
+        "--skip-broken-rules", is_flag=True, help="Continue without a rule that fails; the audit is then incomplete."
     ),
 )

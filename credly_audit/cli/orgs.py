@@ -1,4 +1,4 @@
-"""`orgs`: the organizations that credentials can see, as configuration or CSV to paste."""
+"""`orgs`: list the organizations that credentials can access, as configuration or CSV."""
 
 import csv
 import io
@@ -68,10 +68,10 @@ class Asking:
 )
 @click.option("--format", "shape", type=click.Choice(["toml", "csv"]), default="toml", show_default=True)
 def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCode | None:
-    """The organizations that the credentials can see, to paste into a configuration.
+    """List the organizations that the credentials can access, as configuration or CSV to paste.
 
-    Needs no configuration where --credential is given. Exit codes: 0 all well; 3 a credential was refused, or sees
-    another organization than the one that it is configured for.
+    With --credential no configuration is needed. Exit codes: 0 success; 3 a credential was refused, or belongs to
+    another organization than the configured one.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() or not references else None)
@@ -85,12 +85,14 @@ def orgs(config: Path | None, references: tuple[str, ...], shape: str) -> ExitCo
         for one in seen:
             first = found.setdefault(one.id, (one, each))[1]
             if first is not each:
-                print_lines(f"credly-audit: {each.called} sees {_called(one)} too; {first.called} is kept", err=True)
+                print_lines(
+                    f"credly-audit: {each.called} can access {_called(one)} too; {first.called} is kept", err=True
+                )
         troubles += _mismatch(each, seen)
     rows = list(found.values())
     if shape == "csv":
         troubles += [
-            f"{each.called}: organizations_file has no column for `oauth`; take --format toml for {_called(one)}"
+            f"{each.called}: organizations_file has no column for `oauth`; use --format toml for {_called(one)}"
             for one, each in rows
             if isinstance(each.written, OAuth)
         ]
@@ -141,9 +143,9 @@ def _answers(api: Api, asking: Sequence[Asking]) -> Iterator[tuple[Asking, list[
 
 def _mismatch(asking: Asking, seen: list[ListedOrganization]) -> Iterator[str]:
     if asking.configured and asking.configured not in {each.id for each in seen}:
-        others = ", ".join(map(_called, seen)) or "none that can be named"
+        others = ", ".join(map(_called, seen)) or "none that is known"
         yield (
-            f"{asking.called} is configured for organization {asking.configured}, but sees {others}: correct the "
+            f"{asking.called} is configured for organization {asking.configured}, but belongs to {others}: correct the "
             "id, or name the credential of that organization"
         )
 

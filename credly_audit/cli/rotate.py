@@ -15,14 +15,20 @@ from credly_audit.secrets import list_built_in_forms
 
 @click.command()
 @lifecycle_options
-@click.option("--organization", "organizations", multiple=True, metavar="ID", help="Rotate its token; repeatable.")
-@click.option("--due", type=Days(), help="Only tokens that expire within so many days: 35d.")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID",
+    help="Rotate the token of this organization; repeatable.",
+)
+@click.option("--due", type=Days(), help="Rotate only tokens that expire within this many days, such as 35d.")
 @click.option(
     "--store",
     metavar="REF",
-    help=f"Where the new value goes: {list_built_in_forms('store')}; a command gets it on its standard input.",
+    help=f"Where to store the new value: {list_built_in_forms('store')}; a command reads it on standard input.",
 )
-@click.option("--description", metavar="TEXT", help="A new description; else the token keeps its own.")
+@click.option("--description", metavar="TEXT", help="New description. Default: unchanged.")
 def rotate(
     *,
     config: Path | None,
@@ -43,13 +49,13 @@ def rotate(
     no_color: bool,  # noqa: ARG001 - nothing here is coloured
     log_format: str,
 ) -> ExitCode:
-    """Rotate tokens: Credly gives a new value, and the old one is dead at once.
+    """Rotate tokens: Credly issues a new value, and the old one stops working at once.
 
-    Those of the organizations named, or the token of one of them that --credential refers to, or else those of the
-    organizations marked `rotate = true` that are due. Whoever uses a token stands still until they have the new value;
-    for a change without that gap use `create`.
+    Rotates the tokens of the organizations named, or the token of one of them that --credential refers to; otherwise
+    those that are due of the organizations marked `rotate = true`. Integrations that use a token are interrupted until
+    they have the new value; `create` replaces a token without an interruption.
 
-    Exit codes: 0 all rotated, or nothing due; 1 some unchanged; 2 usage, configuration or store, nothing was done;
+    Exit codes: 0 all rotated, or none due; 1 some unchanged; 2 usage, configuration or store error, nothing was done;
     3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)

@@ -18,14 +18,14 @@ from credly_audit.rules.declare import Rule, family_name
 
 @click.group()
 def rules() -> None:
-    """The catalogue of rules."""
+    """List and show the rules."""
     require_all_rules()
 
 
 @rules.command("list")
 @click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def list_rules(shape: str) -> None:
-    """Every rule: id, name, severity and what it flags; as JSON, everything that its declaration says."""
+    """List every rule: id, name, severity, summary; as JSON with its complete declaration."""
     if shape == "json":
         print_json(as_json(catalogue().values()))
         return
@@ -40,12 +40,12 @@ def list_rules(shape: str) -> None:
 @rules.command()
 @click.argument("rule_id", metavar="ID")
 def show(rule_id: str) -> None:
-    """One rule: what it flags, why, what to do, its options and controls."""
+    """Show one rule: what it reports, why, the remediation, its options and controls."""
     found = catalogue().get(rule_id.upper())
     if found is None:
         near = difflib.get_close_matches(rule_id.upper(), catalogue(), 1)
-        hint = f"did you mean {near[0]}?" if near else "`credly-audit rules list` names them all"
-        raise UsageError(f"{rule_id}: no rule of that id; {hint}")
+        hint = f"did you mean {near[0]}?" if near else "`credly-audit rules list` lists them"
+        raise UsageError(f"{rule_id}: unknown rule ID; {hint}")
     print_lines(*described(found))
 
 
@@ -54,11 +54,11 @@ def show(rule_id: str) -> None:
     "-o",
     "--output",
     type=FILE,
-    help="The file to write, such as docs/rules.md; without it, standard output.",
+    help="File to write, such as docs/rules.md. Default: standard output.",
 )
-@click.option("--built-in", "only_built_in", is_flag=True, help="Leave the rules of other packages out.")
+@click.option("--built-in", "only_built_in", is_flag=True, help="Omit rules of other packages.")
 def docs(output: Path | None, *, only_built_in: bool) -> None:
-    """The catalogue as a Markdown page."""
+    """Write the catalogue of rules as a Markdown page."""
     known = catalogue().values()
     ours = {rule.id for rule in built_in()}
     text = page(rule for rule in known if not only_built_in or rule.id in ours)
@@ -75,10 +75,10 @@ def described(rule: Rule) -> list[str]:
     """The rule's page as text."""
     parts = [
         f"{rule.id} {rule.name}",
-        f"Family: {family_name(rule.family)}. Severity: {rule.tiers or rule.severity}. Judges: each {rule.subject}.",
+        f"Family: {family_name(rule.family)}. Severity: {rule.tiers or rule.severity}. Evaluates: each {rule.subject}.",
         rule.summary,
         f"Why: {rule.rationale}",
-        f"What to do: {rule.remediation}",
+        f"Remediation: {rule.remediation}",
     ]
     parts += [f"Option {name} (default {text}): {about}" for name, text, about in rule.described_options()]
     if rule.controls:

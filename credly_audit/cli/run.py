@@ -29,7 +29,7 @@ from credly_audit.operations.audits import run_audit
 @break_lock_option
 @talk_options
 def run(*, no_notify: bool, **typed: Any) -> ExitCode:
-    """Collect every token, judge them, write the reports and gate: the main job."""
+    """Collect every token, evaluate them, write the reports and enforce the policy: the main command."""
     options = AuditOptions(notify=not no_notify, record=not typed["no_history"], **typed)
     start_log(quiet=options.quiet, verbose=options.verbose, log_format=options.log_format)
     return run_audit(options, os.environ, SummaryPrinter(options.no_color))

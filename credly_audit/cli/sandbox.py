@@ -19,16 +19,16 @@ WIDTH = max(len(written) for written, _ in explained())
 
 SERVE = """Serve made-up organizations as Credly's web service API would, on 127.0.0.1, until Ctrl-C or SIGTERM.
 
-Both end it with exit code 0. The clock stands at --now: expired tokens are refused, new ones live 180 days from there.
+Both end it with exit code 0. The clock shows --now: expired tokens are refused, new ones are valid for 180 days.
 
 \b
 A fault is written NAME[=VALUE][@SCOPE]...[+SKIP][xCOUNT], for instance
   status=503x2               the first two requests are answered 503
   stall@list@page3           page 3 of a listing never comes
-  lost-after@rotate          a rotation is done, its answer lost
+  lost-after@rotate          a rotation is done, its response is lost
 A scope is an organization's id, an action (list, create, rotate,
 organizations, organization, oauth-applications, oauth-token), get, post or
-pageN. SKIP requests are left alone first; COUNT of them meet the fault.
+pageN. The first SKIP requests are answered normally; COUNT requests meet the fault.
 
 \b
 Faults:
@@ -37,22 +37,22 @@ Faults:
 
 @click.group()
 def sandbox() -> None:
-    """A stand-in for Credly's API."""
+    """Serve a stand-in for Credly's API."""
 
 
 @sandbox.command(help=SERVE)
 @click.option(
     "--data",
     type=LocalPath(exists=True, file_okay=False, path_type=Path),
-    help="A folder made like sample_data, which is the default.",
+    help="Folder in the form of sample_data, which is the default.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Where to listen.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default="a free one", help="Port to listen on.")
 @click.option(
     "--now",
     metavar="INSTANT",
-    help="Where its clock stands (ISO 8601, UTC), or 'real'; the default is the data's own as-of, else the real clock.",
+    help="Time of its clock (ISO 8601, UTC), or 'real'. Default: the as-of of the data, else the real clock.",
 )
-@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Misbehave so; may be given again.")
+@click.option("--fault", "faults", multiple=True, metavar="FAULT", help="Simulate this fault; repeatable.")
 def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]) -> ExitCode:
     """Serve until a signal comes; the help text is SERVE."""
     folder = data or shipped("sample_data")
@@ -63,7 +63,7 @@ def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]
     with Sandbox(world, port=port, now=_instant(now, world.as_of), faults=faults) as api:
         tokens = sum(len(organization.tokens) for organization in world.organizations)
         print_lines(f"Serving {len(world.organizations)} organizations with {tokens} tokens at {api.base_url}")
-        print_lines(f"They, and the made-up values to ask with, are in {folder / 'organizations'}")
+        print_lines(f"They, and their made-up token values, are in {folder / 'organizations'}")
         if (folder / "credly-audit.toml").is_file():
             as_of = f" --as-of {world.as_of:%Y-%m-%dT%H:%M:%SZ}" if world.as_of else ""
             command = f"CREDLY_API_URL={api.base_url} credly-audit run -c {folder / 'credly-audit.toml'}{as_of}"

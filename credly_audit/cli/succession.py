@@ -30,20 +30,20 @@ common_options = together(
 )
 OUTCOMES = {
     SuccessionState.CONFIRMED: "every consumer is confirmed: delete the old token in Credly's web page",
-    SuccessionState.CLOSED: "the old token is gone",
-    SuccessionState.ABANDONED: "given up",
+    SuccessionState.CLOSED: "the old token is removed",
+    SuccessionState.ABANDONED: "abandoned",
 }
 
 
 @click.group()
 def succession() -> None:
-    """Tokens that are being replaced (`create --replaces`), and how far their consumers have switched."""
+    """Track tokens that are being replaced (`create --replaces`) and the switch of their consumers."""
     start_log(quiet=False, verbose=False, log_format="text")
 
 
 @succession.command("list")
 @common_options
-@click.option("--all", "with_finished", is_flag=True, help="Closed and abandoned ones, too.")
+@click.option("--all", "with_finished", is_flag=True, help="Include closed and abandoned ones.")
 @shape_option
 def list_successions(config: Path | None, emergency_dir: Path | None, *, with_finished: bool, shape: str) -> None:
     """List the unfinished successions, oldest first."""
@@ -109,7 +109,7 @@ def confirm(config: Path | None, emergency_dir: Path | None, succession_id: str 
 @common_options
 @click.argument("succession_id", metavar="SUCCESSION")
 def abandon(config: Path | None, emergency_dir: Path | None, succession_id: str) -> None:
-    """Give a succession up: both tokens stay as they are, and neither is followed any more."""
+    """Abandon a succession: both tokens stay as they are and are no longer tracked."""
     book = SuccessionBook.open(config or DEFAULT_CONFIG, emergency_dir)
     found = book.find(succession_id)
     with hold_locks([succession_lock(found.organization_id, found.old_token_id)]):
@@ -117,7 +117,7 @@ def abandon(config: Path | None, emergency_dir: Path | None, succession_id: str)
         book.require_unfinished(found)
         book.records.save(found.end(SuccessionState.ABANDONED, datetime.now(UTC)))
     print_lines(
-        f"Succession {found.id} was given up. Both tokens stay valid: delete {found.new_token_id} or "
+        f"Succession {found.id} was abandoned. Both tokens stay valid: delete {found.new_token_id} or "
         f"{found.old_token_id}, whichever no consumer uses, in Credly's web page."
     )
 

@@ -1,6 +1,6 @@
 """Every option as an environment variable: `CREDLY_AUDIT_`, the words of the command, the option, joined by `_`.
 
-A repeatable option takes several values, separated by white space; a value that contains any stands in quotes.
+A repeatable option takes several values, separated by white space; quote a value that contains any.
 """
 
 import shlex
@@ -21,18 +21,18 @@ def variable_of(words: Sequence[str], option: click.Option) -> str:
 
 
 def defaults_of(command: click.Command, words: Sequence[str], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the variables say of a command and of all below it, as click takes defaults."""
+    """Return what the variables set for a command and its subcommands, as click takes defaults."""
     if isinstance(command, click.Group):
         return {name: defaults_of(each, (*words, name), environ) for name, each in command.commands.items()}
-    said = {}
+    values = {}
     for option in command.params:
         if isinstance(option, click.Option) and (value := environ.get(variable_of(words, option))):
-            said[option.name] = _value(option, variable_of(words, option), value)
-    return said
+            values[option.name] = _value(option, variable_of(words, option), value)
+    return values
 
 
-def told_of_variable(error: click.BadParameter) -> str | None:
-    """Return what to say of a value that a variable gave, or None where the value came from elsewhere."""
+def describe_variable(error: click.BadParameter) -> str | None:
+    """Describe a mistake in a value that a variable gave; None where the value came from elsewhere."""
     option, context = error.param, error.ctx
     if not isinstance(option, click.Option) or context is None:
         return None

@@ -1,4 +1,4 @@
-"""`verify`: whether the files of an audit are still what its manifest says."""
+"""`verify`: compare the files of an audit with its manifest."""
 
 from pathlib import Path
 
@@ -17,22 +17,22 @@ from credly_audit.text import count
 def verify(manifest: Path) -> ExitCode:
     """Compare every file of an audit with the SHA-256 in its manifest.
 
-    The copies of the policy's files in the manifest are checked too. Exit codes: 0 all is as it was written; 1 not,
-    each difference named; 2 the manifest cannot be read.
+    The copies of the policy files in the manifest are checked too. Exit codes: 0 all files are unchanged; 1 there are
+    differences, each one named; 2 the manifest cannot be read.
     """
-    told = read_manifest(manifest)
-    found = list(differences(told, manifest.parent))
+    listed = read_manifest(manifest)
+    found = list(differences(listed, manifest.parent))
     for difference in found:
         print_lines(difference)
     if found:
         return ExitCode.VIOLATIONS
-    spoken = sum(each.path == STANDARD_OUTPUT for each in told.files)
-    files, copies = count(len(told.files) - spoken, "file is", "files are"), len(told.policy)
+    spoken = sum(each.path == STANDARD_OUTPUT for each in listed.files)
+    files, copies = count(len(listed.files) - spoken, "file is", "files are"), len(listed.policy)
     unchecked = (
         f"; {count(spoken, 'report', 'reports')} went to standard output and cannot be checked" if spoken else ""
     )
     print_lines(
-        f"{files} as written on {iso_day(told.generated_at)} {told.generated_at:%H:%M} UTC, and so "
+        f"{files} as written on {iso_day(listed.generated_at)} {listed.generated_at:%H:%M} UTC, and so "
         f"{count(copies, 'copy', 'copies')} of the policy's files{unchecked}."
     )
     return ExitCode.OK

@@ -69,7 +69,7 @@ class Judged:
 
 @click.group()
 def waivers() -> None:
-    """Decisions on findings: waivers that accept them until a day, plans to mend them by one."""
+    """List, check and import decisions on findings: waivers (accepted risks) and remediation plans."""
 
 
 @waivers.command("list")

@@ -116,7 +116,7 @@ class AuditJob:
         with written.attempt("the history"):
             if lost is not None:
                 raise lost
-            self.prior_audits.keep(audit)
+            self.prior_audits.record_audit(audit)
         print_summary = None
         with written.attempt("the summary"):
             print_summary = self.summarize(audit, written.paths, self.outputs.to_standard_output)

@@ -1,4 +1,4 @@
-"""Where the reports of an audit go, decided and tried before anything is asked of Credly."""
+"""The destinations of an audit's reports, chosen and tried before the first request to Credly."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ DEFAULT_FORMATS = ("html", "xlsx", "json")
 
 @dataclass(slots=True)
 class Written:
-    """What was written and what could not be.
+    """The reports that were written and those that could not be.
 
     `paths` are files, in the order of asking; `reports` are those of the whole audit by format; `digests` are of what
     went to standard output, a pipe or a device; `failed` holds a sentence for each report that is missing.
@@ -40,7 +40,7 @@ class Written:
 
     @contextmanager
     def attempt(self, what: object) -> Iterator[None]:
-        """Note what goes wrong with one report: it must not cost the others."""
+        """Record the failure of one report, which must not affect the others."""
         try:
             yield
         except (CannotWrite, HistoryLost) as error:
@@ -56,9 +56,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """The reports asked for: `formats` in `folder`, `elsewhere` at paths of their own.
+    """The reports to write: `formats` in `folder`, `elsewhere` at paths of their own.
 
-    With `manifest`, what the audit is judged from, a manifest of them all is written beside those in `folder`.
+    With `manifest`, the files that the audit is evaluated from, a manifest is written beside the reports in `folder`.
     """
 
     formats: tuple[str, ...]
@@ -77,7 +77,7 @@ class Outputs:
         formats = tuple(dict.fromkeys(options.formats)) or (() if options.outputs else DEFAULT_FORMATS)
         spoken = tuple((name, STANDARD_OUTPUT) for name in formats if renderer(name).speaks)
         formats = tuple(name for name in formats if not renderer(name).speaks)
-        outputs = tuple((name, _checked(path)) for name, path in (*options.outputs, *spoken))
+        outputs = tuple((name, _check_path(path)) for name, path in (*options.outputs, *spoken))
         places = [path if path == STANDARD_OUTPUT else place_of(Path(path)) for _, path in outputs]
         for (_, path), place in zip(outputs, places, strict=True):
             if places.count(place) > 1:
@@ -100,7 +100,7 @@ class Outputs:
 
     @property
     def to_standard_output(self) -> bool:
-        """Whether a report goes to standard output, so that nothing else may."""
+        """Return whether a report goes to standard output, so that nothing else may."""
         return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
 
     def write(self, audit: Audit, redactor: Redactor) -> Written:
@@ -146,7 +146,7 @@ class Outputs:
         return self.folder / f"{base}{chosen.suffix}"
 
     def _stem(self, audit: Audit) -> str:
-        """The name that no earlier audit's file has, unless those may be replaced."""
+        """Return a name that no earlier audit's file has, unless those may be replaced."""
         stem = f"credly-audit-{iso_day(audit.as_of)}{'' if audit.part is None else '-subset'}"
         if self.overwrite or not self._taken(stem, audit):
             return stem
@@ -166,7 +166,7 @@ class Outputs:
 
 
 class _Digesting(io.RawIOBase):
-    """Passes on what is written, and digests it."""
+    """A stream that passes on what is written and computes its digest."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
@@ -180,8 +180,8 @@ class _Digesting(io.RawIOBase):
         return self._out.write(data)
 
 
-def _checked(path: str) -> str:
-    """A path of `--output`, `-` for any name of standard output; UsageError where it cannot be written to."""
+def _check_path(path: str) -> str:
+    """Return a path of `--output`, `-` for any name of standard output; UsageError where it cannot be written to."""
     if path == STANDARD_OUTPUT:
         return path
     return STANDARD_OUTPUT if file_can_be_written(Path(path), "--output").is_standard_output else path
@@ -200,7 +200,7 @@ def _print(audit: Audit, name: str, written: Written) -> None:
 
 
 def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
-    """Write a report where a path leads, to a file with those beside it; whether its file is there."""
+    """Write a report to a path, a file with those beside it; return whether its file was written."""
     is_file = False
     with written.attempt(path):
         is_file = place_of(path).is_file
@@ -220,7 +220,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
 
 
 def _write_format(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
-    """Write the files of a format under names that the tool makes; whether its report is there."""
+    """Write the files of a format under generated names; return whether its report was written."""
     for target, render in _with_those_beside(name, path):
         _write(audit, target, render, written, mode)
     return path in written.paths

@@ -1,4 +1,4 @@
-"""What an audit is judged from, as files: copied for the manifest, pointed at by the formats that point."""
+"""The files that an audit is evaluated from: copied for the manifest, referenced by some formats."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 
 def copy_sources(config: Path | None, settings: Settings, snapshots: Sequence[Path] = ()) -> Sources:
     """Copy the policy's files, and the snapshots that are read; UsageError for a file that cannot be read."""
-    return Sources.taken(policy_files(config, settings), snapshots)
+    return Sources.taken(list_policy_files(config, settings), snapshots)
 
 
-def policy_files(config: Path | None, settings: Settings) -> Iterator[tuple[PolicyRole, Path]]:
-    """The files that a policy is made of."""
+def list_policy_files(config: Path | None, settings: Settings) -> Iterator[tuple[PolicyRole, Path]]:
+    """Yield the files that a policy consists of."""
     if config is None:
         return
     yield "configuration", config

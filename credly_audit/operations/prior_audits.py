@@ -1,4 +1,4 @@
-"""The audits before this one, as the options say: a history, a baseline, both or neither."""
+"""The audits before this one, as the options select them: a history, a baseline, both or neither."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -62,7 +62,7 @@ class PriorAudits:
 
     @contextmanager
     def past(self, as_of: datetime) -> Iterator[Past | None]:
-        """The audits before an instant; None where there is no history and none begins."""
+        """Yield the audits before an instant; None where there is no history and none begins."""
         if self.history is None:
             yield no_past() if self.record else None
             return
@@ -76,8 +76,8 @@ class PriorAudits:
                 )
             yield past
 
-    def keep(self, audit: Audit) -> None:
-        """Record the audit, where that was asked for."""
+    def record_audit(self, audit: Audit) -> None:
+        """Record the audit, where `record` is set."""
         if not self.record:
             return
         from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy

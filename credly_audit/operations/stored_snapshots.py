@@ -1,4 +1,4 @@
-"""The snapshots that `check` and `waivers check` read, and what is known of the values that were listed in them."""
+"""Read stored snapshots, and make the fingerprints under which their values are known."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from credly_audit.snapshot import Snapshot, merged
 
 log = logging.getLogger(__name__)
 
-BY_SHAPE = "what the configuration, the register and the decisions say was searched for the shape of values only"
+BY_SHAPE = "the texts of the configuration, the register and the decisions were searched only by the shape of values"
 
 
 def read_snapshots(

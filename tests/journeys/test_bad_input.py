@@ -106,7 +106,7 @@ def test_every_mistake_is_told_in_one_pass_with_its_line(
         (["--output", "json"], "'json' is not FORMAT=PATH"),
         (["--output", "json=-", "--output", "html=-"], "two reports go to standard output"),
         (["--fail-on", "hgih"], "--fail-on hgih: no severity, rule or family of that name; did you mean high?"),
-        (["--as-of", "yesterday"], "'yesterday' is no date or timestamp"),
+        (["--as-of", "yesterday"], "'yesterday' is not a date or timestamp"),
         (["--output-dir", "a-file/reports"], "no file can be written there"),
         (["--output", "json=a-file/report.json"], "no file can be written there"),
         (["--output", "json=."], "is a folder; name a file in it"),

@@ -7,7 +7,7 @@ import sys
 import click
 import pytest
 
-from credly_audit.cli.completion import KNOWN, stand_in
+from credly_audit.cli.completion import KNOWN, make_stand_in
 from credly_audit.cli.main import COMMANDS, cli
 from tests import needs
 from tests.completion import content
@@ -40,7 +40,7 @@ def test_a_command_is_completed_as_if_it_were_loaded(name: str, incomplete: str)
 
     offered, wanted = (
         [(each.value, each.type) for each in command.shell_complete(click.Context(command, parent=root), incomplete)]
-        for command in (stand_in(name), real)
+        for command in (make_stand_in(name), real)
     )
 
     assert offered == wanted

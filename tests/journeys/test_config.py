@@ -41,7 +41,7 @@ def test_the_start_passes_its_own_validation_and_runs_against_the_sandbox(
 ) -> None:
     assert credly_audit("config", "init").code == 0
     done = credly_audit("config", "validate")
-    assert (done.code, done.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
+    assert (done.code, done.out) == (0, "credly-audit.toml is valid: 1 organization.\n")
     missing = credly_audit("config", "validate", "--secrets")
     assert missing.code == 2
     assert "Harborview University: environment variable CREDLY_TOKEN is not set" in missing.err
@@ -118,7 +118,7 @@ def test_the_start_replaces_no_file_unless_told(credly_audit: Command, tmp_path:
     done = credly_audit("config", "init")
 
     assert (done.code, (tmp_path / "credly-audit.toml").read_text()) == (2, "# mine\n")
-    assert "credly-audit.toml is there already" in done.err
+    assert "credly-audit.toml already exists" in done.err
     assert credly_audit("config", "init", "--overwrite").code == 0
 
 
@@ -361,7 +361,7 @@ token = "env:CREDLY_TOKEN"
         "15: waivers[3].expires: 61 days after it was approved; [policy] max_waiver_days allows 60",
     ]
     path.write_text("")
-    assert credly_audit("config", "validate").out == "credly-audit.toml is sound: 1 organization, 1 waiver.\n"
+    assert credly_audit("config", "validate").out == "credly-audit.toml is valid: 1 organization, 1 waiver.\n"
 
 
 CAN_SEND = f"""
@@ -442,7 +442,7 @@ def test_strict_lists_with_its_line_every_setting_that_can_send_a_secret_elsewhe
         assert value.split(" ")[0] in lines[int(each[1]) - 1]
         assert key in lines[int(each[1]) - 1] or key == "urls"
     assert how_many == f"For review: {len(LISTED)} settings can send a secret elsewhere."
-    assert valid.startswith("credly-audit.toml is sound: ")
+    assert valid.startswith("credly-audit.toml is valid: ")
     assert "MADE-UP" not in done.out
 
 

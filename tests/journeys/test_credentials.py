@@ -66,11 +66,11 @@ def test_doctor_shows_a_table_with_a_line_a_credential(credly_audit: Command, sa
 
     lines = credly_audit("doctor").out.splitlines()
 
-    assert lines[0] == f"Asked         {sandbox.base_url} (neither Credly's production nor its sandbox)"
-    assert lines[1] == "Fingerprints  without a key of your own"
-    assert lines[2].startswith("History       none yet; `run` begins one: ")
+    assert lines[0] == f"API           {sandbox.base_url} (neither Credly's production nor its sandbox)"
+    assert lines[1] == "Fingerprints  without a fingerprint_key"
+    assert lines[2].startswith("History       none yet; `run` creates it: ")
     heads, acme, beta = lines[4:7]
-    at = heads.index("Answer")
+    at = heads.index("Response")
     assert [line[at:].split()[0] for line in (acme, beta)] == ["accepted", "accepted"]
     assert "read, write" in acme
 
@@ -87,10 +87,10 @@ def test_doctor_tells_why_a_credential_does_not_see_everything(
 
     assert done.code == 3
     assert re.search("Acme +file:secret-0 +accepted +read-only tokens only +read ", done.out)
-    assert re.search("Beta +file:secret-1 +refused +nothing +– +–", done.out)
+    assert re.search("Beta +file:secret-1 +refused +none +– +–", done.out)
     assert "401: the credential of Beta was refused: expired, revoked, or of the other environment" in done.out
     assert "create a new one in Credly (Organization Management > Developers > Authorization Tokens)" in done.out
-    assert "2 credentials of 2 did not see everything." in done.out
+    assert "2 of 2 credentials do not have complete access." in done.out
     assert all(token.token not in done.out + done.err for token in acme.tokens + beta.tokens)
 
 
@@ -343,7 +343,7 @@ def test_orgs_tells_of_an_id_that_its_credential_does_not_see(
     done = credly_audit("orgs")
 
     assert done.code == 3
-    assert f"file:secret-0 is configured for organization {acme.id}, but sees Beta ({beta.id})" in done.err
+    assert f"file:secret-0 is configured for organization {acme.id}, but belongs to Beta ({beta.id})" in done.err
 
 
 def test_orgs_says_which_credential_was_refused(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ def test_every_page_of_organizations_is_read_and_each_is_named_once(
     rows = tomllib.loads(done.out)["organizations"]
     assert [row["id"] for row in rows] == [each.id for each in many]
     assert {row["token"] for row in rows} == {"env:ONE"}
-    assert done.err.count("env:TWO sees ") == 120
+    assert done.err.count("env:TWO can access ") == 120
     assert "env:ONE is kept" in done.err
 
 
@@ -504,7 +504,7 @@ def test_orgs_under_oauth_asks_the_tokens_whose_they_are_and_writes_both_referen
     as_csv = credly_audit("orgs", "--format", "csv")
     assert as_csv.code == 3
     assert f"{acme.id},Acme,,," in as_csv.out
-    assert "no column for `oauth`; take --format toml for Acme" in as_csv.err
+    assert "no column for `oauth`; use --format toml for Acme" in as_csv.err
 
 
 def test_orgs_under_oauth_tells_an_application_of_another_organization(
@@ -518,7 +518,7 @@ def test_orgs_under_oauth_tells_an_application_of_another_organization(
     done = credly_audit("orgs")
 
     assert (done.code, done.out) == (3, "")
-    assert f"oauth file:uid is configured for organization {beta.id}, but sees none that can be named" in done.err
+    assert f"oauth file:uid is configured for organization {beta.id}, but belongs to none that is known" in done.err
 
 
 def test_orgs_under_oauth_tells_whose_tokens_are_listed_in_place_of_the_organization_s(
@@ -531,7 +531,7 @@ def test_orgs_under_oauth_tells_whose_tokens_are_listed_in_place_of_the_organiza
     done = credly_audit("orgs")
 
     assert done.code == 3
-    assert f"oauth file:uid is configured for organization {acme.id}, but sees Beta ({beta.id})" in done.err
+    assert f"oauth file:uid is configured for organization {acme.id}, but belongs to Beta ({beta.id})" in done.err
     assert [each["id"] for each in tomllib.loads(done.out)["organizations"]] == [beta.id]
 
 

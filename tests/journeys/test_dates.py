@@ -95,7 +95,7 @@ def test_an_instant_that_is_none_is_refused_with_what_may_be_meant(
     done = credly_audit("waivers", "list", "--as-of", written)
 
     assert done.code == 2
-    assert f"{written!r} is no date or timestamp; {meant}" in done.err
+    assert f"{written!r} is not a date or timestamp; {meant}" in done.err
 
 
 NUMBERS = {

@@ -64,7 +64,7 @@ def test_three_months(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -
         3,
     ]
     text = credly_audit("history", "diff", MONTHS[0], "2").out
-    assert "Tokens escalated: 1" in text
+    assert "Tokens with increased permissions: 1" in text
     assert ": gained write" in text
     changed = json.loads(credly_audit("history", "diff", "--format", "json").out)
     assert {name: len(rows) for name, rows in changed["tokens"].items()} == {
@@ -77,7 +77,7 @@ def test_three_months(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -
     trend = credly_audit("history", "trend").out
     assert "Median time to remediate high: 30 days (1 resolved finding)." in trend
     assert json.loads(credly_audit("history", "trend", "--format", "json").out)["trend"] == third["compared"]["trend"]
-    assert credly_audit("history", "purge", "--before", MONTHS[2]).out == "Forgot 2 audits.\n"
+    assert credly_audit("history", "purge", "--before", MONTHS[2]).out == "Deleted 2 audits.\n"
     assert json.loads(credly_audit("history", "purge", "--all", "--format", "json").out) == {"forgotten": 1}
 
 
@@ -101,7 +101,7 @@ def test_two_configurations_share_a_history_without_using_up_what_is_new(
     assert [line.split()[-1] for line in credly_audit("history", "list").out.splitlines()[2:]] == names
     only = credly_audit("history", "list", "--name", "production", "--format", "json")
     assert [each["id"] for each in json.loads(only.out)["audits"]] == [1, 2]
-    assert credly_audit("history", "purge", "--name", "production", "--all").out == "Forgot 2 audits.\n"
+    assert credly_audit("history", "purge", "--name", "production", "--all").out == "Deleted 2 audits.\n"
     assert len(json.loads(credly_audit("history", "trend", "--format", "json").out)["trend"]) == 2
     done = credly_audit("history", "trend", "-c", named)
     assert (done.code, "has no audit of production, but of" in done.err) == (2, True)
@@ -203,7 +203,7 @@ def test_a_purge_beside_an_open_reader_deletes_and_says_that_the_space_is_not_fr
         done = credly_audit("history", "purge", "--all")
     reader.close()
 
-    assert (done.code, done.out) == (4, "Forgot 1 audit.\n")
+    assert (done.code, done.out) == (4, "Deleted 1 audit.\n")
     assert "the audits are deleted, but their data may remain in the file" in done.err
     assert "(another process is reading it); run the same command again" in done.err
     assert credly_audit("history", "purge", "--all").code == 0
@@ -214,7 +214,7 @@ def test_history_commands_name_what_is_not_there(credly_audit: Command, sandbox:
     audit(credly_audit, MONTHS[0])
 
     for arguments, said in {
-        ("diff",): "the history has 1 audit; a difference needs two",
+        ("diff",): "the history has 1 audit; a comparison needs two",
         ("diff", "7"): "7: no audit of that name",
         ("diff", "2020-01-01"): "2020-01-01: no audit of that name",
         ("purge",): "nothing says what to forget",
@@ -355,7 +355,7 @@ def test_an_audit_in_the_far_future_deletes_no_history_and_huge_keep_days_do_no_
     audits = json.loads(credly_audit("history", "list", "--format", "json").out)["audits"]
     assert [each["as_of"][:10] for each in audits] == ["0001-01-01", MONTHS[0], "2099-01-01", "2099-01-02"]
     for arguments in ((), ("--keep-days", "3652058")):
-        assert credly_audit("history", "purge", *arguments).out == "Forgot 0 audits.\n"
+        assert credly_audit("history", "purge", *arguments).out == "Deleted 0 audits.\n"
     Path("credly-audit.toml").write_text(f"{text}[history]\nkeep_days = {10**30}\n")
     done = credly_audit("run")
     assert (done.code, "credly-audit.toml:" in done.err, "history.keep_days: must be" in done.err) == (2, True, True)

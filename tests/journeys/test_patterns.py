@@ -43,7 +43,7 @@ def test_a_pattern_that_is_stopped_ends_the_audit_and_is_warned_of_before(
     (tmp_path / "credly-audit.toml").write_text(HEAD + PURPOSE.format("report") + PURPOSE.format(SLOW))
 
     warned = credly_audit("config", "validate")
-    assert (warned.code, warned.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
+    assert (warned.code, warned.out) == (0, "credly-audit.toml is valid: 1 organization.\n")
     [line] = warned.err.splitlines()
     assert "credly-audit.toml:8: policy.purposes[2].pattern: the pattern takes too long" in line
 

@@ -37,9 +37,9 @@ def test_the_organizations_are_read_in_the_same_forms(form: str, credly_audit: C
     (tmp_path / "credly-audit.toml").write_text(f'organizations_file = "{name}"\n')
 
     done = credly_audit("config", "validate")
-    assert (done.code, done.out) == (0, "credly-audit.toml is sound: 1 organization.\n")
+    assert (done.code, done.out) == (0, "credly-audit.toml is valid: 1 organization.\n")
     done = credly_audit("config", "explain", "--organization", BETA_ROW[0])
-    assert "What holds for 365" in done.out
+    assert "Settings for 365" in done.out
 
 
 def test_every_fault_of_the_organizations_is_told_in_one_pass(credly_audit: Command, tmp_path: Path) -> None:

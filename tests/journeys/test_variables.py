@@ -149,7 +149,7 @@ def test_several_reports_in_one_variable_go_to_folders_with_spaces(
         ("CREDLY_AUDIT_RUN_OUTPUT", "json=my reports/a.json", "'reports/a.json' is not FORMAT=PATH"),
         ("CREDLY_AUDIT_RUN_OUTPUT", "'json=my reports/a.json", "its quotation marks do not match"),
         ("CREDLY_AUDIT_RUN_FORMAT", "json,html", "'json,html' is not one of"),
-        ("CREDLY_AUDIT_RUN_AS_OF", "yesterday", "'yesterday' is no date"),
+        ("CREDLY_AUDIT_RUN_AS_OF", "yesterday", "'yesterday' is not a date"),
         ("CREDLY_AUDIT_RUN_QUIET", "perhaps", "'perhaps' is not a valid boolean"),
         ("CREDLY_AUDIT_RUN_WORKERS", "0", "0 is not in the range"),
     ],

@@ -219,7 +219,7 @@ def test_off_a_terminal_it_has_to_be_said_that_it_is_meant(bench: Bench) -> None
     told = bench.run("rotate", "--organization", bench.acme.id)
 
     assert told.code == 2
-    assert "say --yes off a terminal" in told.err
+    assert "confirm with --yes when not interactive" in told.err
     assert bench.sandbox.requests == []
 
 
@@ -238,7 +238,7 @@ def test_a_terminal_is_asked_after_it_was_told_what_will_happen(
         start_new_session=True,
     )
     seen = b""
-    while b"Go on?" not in seen:
+    while b"Continue?" not in seen:
         seen += os.read(terminal, 4096)
     os.write(terminal, f"{answer}\n".encode())
     out, _ = process.communicate(timeout=30)
