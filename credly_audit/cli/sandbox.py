@@ -14,6 +14,7 @@ from credly_audit.files.resources import shipped
 from credly_audit.sandbox.faults import explained
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, instant
+from credly_audit.text import count
 
 WIDTH = max(len(written) for written, _ in explained())
 
@@ -61,8 +62,9 @@ def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     with Sandbox(world, port=port, now=_instant(now, world.as_of), faults=faults) as api:
+        organizations = count(len(world.organizations), "organization", "organizations")
         tokens = sum(len(organization.tokens) for organization in world.organizations)
-        print_lines(f"Serving {len(world.organizations)} organizations with {tokens} tokens at {api.base_url}")
+        print_lines(f"Serving {organizations} with {count(tokens, 'token', 'tokens')} at {api.base_url}")
         print_lines(f"They, and their made-up token values, are in {folder / 'organizations'}")
         if (folder / "credly-audit.toml").is_file():
             as_of = f" --as-of {world.as_of:%Y-%m-%dT%H:%M:%SZ}" if world.as_of else ""

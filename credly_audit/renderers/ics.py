@@ -69,7 +69,7 @@ def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
     for days in ALARMS:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
-        alarm.add("description", f"Expires in {days} days: {name}")
+        alarm.add("description", f"Expires in {count(days, 'day', 'days')}: {name}")
         alarm.add("trigger", timedelta(days=-days))
         event.add_component(alarm)
     return event

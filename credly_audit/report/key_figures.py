@@ -100,13 +100,12 @@ class KeyFigures:
         return {} if self.audit.compared is None else dict(self.audit.compared.figures)
 
     def _describe_complete(self) -> str:
-        many = self.counts["organizations"]
-        return f"of {count(many, 'organization', 'organizations')} complete"
+        return f"{plural(self.counts['complete'], 'organization', 'organizations')} complete"
 
     @property
     def _incomplete(self) -> str:
-        many = self.counts["organizations"] - self.counts["complete"]
-        return f"{number(many)} incomplete" if many else ""
+        many = self.counts["organizations"]
+        return f"{number(many - self.counts['complete'])} of {number(many)} incomplete"
 
     @property
     def _clean_label(self) -> str:
@@ -136,7 +135,9 @@ class KeyFigures:
         rules = self.audit.findings.frame["rule_id"].isin(COVERAGE_RULES).to_numpy(dtype=bool)
         apart = int((severe & rules).sum())
         if apart and many - apart == self.counts["violations"]:
-            return f"{number(many)} critical or high; {number(apart)} of them on coverage, which is enforced separately"
+            return (
+                f"{number(many)} critical or high, including {number(apart)} on coverage, which is enforced separately"
+            )
         return f"{number(many)} critical or high; enforced: {', '.join(self.audit.gate.fail_on) or 'none'}"
 
     @cached_property

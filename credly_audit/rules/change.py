@@ -7,7 +7,7 @@ from credly_audit.rules.controls import NO_CONTROLS, OVERDUE, PERMISSIVE
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import BITS, PERMISSIONS, Facts
 from credly_audit.rules.permissions import permissions_in_words
-from credly_audit.rules.wording import day, distance, sentence, whole_days
+from credly_audit.rules.wording import day, distance, plural, sentence, whole_days
 from credly_audit.severity import Severity
 
 GAINED = pd.array(
@@ -62,10 +62,10 @@ def expiry_extended(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expires on {day}; the same value previously expired on {before}, {more} days earlier.",
+            "Expires on {day}; the same value previously expired on {before}, {more} earlier.",
             day=day(hit["expires_at"]),
             before=day(earlier),
-            more=(hit["expires_at"] - earlier).dt.days,
+            more=plural((hit["expires_at"] - earlier).dt.days, "day", "days"),
         ),
         expires_at=hit["expires_at"],
         expires_at_before=earlier,

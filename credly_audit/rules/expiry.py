@@ -16,7 +16,7 @@ from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import Facts, durations
-from credly_audit.rules.wording import day, distance, sentence, whole_days
+from credly_audit.rules.wording import day, distance, plural, sentence, whole_days
 from credly_audit.severity import Severity
 
 
@@ -152,10 +152,10 @@ def expiry_beyond_policy(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expires on {day} ({ahead}); the policy allows {most} days.",
+            "Expires on {day} ({ahead}); the policy allows {most}.",
             day=day(hit["expires_at"]),
             ahead=distance(hit["expires_at"], facts.as_of),
-            most=most,
+            most=plural(most, "day", "days"),
         ),
         discriminator=iso_seconds(hit["expires_at"]),
         expires_at=hit["expires_at"],
@@ -190,10 +190,10 @@ def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Last rotated on {day} ({ago}); the policy allows {most} days.",
+            "Last rotated on {day} ({ago}); the policy allows {most}.",
             day=day(hit["last_rotated_at"]),
             ago=distance(hit["last_rotated_at"], facts.as_of),
-            most=most,
+            most=plural(most, "day", "days"),
         ),
         discriminator=iso_seconds(hit["expires_at"]),
         last_rotated_at=hit["last_rotated_at"],

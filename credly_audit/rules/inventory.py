@@ -111,8 +111,8 @@ def no_successor(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Every token of the organization expires within {days} days, the last on {day} ({ahead}).",
-            days=options.no_successor_days[hit.index],
+            "Every token of the organization expires within {days}, the last on {day} ({ahead}).",
+            days=plural(options.no_successor_days[hit.index], "day", "days"),
             day=day(last),
             ahead=distance(last, facts.as_of),
         ),

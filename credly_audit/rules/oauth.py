@@ -96,9 +96,9 @@ def oauth_secret_old(facts: Facts, options: OptionColumns) -> Flags:
     known = changed.fillna(facts.as_of)
     age = -whole_days(known, facts.as_of)
     said = sentence(
-        "was last updated on {day}, {age} ago; the policy allows {most} days.",
+        "was last updated on {day}, {age} ago; the policy allows {most}.",
         day=day(known),
         age=plural(age, "day", "days"),
-        most=most[hit.index],
+        most=plural(most[hit.index], "day", "days"),
     ).mask(changed.isna(), "has no date of its last update, so the age of its secret is unknown.")
     return _flags(hit, said, updated_at=changed, days=age.astype("Int64").mask(changed.isna()))

@@ -76,7 +76,7 @@ def whole_days(instants: pd.Series, as_of: pd.Timestamp) -> pd.Series:
 def _distance(days: int) -> str:
     if days == 0:
         return "within a day"
-    many = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
+    many = f"{abs(days):,} day{'' if abs(days) == 1 else 's'}"
     return f"in {many}" if days > 0 else f"{many} ago"
 
 

@@ -278,4 +278,4 @@ def labels(audit: Audit) -> str:
 def test_violations_that_are_not_the_critical_and_high_findings_are_explained() -> None:
     failed = organization(status="failed", reason="HTTP 503, five times.")
     explained = labels(audited(snapshot([], [failed], at=AS_OF)))
-    assert "0 policy violations, 1 critical or high; 1 of them on coverage, which is enforced separately" in explained
+    assert "0 policy violations, 1 critical or high, including 1 on coverage, which is enforced separately" in explained

@@ -51,14 +51,15 @@ def permission_chart(audit: Audit) -> Chart | str:
 def expiry_chart(audit: Audit) -> Chart | str:
     """The unexpired tokens by month of expiry."""
     months, soon = expiries(audit), soon_days(audit)
+    days = count(soon, "day", "days")
     busiest = max(months, key=lambda month: month.tokens)
     if not busiest.tokens:
         return f"No collected token expires in the next {MONTHS} months."
     within = sum(month.soon for month in months)
     first = (
-        f"{count(within, 'token expires', 'tokens expire')} within {soon} days"
+        f"{count(within, 'token expires', 'tokens expire')} within {days}"
         if within
-        else (f"No token expires within {soon} days")
+        else (f"No token expires within {days}")
     )
     title = f"{first}; the busiest month is {busiest.first:%B %Y} with {number(busiest.tokens)}"
     data = [
@@ -66,7 +67,7 @@ def expiry_chart(audit: Audit) -> Chart | str:
             f"{month.first:%B %Y}",
             month.tokens,
             "soon" if month.soon else "plain",
-            f"{number(month.soon)} within {soon} days" if month.soon else "",
+            f"{number(month.soon)} within {days}" if month.soon else "",
             f"{month.first:%b}",
         )
         for month in months

@@ -74,7 +74,8 @@ def _verdict(page: Page, report: Report) -> None:
     audit = report.audit
     header = audit.snapshot.header
     dates = f"As of {_instant(audit.as_of)}. Collected {_instant(header.collected_at)} from {header.base_url}."
-    page.line(B=(dates, "subtitle"))
+    since = "" if audit.compared is None else f" Changes are since the audit of {spoken_day(audit.compared.since)}."
+    page.line(B=(f"{dates}{since}", "subtitle"))
     page.row += 1
     symbol, colour = VERDICT_BANDS[audit.verdict.outcome]
     band = replace(STYLES["band"], fill=paint(colour))
