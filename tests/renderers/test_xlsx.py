@@ -20,6 +20,7 @@ from credly_audit.policy.decision_workbook import typed_rows
 from credly_audit.renderers.xlsx import render
 from credly_audit.renderers.xlsx import table_xml as rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.report.changes import LABELS
 from credly_audit.severity import Severity
 from credly_audit.text import harmless
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver
@@ -35,9 +36,11 @@ from tests.renderers.rendering import (
     with_a_broken_rule,
     with_a_past,
 )
+from tests.year import make_year
 
 SHEETS = [
-    *("Summary", "Actions", "Findings", "Tokens", "Organizations", "Expiry calendar", "Decisions", "Resolved"),
+    *("Summary", "Actions", "Findings", "Tokens", "Organizations", "Expiry calendar", "Decisions"),
+    *("Changes", "Changes by organization", "Resolved", "Trend"),
     *("Rules and controls", "Controls", "About"),
 ]
 
@@ -48,7 +51,10 @@ TABLES = {
     "Organizations": "Organizations",
     "Expiry calendar": "Expiries",
     "Decisions": "Decisions",
+    "Changes": "Changes",
+    "Changes by organization": "Changed",
     "Resolved": "Resolved",
+    "Trend": "Trend",
     "Rules and controls": "Rules",
     "Controls": "Controls",
 }
@@ -203,6 +209,7 @@ def test_the_numbers_of_the_summary_lead_to_their_places(book: Workbook) -> None
         assert (target, findings[row]["Severity"]) == ("Findings", SEVERITY_WORDS[Severity(severity)])
     assert led["first 26 Nov 2026 (in 3 days)"][0] == "Actions"
     assert led["What was resolved"] == ("Resolved", 2)
+    assert led["All changes"] == ("Changes", 2)
 
 
 def test_the_summary_has_native_charts_whose_titles_say_the_finding(book: Workbook) -> None:
@@ -215,6 +222,35 @@ def test_the_summary_has_native_charts_whose_titles_say_the_finding(book: Workbo
         "3 tokens expire in April 2027 (light: within 60 days)",
         "4 open findings, 1 fewer than at the audit before",
     ]
+
+
+def test_the_trend_is_stacked_by_severity_over_the_audits_of_its_sheet(book: Workbook) -> None:
+    (chart,) = [each for each in book["Summary"]._charts if each.grouping == "stacked"]
+    header, *audits = book["Trend"].iter_rows(values_only=True)
+
+    assert [each.tx.v for each in chart.series] == [severity.value for severity in Severity]
+    for series in chart.series:
+        sheet, cells = series.val.numRef.f.split("!")
+        column = [row[0].value for row in book[sheet.strip("'")][cells]]
+        assert column == [line[header.index(series.tx.v.capitalize())] for line in audits]
+    assert [line[0].date() for line in audits] == [each.date() for each in comparison().trend["as_of"]]
+
+
+def test_every_change_is_a_row_and_each_organization_has_its_counts(tmp_path: Path) -> None:
+    audit = make_year(tmp_path, organizations=4, tokens=25, audits=3)
+    assert audit.compared is not None
+    changed, by_organization = (listed(book_of(audit)[each]) for each in ("Changes", "Changes by organization"))
+
+    frame = audit.compared.changes
+    assert [row["Change"] for row in changed] == frame["change"].map(LABELS).tolist()
+    assert {row["Reason or permissions"] for row in changed if row["Change"] == "resolved finding"} >= {"rotated"}
+    assert all((row["Severity"] is None) == (row["rule_id"] is None) for row in changed)
+    assert all(row["Token"] and row["Organization"] for row in changed)
+    for heading, change in (("Tokens rotated", "rotated"), ("New findings", "new"), ("Resolved findings", "resolved")):
+        assert sum(row[heading] for row in by_organization) == frame["change"].eq(change).sum() > 0
+    deltas = audit.compared.deltas
+    moved = (deltas["open_now"] - deltas["open_before"]).tolist()
+    assert [row["Change of open findings"] for row in by_organization] == moved
 
 
 def test_the_chart_of_a_month_marks_what_is_within_the_windows() -> None:
@@ -236,7 +272,7 @@ def test_resolved_says_since_when_and_how_long_it_was_open(book: Workbook) -> No
 def test_the_summary_says_what_changed_and_how_long_mending_takes(book: Workbook) -> None:
     said = texts(book["Summary"])
 
-    assert "Since the audit of 23 Oct 2026 2 findings were resolved; 1 new, 1 came back, 3 stayed." in said
+    assert "Since the audit of 23 Oct 2026 2 findings were resolved; 1 new, 1 reopened, 3 unchanged." in said
     assert "31 days" in said
 
 
@@ -248,7 +284,8 @@ def test_nothing_to_show_is_said_and_no_table_is_empty() -> None:
     assert said["Actions"] == "No open finding requires work."
     assert said["Expiry calendar"] == "No collected token has an expiration date ahead."
     assert said["Decisions"].startswith("No risk is accepted")
-    assert said["Resolved"] == "There is no earlier audit to compare with."
+    for title in ("Changes", "Changes by organization", "Resolved", "Trend"):
+        assert said[title] == "There is no earlier audit to compare with."
     unchanged = replace(clean(), compared=replace(comparison(), resolved=comparison().resolved[:0]))
     assert book_of(unchanged)["Resolved"]["A1"].value == "Nothing was resolved since the audit of 23 Oct 2026."
     assert "No collected token expires in the next 12 months." in texts(book_of(empty())["Summary"])

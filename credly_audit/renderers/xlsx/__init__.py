@@ -12,6 +12,7 @@ from credly_audit.renderers.xlsx.about import add_about
 from credly_audit.renderers.xlsx.actions import actions
 from credly_audit.renderers.xlsx.applications import applications
 from credly_audit.renderers.xlsx.book import Book
+from credly_audit.renderers.xlsx.changes import list_audits, list_changed_organizations, list_changes
 from credly_audit.renderers.xlsx.decide_by_group import groups
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
@@ -25,7 +26,9 @@ from credly_audit.renderers.xlsx.tokens import expiries, tokens
 from credly_audit.report.briefing import headline
 from credly_audit.text import spoken_day
 
-LISTS = (actions, findings, groups, tokens, organizations, expiries, decisions, resolved, rules, controls)
+CHANGED = (list_changes, list_changed_organizations, resolved, list_audits)
+
+LISTS = (actions, findings, groups, tokens, organizations, expiries, decisions, *CHANGED, rules, controls)
 """The lists in the order of their sheets; a new one is one function."""
 
 

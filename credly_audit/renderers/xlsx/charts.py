@@ -1,8 +1,9 @@
 """Native charts, editable in Excel: bars from zero, a number on each, no legend, a title that says the finding."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from openpyxl.chart import BarChart, Reference
+from openpyxl.chart import BarChart, Reference, Series
+from openpyxl.chart.axis import ChartLines
 from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.layout import Layout, ManualLayout
 from openpyxl.chart.marker import DataPoint
@@ -40,27 +41,15 @@ def bars(
 
     `size` is in centimetres.
     """
-    chart = BarChart()
-    chart.type = "bar" if lying else "col"
-    chart.width, chart.height = size
+    chart = _frame(BarChart(), "bar" if lying else "col", title, size, days)
     quoted = f"'{sheet.title}'!"
     chart.add_data(Reference(range_string=quoted + numbers))
     chart.set_categories(Reference(range_string=quoted + labels))
-    chart.title = _title(title)
-    chart.title.overlay = False
     chart.legend = None
-    chart.gapWidth = 40
-    chart.x_axis.delete = False
     chart.y_axis.delete = True
     chart.y_axis.majorGridlines = None
-    chart.y_axis.scaling.min = 0
     if lying:
         chart.x_axis.scaling.orientation = "maxMin"
-    chart.x_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=LINE, w=WIDTH_OF_LINE))
-    chart.x_axis.majorTickMark = "none"
-    chart.x_axis.txPr = _text(900)
-    chart.x_axis.number_format = days
-    chart.graphical_properties = GraphicalProperties(ln=LineProperties(noFill=True))
     (series,) = chart.series
     series.graphicalProperties = GraphicalProperties(solidFill=ACCENT)
     series.graphicalProperties.line.noFill = True
@@ -80,6 +69,50 @@ def bars(
             solidFill=colour, ln=LineProperties(solidFill=INK, w=WIDTH_OF_LINE)
         )
         series.dPt.append(point)
+    return chart
+
+
+def stacks(
+    sheet: str,
+    title: str,
+    labels: str,
+    series: Sequence[tuple[str, str, str]],
+    rows: tuple[int, int],
+    *,
+    size: tuple[int, int],
+) -> BarChart:
+    """Stack series (name, column, colour) over the rows of another sheet, whose dates are in the column `labels`."""
+    chart = _frame(BarChart(grouping="stacked", overlap=100), "col", title, size, "d mmm yy")
+    first, last = rows
+    for name, letter, colour in series:
+        cells = Reference(range_string=f"'{sheet}'!${letter}${first}:${letter}${last}")
+        one = Series(cells, title=name)
+        one.graphicalProperties = GraphicalProperties(solidFill=colour, ln=LineProperties(solidFill=LINE))
+        one.invertIfNegative = False
+        chart.series.append(one)
+    chart.set_categories(Reference(range_string=f"'{sheet}'!${labels}${first}:${labels}${last}"))
+    chart.legend.position = "b"
+    chart.y_axis.delete = False
+    chart.y_axis.majorGridlines = ChartLines(GraphicalProperties(ln=LineProperties(solidFill=LINE, w=WIDTH_OF_LINE)))
+    chart.y_axis.txPr = _text(900)
+    chart.y_axis.number_format = "#,##0"
+    return chart
+
+
+def _frame(chart: BarChart, kind: str, title: str, size: tuple[int, int], days: str) -> BarChart:
+    """Return a chart without bars as one of bars from zero."""
+    chart.type = kind
+    chart.width, chart.height = size
+    chart.title = _title(title)
+    chart.title.overlay = False
+    chart.gapWidth = 40
+    chart.x_axis.delete = False
+    chart.y_axis.scaling.min = 0
+    chart.x_axis.graphicalProperties = GraphicalProperties(ln=LineProperties(solidFill=LINE, w=WIDTH_OF_LINE))
+    chart.x_axis.majorTickMark = "none"
+    chart.x_axis.txPr = _text(900)
+    chart.x_axis.number_format = days
+    chart.graphical_properties = GraphicalProperties(ln=LineProperties(noFill=True))
     return chart
 
 

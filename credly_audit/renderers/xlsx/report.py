@@ -18,6 +18,7 @@ from credly_audit.text import has_words
 
 SUMMARY, ACTIONS, FINDINGS, TOKENS, DECISIONS = "Summary", "Actions", "Findings", "Tokens", "Decisions"
 GROUPS = "Decide by group"
+CHANGES, CHANGED_ORGANIZATIONS, TREND = "Changes", "Changes by organization", "Trend"
 ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
     "Organizations",
     "Expiry calendar",

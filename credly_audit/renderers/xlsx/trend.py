@@ -1,17 +1,25 @@
-"""Is it getting better: open findings from audit to audit, and how long it takes to mend one."""
+"""The trend on the Summary: open findings from audit to audit, and the median time to remediate."""
 
 import pandas as pd
+from openpyxl.utils import get_column_letter
 
 from credly_audit.audit.comparison import Comparison, remediation_times
+from credly_audit.renderers.xlsx.changes import TREND_COLUMNS_OF_SHEET
+from credly_audit.renderers.xlsx.charts import stacks
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import RESOLVED, Report
-from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell
-from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS, STYLES
+from credly_audit.renderers.xlsx.report import CHANGES, RESOLVED, TREND, Report
+from credly_audit.renderers.xlsx.small_chart import WIDTHS, captions
+from credly_audit.renderers.xlsx.styles import SEVERITY_COLOURS, SEVERITY_WORDS
 from credly_audit.report.briefing import removed_from_scope
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, spoken_day
 
-MOST_AUDITS = 12
+MOST_AUDITS = 36
+CHART_ROWS, CHART_HEIGHT = 16, 8
+"""Rows beside the chart, and its height in centimetres."""
+
+LINKS = {CHANGES: "All changes", RESOLVED: "What was resolved"}
+TREND_TITLES = tuple(column.title for column in TREND_COLUMNS_OF_SHEET)
 
 
 def trend(page: Page, report: Report) -> None:
@@ -24,11 +32,14 @@ def trend(page: Page, report: Report) -> None:
     page.line(B=(_since(compared), "line"))
     for sentence in removed_from_scope(report.audit):
         page.line(B=(sentence, "line"))
-    if len(compared.resolved):
-        page.line(B=("What was resolved", "more", report.place(RESOLVED, 0)))
+    for sheet, many in ((CHANGES, len(compared.changes)), (RESOLVED, len(compared.resolved))):
+        if many:
+            page.line(B=(LINKS[sheet], "more", report.place(sheet, 0)))
+    page.row += 1
+    start = page.row
+    _remediation_times(page, compared.mended)
     if len(compared.trend) > 1:
-        _audits(page, compared.trend.tail(MOST_AUDITS))
-    _times_to_mend(page, compared.mended)
+        _audits(page, report, compared.trend, start)
 
 
 def _since(compared: Comparison) -> str:
@@ -37,35 +48,32 @@ def _since(compared: Comparison) -> str:
     if compared.trend.empty:
         return f"{before} {resolved}."
     now = compared.trend.iloc[-1]
-    came = f"{number(int(now['new']))} new, {number(int(now['reopened']))} came back"
-    return f"{before} {resolved}; {came}, {number(int(now['persisting']))} stayed."
+    came = f"{number(int(now['new']))} new, {number(int(now['reopened']))} reopened"
+    return f"{before} {resolved}; {came}, {number(int(now['persisting']))} unchanged."
 
 
-def _audits(page: Page, audits: pd.DataFrame) -> None:
-    """A row an audit, oldest first."""
-    page.row += 1
-    start = page.row + 1
-    page.line(**captions("Audit of", "Open findings", "of them"))
+def _audits(page: Page, report: Report, audits: pd.DataFrame, start: int) -> None:
+    """Draw the open findings of the last audits by severity, from the sheet Trend, beside the times to remediate."""
     totals = audits[[severity.value for severity in Severity]].sum(axis=1).tolist()
-    for total, (_, audit) in zip(totals, audits.iterrows(), strict=True):
-        page.high(CHART_ROW)
-        page.put("B", day_cell(audit["as_of"]), STYLES["day"])
-        grave = int(audit["critical"]) + int(audit["high"])
-        unseen = int(audit["organizations"]) - int(audit["fully_seen"])
-        gap = f"; {count(unseen, 'organization', 'organizations')} incomplete" if unseen else ""
-        page.line(C=(int(total), "whole"), D=(f"{number(grave)} critical or high{gap}", "line"))
     apart = int(totals[-1] - totals[-2])
     more = "as many as" if apart == 0 else f"{number(abs(apart))} {'more' if apart > 0 else 'fewer'} than"
     title = f"{count(int(totals[-1]), 'open finding', 'open findings')}, {more} at the audit before"
-    chart(page, title, start, max(len(audits), 10), beside="E", days="d mmm yy")
+    last = min(len(audits), report.most_rows) + 1
+    rows = max(2, last - MOST_AUDITS + 1), last
+    letters = {title: get_column_letter(place) for place, title in enumerate(TREND_TITLES, 1)}
+    series = [
+        (severity.value, letters[severity.value.capitalize()], SEVERITY_COLOURS[severity][0]) for severity in Severity
+    ]
+    drawn = stacks(TREND, title, letters["Audit of"], series, rows, size=(WIDTHS["E"], CHART_HEIGHT))
+    page.sheet.add_chart(drawn, f"E{start}")
+    page.row = max(page.row, start + CHART_ROWS)
 
 
-def _times_to_mend(page: Page, mended: pd.DataFrame) -> None:
+def _remediation_times(page: Page, mended: pd.DataFrame) -> None:
     """Write, over all audits, how many findings of each severity were resolved, and the median of their days."""
     if mended.empty:
         return
-    page.row += 1
-    page.line(**captions("Severity", "Resolved", "Median time"))
+    page.line(**captions("Severity", "Resolved", "Median time to remediate"))
     for severity, time in remediation_times(mended).items():
         if time is not None:
             page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line"))

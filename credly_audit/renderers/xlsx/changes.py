@@ -1,0 +1,158 @@
+"""The sheets Changes, Changes by organization and Trend: what changed since the last audit, and over all audits."""
+
+from credly_audit.audit.changes import CHANGES, DELTAS
+from credly_audit.audit.findings import plain
+from credly_audit.audit.prior import TREND as TREND_COLUMNS
+from credly_audit.audit.prior import nothing
+from credly_audit.renderers.xlsx import emphasis
+from credly_audit.renderers.xlsx.cell_xml import serial
+from credly_audit.renderers.xlsx.report import CHANGED_ORGANIZATIONS, TREND, Report, described
+from credly_audit.renderers.xlsx.report import CHANGES as CHANGES_SHEET
+from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
+from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.report.changes import LABELS
+from credly_audit.report.labels import ITSELF
+from credly_audit.severity import Severity
+from credly_audit.text import spoken_day
+
+COLUMNS = (
+    Column("Change", "word", narrowest=22),
+    Column("Severity", "word", narrowest=12),
+    Column("Token", "text", 44, narrowest=24),
+    Column("Organization", "text", 28),
+    Column("Reason or permissions", "text", 28, narrowest=20),
+    Column("Finding", "text", 46, narrowest=24),
+    Column("fingerprint", "code", 20, printed=False),
+    Column("finding_id", "code", 20, printed=False),
+    Column("rule_id", "code", 12, printed=False),
+    Column("organization_id", "code", 40, printed=False),
+    Column("token_id", "code", 40, printed=False),
+)
+
+DELTA_HEADINGS = {
+    "created": "Tokens created",
+    "removed": "Tokens removed",
+    "rotated": "Tokens rotated",
+    "permissions increased": "Permissions increased",
+    "permissions reduced": "Permissions reduced",
+    "new": "New findings",
+    "reopened": "Reopened findings",
+    "resolved": "Resolved findings",
+    "accepted": "Risks accepted",
+    "no longer accepted": "Acceptances ended",
+    "open_now": "Open findings",
+}
+
+DELTA_COLUMNS = (
+    Column("Organization", "text", 34, narrowest=24),
+    *(Column(title, "number", 16, narrowest=14) for title in DELTA_HEADINGS.values()),
+    Column("Change of open findings", "number", 20, narrowest=18),
+    Column("organization_id", "code", 40, printed=False),
+)
+
+TREND_NUMBERS = {
+    "organizations": "Organizations",
+    "fully_seen": "Complete",
+    "tokens": "Tokens",
+    **{severity.value: severity.value.capitalize() for severity in reversed(Severity)},
+    "new": "New findings",
+    "reopened": "Reopened findings",
+    "resolved": "Resolved findings",
+    "waived": "Risks accepted",
+    "unseen": "Not assessed",
+}
+
+TREND_COLUMNS_OF_SHEET = (
+    Column("Audit of", "date", narrowest=13),
+    Column("Result", "word", narrowest=12),
+    *(Column(title, "number", 14, narrowest=11) for title in TREND_NUMBERS.values()),
+)
+
+
+def list_changes(report: Report) -> Listing:
+    """Return every change of a token or a finding since the last audit."""
+    compared, rules = report.audit.compared, report.audit.rules
+    frame = nothing(CHANGES) if compared is None else compared.changes
+
+    def piece(start: int, stop: int) -> Piece:
+        part = frame.iloc[start:stop]
+        token_ids, rule_ids = plain(part["token_id"]), plain(part["rule_id"])
+        return {
+            "Change": part["change"].map(LABELS).tolist(),
+            "Severity": [SEVERITY_WORDS[Severity(each)] if each else None for each in plain(part["severity"])],
+            "Token": [
+                described(description) if token_id else ITSELF
+                for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
+            ],
+            "Organization": plain(part["organization_name"]),
+            "Reason or permissions": plain(part["detail"]),
+            "Finding": [rules[each].summary if each in rules else each for each in rule_ids],
+            **{name: plain(part[name]) for name in ("fingerprint", "finding_id", "organization_id")},
+            "rule_id": rule_ids,
+            "token_id": token_ids,
+        }
+
+    return Listing(
+        title=CHANGES_SHEET,
+        table="Changes",
+        columns=COLUMNS,
+        many=len(frame),
+        piece=piece,
+        nothing=_describe_nothing(report),
+        frozen=3,
+        emphasis=tuple(emphasis.severities("Severity")),
+    )
+
+
+def list_changed_organizations(report: Report) -> Listing:
+    """Return the changes of each organization that has any, counted by kind."""
+    compared = report.audit.compared
+    frame = nothing(DELTAS) if compared is None else compared.deltas
+
+    def piece(start: int, stop: int) -> Piece:
+        part = frame.iloc[start:stop]
+        return {
+            "Organization": plain(part["organization_name"]),
+            **{title: plain(part[name]) for name, title in DELTA_HEADINGS.items()},
+            "Change of open findings": plain(part["open_now"] - part["open_before"]),
+            "organization_id": plain(part["organization_id"]),
+        }
+
+    return Listing(
+        title=CHANGED_ORGANIZATIONS,
+        table="Changed",
+        columns=DELTA_COLUMNS,
+        many=len(frame),
+        piece=piece,
+        nothing=_describe_nothing(report),
+    )
+
+
+def list_audits(report: Report) -> Listing:
+    """Return every audit, oldest first, as its reports counted."""
+    compared = report.audit.compared
+    frame = nothing(TREND_COLUMNS) if compared is None else compared.trend
+
+    def piece(start: int, stop: int) -> Piece:
+        part = frame.iloc[start:stop]
+        return {
+            "Audit of": serial(part["as_of"]),
+            "Result": plain(part["outcome"]),
+            **{title: plain(part[name]) for name, title in TREND_NUMBERS.items()},
+        }
+
+    return Listing(
+        title=TREND,
+        table="Trend",
+        columns=TREND_COLUMNS_OF_SHEET,
+        many=len(frame),
+        piece=piece,
+        nothing="There is no earlier audit to compare with." if compared is None else "No trend is known of this part.",
+    )
+
+
+def _describe_nothing(report: Report) -> str:
+    compared = report.audit.compared
+    if compared is None:
+        return "There is no earlier audit to compare with."
+    return f"Nothing changed since the audit of {spoken_day(compared.since)}."
