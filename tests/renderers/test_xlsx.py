@@ -39,14 +39,15 @@ from tests.renderers.rendering import (
 from tests.year import make_year
 
 SHEETS = [
-    *("Summary", "Actions", "Findings", "Tokens", "Organizations", "Expiry calendar", "Decisions"),
-    *("Changes", "Changes by organization", "Resolved", "Trend"),
+    *("Summary", "Actions", "Findings", "Decide by group", "Tokens", "Organizations", "Expiry calendar"),
+    *("Decisions", "Changes", "Changes by organization", "Resolved", "Trend"),
     *("Rules and controls", "Controls", "About"),
 ]
 
 TABLES = {
     "Actions": "Actions",
     "Findings": "Findings",
+    "Decide by group": "Groups",
     "Tokens": "Tokens",
     "Organizations": "Organizations",
     "Expiry calendar": "Expiries",
@@ -333,12 +334,13 @@ def decided() -> Audit:
 
 def test_what_was_decided_stands_in_the_yellow_columns_again() -> None:
     read = {row["rule_id"]: row for row in listed(book_of(decided())["Findings"])}
-    typed = {rule: [row[name] for name in ("Decision", "Reason", "Approved by")] for rule, row in read.items()}
+    columns = ("Decision", "Reason", "Approved by", "Assigned to")
+    typed = {rule: [row[name] for name in columns] for rule, row in read.items()}
 
-    assert typed["PRM001"] == ["false positive", "'=the migration needs it", "ciso@acme.example"]
-    assert typed["DOC002"] == ["fix", "Moves to the new connector", "crm-team@acme.example"]
+    assert typed["PRM001"] == ["false positive", "'=the migration needs it", "ciso@acme.example", None]
+    assert typed["DOC002"] == ["fix", "Moves to the new connector", None, "crm-team@acme.example"]
     assert read["PRM001"]["Until"] == datetime(2026, 12, 31)  # noqa: DTZ001 - as Excel has it
-    assert typed["DOC003"] == [None, None, None]
+    assert typed["DOC003"] == [None, None, None, None]
 
 
 def test_the_import_reads_the_yellow_columns_of_the_report(tmp_path: Path) -> None:
@@ -358,7 +360,7 @@ def test_the_yellow_columns_say_what_may_be_typed() -> None:
     columns = {cell.column_letter: cell.value for cell in sheet[1]}
     rules = {columns[str(rule.sqref)[0]]: rule for rule in sheet.data_validations.dataValidation}
 
-    assert set(rules) == {"Decision", "Reason", "Approved by", "Until"}
+    assert set(rules) == {"Decision", "Reason", "Approved by", "Assigned to", "Until", "Reference"}
     assert rules["Decision"].formula1 == '"accept,fix,false positive"'
     assert rules["Approved by"].formula1 == '"ciso@acme.example,cto@acme.example"'
     assert (rules["Until"].type, rules["Until"].operator) == ("date", "greaterThanOrEqual")

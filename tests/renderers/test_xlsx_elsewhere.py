@@ -80,7 +80,7 @@ def test_libreoffice_reads_every_cell_as_it_was_written(tmp_path: Path) -> None:
         assert theirs == ours
     assert len(saved["Summary"]._charts) == len(written["Summary"]._charts) == 4
     assert list(saved["Findings"].tables) == ["Findings"]
-    assert len(saved["Findings"].data_validations.dataValidation) == 4
+    assert len(saved["Findings"].data_validations.dataValidation) == 6
 
 
 def test_it_prints_every_sheet(tmp_path: Path) -> None:
