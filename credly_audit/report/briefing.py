@@ -47,7 +47,7 @@ class Unseen:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What to do about one token, or one organization: all its open findings together, the gravest first."""
+    """What to do about one token, application or organization in one group of work."""
 
     subject: str
     organization_id: str
@@ -59,6 +59,7 @@ class Action:
     what: str
     why: str
     also: tuple[str, ...]
+    """The names of the other rules with open findings on it."""
     contact: str | None
     findings: int
     """Count they are."""
@@ -67,7 +68,7 @@ class Action:
     description: str | None
     """The token's own, None for an organization."""
     priority: int
-    """The first of the groups of work (report.priorities) that its findings belong to."""
+    """The number of its group (report.priorities)."""
     overdue_days: int | None
     """For how many whole days the first of its findings is overdue; None: none is."""
 
@@ -170,13 +171,13 @@ def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[s
 def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """Yield the actions in the order of the top priorities, then by due date and severity; all where `most` is None.
 
-    Findings of severity info ask for none.
+    A token with findings of three groups is an action of each. Findings of severity info ask for none.
     """
     frame = audit.findings.frame
     asks = audit.findings.actionable
     priorities = Priorities(audit).of_findings[asks]
     live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks], priority=priorities))
-    starts = np.flatnonzero(live["subject"].diff().ne(0).to_numpy())
+    starts = np.flatnonzero(live["action"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     gravest = live.take(starts[:most])
     organizations = audit.organizations.take(gravest["organization_row"])
@@ -192,12 +193,14 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
         "due_at": plain(gravest["first_due"]),
         "why": plain(gravest["message"]),
         "position": plain(gravest["position"]),
-        "priority": plain(gravest["first_priority"]),
+        "priority": plain(gravest["priority"]),
+        "also": _name_related(audit, live, gravest["subject"]),
         "overdue_days": [_count_overdue(due, audit.as_of) for due in plain(gravest["first_due"])],
     }
-    rule_ids = live["rule_id"].astype(object).to_numpy()
-    for (start, end), values in zip(bounds, zip(*columns.values(), strict=True), strict=True):
-        yield _action(audit, list(rule_ids[start:end]), dict(zip(columns, values, strict=True)))
+    rule_ids = plain(gravest["rule_id"])
+    rows = zip(*columns.values(), strict=True)
+    for (start, end), rule_id, values in zip(bounds, rule_ids, rows, strict=True):
+        yield _action(audit, rule_id, end - start, dict(zip(columns, values, strict=True)))
 
 
 def _count_overdue(due_at: datetime | None, as_of: datetime) -> int | None:
@@ -217,34 +220,42 @@ def _applications(findings: Findings) -> np.ndarray:
 
 
 def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
-    """Return the findings subject after subject, in the order of priority, first due date and highest severity.
+    """Return the findings action after action, in the order of priority, first due date and highest severity.
 
-    Adds `subject` (0, 1, 2 …), `first_priority`, `first_due` and `position` (in `Findings.frame`); the most severe of a
-    subject comes first.
+    Adds `subject` and `action` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the most severe of an
+    action comes first.
     """
-    keys = ["organization_row", "token_row", "application"]
+    subject = ["organization_row", "token_row", "application"]
     live = live.assign(position=live.index, weight=-live["severity"].cat.codes.astype(int))
-    groups = live.groupby(keys, sort=False)
+    groups = live.groupby(["priority", *subject], sort=False)
     live = live.assign(
+        subject=live.groupby(subject, sort=False).ngroup(),
         first_due=groups["due_at"].transform("min"),
         gravest=groups["weight"].transform("min"),
-        first_priority=groups["priority"].transform("min"),
     )
-    order = ["first_priority", "first_due", "gravest", *keys, "weight"]
-    live = live.sort_values(order, kind="stable", ignore_index=True)
-    return live.assign(subject=live.groupby(keys, sort=False).ngroup())
+    live = live.sort_values(["priority", "first_due", "gravest", *subject, "weight"], kind="stable", ignore_index=True)
+    return live.assign(action=live.groupby(["priority", "subject"], sort=False).ngroup())
 
 
-def _action(audit: Audit, rule_ids: list[str], facts: dict[str, Any]) -> Action:
-    names = (audit.rules[rule_id].name.replace("-", " ") for rule_id in rule_ids[1:])
+def _name_related(audit: Audit, live: pd.DataFrame, subjects: pd.Series) -> Iterator[tuple[str, ...]]:
+    """Yield for the first finding of each action the names of the other rules that flag its subject."""
+    pairs = live[["subject", "rule_id"]].drop_duplicates()
+    rules: dict[int, list[str]] = {}
+    for subject, rule_id in zip(plain(pairs["subject"]), plain(pairs["rule_id"]), strict=True):
+        rules.setdefault(subject, []).append(rule_id)
+    own = plain(live["rule_id"].take(subjects.index))
+    for subject, rule_id in zip(plain(subjects), own, strict=True):
+        yield tuple(audit.rules[each].name.replace("-", " ") for each in rules[subject] if each != rule_id)
+
+
+def _action(audit: Audit, rule_id: str, many: int, facts: dict[str, Any]) -> Action:
     organization = facts["organization_name"]
     is_token = facts["token_id"] is not None
     return Action(
         **facts,
         subject=called(facts["description"], organization, facts["fingerprint"]) if is_token else organization,
-        what=audit.rules[rule_ids[0]].remediation,
-        also=tuple(dict.fromkeys(names)),
-        findings=len(rule_ids),
+        what=audit.rules[rule_id].remediation,
+        findings=many,
     )
 
 

@@ -74,14 +74,15 @@ def test_the_first_thing_said_is_the_verdict_and_then_what_was_seen() -> None:
     assert "HTTP 503, five times." in summary
 
 
-def test_one_token_with_several_findings_is_one_action_with_its_day_and_its_contact() -> None:
+def test_an_action_names_its_day_its_contact_and_what_else_flags_the_token() -> None:
     rows = [token(1, **FULL, expires_at=AS_OF + 6 * DAY, description="Moodle connector")]
     [part_of_it] = page(audited(snapshot(rows), disable=["INV003"])).xpath("//div[@id='parts']/details")
-    [action] = part_of_it.xpath(".//ol/li")
+    action, second = part_of_it.xpath(".//ol/li")
 
     assert "by Sunday 29 Nov 2026 (in 6 days)" in words(action)
     assert "“Moodle connector” (Acme, 00000000)" in words(action)
     assert "Related findings: full access" in words(action)
+    assert "Related findings: token expiring" in words(second)
     assert "Owner: crm-team@acme.example" in words(action)
 
 

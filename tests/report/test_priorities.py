@@ -55,6 +55,13 @@ def test_the_actions_are_in_the_order_of_the_priorities(year: Audit) -> None:
     of_findings = Priorities(year).of_findings
     found = list(actions(year, None))
 
+    for group in Priorities(year).groups(None):
+        its = [each for each in found if each.priority == group.number]
+        assert sum(each.findings for each in its) == group.findings
+        assert {each.what for each in its} == {year.rules[group.rule_id].remediation}
+        assert all(year.rules[group.rule_id].name.replace("-", " ") not in each.also for each in its)
+    assert any(each.also for each in found)
+
     assert [each.priority for each in found] == sorted(each.priority for each in found)
     assert {each.priority for each in found} <= set(of_findings[of_findings > 0])
     assert all((each.overdue_days is not None) == (each.due_at < year.as_of) for each in found if each.due_at)

@@ -1,4 +1,4 @@
-"""The sheet Actions: what to do, for each token or organization once, the most urgent first."""
+"""The sheet Actions: what to do, for each token or organization once in each group of work, the most urgent first."""
 
 import pandas as pd
 

@@ -79,9 +79,9 @@ class Report:
         """The key figures."""
         return KeyFigures(self.audit)
 
-    def first_of_priority(self, number: int) -> int:
-        """Return where the first action of a group stands on the sheet Actions."""
-        return next((place for place, each in enumerate(self.actions) if each.priority >= number), 0)
+    def find_actions(self, priority: int) -> np.ndarray:
+        """Return where the actions of a group stand on the sheet Actions."""
+        return np.flatnonzero([each.priority == priority for each in self.actions])
 
     @cached_property
     def actions(self) -> list[Action]:

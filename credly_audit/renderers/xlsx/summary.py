@@ -51,7 +51,7 @@ def add_summary(book: Book, report: Report) -> None:
     sheet.sheet_view.showGridLines = False
     sheet.sheet_view.tabSelected = True
     page = Page(sheet)
-    page.widths(2, 26, 18, 46, 60, 30)
+    page.widths(2, 40, 14, 46, 56, 30)
     blocks = (
         _verdict,
         _standing,
@@ -149,14 +149,14 @@ def _first(page: Page, report: Report) -> None:
         _priority(page, report, priority)
     if report.priorities.many > len(priorities):
         more = count(report.priorities.many - len(priorities), "more group", "more groups")
-        target = report.place(ACTIONS, report.first_of_priority(len(priorities) + 1))
+        target = report.place_rows(ACTIONS, report.find_actions(len(priorities) + 1))
         page.line(B=(f"… and {more}, on the sheet {ACTIONS}", "more", target))
 
 
 def _priority(page: Page, report: Report, priority: Priority) -> None:
     as_of = report.audit.as_of
     page.line(
-        B=(priority.describe_dates(as_of), "link", report.place(ACTIONS, report.first_of_priority(priority.number))),
+        B=(priority.describe_dates(as_of), "link", report.place_rows(ACTIONS, report.find_actions(priority.number))),
         C=(SEVERITY_WORDS[priority.severity], f"as {priority.severity}"),
         D=(priority.title, "text"),
         E=(priority.describe_first(as_of), "text"),
