@@ -1,7 +1,6 @@
 """`demo`: the whole job against the embedded sandbox API, on the sample data."""
 
 import os
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from credly_audit.errors import ExitCode
 from credly_audit.files.resources import shipped
 from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.audits import run_audit
+from credly_audit.operations.demo_year import prepare, record_earlier_audits
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World
 
@@ -34,31 +34,23 @@ MEANINGS = {
     help="Folder of the reports.",
 )
 def demo(output_dir: Path) -> ExitCode:
-    """Audit made-up organizations of a stand-in API on this machine, and keep the reports.
+    """Audit made-up organizations of a stand-in API on this machine over a year, and keep the reports.
 
     No request goes to Credly. The exit code is 0; the output names that of a real run.
     """
     data = shipped("sample_data")
     world = World.load(data)
+    start_log(quiet=True, verbose=False, log_format="text")
     with tempfile.TemporaryDirectory(prefix="credly-audit-demo-") as folder, Sandbox(world, now=world.as_of) as sandbox:
-        config = private_copy(data, Path(folder))
+        config = prepare(data, Path(folder), output_dir)
+        print_lines("Running eleven monthly audits of the year before ...", err=True)
+        record_earlier_audits(world, config, os.environ)
         environ = os.environ | {"CREDLY_API_URL": sandbox.base_url}
         options = AuditOptions(
-            config=config, output_dir=output_dir, overwrite=True, as_of=world.as_of, no_history=True, parallel=True
+            config=config, output_dir=output_dir, overwrite=True, as_of=world.as_of, record=True, parallel=True
         )
         start_log(quiet=options.quiet, verbose=options.verbose, log_format=options.log_format)
         code = run_audit(options, environ, SummaryPrinter(options.no_color))
     print_lines("", f"The reports are in {output_dir}/: open the .html in a browser and the .xlsx in a spreadsheet.")
     print_lines(f"A real run would have ended with exit code {int(code)}: {MEANINGS[code]}.")
     return ExitCode.OK
-
-
-def private_copy(data: Path, folder: Path) -> Path:
-    """Copy the sample configuration with secrets that only their owner may read; return its path."""
-    config = shutil.copy(data / "credly-audit.toml", folder)
-    secrets = folder / "secrets"
-    secrets.mkdir(mode=0o700)
-    for secret in (data / "secrets").iterdir():
-        target = Path(shutil.copy(secret, secrets))
-        target.chmod(0o600)
-    return Path(config)

@@ -327,7 +327,14 @@ def test_the_demo_shows_the_whole_job(credly_audit: Command, tmp_path: Path) -> 
     assert done.code == 0
     assert "Incomplete: 5 of 9 organizations could not be collected completely." in done.out
     assert "A real run would have ended with exit code 3" in done.out
-    assert {path.suffix for path in (tmp_path / "credly-audit-demo").iterdir()} >= {".html", ".xlsx", ".json"}
+    [path] = (tmp_path / "credly-audit-demo").glob("*.json")
+    report = json.loads(path.read_text())
+    assert {path.suffix for path in path.parent.iterdir()} >= {".html", ".xlsx", ".json", ".sqlite"}
+    assert len(report["compared"]["trend"]) == 12
+    assert report["compared"]["resolved"]
+    assert report["summary"]["waived"] == 1
+    assert "overdue" in {plan["state"] for plan in report["plans"]}
+    assert report["compared"]["time_to_mend"]["high"]["findings"] > 10
 
 
 def test_every_rule_that_judges_alone_is_at_work_in_the_demo(credly_audit: Command, tmp_path: Path) -> None:
