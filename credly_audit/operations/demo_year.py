@@ -56,7 +56,7 @@ def record_audit(config: Path, environ: Mapping[str, str], at: datetime) -> None
     with prior.past(at) as past:
         gate = Gate(settings.policy.fail_on)
         audit = evaluate(snapshot, Policy.of(settings), gate, catalogue(), as_of=at, prior=Prior(past))
-        prior.keep(audit)
+        prior.record_audit(audit)
 
 
 def rewind(world: World, at: datetime, credentials: set[str]) -> World:
