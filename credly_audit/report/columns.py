@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.findings import plain
-from credly_audit.report.counts import Standing
+from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.labels import ITSELF
 from credly_audit.rules.declare import FAMILIES
 from credly_audit.severity import Severity
@@ -23,7 +23,7 @@ from credly_audit.text import describe_value, has_words, yes_no
 Values: TypeAlias = pd.Series | np.ndarray | Sequence[Any]
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What the values of a column are; each medium shows a kind in one way."""
 
     TEXT = "text"
@@ -55,10 +55,10 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Part:
+class SubjectRows:
     """Some rows of a subject, from which its fields are taken: a slice, or positions."""
 
-    counts: Standing
+    counts: SubjectCounts
     rows: slice | np.ndarray
 
     @property
@@ -67,7 +67,7 @@ class Part:
         raise NotImplementedError
 
 
-class TokenPart(Part):
+class TokenRows(SubjectRows):
     """Some tokens."""
 
     @cached_property
@@ -81,7 +81,7 @@ class TokenPart(Part):
         return self.counts.audit.organizations.take(self.frame["organization_id"].cat.codes)
 
 
-class OrganizationPart(Part):
+class OrganizationRows(SubjectRows):
     """Some organizations."""
 
     @cached_property
@@ -90,7 +90,7 @@ class OrganizationPart(Part):
         return self.counts.audit.organizations.iloc[self.rows]
 
 
-class ApplicationPart(Part):
+class ApplicationRows(SubjectRows):
     """Some OAuth applications."""
 
     @cached_property
@@ -105,7 +105,7 @@ class ApplicationPart(Part):
         return known.loc[self.frame["organization_id"]]
 
 
-class FindingPart(Part):
+class FindingRows(SubjectRows):
     """Some findings."""
 
     @cached_property
@@ -154,7 +154,7 @@ class Field:
     """
 
     name: str
-    kind: Kind
+    kind: FieldKind
     take: Callable[[Any], Values]
     heading: str = ""
     widest: int = 60
@@ -170,33 +170,33 @@ def list_values(values: Values) -> Sequence[Any]:
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 
-def of(column: str) -> Callable[[Part], pd.Series]:
+def of(column: str) -> Callable[[SubjectRows], pd.Series]:
     """Return what takes a column of the subject's own frame."""
     return lambda part: part.frame[column]
 
 
-def of_organization(column: str) -> Callable[[TokenPart | ApplicationPart], pd.Series]:
+def of_organization(column: str) -> Callable[[TokenRows | ApplicationRows], pd.Series]:
     """Return what takes a column of the subject's organization."""
     return lambda part: part.organizations[column]
 
 
-def spelled(column: str) -> Callable[[FindingPart], pd.Series]:
+def spelled(column: str) -> Callable[[FindingRows], pd.Series]:
     """Return what takes a column of the findings as they are spelled out."""
     return lambda part: part.spelled[column]
 
 
-def counted(count: Callable[[Standing], np.ndarray]) -> Callable[[Part], np.ndarray]:
+def counted(count: Callable[[SubjectCounts], np.ndarray]) -> Callable[[SubjectRows], np.ndarray]:
     """Return what takes a count a row."""
     return lambda part: count(part.counts)[part.rows]
 
 
-def find_days_left(part: Part) -> list[int | None]:
+def find_days_left(part: SubjectRows) -> list[int | None]:
     """Return the whole days until each token expires."""
     apart = (part.frame["expires_at"] - pd.Timestamp(part.counts.audit.as_of)).dt.total_seconds() / 86_400
     return [None if np.isnan(days) else int(days) for days in apart.tolist()]
 
 
-def count_days_overdue(part: FindingPart) -> list[int | None]:
+def count_days_overdue(part: FindingRows) -> list[int | None]:
     """Return for how many whole days each overdue finding has been."""
     late = (pd.Timestamp(part.counts.audit.as_of) - part.frame["due_at"]).dt.days.tolist()
     return [
@@ -205,7 +205,7 @@ def count_days_overdue(part: FindingPart) -> list[int | None]:
     ]
 
 
-def name_applications(part: Part) -> list[str]:
+def name_applications(part: SubjectRows) -> list[str]:
     """Return the name of each application."""
     return [name if name and has_words(name) else "(no name)" for name in plain(part.frame["name"])]
 
@@ -213,10 +213,10 @@ def name_applications(part: Part) -> list[str]:
 def count_severity(severity: Severity) -> Field:
     """Return the column of an organization's open findings of a severity."""
 
-    def take(part: Part) -> np.ndarray:
+    def take(part: SubjectRows) -> np.ndarray:
         return part.counts.of_organizations[part.rows, severity.weight]
 
-    return Field(severity.value, Kind.NUMBER, take, severity.capitalize(), page="row")
+    return Field(severity.value, FieldKind.NUMBER, take, severity.capitalize(), page="row")
 
 
 def pick(fields: Iterable[Field], *names: str) -> tuple[Field, ...]:
@@ -226,110 +226,129 @@ def pick(fields: Iterable[Field], *names: str) -> tuple[Field, ...]:
 
 
 TOKEN = (
-    Field("subject", Kind.DESCRIPTION, of("description"), "Token", 44, 24, page="row"),
-    Field("organization", Kind.TEXT, of_organization("name"), "Organization", 28),
-    Field("read", Kind.FLAG, of("read_enabled"), "Read", page="row"),
-    Field("write", Kind.FLAG, of("write_enabled"), "Write", page="row"),
-    Field("delete", Kind.FLAG, of("delete_enabled"), "Delete", page="row"),
-    Field("expires", Kind.INSTANT, of("expires_at"), "Expires", page="row"),
-    Field("days_left", Kind.NUMBER, find_days_left, "Days left"),
-    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
-    Field("gravest", Kind.SEVERITY, counted(lambda counts: counts.gravest_of_tokens), "Highest severity", page="row"),
+    Field("subject", FieldKind.DESCRIPTION, of("description"), "Token", 44, 24, page="row"),
+    Field("organization", FieldKind.TEXT, of_organization("name"), "Organization", 28),
+    Field("read", FieldKind.FLAG, of("read_enabled"), "Read", page="row"),
+    Field("write", FieldKind.FLAG, of("write_enabled"), "Write", page="row"),
+    Field("delete", FieldKind.FLAG, of("delete_enabled"), "Delete", page="row"),
+    Field("expires", FieldKind.INSTANT, of("expires_at"), "Expires", page="row"),
+    Field("days_left", FieldKind.NUMBER, find_days_left, "Days left"),
+    Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
     Field(
-        "clean", Kind.MARK, counted(lambda counts: counts.figures.without_findings), "Without findings", printed=False
+        "gravest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_tokens), "Highest severity", page="row"
     ),
-    Field("created", Kind.INSTANT, of("created_at"), "Created", page="more"),
-    Field("rotated", Kind.INSTANT, of("last_rotated_at"), "Last rotated"),
-    Field("rotation", Kind.WORD, of("rotation_evidence"), "Rotation evidence", narrowest=13),
-    Field("contact", Kind.OWNER, of_organization("contact"), "Owner", 30),
-    Field("asks", Kind.MARK, of("is_audit_credential"), "Audit credential", page="more"),
-    Field("faults", Kind.TEXT, of("date_faults"), "Date anomalies", 30, printed=False, page="more"),
-    Field("secrets", Kind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False, page="more"),
-    Field("owner_name", Kind.TEXT, of("owner_name"), "Owning organization", 28, printed=False),
-    Field("fingerprint", Kind.CODE, of("fingerprint"), "fingerprint", 20, page="row"),
-    Field("organization_id", Kind.CODE, of("organization_id"), "organization_id", 40),
-    Field("token_id", Kind.CODE, of("token_id"), "token_id", 40, page="row"),
-    Field("owner_id", Kind.CODE, of("owner_id"), "owner_id", 40),
+    Field(
+        "clean",
+        FieldKind.MARK,
+        counted(lambda counts: counts.figures.without_findings),
+        "Without findings",
+        printed=False,
+    ),
+    Field("created", FieldKind.INSTANT, of("created_at"), "Created", page="more"),
+    Field("rotated", FieldKind.INSTANT, of("last_rotated_at"), "Last rotated"),
+    Field("rotation", FieldKind.WORD, of("rotation_evidence"), "Rotation evidence", narrowest=13),
+    Field("contact", FieldKind.OWNER, of_organization("contact"), "Owner", 30),
+    Field("asks", FieldKind.MARK, of("is_audit_credential"), "Audit credential", page="more"),
+    Field("faults", FieldKind.TEXT, of("date_faults"), "Date anomalies", 30, printed=False, page="more"),
+    Field("secrets", FieldKind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False, page="more"),
+    Field("owner_name", FieldKind.TEXT, of("owner_name"), "Owning organization", 28, printed=False),
+    Field("fingerprint", FieldKind.CODE, of("fingerprint"), "fingerprint", 20, page="row"),
+    Field("organization_id", FieldKind.CODE, of("organization_id"), "organization_id", 40),
+    Field("token_id", FieldKind.CODE, of("token_id"), "token_id", 40, page="row"),
+    Field("owner_id", FieldKind.CODE, of("owner_id"), "owner_id", 40),
 )
 
 FINDING = (
-    Field("severity", Kind.SEVERITY, lambda part: part.frame["severity"].cat.codes, "Severity", page="row"),
-    Field("subject", Kind.DESCRIPTION, lambda part: part.subjects, "Token", 40),
-    Field("organization", Kind.TEXT, spelled("organization_name"), "Organization", 26),
-    Field("message", Kind.TEXT, of("message"), "Finding", 50, page="row"),
-    Field("todo", Kind.TEXT, spelled("remediation"), "Remediation", 44),
-    Field("due", Kind.INSTANT, of("due_at"), "Due", page="row"),
-    Field("owner", Kind.OWNER, spelled("owner"), "Owner", 28),
-    Field("expires", Kind.INSTANT, lambda part: part.expires, "Expires", printed=False),
-    Field("status", Kind.WORD, spelled("status"), "Status", printed=False),
-    Field("first", Kind.INSTANT, of("first_seen_at"), "First seen", printed=False, page="row"),
+    Field("severity", FieldKind.SEVERITY, lambda part: part.frame["severity"].cat.codes, "Severity", page="row"),
+    Field("subject", FieldKind.DESCRIPTION, lambda part: part.subjects, "Token", 40),
+    Field("organization", FieldKind.TEXT, spelled("organization_name"), "Organization", 26),
+    Field("message", FieldKind.TEXT, of("message"), "Finding", 50, page="row"),
+    Field("todo", FieldKind.TEXT, spelled("remediation"), "Remediation", 44),
+    Field("due", FieldKind.INSTANT, of("due_at"), "Due", page="row"),
+    Field("owner", FieldKind.OWNER, spelled("owner"), "Owner", 28),
+    Field("expires", FieldKind.INSTANT, lambda part: part.expires, "Expires", printed=False),
+    Field("status", FieldKind.WORD, spelled("status"), "Status", printed=False),
+    Field("first", FieldKind.INSTANT, of("first_seen_at"), "First seen", printed=False, page="row"),
     Field(
         "violates",
-        Kind.MARK,
+        FieldKind.MARK,
         counted(lambda counts: counts.audit.violates),
         "Policy violation",
         printed=False,
         page="row",
     ),
-    Field("overdue", Kind.NUMBER, count_days_overdue, "Overdue (days)", printed=False),
-    Field("waived", Kind.TICK, lambda part: part.frame["waived"].map(yes_no), "Accepted", printed=False),
-    Field("waiver_id", Kind.WORD, spelled("waiver_id"), "Risk acceptance", 30, printed=False),
-    Field("rule", Kind.WORD, lambda part: part.spelled["rule_name"].str.replace("-", " "), "Rule", printed=False),
-    Field("family", Kind.WORD, lambda part: part.spelled["family"].replace(FAMILIES), "Family", 24, printed=False),
-    Field("evidence", Kind.WORD, lambda part: part.evidence, "Evidence", printed=False),
-    Field("controls", Kind.WORD, lambda part: part.controls, "Mapped controls", printed=False),
-    Field("fingerprint", Kind.CODE, spelled("fingerprint"), "fingerprint", 20),
-    Field("finding_id", Kind.CODE, of("finding_id"), "finding_id", 20, page="row"),
-    Field("rule_id", Kind.CODE, spelled("rule_id"), "rule_id", 12),
-    Field("organization_id", Kind.CODE, spelled("organization_id"), "organization_id", 40),
-    Field("token_id", Kind.CODE, spelled("token_id"), "token_id", 40),
+    Field("overdue", FieldKind.NUMBER, count_days_overdue, "Overdue (days)", printed=False),
+    Field("waived", FieldKind.TICK, lambda part: part.frame["waived"].map(yes_no), "Accepted", printed=False),
+    Field("waiver_id", FieldKind.WORD, spelled("waiver_id"), "Risk acceptance", 30, printed=False),
+    Field("rule", FieldKind.WORD, lambda part: part.spelled["rule_name"].str.replace("-", " "), "Rule", printed=False),
+    Field("family", FieldKind.WORD, lambda part: part.spelled["family"].replace(FAMILIES), "Family", 24, printed=False),
+    Field("evidence", FieldKind.WORD, lambda part: part.evidence, "Evidence", printed=False),
+    Field("controls", FieldKind.WORD, lambda part: part.controls, "Mapped controls", printed=False),
+    Field("fingerprint", FieldKind.CODE, spelled("fingerprint"), "fingerprint", 20),
+    Field("finding_id", FieldKind.CODE, of("finding_id"), "finding_id", 20, page="row"),
+    Field("rule_id", FieldKind.CODE, spelled("rule_id"), "rule_id", 12),
+    Field("organization_id", FieldKind.CODE, spelled("organization_id"), "organization_id", 40),
+    Field("token_id", FieldKind.CODE, spelled("token_id"), "token_id", 40),
 )
 
 ORGANIZATION = (
-    Field("name", Kind.TEXT, of("name"), "Organization", 34, 20, page="row"),
-    Field("coverage", Kind.COVERAGE, of("status"), "Coverage", narrowest=14, page="row"),
-    Field("reason", Kind.TEXT, of("reason"), "Reason and remediation", 50, page="row"),
-    Field("tokens", Kind.NUMBER, of("tokens"), "Tokens collected", page="row"),
-    Field("claimed", Kind.NUMBER, of("total_count"), "Tokens reported by Credly", narrowest=10, page="row"),
+    Field("name", FieldKind.TEXT, of("name"), "Organization", 34, 20, page="row"),
+    Field("coverage", FieldKind.COVERAGE, of("status"), "Coverage", narrowest=14, page="row"),
+    Field("reason", FieldKind.TEXT, of("reason"), "Reason and remediation", 50, page="row"),
+    Field("tokens", FieldKind.NUMBER, of("tokens"), "Tokens collected", page="row"),
+    Field("claimed", FieldKind.NUMBER, of("total_count"), "Tokens reported by Credly", narrowest=10, page="row"),
     Field(
         "privileged",
-        Kind.NUMBER,
+        FieldKind.NUMBER,
         counted(lambda counts: counts.privileged),
         "Can write or delete",
         narrowest=11,
         page="row",
     ),
     Field(
-        "findings", Kind.COUNT, counted(lambda counts: counts.of_organizations.sum(axis=1)), "Open findings", page="row"
+        "findings",
+        FieldKind.COUNT,
+        counted(lambda counts: counts.of_organizations.sum(axis=1)),
+        "Open findings",
+        page="row",
     ),
     *map(count_severity, reversed(Severity)),
-    Field("next", Kind.INSTANT, lambda part: part.counts.next_expiry.iloc[part.rows], "Next expiration", page="row"),
-    Field("contact", Kind.OWNER, of("contact"), "Owner", 30, page="row"),
-    Field("tags", Kind.TAGS, of("tags"), "Tags", 24, printed=False, page="row"),
-    Field("asked_with", Kind.WORD, of("credential_kind"), "Audit credential", narrowest=11, printed=False, page="row"),
     Field(
-        "credential_expires", Kind.INSTANT, of("credential_expires_at"), "Credential expires", printed=False, page="row"
+        "next", FieldKind.INSTANT, lambda part: part.counts.next_expiry.iloc[part.rows], "Next expiration", page="row"
     ),
-    Field("pages", Kind.NUMBER, of("pages"), "Pages", printed=False),
-    Field("requests", Kind.NUMBER, of("requests"), "Requests", printed=False),
-    Field("retries", Kind.NUMBER, of("retries"), "Retries", printed=False),
-    Field("seconds", Kind.SECONDS, of("seconds"), "Seconds", printed=False),
-    Field("credential_fingerprint", Kind.CODE, of("credential_fingerprint"), "credential_fingerprint", 20),
-    Field("credential", Kind.CODE, lambda part: part.frame["credential_fingerprint"].str[:8], page="row"),
-    Field("id", Kind.CODE, of("organization_id"), "organization_id", 40, page="row"),
+    Field("contact", FieldKind.OWNER, of("contact"), "Owner", 30, page="row"),
+    Field("tags", FieldKind.TAGS, of("tags"), "Tags", 24, printed=False, page="row"),
+    Field(
+        "asked_with", FieldKind.WORD, of("credential_kind"), "Audit credential", narrowest=11, printed=False, page="row"
+    ),
+    Field(
+        "credential_expires",
+        FieldKind.INSTANT,
+        of("credential_expires_at"),
+        "Credential expires",
+        printed=False,
+        page="row",
+    ),
+    Field("pages", FieldKind.NUMBER, of("pages"), "Pages", printed=False),
+    Field("requests", FieldKind.NUMBER, of("requests"), "Requests", printed=False),
+    Field("retries", FieldKind.NUMBER, of("retries"), "Retries", printed=False),
+    Field("seconds", FieldKind.SECONDS, of("seconds"), "Seconds", printed=False),
+    Field("credential_fingerprint", FieldKind.CODE, of("credential_fingerprint"), "credential_fingerprint", 20),
+    Field("credential", FieldKind.CODE, lambda part: part.frame["credential_fingerprint"].str[:8], page="row"),
+    Field("id", FieldKind.CODE, of("organization_id"), "organization_id", 40, page="row"),
 )
 
 APPLICATION = (
-    Field("name", Kind.TEXT, name_applications, "Application", 34, 20),
-    Field("description", Kind.DESCRIPTION, of("description"), "Description", 44, 24, page="row"),
-    Field("organization", Kind.TEXT, of_organization("name"), "Organization", 28, page="row"),
-    Field("creator", Kind.FLAG, of("creator_available"), "Creator active", narrowest=12, page="row"),
-    Field("updated", Kind.INSTANT, of("updated_at"), "Updated", page="row"),
-    Field("created", Kind.INSTANT, of("created_at"), "Created", page="row"),
-    Field("findings", Kind.COUNT, counted(lambda counts: counts.of_applications), "Open findings"),
-    Field("gravest", Kind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
-    Field("contact", Kind.OWNER, of_organization("contact"), "Owner", 30),
-    Field("secrets", Kind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False),
-    Field("id", Kind.CODE, of("application_id"), "application_id", 20, page="row"),
-    Field("organization_id", Kind.CODE, of("organization_id"), "organization_id", 40),
+    Field("name", FieldKind.TEXT, name_applications, "Application", 34, 20),
+    Field("description", FieldKind.DESCRIPTION, of("description"), "Description", 44, 24, page="row"),
+    Field("organization", FieldKind.TEXT, of_organization("name"), "Organization", 28, page="row"),
+    Field("creator", FieldKind.FLAG, of("creator_available"), "Creator active", narrowest=12, page="row"),
+    Field("updated", FieldKind.INSTANT, of("updated_at"), "Updated", page="row"),
+    Field("created", FieldKind.INSTANT, of("created_at"), "Created", page="row"),
+    Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_applications), "Open findings"),
+    Field("gravest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
+    Field("contact", FieldKind.OWNER, of_organization("contact"), "Owner", 30),
+    Field("secrets", FieldKind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False),
+    Field("id", FieldKind.CODE, of("application_id"), "application_id", 20, page="row"),
+    Field("organization_id", FieldKind.CODE, of("organization_id"), "organization_id", 40),
 )

@@ -14,7 +14,7 @@ from credly_audit.snapshot import STATUSES
 
 
 @dataclass(frozen=True)
-class Standing:
+class SubjectCounts:
     """Counts over an audit, each reckoned when it is first asked for; waived and unseen findings are not open."""
 
     audit: Audit

@@ -11,20 +11,20 @@ from credly_audit.report.columns import (
     FINDING,
     ORGANIZATION,
     TOKEN,
-    ApplicationPart,
+    ApplicationRows,
     Field,
-    FindingPart,
-    OrganizationPart,
-    TokenPart,
+    FindingRows,
+    OrganizationRows,
+    TokenRows,
     list_values,
 )
-from credly_audit.report.counts import Standing
+from credly_audit.report.counts import SubjectCounts
 
 SUBJECTS = {
-    "tokens": (TOKEN, TokenPart),
-    "findings": (FINDING, FindingPart),
-    "organizations": (ORGANIZATION, OrganizationPart),
-    "applications": (APPLICATION, ApplicationPart),
+    "tokens": (TOKEN, TokenRows),
+    "findings": (FINDING, FindingRows),
+    "organizations": (ORGANIZATION, OrganizationRows),
+    "applications": (APPLICATION, ApplicationRows),
 }
 
 
@@ -38,7 +38,7 @@ def test_names_and_headings_are_unique(subject: str) -> None:
 @pytest.mark.parametrize("subject", SUBJECTS)
 def test_a_field_takes_the_same_from_a_part_as_from_all(subject: str) -> None:
     fields, part = SUBJECTS[subject]
-    counts = Standing(full())
+    counts = SubjectCounts(full())
     everything = part(counts, slice(None))
     backwards = np.arange(len(everything.frame))[::-1]
     for field in fields:

@@ -14,7 +14,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from credly_audit.renderers.html.catalogue import controls, rules
 from credly_audit.renderers.html.changes import change_lists, changes
-from credly_audit.renderers.html.columns import blocks
+from credly_audit.renderers.html.data_blocks import blocks
 from credly_audit.renderers.html.decisions import decision_list, decisions
 from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
@@ -22,7 +22,7 @@ from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
 from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
 from credly_audit.report.columns import TOKEN
-from credly_audit.report.counts import Standing, tally
+from credly_audit.report.counts import SubjectCounts, tally
 from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.labels import COVERAGE
 from credly_audit.report.priorities import MOST_GROUPS, Priorities, Priority
@@ -50,7 +50,7 @@ BLANK: defaultdict[str, Any] = defaultdict(
 
 def facts(audit: Audit) -> dict[str, Any]:
     """What the templates are filled with."""
-    standing = Standing(audit)
+    standing = SubjectCounts(audit)
     lists = Lists(audit, standing)
     counts = tally(audit)
     changed, decided = change_lists(audit), decisions(audit)

@@ -1,6 +1,6 @@
 """What the page's lists say of each finding, token and organization: for people, as the templates show it.
 
-The script says the same of the rows that are data (columns.py); report.js has the same names.
+The script says the same of the rows that are data (data_blocks.py); report.js has the same names.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -24,16 +24,16 @@ from credly_audit.report.columns import (
     FINDING,
     ORGANIZATION,
     TOKEN,
-    ApplicationPart,
+    ApplicationRows,
     Field,
-    FindingPart,
-    Kind,
-    OrganizationPart,
-    Part,
-    TokenPart,
+    FieldKind,
+    FindingRows,
+    OrganizationRows,
+    SubjectRows,
+    TokenRows,
     list_values,
 )
-from credly_audit.report.counts import Standing
+from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.labels import COVERAGE, ITSELF
 from credly_audit.severity import Severity
 from credly_audit.text import NOTHING, number, spoken, spoken_day, yes_no
@@ -48,21 +48,21 @@ OWNER = ("owner_id", "owner_name", "owner_type")
 Row = dict[str, Any]
 
 
-TEXTS: dict[Kind, Callable[[Any, datetime], str]] = {
-    Kind.TEXT: lambda value, _: value or "",
-    Kind.WORD: lambda value, _: value or NOTHING,
-    Kind.CODE: lambda value, _: value or NOTHING,
-    Kind.OWNER: lambda value, _: value or NOTHING,
-    Kind.TAGS: lambda value, _: (value or "").replace(",", ", "),
-    Kind.DESCRIPTION: lambda value, _: described(value),
-    Kind.INSTANT: spoken,
-    Kind.NUMBER: lambda value, _: NOTHING if value is None else number(value),
-    Kind.COUNT: lambda value, _: number(value),
-    Kind.FEW: lambda value, _: number(value) if value else "",
-    Kind.FLAG: lambda value, _: yes_no(value),
-    Kind.MARK: lambda value, _: "yes" if value else "",
-    Kind.SEVERITY: lambda weight, _: "" if weight < 0 else SEVERITIES[list(Severity)[weight]],
-    Kind.COVERAGE: lambda status, _: COVERAGE[status],
+TEXTS: dict[FieldKind, Callable[[Any, datetime], str]] = {
+    FieldKind.TEXT: lambda value, _: value or "",
+    FieldKind.WORD: lambda value, _: value or NOTHING,
+    FieldKind.CODE: lambda value, _: value or NOTHING,
+    FieldKind.OWNER: lambda value, _: value or NOTHING,
+    FieldKind.TAGS: lambda value, _: (value or "").replace(",", ", "),
+    FieldKind.DESCRIPTION: lambda value, _: described(value),
+    FieldKind.INSTANT: spoken,
+    FieldKind.NUMBER: lambda value, _: NOTHING if value is None else number(value),
+    FieldKind.COUNT: lambda value, _: number(value),
+    FieldKind.FEW: lambda value, _: number(value) if value else "",
+    FieldKind.FLAG: lambda value, _: yes_no(value),
+    FieldKind.MARK: lambda value, _: "yes" if value else "",
+    FieldKind.SEVERITY: lambda weight, _: "" if weight < 0 else SEVERITIES[list(Severity)[weight]],
+    FieldKind.COVERAGE: lambda status, _: COVERAGE[status],
 }
 """How a list shows the kinds of values; report.js has the same, for the rows that are data."""
 
@@ -72,11 +72,11 @@ class Lists:
     """The lists of one audit; each gives at most the first `most` rows."""
 
     audit: Audit
-    standing: Standing
+    standing: SubjectCounts
 
     def findings(self, most: int) -> Iterator[Row]:
         """The worst first, as they are in the audit."""
-        part = FindingPart(self.standing, slice(most))
+        part = FindingRows(self.standing, slice(most))
         records = replace(self.audit.findings, frame=part.frame).records()
         decided = zip(plain(part.frame["waiver_id"]), plain(part.frame["plan_id"]), strict=True)
         for shown, finding, (waiver, plan) in zip(self._show(FINDING, part), records, decided, strict=True):
@@ -104,7 +104,7 @@ class Lists:
 
     def tokens(self, most: int) -> Iterator[Row]:
         """In the order of the organizations."""
-        part = TokenPart(self.standing, slice(most))
+        part = TokenRows(self.standing, slice(most))
         columns = {name: plain(part.frame[name]) for name in part.frame}
         columns |= {"organization": plain(part.organizations["name"]), "contact": plain(part.organizations["contact"])}
         gravest = self.standing.gravest_of_tokens[:most].tolist()
@@ -128,7 +128,7 @@ class Lists:
 
     def organizations(self, most: int) -> Iterator[Row]:
         """Yield the organizations, the worst first."""
-        part = OrganizationPart(self.standing, self.standing.worst_first[:most])
+        part = OrganizationRows(self.standing, self.standing.worst_first[:most])
         counts = self.standing.of_organizations[part.rows].tolist()
         for shown, status, theirs in zip(self._show(ORGANIZATION, part), part.frame["status"], counts, strict=True):
             yield shown | {
@@ -147,14 +147,14 @@ class Lists:
 
     def applications(self) -> Iterator[Row]:
         """Yield the OAuth applications, in the order of the organizations."""
-        part = ApplicationPart(self.standing, slice(None))
+        part = ApplicationRows(self.standing, slice(None))
         frame = part.frame
         for shown, name, organization_id in zip(
             self._show(APPLICATION, part), plain(frame["name"]), plain(frame["organization_id"]), strict=True
         ):
             yield shown | {"name": name or shown["id"], "place": f"#organization-{organization_id}"}
 
-    def _show(self, fields: Iterable[Field], part: Part) -> Iterator[Row]:
+    def _show(self, fields: Iterable[Field], part: SubjectRows) -> Iterator[Row]:
         """Yield, row by row, the texts of the fields that the page shows."""
         as_of = self.audit.as_of
         columns = {

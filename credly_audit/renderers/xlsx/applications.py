@@ -4,7 +4,7 @@ from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
 from credly_audit.renderers.xlsx.report import Report
 from credly_audit.renderers.xlsx.table import Listing
-from credly_audit.report.columns import APPLICATION, ApplicationPart
+from credly_audit.report.columns import APPLICATION, ApplicationRows
 
 TITLE = "OAuth applications"
 
@@ -16,7 +16,7 @@ def applications(report: Report) -> Listing:
         table="OAuthApplications",
         columns=make_columns(APPLICATION),
         many=len(report.audit.snapshot.applications),
-        piece=lambda start, stop: make_cells(APPLICATION, ApplicationPart(report.standing, slice(start, stop))),
+        piece=lambda start, stop: make_cells(APPLICATION, ApplicationRows(report.standing, slice(start, stop))),
         nothing="No OAuth application was collected.",
         link=report.link_findings(report.standing.first_of_applications[1]),
         emphasis=tuple(emphasis.severities("Highest severity")),

@@ -9,7 +9,7 @@ from credly_audit.renderers.xlsx.decisions import as_typed, validations
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
 from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, TOKENS, Report
 from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
-from credly_audit.report.columns import FINDING, FindingPart
+from credly_audit.report.columns import FINDING, FindingRows
 from credly_audit.text import count
 
 ALL = make_columns(FINDING)
@@ -47,7 +47,7 @@ def findings(report: Report) -> Listing:
         table="Findings",
         columns=COLUMNS,
         many=len(report.audit.findings),
-        piece=lambda start, stop: _piece(report, FindingPart(report.standing, slice(start, stop))),
+        piece=lambda start, stop: _piece(report, FindingRows(report.standing, slice(start, stop))),
         nothing=f"No finding: the rules flag none of {tokens} that were seen.",
         frozen=2,
         link=Link("Open token", targets),
@@ -60,7 +60,7 @@ def findings(report: Report) -> Listing:
     )
 
 
-def _piece(report: Report, part: FindingPart) -> Piece:
+def _piece(report: Report, part: FindingRows) -> Piece:
     typed = [as_typed(decision) for decision in _decided(report, part.frame)]
     return {
         **make_cells(FINDING, part),

@@ -4,7 +4,7 @@ from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
 from credly_audit.renderers.xlsx.report import ORGANIZATIONS, Report
 from credly_audit.renderers.xlsx.table import Listing
-from credly_audit.report.columns import ORGANIZATION, OrganizationPart
+from credly_audit.report.columns import ORGANIZATION, OrganizationRows
 
 
 def organizations(report: Report) -> Listing:
@@ -14,7 +14,7 @@ def organizations(report: Report) -> Listing:
         table="Organizations",
         columns=make_columns(ORGANIZATION),
         many=len(report.audit.organizations),
-        piece=lambda start, stop: make_cells(ORGANIZATION, OrganizationPart(report.standing, slice(start, stop))),
+        piece=lambda start, stop: make_cells(ORGANIZATION, OrganizationRows(report.standing, slice(start, stop))),
         nothing="No organization was configured.",
         link=report.link_findings(report.gravest_of_organizations),
         emphasis=(*emphasis.coverage("Coverage"), emphasis.bars("Open findings")),

@@ -9,7 +9,7 @@ import pandas as pd
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.xlsx.table import Link
 from credly_audit.report.briefing import Action, actions
-from credly_audit.report.counts import Standing
+from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.labels import NO_DESCRIPTION
 from credly_audit.report.priorities import Priorities
@@ -60,9 +60,9 @@ class Report:
         )
 
     @cached_property
-    def standing(self) -> Standing:
+    def standing(self) -> SubjectCounts:
         """Count open findings tokens and organizations have."""
-        return Standing(self.audit)
+        return SubjectCounts(self.audit)
 
     @cached_property
     def priorities(self) -> Priorities:

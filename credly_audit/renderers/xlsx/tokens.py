@@ -8,7 +8,7 @@ from credly_audit.renderers.xlsx.fields import make_cells, make_columns
 from credly_audit.renderers.xlsx.report import EXPIRIES, TOKENS, Report
 from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
 from credly_audit.report.briefing import soon_days
-from credly_audit.report.columns import TOKEN, Field, Kind, TokenPart, pick
+from credly_audit.report.columns import TOKEN, Field, FieldKind, TokenRows, pick
 from credly_audit.text import count
 
 MOST_TITLE = 100
@@ -40,7 +40,7 @@ def tokens(report: Report) -> Listing:
         table="Tokens",
         columns=make_columns(fields),
         many=len(report.audit.tokens),
-        piece=lambda start, stop: make_cells(fields, TokenPart(report.standing, slice(start, stop))),
+        piece=lambda start, stop: make_cells(fields, TokenRows(report.standing, slice(start, stop))),
         nothing="No token was collected.",
         link=report.link_findings(report.gravest_of_tokens),
         emphasis=tuple(emphasis.severities("Highest severity")),
@@ -52,7 +52,7 @@ def _document(column: pd.Series, name: str, number: int) -> Field:
     title = f"Register: {name}"
     if len(title) > MOST_TITLE:
         title = f"{title[:MOST_TITLE]}… ({number})"
-    return Field(name, Kind.TEXT, lambda part: column.iloc[part.rows], title, 28, printed=False)
+    return Field(name, FieldKind.TEXT, lambda part: column.iloc[part.rows], title, 28, printed=False)
 
 
 def expiries(report: Report) -> Listing:
@@ -65,7 +65,7 @@ def expiries(report: Report) -> Listing:
         return f"within {count(soon, 'day', 'days')}" if days <= soon else "later"
 
     def piece(start: int, stop: int) -> Piece:
-        part = TokenPart(report.standing, report.expiring[start:stop])
+        part = TokenRows(report.standing, report.expiring[start:stop])
         expires = part.frame["expires_at"]
         apart = (expires - pd.Timestamp(report.audit.as_of)).dt.total_seconds() / 86_400
         months = expires.dt.tz_localize(None).to_numpy().astype("datetime64[M]").astype("datetime64[us]")

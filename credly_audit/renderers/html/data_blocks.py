@@ -22,11 +22,11 @@ from credly_audit.report.columns import (
     ORGANIZATION,
     TOKEN,
     Field,
-    FindingPart,
-    Kind,
-    OrganizationPart,
-    Part,
-    TokenPart,
+    FieldKind,
+    FindingRows,
+    OrganizationRows,
+    SubjectRows,
+    TokenRows,
 )
 from credly_audit.report.labels import COVERAGE, ITSELF, NO_DESCRIPTION
 from credly_audit.report.priorities import Priorities
@@ -153,25 +153,25 @@ def _harmless(value: Any) -> Any:
     return {name: _harmless(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
-def take_fields(fields: Iterable[Field], part: Part) -> Iterator[tuple[str, Any]]:
+def take_fields(fields: Iterable[Field], part: SubjectRows) -> Iterator[tuple[str, Any]]:
     """Yield the columns of the fields that the page shows, as the script reads them."""
     for field in fields:
         if field.page:
             yield field.name, DATA.get(field.kind, lambda values: values)(field.take(part))
 
 
-DATA: dict[Kind, Callable[[Any], Any]] = {
-    Kind.DESCRIPTION: lambda values: values.map(described, na_action="ignore").astype("string"),
-    Kind.FLAG: lambda values: values.astype("Int8").fillna(-1).to_numpy(dtype="int8"),
-    Kind.MARK: lambda values: np.asarray(values, dtype="int8"),
-    Kind.FEW: lambda values: values.fillna(0).to_numpy(dtype="int64"),
+DATA: dict[FieldKind, Callable[[Any], Any]] = {
+    FieldKind.DESCRIPTION: lambda values: values.map(described, na_action="ignore").astype("string"),
+    FieldKind.FLAG: lambda values: values.astype("Int8").fillna(-1).to_numpy(dtype="int8"),
+    FieldKind.MARK: lambda values: np.asarray(values, dtype="int8"),
+    FieldKind.FEW: lambda values: values.fillna(0).to_numpy(dtype="int64"),
 }
 """How the script reads the kinds that it does not read as they are."""
 
 
 def _findings(lists: Lists) -> Iterator[tuple[str, Any]]:
     audit, frame = lists.audit, lists.audit.findings.frame
-    yield from take_fields(FINDING, FindingPart(lists.standing, slice(None)))
+    yield from take_fields(FINDING, FindingRows(lists.standing, slice(None)))
     yield "rule", frame["rule_id"].cat.codes.to_numpy()
     yield "organization", frame["organization_row"].to_numpy()
     yield "token", frame["token_row"].to_numpy()
@@ -183,7 +183,7 @@ def _findings(lists: Lists) -> Iterator[tuple[str, Any]]:
 
 def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
     tokens = lists.audit.tokens
-    yield from take_fields(TOKEN, TokenPart(lists.standing, slice(None)))
+    yield from take_fields(TOKEN, TokenRows(lists.standing, slice(None)))
     yield "organization", tokens["organization_id"].cat.codes.to_numpy()
     yield "rotated", tokens["last_rotated_at"].where(tokens["rotation_evidence"].eq("seen").fillna(value=False))
     yield "rotation", pd.Categorical(tokens["rotation_evidence"], ["created", "inferred", "seen"]).codes
@@ -193,7 +193,7 @@ def _tokens(lists: Lists) -> Iterator[tuple[str, Any]]:
 
 def _organizations(lists: Lists) -> Iterator[tuple[str, Any]]:
     complete = lists.audit.organizations["status"].eq("complete")
-    for name, values in take_fields(ORGANIZATION, OrganizationPart(lists.standing, slice(None))):
+    for name, values in take_fields(ORGANIZATION, OrganizationRows(lists.standing, slice(None))):
         yield name, values.mask(complete.to_numpy()) if name == "reason" else values
     yield "order", lists.standing.worst_first
 
