@@ -373,7 +373,19 @@ class NotifySettings(Model):
     """Where the address of a mail server is; each contact gets its own part through it."""
 
     heartbeat: Reference | None = None
-    """Where an address is that is asked after every audit, so that one that did not run is missed."""
+    """A reference to an address that receives a request after every audit, so that a missing run is noticed."""
+
+    heartbeat_protocol: Literal["get", "healthchecks"] = "get"
+    """`get`: a GET at the end of a run with a verdict; `healthchecks`: also `/start`, a body, and `/<exit code>`."""
+
+    heartbeat_fails_on: tuple[Literal[1, 3], ...] = ()
+    """For `healthchecks`: the exit codes with a verdict, 1 (violations) and 3 (incomplete), that count as a failure."""
+
+    @model_validator(mode="after")
+    def _needs_healthchecks(self) -> Self:
+        if self.heartbeat_fails_on and self.heartbeat_protocol != "healthchecks":
+            raise ValueError('heartbeat_fails_on needs heartbeat_protocol = "healthchecks"')
+        return self
 
 
 class ReportSettings(Model):

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.audit.split import for_contact
 from credly_audit.config.settings import NotifySettings
-from credly_audit.errors import ConfigurationError
+from credly_audit.errors import ConfigurationError, ExitCode
 from credly_audit.extras import must_have
 from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
+from credly_audit.notify.heartbeat import Heartbeat
 from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.renderers.base import renderer
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
@@ -30,9 +29,6 @@ from credly_audit.secrets import Secret, SecretError, mask_reference, read_secre
 from credly_audit.text import message, one_line, spoken_day
 
 log = logging.getLogger(__name__)
-
-PATIENCE = 20.0
-"""Seconds for a heartbeat."""
 
 MOST_IN_VAIN = 3
 """Mails to contacts that fail one after the other before no more are tried."""
@@ -46,7 +42,7 @@ class Notices:
     attach: tuple[str, ...]
     urls: tuple[Secret, ...]
     contacts: MailServer | None
-    heartbeat: Secret | None
+    heartbeat: Heartbeat | None
 
     @classmethod
     def from_settings(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
@@ -70,14 +66,19 @@ class Notices:
             server = MailServer.of(contacts.reveal(), _apprise()) if contacts else None
         except NoServer as error:
             mistakes.append(f"[notify] contacts: the value of {mask_reference(settings.contacts or '')} {error}")
+        beating = None
         if heartbeat and not heartbeat.reveal().lower().startswith(("http://", "https://")):
             mistakes.append(
                 f"[notify] heartbeat: the value of {mask_reference(settings.heartbeat or '')} is not an http or https "
                 "address"
             )
+        elif heartbeat:
+            beating = Heartbeat(heartbeat, settings.heartbeat_protocol, settings.heartbeat_fails_on)
         if mistakes:
+            if beating is not None:
+                beating.report_failure(ExitCode.USAGE)
             raise ConfigurationError(mistakes)
-        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), server, heartbeat)
+        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), server, beating)
 
     def send(self, audit: Audit, reports: Mapping[str, Path], *, beats: bool = True) -> None:
         """Tell of the audit where it is one to be told of; then give a sign of life, unless it is not to.
@@ -91,7 +92,7 @@ class Notices:
         if self.contacts is not None:
             self._tell_contacts(self.contacts, audit)
         if self.heartbeat is not None and beats:
-            _beat(self.heartbeat.reveal())
+            self.heartbeat.report_verdict(audit)
 
     def _tells(self, audit: Audit) -> bool:
         """`violations` is told whenever the gate would fail, also where the audit is incomplete."""
@@ -281,14 +282,6 @@ def _no_addresses(urls: Mapping[str, Secret | None]) -> Iterator[str]:
     for reference, url in urls.items():
         if url and not _apprise().Apprise().add(url.reveal()):
             yield f"[notify] urls: the value of {mask_reference(reference)} is not an address that apprise supports"
-
-
-def _beat(url: str) -> None:
-    try:
-        answered = requests.get(url, timeout=PATIENCE, auth=lambda request: request)  # never from .netrc
-        answered.raise_for_status()
-    except OSError as error:  # each of requests is one; a CA bundle that is not there is none of them
-        log.warning("the heartbeat was not accepted (%s); check [notify] heartbeat", type(error).__name__)
 
 
 def _apprise() -> Any:

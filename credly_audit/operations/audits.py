@@ -15,6 +15,8 @@ from credly_audit.config.settings import Settings
 from credly_audit.config.source import DEFAULT_CONFIG, Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
 from credly_audit.files.locks import alone
+from credly_audit.notify.heartbeat import Heartbeat, report_ending
+from credly_audit.notify.notices import Notices
 from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.operations.conclude import AuditJob, Summarize
@@ -26,13 +28,16 @@ from credly_audit.snapshot import Snapshot
 
 def run_audit(options: AuditOptions, environ: Mapping[str, str], summarize: Summarize) -> ExitCode:
     """Collect the tokens of every organization, evaluate them, write the reports and enforce the policy."""
-    _require_rules(options)
     config = options.config or DEFAULT_CONFIG
     settings = load_settings(config, options.organizations, options.workers, environ, all_rules=False)
-    with nullcontext() if options.parallel else alone(config, break_lock=options.break_lock):
-        job = AuditJob.from_options(options, config, settings, environ, summarize)
+    notices = _open_notices(options, settings, environ)
+    lock = nullcontext() if options.parallel else alone(config, break_lock=options.break_lock)
+    with report_ending(_find_heartbeat(notices)), lock:
+        _require_rules(options)
+        job = AuditJob.from_options(options, config, settings, environ, summarize, notices=notices)
         settings = resolve_proxy(settings, environ)
         fingerprints = make_fingerprints(settings, environ)
+        _report_start(notices)
         snapshot = collect_snapshot(
             settings,
             fingerprints,
@@ -47,21 +52,43 @@ def run_audit(options: AuditOptions, environ: Mapping[str, str], summarize: Summ
 def check_snapshots(options: AuditOptions, environ: Mapping[str, str], summarize: Summarize) -> ExitCode:
     """Evaluate stored snapshots offline, write the reports and enforce the policy."""
     _require_consistent(options)
-    _require_rules(options)
     config = options.config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = _load_policy(config, environ, untrusted=options.untrusted) if config else Settings()
-    against = (
-        Policy.of(_load_policy(options.against, environ, untrusted=options.untrusted)) if options.against else None
-    )
-    snapshot, fingerprints = read_snapshots(options.snapshots, settings, environ)
-    snapshot = _select_organizations(snapshot, settings, options.organizations)
-    options = replace(
-        options,
-        as_of=options.as_of or snapshot.header.collected_at,
-        no_history=options.no_history or options.untrusted,
-    )
-    job = AuditJob.from_options(options, config, settings, environ, summarize, against=against)
-    return job.conclude(snapshot, fingerprints)
+    notices = _open_notices(options, settings, environ)
+    with report_ending(_find_heartbeat(notices)):
+        _require_rules(options)
+        against = (
+            Policy.of(_load_policy(options.against, environ, untrusted=options.untrusted)) if options.against else None
+        )
+        snapshot, fingerprints = read_snapshots(options.snapshots, settings, environ)
+        snapshot = _select_organizations(snapshot, settings, options.organizations)
+        options = replace(
+            options,
+            as_of=options.as_of or snapshot.header.collected_at,
+            no_history=options.no_history or options.untrusted,
+        )
+        job = AuditJob.from_options(options, config, settings, environ, summarize, notices=notices, against=against)
+        if snapshot.header.part is None:
+            _report_start(notices)
+        return job.conclude(snapshot, fingerprints)
+
+
+def _open_notices(options: AuditOptions, settings: Settings, environ: Mapping[str, str]) -> Notices | None:
+    """Return the notices to send, if any; a part of the organizations is no sign that all were audited."""
+    if not options.notify:
+        return None
+    notices = Notices.from_settings(settings.notify, settings.folder, environ)
+    return replace(notices, heartbeat=None) if options.organizations else notices
+
+
+def _find_heartbeat(notices: Notices | None) -> Heartbeat | None:
+    return None if notices is None else notices.heartbeat
+
+
+def _report_start(notices: Notices | None) -> None:
+    heartbeat = _find_heartbeat(notices)
+    if heartbeat is not None:
+        heartbeat.report_start()
 
 
 def _require_rules(options: AuditOptions) -> None:

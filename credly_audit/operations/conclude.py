@@ -62,6 +62,7 @@ class AuditJob:
         environ: Mapping[str, str],
         summarize: Summarize,
         *,
+        notices: Notices | None,
         against: Policy | None = None,
     ) -> "AuditJob":
         """Make what the options say of these settings, which `config` holds; UsageError for a mistake in them."""
@@ -80,7 +81,7 @@ class AuditJob:
             find_places(settings, environ, options.snapshots),
             prior_audits,
             read_presentation(settings.report, sarif_without_waived=options.sarif_without_waived),
-            Notices.from_settings(settings.notify, settings.folder, environ) if options.notify else None,
+            notices,
             summarize,
             against,
         )

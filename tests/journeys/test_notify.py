@@ -2,8 +2,10 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,99 @@ def test_check_tells_only_where_it_is_asked_to(
     monkeypatch.setenv("TEAM", team)
     told("check", "today.snapshot", "--as-of", AS_OF_DATE, "--output", "json=b.json", "--notify")
     assert mailbox.recipients == ["crm@acme.example", "security@example.org"]
+
+
+@pytest.fixture
+def monitored(sandbox: Sandbox, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the configuration of two organizations whose runs a monitor follows."""
+    config = configure(tmp_path, sandbox)
+    config.write_text(f'{config.read_text()}\n[notify]\nheartbeat = "env:BEAT"\nheartbeat_protocol = "healthchecks"\n')
+    monkeypatch.setenv("BEAT", f"http://{receiver.address}/beat/?key=1")
+    return config
+
+
+def beats(receiver: Receiver) -> list[str]:
+    """Return the requests of a run, and forget them."""
+    asked = [path for _, path, *_ in receiver.asked]
+    receiver.asked.clear()
+    return asked
+
+
+@pytest.mark.parametrize("fails_on", [(), (1,), (3,), (1, 3)])
+def test_a_monitor_hears_the_start_and_the_verdict_without_names(
+    credly_audit: Command,
+    sandbox: Sandbox,
+    receiver: Receiver,
+    monitored: Path,
+    fails_on: tuple[int, ...],
+) -> None:
+    monitored.write_text(f"{monitored.read_text()}heartbeat_fails_on = {list(fails_on)}\n")
+    acme, beta = sandbox.world.organizations
+
+    for code, outcome in enumerate(["pass", "violations", None, "incomplete"]):
+        if outcome is None:
+            continue
+        acme.tokens[1].write_enabled = acme.tokens[1].delete_enabled = outcome == "violations"
+        beta.faults = ["status=401"] if outcome == "incomplete" else []
+        done = credly_audit("run", "--as-of", AS_OF_DATE, *JSON_ONLY, "--no-history")
+        assert done.code == code, done.err
+        last = f"/beat/{code}?key=1" if code in fails_on else "/beat/?key=1"
+        start, end = receiver.asked
+        assert (start[:3], end[:2]) == (("POST", "/beat/start?key=1", b""), ("POST", last))
+        assert end[2].decode().startswith(f"{outcome} (exit code {code})\n")
+        assert not any(each.name.encode() in end[2] for each in (acme, beta))
+        receiver.asked.clear()
+
+
+def test_a_monitor_hears_of_a_run_without_a_verdict(
+    credly_audit: Command, receiver: Receiver, monitored: Path, tmp_path: Path
+) -> None:
+    run = ("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
+    secret = tmp_path / "secret-1"
+    token = secret.read_text()
+    secret.unlink()
+    assert credly_audit(*run).code == 2
+    assert beats(receiver)[-1] == "/beat/2?key=1"
+    secret.write_text(token)
+    secret.chmod(0o600)
+
+    assert credly_audit(*run, "--fail-on", "hihg").code == 2
+    assert beats(receiver) == ["/beat/2?key=1"]
+
+    full = ("--output", "csv=/dev/full")
+    assert credly_audit(*run, *full).code == 4
+    assert beats(receiver) == ["/beat/start?key=1", "/beat/4?key=1"]
+
+    assert credly_audit(*run, "--organization", "Acme").code == 0
+    assert credly_audit(*run, "--no-notify").code == 0
+    assert beats(receiver) == []
+
+    receiver.status = 500
+    done = credly_audit(*run)
+    assert done.code == 0
+    assert "the heartbeat was not accepted (HTTPError)" in done.err
+    assert receiver.address not in done.err
+
+    monitored.write_text(
+        monitored.read_text().replace('heartbeat_protocol = "healthchecks"', "heartbeat_fails_on = [1]")
+    )
+    done = credly_audit(*run)
+    assert done.code == 2
+    assert "heartbeat_fails_on needs heartbeat_protocol" in done.err
+
+
+@pytest.mark.usefixtures("monitored")
+def test_a_monitor_hears_of_a_run_that_is_interrupted(sandbox: Sandbox, receiver: Receiver, tmp_path: Path) -> None:
+    sandbox.world.organizations[0].faults = ["stall"]
+    command = [sys.executable, "-m", "credly_audit", "run", "--as-of", AS_OF_DATE, *JSON_ONLY]
+    with subprocess.Popen(command, cwd=tmp_path, env=dict(os.environ), stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not sandbox.requests:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+    assert beats(receiver) == ["/beat/start?key=1", "/beat/130?key=1"]
 
 
 def test_apprise_is_loaded_for_those_alone_who_use_it(sandbox: Sandbox, tmp_path: Path) -> None:
