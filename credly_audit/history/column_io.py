@@ -37,6 +37,26 @@ def read(connection: sa.Connection, query: sa.Select[Any]) -> dict[str, Any]:
     return {column.name: _column(column, text) for column, text in zip(rows.c, lists, strict=True)}
 
 
+def pack(rest: Any, *fields: tuple[Any, int]) -> Any:
+    """Return small numbers, each with how many bits it has, and above them one of any size as one column.
+
+    What evaluation waits for is read in as few columns as possible; `unpack` takes them apart.
+    """
+    packed = rest
+    for column, bits in reversed(fields):
+        packed = packed * (1 << bits) + column
+    return packed
+
+
+def unpack(packed: np.ndarray, *bits: int) -> list[np.ndarray]:
+    """Return the numbers that `pack` joined, in its order, the one of any size last."""
+    fields = []
+    for each in bits:
+        fields.append(packed & ((1 << each) - 1))
+        packed = packed >> each
+    return [*fields, packed]
+
+
 def _column(column: Any, text: str | None) -> Any:
     if isinstance(column.type, sa.String):
         return pd.array(_texts(text or "[]"), dtype="string")

@@ -65,7 +65,7 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
     """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
     states = token_states
     ends, seen_at = ends_of(states, moment)
-    state = states.c.denied + ends * 8 + states.c.permissions * 32
+    state = bulk.pack(states.c.permissions, (states.c.denied, 3), (ends, 2))
     keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
     dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
     columns = (sa.type_coerce(keyed, sa.String).label("fingerprint"), state.label("state"), *dates)
@@ -73,8 +73,8 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
     known = bulk.read(connection, query)
     about = (tokens, (tokens.c.organization, tokens.c.token_id))
     known |= named(connection, moment, len(known["state"]), states, about)
-    state = known["state"]
-    ended = state & 8 != 0
+    denied, ended_or_gone, permissions = bulk.unpack(known["state"], 3, 2)
+    ended = ended_or_gone & 1 != 0
     fingerprint, key = _parted(known["fingerprint"])
     return frame_of(
         {
@@ -83,11 +83,11 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
             "fingerprint": fingerprint,
             "fingerprint_key": key,
             "expires_at": known["expires_at"],
-            "permissions": state >> 5,
-            "denied": state & 7,
+            "permissions": permissions,
+            "denied": denied,
             "rotated_at": known["rotated_at"],
             "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
-            "gone": state & 16 != 0,
+            "gone": ended_or_gone & 2 != 0,
         },
         LAST_KNOWN_TOKENS,
     )
@@ -105,17 +105,18 @@ def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
 def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
     states = finding_states
-    gone = sa.case((states.c.gone_at <= moment.as_of, 16), else_=0)
-    state = states.c.weight + sa.case((states.c.waived, 8), else_=0) + gone
-    packed = (number(states.c.first_seen_at) * 32 + state).label("packed")
-    query = sa.select(packed).where(moment.latest(states)).order_by(states.c.finding)
-    packed = bulk.read(connection, query)["packed"]
+    gone = sa.case((states.c.gone_at <= moment.as_of, 1), else_=0)
+    flags = ((states.c.weight, 3), (sa.case((states.c.waived, 1), else_=0), 1), (gone, 1))
+    state = bulk.pack(number(states.c.first_seen_at), *flags)
+    query = sa.select(state.label("state")).where(moment.latest(states)).order_by(states.c.finding)
+    packed = bulk.read(connection, query)["state"]
+    weight, waived, resolved, first_seen_at = bulk.unpack(packed, 3, 1, 1)
     ids = named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
     columns = {
-        "weight": packed & 7,
-        "waived": packed & 8 != 0,
-        "resolved": packed & 16 != 0,
-        "first_seen_at": packed >> 5,
+        "weight": weight,
+        "waived": waived != 0,
+        "resolved": resolved != 0,
+        "first_seen_at": first_seen_at,
     }
     return frame_of(ids | columns, LAST_KNOWN_FINDINGS)
 
