@@ -87,6 +87,14 @@ def read_contact(contact: str) -> tuple[list[Address], list[str]]:
     return [address for _, address in read if address], unusable if pieces else [contact]
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The two forms of what a mail says."""
+
+    text: str
+    html: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class MailServer:
     """A server that takes mails, and who they are from."""
@@ -130,12 +138,12 @@ class MailServer:
             headers,
         )
 
-    def send(self, subject: str, text: str, attached: Sequence[Path], recipient: Address) -> str | None:
+    def send(self, subject: str, body: Body, attached: Sequence[Path], recipient: Address) -> str | None:
         """Send a mail; return why the server takes none for this recipient, None where it took it.
 
         ServerFailed where it would take none for any other either.
         """
-        mail = self._mail(subject, text, attached, recipient)
+        mail = self._mail(subject, body, attached, recipient)
         try:
             smtp = self._session()
             try:
@@ -166,7 +174,7 @@ class MailServer:
             raise
         return smtp
 
-    def _mail(self, subject: str, text: str, attached: Sequence[Path], recipient: Address) -> EmailMessage:
+    def _mail(self, subject: str, body: Body, attached: Sequence[Path], recipient: Address) -> EmailMessage:
         mail = EmailMessage(policy.SMTP if recipient.local.isascii() else policy.SMTPUTF8)
         mail["Subject"] = " ".join(subject.split())
         mail["From"] = self.sender
@@ -177,7 +185,8 @@ class MailServer:
         for name, value in self.headers.items():
             if name not in mail:
                 mail[name] = value
-        mail.set_content(text)
+        mail.set_content(body.text)
+        mail.add_alternative(body.html, subtype="html")
         for path in attached:
             kind, _, of_it = (mimetypes.guess_type(path.name)[0] or "application/octet-stream").partition("/")
             mail.add_attachment(path.read_bytes(), kind, of_it, filename=path.name)

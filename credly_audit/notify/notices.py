@@ -21,7 +21,8 @@ from credly_audit.extras import must_have
 from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
 from credly_audit.notify.heartbeat import Heartbeat
-from credly_audit.notify.mail import Address, MailServer, NoServer, ServerFailed, read_contact
+from credly_audit.notify.mail import Address, Body, MailServer, NoServer, ServerFailed, read_contact
+from credly_audit.notify.mail_body import write_html
 from credly_audit.renderers.base import renderer
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.priorities import Priorities
@@ -157,6 +158,8 @@ class Notices:
 def body(audit: Audit) -> str:
     """The audit in a mail's worth of plain text: the verdict, what was not seen, what to do first."""
     lines = [headline(audit)]
+    if audit.presentation.guidance:
+        lines += ["", *(message(line, 500) for line in audit.presentation.guidance.strip().splitlines())]
     hidden = unseen(audit)
     if hidden:
         lines += ["", "Incomplete:"]
@@ -176,6 +179,7 @@ def body(audit: Audit) -> str:
         dates = each.describe_dates(audit.as_of)
         details = f"{f' ({dates})' if dates else ''}. {message(each.describe_first(audit.as_of), 500)}"
         lines.append(f"{each.number}. {message(each.title)}{details}".rstrip())
+        lines.append(f"   {audit.rules[each.rule_id].remediation}")
     return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
 
@@ -248,7 +252,9 @@ class Post:
             self.unsent.append(str(address))
             return
         try:
-            refused = self.server.send(_subject(part), body(part), attached, address)
+            refused = self.server.send(
+                _subject(part), Body(body(part), write_html(part, _title(part))), attached, address
+            )
         except ServerFailed as error:
             self.in_vain += 1
             refused = str(error)
@@ -261,7 +267,12 @@ class Post:
 
 
 def _subject(audit: Audit) -> str:
-    return message(f"credly-audit: {headline(audit)}")
+    return message(f"{_title(audit)}: {headline(audit)}", 300)
+
+
+def _title(audit: Audit) -> str:
+    """Return the team's own title, else the name of the tool."""
+    return one_line(audit.presentation.title or "credly-audit", 100)
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

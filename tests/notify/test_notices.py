@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given
 from openpyxl import load_workbook
 
 from credly_audit.audit.model import Audit
+from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
 from credly_audit.extras import MissingExtra
@@ -73,6 +75,32 @@ def test_a_mail_says_the_verdict_and_what_to_do_first(mailbox: Mailbox) -> None:
     assert mail["Subject"].startswith("credly-audit: Violations: 1 policy violation.")
     assert "Top priorities:\n1. Approve or replace 1 token of 1 organization with full access" in text_of(mail)
     assert mailbox.logins == ["auditor"]
+
+
+def test_a_contact_s_mail_has_the_team_s_title_its_guidance_and_a_page_with_what_to_do_and_by_when(
+    mailbox: Mailbox,
+) -> None:
+    hostile = token(1, **GRAVE | {"description": "<script>alert(1)</script> of team CRM"})
+    audit = audited(snapshot([hostile], [organization(contact="crm@acme.example")]))
+    words = Presentation(title="Acme: badge tokens", guidance="# Ask first\n\nCall the **CISO** before you rotate.")
+    address = f"{mailbox.url}&reply=security@acme.example"
+    send(replace(audit, presentation=words), {"SERVER": address}, contacts="env:SERVER")
+
+    [(recipients, mail)] = mailbox.envelopes
+    assert recipients == ["crm@acme.example"]
+    assert mail["Subject"].startswith("Acme: badge tokens: Violations: 1 policy violation.")
+    assert mail["Reply-To"] == "security@acme.example"
+    html = mail.get_body(("html",))
+    assert html is not None
+    page = html.get_content()
+    assert "<strong>CISO</strong>" in page
+    assert "Call the **CISO** before you rotate." in text_of(mail)
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    for said in (page, text_of(mail)):
+        assert "Approve or replace 1 token of 1 organization with full access" in said
+        assert audit.rules["PRM001"].remediation in said
+        assert "7 Dec 2026 (in 14 days)" in said
 
 
 def test_the_workbook_comes_with_the_mail(mailbox: Mailbox) -> None:

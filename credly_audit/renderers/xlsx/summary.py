@@ -1,5 +1,6 @@
 """The sheet Summary: is all well, what was seen, what to do first, what is coming; each number leads to its place."""
 
+import re
 from dataclasses import replace
 from datetime import datetime
 
@@ -39,7 +40,10 @@ from credly_audit.report.key_figures import AGES, KeyFigure
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.report.priorities import Priority
 from credly_audit.severity import Severity
-from credly_audit.text import NOTHING, count, number, spoken_day
+from credly_audit.text import NOTHING, count, number, one_line, spoken_day
+
+MARKS = re.compile(r"^\s*(?:#{1,6}|[*+>-]|\d+\.)\s+|[*_`]{1,3}")
+"""Markdown's marks, which a cell does not show."""
 
 SHEETS = {"organizations": ORGANIZATIONS, "tokens": TOKENS, "findings": FINDINGS}
 """The sheets of the lists whose rows the key figures count."""
@@ -54,6 +58,7 @@ def add_summary(book: Book, report: Report) -> None:
     page.widths(2, 40, 14, 46, 56, 30)
     blocks = (
         _verdict,
+        _guidance,
         _standing,
         _unseen,
         _first,
@@ -85,6 +90,15 @@ def _verdict(page: Page, report: Report) -> None:
         page.put(letter, None, band)
     page.high(44)
     page.row += 1
+
+
+def _guidance(page: Page, report: Report) -> None:
+    """Write the team's own words, as plain lines."""
+    lines = [MARKS.sub("", line).strip() for line in (report.audit.presentation.guidance or "").splitlines()]
+    if any(lines):
+        page.heading("Guidance")
+        for line in filter(None, lines):
+            page.line(B=(one_line(line, 500), "line"))
 
 
 def _standing(page: Page, report: Report) -> None:
