@@ -30,7 +30,7 @@ repeatable option takes several values, separated by white space; a value that c
 double quotes, and a backslash has no special meaning:
 `CREDLY_AUDIT_RUN_OUTPUT='html=audit.html "json=my reports/audit.json"'`.
 
-Exit codes: 0 policy holds and every organization was complete; 1 policy is violated; 2 wrong usage or configuration;
+Exit codes: 0 policy holds and every organization was complete; 1 policy is violated; 2 usage or configuration error;
 3 the audit is incomplete; 4 an unexpected error; 130 interrupted. Where a command has its own, its text says so.
 """
 

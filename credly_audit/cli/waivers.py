@@ -47,13 +47,13 @@ ALL = {
     "active": "holds",
     "pending": "not yet in force",
     "open": "open",
-    "kept": "kept: what it was to mend is gone",
-    "unjudged": "not judged: its organization is incomplete",
+    "kept": "kept: its findings are resolved",
+    "unjudged": "not assessed: its organization is incomplete",
 }
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 as_of_option = click.option(
-    "--as-of", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="The instant to judge at. Default: now."
+    "--as-of", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Evaluate as of this instant. Default: now."
 )
 
 
@@ -141,21 +141,21 @@ def prune(
 @as_of_option
 @shape_option
 def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | None, shape: str) -> ExitCode:
-    """Say which decisions are expired, unused or overdue, and which soon will be.
+    """Report which decisions are expired, unused or overdue, and which soon will be.
 
-    With snapshots, the tokens in them are judged: unused is a waiver of nothing that is there, kept a plan whose
-    findings are gone, and a decision on what is gone is neither expired nor overdue. Without, the calendar and the
-    configuration's organizations are all there is to go by.
+    With snapshots, their tokens are evaluated: a waiver that matches no finding is unused, a plan whose findings are
+    resolved is kept, and neither is expired or overdue any more. Without snapshots, decisions are checked only by
+    date and by the organizations of the configuration.
 
-    Exit codes: 0 every decision stands, those that soon will not are named; 1 some is expired, unused or overdue;
-    2 wrong usage or configuration.
+    Exit codes: 0 every decision is valid, those that soon end are listed; 1 a decision is expired, unused or overdue;
+    2 usage or configuration error.
     """
     settings = configured(config)
     decisions = against(settings, snapshots, as_of or datetime.now(UTC)) if snapshots else dated(settings, as_of)
     told = {*ASKS, "expiring", "pending"}
     asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in told]
     many = len(settings.waivers) + len(settings.plans)
-    tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none asks for attention.")
+    tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none needs attention.")
     return ExitCode.VIOLATIONS if any(each.state in ASKS for each in asking) else ExitCode.OK
 
 
@@ -165,7 +165,7 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     "--into",
     type=FILE,
     metavar="FILE",
-    help="The TOML file that keeps the decisions; made where it is not there. Default: [policy] waivers_file.",
+    help="TOML file of the decisions; created if it does not exist. Default: [policy] waivers_file.",
 )
 @config_option
 @click.option(
@@ -178,13 +178,13 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
 def import_waivers(
     workbooks: tuple[Path, ...], into: Path | None, config: Path | None, rejected: Path | None, *, dry_run: bool
 ) -> ExitCode:
-    """Write what was typed into the Decision columns of Excel reports into a file, as waivers and plans.
+    """Import the Decision columns of Excel reports into a file, as waivers and plans.
 
-    What stands in the file keeps its place, its comments and its ids; a decision that stands already is left as it is.
-    A row that is incomplete, or that [policy] approvers and max_waiver_days do not allow, is refused, and the others
-    are written. A decision is withdrawn in the file, not in the workbook.
+    The content of the file keeps its order, comments and ids; a decision that is already there is unchanged. A row
+    that is incomplete, or that [policy] approvers and max_waiver_days do not allow, is refused, and the others are
+    written. To withdraw a decision, remove it from the file, not from the workbook.
 
-    Exit codes: 0 all was taken over; 1 some row was refused; 2 wrong usage, configuration or workbook: nothing was
+    Exit codes: 0 all rows were imported; 1 a row was refused; 2 usage, configuration or workbook error: nothing was
     written.
     """
     settings = configured(config, waivers_file_needed=False)
@@ -193,7 +193,7 @@ def import_waivers(
         raise UsageError("--into: name the file to write into, or set [policy] waivers_file")
     place = file_can_be_written(target, "--into")
     if not place.is_file:
-        raise UsageError(f"--into: {target} is no file that decisions can be kept in; name a file")
+        raise UsageError(f"--into: {target} is not a regular file; name a file for the decisions")
     rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook, today())]
     before, elsewhere = standing(target, settings)
     try:
@@ -216,7 +216,7 @@ def import_waivers(
 
 
 def configured(config: Path | None, *, waivers_file_needed: bool = True) -> Settings:
-    """The settings of the file, those of none where there is none and none was named."""
+    """Return the settings of the file; the defaults where there is no file and none was named."""
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     if path is None:
         return Settings()
@@ -224,19 +224,19 @@ def configured(config: Path | None, *, waivers_file_needed: bool = True) -> Sett
 
 
 def today() -> date:
-    """The day of an import, in UTC."""
+    """Return the day of an import, in UTC."""
     return datetime.now(UTC).date()
 
 
 def dated(settings: Settings, as_of: datetime | None) -> Decisions:
-    """The decisions by the calendar alone."""
+    """Return the decisions as their dates say."""
     known = {each.id.lower() for each in settings.organizations}
     next_audit = Policy(settings.policy).next_audit
     return by_calendar(settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit)
 
 
 def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
-    """The decisions as an audit of the snapshots finds them, without the values that are listed there."""
+    """Return the decisions as an audit of the snapshots finds them, without the token values in their texts."""
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
     own = redact_own_texts(Policy.of(settings), PLAIN, settings, redactor_of(snapshot, fingerprints))
     print_lines(*(f"credly-audit: {sentence}" for sentence in own.found), err=True)

@@ -275,7 +275,7 @@ def test_check_says_against_a_snapshot_what_is_expired_unused_expiring_and_overd
 def test_check_without_a_snapshot_goes_by_the_calendar_and_all_is_well_where_all_holds(
     audit: Command, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    assert audit("waivers", "check", "--as-of", AS_OF_DATE).out == "1 decision; none asks for attention.\n"
+    assert audit("waivers", "check", "--as-of", AS_OF_DATE).out == "1 decision; none needs attention.\n"
     acme = sandbox.world.organizations[0].id
     (tmp_path / "waivers.toml").write_text(decided(acme, "00000000-0000-4000-8000-0000000000ff"))
     done = audit("waivers", "check", "--as-of", AS_OF_DATE, "--format", "json")
