@@ -42,7 +42,7 @@ Role = Literal["report", "snapshot"]
 PolicyRole = Literal["configuration", "organizations", "waivers", "register"]
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ManifestEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file; `path` is relative to the manifest's folder."""
 
     role: Role
@@ -70,7 +70,7 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     def redacted(self, redactor: Redactor) -> Self:
         """Return the copy without secret values; what is not text and holds one is left out."""
         if self.encoding == "base64":
-            many = secrets_in(base64.b64decode(self.content), redactor)
+            many = find_secrets(base64.b64decode(self.content), redactor)
             return structs.replace(self, content="", redactions=many) if many else self
         masked, passwords = ADDRESS.subn(f"://{REDACTED}@", self.content)
         text, many = redactor.redact_and_count(masked if self.role == "configuration" else self.content)
@@ -93,7 +93,7 @@ CELL = re.compile(r"<t(?:\s[^>]*)?>([^<]*)</t>")
 """A text in a workbook."""
 
 
-def secrets_in(content: bytes, redactor: Redactor) -> int:
+def find_secrets(content: bytes, redactor: Redactor) -> int:
     """Count secrets a file holds that is a workbook, or a text in another encoding than UTF-8."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return redactor.redact_and_count(
@@ -127,7 +127,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collected_at: datetime
     verdict: FileVerdict
     versions: dict[str, str]
-    files: list[Entry]
+    files: list[ManifestEntry]
     policy: list[Copy]
 
 
@@ -168,7 +168,7 @@ def write_manifest(
     verdict = audit.verdict
     files = [entry(path.parent, file, "snapshot") for file in sources.snapshots]
     files += [entry(path.parent, file, "snapshot" if file.suffix == ".snapshot" else "report") for file in written]
-    files += [Entry("report", STANDARD_OUTPUT, digest) for digest in told]
+    files += [ManifestEntry("report", STANDARD_OUTPUT, digest) for digest in told]
     manifest = Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -176,7 +176,7 @@ def write_manifest(
         as_of=audit.as_of,
         collected_at=audit.snapshot.header.collected_at,
         verdict=FileVerdict(verdict.outcome, int(verdict.exit_code), verdict.violations),
-        versions=versions(),
+        versions=collect_versions(),
         files=files,
         policy=list(sources.policy),
     )
@@ -185,9 +185,9 @@ def write_manifest(
         file.write(f"{inert_json(text)}\n".encode())
 
 
-def entry(folder: Path, file: Path, role: Role) -> Entry:
+def entry(folder: Path, file: Path, role: Role) -> ManifestEntry:
     """What the manifest in `folder` says of a file."""
-    return Entry(role, Path(os.path.relpath(file, folder)).as_posix(), digest_of(file))
+    return ManifestEntry(role, Path(os.path.relpath(file, folder)).as_posix(), digest_of(file))
 
 
 def digest_of(path: Path) -> str:
@@ -196,16 +196,16 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def versions() -> dict[str, str]:
+def collect_versions() -> dict[str, str]:
     """The tool's version, Python's, and those of the libraries that it stands on; of extras, those that are there."""
     libraries = {}
-    for name in sorted(_libraries()):
+    for name in sorted(_list_libraries()):
         with suppress(importlib.metadata.PackageNotFoundError):
             libraries[name] = importlib.metadata.version(name)
     return {"credly-audit": __version__, "python": platform.python_version(), **libraries}
 
 
-def _libraries() -> Iterator[str]:
+def _list_libraries() -> Iterator[str]:
     """What the package names as needed; nothing where it runs without being installed."""
     try:
         lines = importlib.metadata.requires("credly-audit") or []
@@ -236,7 +236,7 @@ def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
     """A sentence for each file that is not as the manifest says; `folder` is the manifest's."""
     for each in manifest.files:
         if each.path != STANDARD_OUTPUT:
-            yield from _difference(each, folder / each.path)
+            yield from _describe_difference(each, folder / each.path)
     for copy in manifest.policy:
         try:
             sound = copy.is_sound
@@ -246,7 +246,7 @@ def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
             yield f"{copy.path}: the copy of the {copy.role} in the manifest differs from the file that the audit used"
 
 
-def _difference(each: Entry, path: Path) -> Iterator[str]:
+def _describe_difference(each: ManifestEntry, path: Path) -> Iterator[str]:
     try:
         digest = digest_of(path)
     except FileNotFoundError:

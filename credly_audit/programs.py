@@ -35,7 +35,7 @@ class Done:
     output: bytes
 
 
-def words_of(command: str) -> list[str]:
+def split_command(command: str) -> list[str]:
     """Split a command into words, `~` at the beginning of its program replaced. ValueError where quotes do not match.
 
     BadPath where the program's path can be none.
@@ -74,7 +74,9 @@ def run(
     with program:
         _running.add(program)
         try:
-            output = _output(program, given, began + patience, most) if most else _nothing(program, given, patience)
+            output = (
+                _read_output(program, given, began + patience, most) if most else _discard(program, given, patience)
+            )
         except BaseException:
             _end(program)
             raise
@@ -83,12 +85,12 @@ def run(
     return Done(program.returncode, monotonic() - began, output)
 
 
-def _nothing(program: "subprocess.Popen[bytes]", given: bytes | None, patience: float) -> bytes:
+def _discard(program: "subprocess.Popen[bytes]", given: bytes | None, patience: float) -> bytes:
     program.communicate(given, timeout=patience)
     return b""
 
 
-def _output(program: "subprocess.Popen[bytes]", given: bytes | None, until: float, most: int) -> bytes:
+def _read_output(program: "subprocess.Popen[bytes]", given: bytes | None, until: float, most: int) -> bytes:
     """What it says until its output ends; a thread reads, so that no more than `most` is ever held."""
     assert program.stdout is not None  # noqa: S101 - it was asked for
     out, pieces = program.stdout, [b""]

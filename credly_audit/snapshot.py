@@ -104,7 +104,7 @@ def conform(columns: pd.DataFrame | dict[str, Any], dtypes: Mapping[str, str]) -
     return pd.DataFrame(typed, index=frame.index).reset_index(drop=True)
 
 
-def no_applications() -> pd.DataFrame:
+def make_empty_applications() -> pd.DataFrame:
     """The frame of applications without a row."""
     return conform({}, APPLICATIONS)
 
@@ -173,7 +173,7 @@ class Snapshot:
     header: Header
     tokens: pd.DataFrame
     organizations: pd.DataFrame
-    applications: pd.DataFrame = field(default_factory=no_applications)
+    applications: pd.DataFrame = field(default_factory=make_empty_applications)
 
     def write(self, path: Path) -> None:
         """Write one file, mode 0600, where a path leads, whole or not at all."""
@@ -229,7 +229,7 @@ class Snapshot:
                     for name, dtypes in FRAMES.items()
                     if name != "applications" or head["format_version"] > 1
                 }
-            header = _header(head)
+            header = _read_header(head)
         except OSError as error:
             raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
         except (zipfile.BadZipFile, KeyError, TypeError, ValueError, EOFError, pa.ArrowException) as error:
@@ -254,18 +254,18 @@ def _read_frame(parquet: bytes, dtypes: dict[str, str], version: int) -> pd.Data
     return frame
 
 
-def _instant(text: str) -> datetime:
+def _read_instant(text: str) -> datetime:
     instant = read_instant(text)
     if instant is None:
         raise ValueError(text)
     return instant
 
 
-def _header(head: dict[str, Any]) -> Header:
+def _read_header(head: dict[str, Any]) -> Header:
     """Return the header that the JSON object of a snapshot describes; keys of later versions are ignored."""
     part, shard, digest = head.get("part"), head.get("shard"), head.get("configuration_digest")
     return Header(
-        collected_at=_instant(head["collected_at"]),
+        collected_at=_read_instant(head["collected_at"]),
         tool_version=head["tool_version"],
         base_url=head["base_url"],
         fingerprint_key=head["fingerprint_key"],

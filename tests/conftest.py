@@ -7,7 +7,7 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 from credly_audit.cli.logs import end_log
-from credly_audit.secrets.sources import package_sources
+from credly_audit.secrets.sources import load_package_sources
 from tests.needs import summed_up
 from tests.packages import Install, installer
 from tests.proof import ALL_EXAMPLES, try_a_quarter
@@ -34,7 +34,7 @@ def _no_log_of_an_earlier_command() -> Iterator[None]:
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
     """Packages with sources of secrets, which the next test does not know."""
     yield installer(monkeypatch, tmp_path)
-    package_sources.cache_clear()
+    load_package_sources.cache_clear()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

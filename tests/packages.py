@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pytest
 
-from credly_audit.secrets.sources import GROUP, package_sources
+from credly_audit.secrets.sources import GROUP, load_package_sources
 
 READS = """
 class Source:
@@ -54,5 +54,5 @@ def _install(
     )
     (site / f"{module}.py").write_text(head + code)
     monkeypatch.syspath_prepend(site)
-    package_sources.cache_clear()
+    load_package_sources.cache_clear()
     return trace

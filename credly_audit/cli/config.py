@@ -177,9 +177,9 @@ def slow_patterns(policy: PolicySettings, source: Source) -> Iterator[str]:
         text = find_hostile_text(pattern)
         if text is not None:
             yield (
-                f"{source.path}:{source.line(location)}: {dotted(location)}: the pattern takes too long for some "
-                f"descriptions, such as {text[:20]!r}… of {len(text)} characters; an audit that meets one ends with "
-                "exit code 4. Write it without repetitions that can share letters, such as (a|aa)+"
+                f"{source.path}:{source.line(location)}: {dotted(location)}: the pattern takes too long for "
+                f"some descriptions, such as {text[:20]!r}… of {len(text)} characters; an audit that meets one "
+                "ends with exit code 4. Write it without repetitions that can share letters, such as (a|aa)+"
             )
 
 

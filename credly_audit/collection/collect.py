@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.collection.coverage import assess_coverage
-from credly_audit.collection.frames import applications_frame, names, organizations_frame, tokens_frame
+from credly_audit.collection.coverage import evaluate_coverage
+from credly_audit.collection.frames import make_applications_frame, make_organizations_frame, make_tokens_frame, names
 from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.progress import Observer
 from credly_audit.collection.reading import EarlyEnd, Wanted
@@ -64,7 +64,7 @@ def collect(
     collection = _Collection(asks, api, fingerprints, stop)
     collection.run(observer)
     listings, redactor = collection.listings, collection.redactor
-    tokens = tokens_frame(listings, redactor)
+    tokens = make_tokens_frame(listings, redactor)
     return Snapshot(
         Header(
             collected_at=began,
@@ -79,8 +79,8 @@ def collect(
             configuration_digest=configuration_digest,
         ),
         tokens,
-        organizations_frame(listings, redactor),
-        applications_frame(listings, redactor),
+        make_organizations_frame(listings, redactor),
+        make_applications_frame(listings, redactor),
     )
 
 
@@ -103,7 +103,7 @@ class _Collection:
     def __post_init__(self) -> None:
         self.line = Line(self.api, self.over)
         self.listings = [
-            _listing(place, ask, len(self.asks) if self.api.include_oauth_applications else None)
+            _make_listing(place, ask, len(self.asks) if self.api.include_oauth_applications else None)
             for place, ask in enumerate(self.asks)
         ]
         self.redactor = Redactor(self.fingerprints.digest, self._traces())
@@ -118,7 +118,7 @@ class _Collection:
                 for worker in workers:
                     worker.start()
                 # pandas and Arrow load much on first use: better now, while the first answers are on their way.
-                tokens_frame([], self.redactor)
+                make_tokens_frame([], self.redactor)
                 self._wait(observer)
             except KeyboardInterrupt:
                 raise Interrupted(INTERRUPTED) from None
@@ -150,7 +150,7 @@ class _Collection:
             listing = waiting.pop(each.place)
             if all(other.place not in waiting for other in listing.lists):
                 [name] = names([listing], self.redactor)
-                covered = assess_coverage(listing)
+                covered = evaluate_coverage(listing)
                 reason = self.redactor.redact_values(covered.reason)
                 observer.finished(name or "", covered.status, reason, tokens=len(listing.rows))
 
@@ -191,7 +191,7 @@ class _Collection:
             raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is not a list of {listing.what}s: {error}") from None
 
 
-def _listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
+def _make_listing(place: int, ask: Ask, beyond: int | None) -> Tokens:
     """An organization's tokens; its applications, where they are asked for, stand `beyond` places further on."""
     credential = None if isinstance(ask.credential, Unavailable) else ask.credential
     listing = Tokens(place, ask.organization, credential)

@@ -31,23 +31,23 @@ class Coverage(NamedTuple):
         return self.code.status
 
 
-def assess_coverage(listing: Tokens) -> Coverage:
+def evaluate_coverage(listing: Tokens) -> Coverage:
     """Return how completely the tokens of an organization were read, and its OAuth applications where they are asked.
 
     Where several hold the first of WORST_FIRST counts. An organization is incomplete where its applications are,
     however completely its tokens were read.
     """
-    tokens = _assess_tokens(listing)
+    tokens = _evaluate_tokens(listing)
     if listing.applications is None or tokens.status == "failed":
         return tokens
-    applications = _assess_applications(listing.applications)
+    applications = _evaluate_applications(listing.applications)
     if applications is None:
         return tokens
     worse = min((tokens, applications), key=lambda each: WORST_FIRST.index(each.status))
     return Coverage(worse.code, f"{tokens.reason} {applications.reason}")
 
 
-def _assess_applications(listing: Applications) -> Coverage | None:
+def _evaluate_applications(listing: Applications) -> Coverage | None:
     """Return what there is to say of the applications; None where they were read without a contradiction."""
     reading = listing.reading
     if reading.trouble:
@@ -62,23 +62,23 @@ def _assess_applications(listing: Applications) -> Coverage | None:
             f"{NO_APPLICATIONS}.",
         )
     if listing.doubts:
-        reason = _inconsistent("list of its OAuth applications", listing.doubts)
+        reason = _describe_inconsistency("list of its OAuth applications", listing.doubts)
         return Coverage(ReasonCode.APPLICATIONS_CONTRADICTION, reason)
     return None
 
 
-def _assess_tokens(listing: Tokens) -> Coverage:
+def _evaluate_tokens(listing: Tokens) -> Coverage:
     reading = listing.reading
     if reading.trouble:
-        return Coverage(reading.trouble.code, _sentence(reading.trouble.sentence))
+        return Coverage(reading.trouble.code, _format_sentence(reading.trouble.sentence))
     if faults := reading.faults():
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
         reason = f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it"
-        return Coverage(ReasonCode.FAULTY_ROWS, _sentence(reason))
-    return _assess_rows(listing)
+        return Coverage(ReasonCode.FAULTY_ROWS, _format_sentence(reason))
+    return _evaluate_rows(listing)
 
 
-def _assess_rows(listing: Tokens) -> Coverage:
+def _evaluate_rows(listing: Tokens) -> Coverage:
     """Return what the rows prove, where all of them were read; only the organization's own rows prove anything."""
     own = listing.own_rows
     proof = next((row for row in own if row.write_enabled or row.delete_enabled), None)
@@ -89,19 +89,19 @@ def _assess_rows(listing: Tokens) -> Coverage:
             f"The credential can neither write nor delete, so Credly lists only read-only tokens: {FULLER_SIGHT}.",
         )
     if listing.rows and not own:
-        return Coverage(ReasonCode.OTHER_OWNER, _foreign(listing))
+        return Coverage(ReasonCode.OTHER_OWNER, _describe_foreign_owners(listing))
     if listing.doubts:
-        return Coverage(ReasonCode.CONTRADICTION, _inconsistent("list", listing.doubts))
+        return Coverage(ReasonCode.CONTRADICTION, _describe_inconsistency("list", listing.doubts))
     if proof is None:
         return _explain_missing_proof(listing, caller)
     return _prove(listing, proof)
 
 
-def _inconsistent(what: str, doubts: list[str]) -> str:
+def _describe_inconsistency(what: str, doubts: list[str]) -> str:
     return f"Credly's {what} was inconsistent in two readings: {'; '.join(doubts)}: run the audit again off-peak."
 
 
-def _foreign(listing: Tokens) -> str:
+def _describe_foreign_owners(listing: Tokens) -> str:
     """Say whose tokens were listed, as far as that is an id: any other text of theirs could be anything."""
     owners = {(row.owner_id or "").lower() for row in listing.rows.values()}
     known = sorted(owner for owner in owners if re.fullmatch(UUID_SHAPE, owner))
@@ -146,5 +146,5 @@ def _explain_missing_proof(listing: Tokens, own: list[TokenRow]) -> Coverage:
     return Coverage(code, f"{unknown} {why}: {FULLER_SIGHT}, or {waive}.")
 
 
-def _sentence(text: str) -> str:
+def _format_sentence(text: str) -> str:
     return text[0].upper() + text[1:] + ("" if text.endswith((".", "…")) else ".")

@@ -87,28 +87,31 @@ def diagnosed(
     """The diagnosis of the organization in that row; `due` before its expiry a credential should be rotated."""
     organization = snapshot.organizations.iloc[row]
     expires_at = None if pd.isna(organization["credential_expires_at"]) else organization["credential_expires_at"]
-    answer = _answer(organization)
+    answer = _describe_answer(organization)
     found = Diagnosis(
         organization["organization_id"],
         organization["name"],
         credential,
         purpose,
-        _known(organization["credential_kind"]),
-        _known(organization["credential_fingerprint"]),
+        _describe_known_token(organization["credential_kind"]),
+        _describe_known_token(organization["credential_fingerprint"]),
         answer,
         organization["status"],
         SEES[organization["status"]] if answer == "accepted" else "nothing",
         int(organization["tokens"]),
-        _permissions(snapshot, organization),
+        _describe_permissions(snapshot, organization),
         expires_at and expires_at.to_pydatetime(),
         expires_at and (expires_at - now) // timedelta(days=1),
         organization["reason"],
-        _known(organization["reason_code"]),
+        _describe_known_token(organization["reason_code"]),
         None,
     )
     is_complete = found.status == "complete"
     return replace(
-        found, next_step=_care(found, shift(now, due)) if is_complete else _cure(found, snapshot.header.base_url)
+        found,
+        next_step=_suggest_care(found, shift(now, due))
+        if is_complete
+        else _suggest_fix(found, snapshot.header.base_url),
     )
 
 
@@ -140,15 +143,15 @@ def _is_refused_by_api(found: Diagnosis) -> bool:
     return found.answer == "refused" and found.reason_code == ReasonCode.HTTP_401
 
 
-def _answer(organization: Any) -> CredentialAnswer:
+def _describe_answer(organization: Any) -> CredentialAnswer:
     """Return whether Credly accepted the credential."""
     if organization["status"] != "failed" or organization["pages"] > 0:
         return "accepted"
-    code = _known(organization["reason_code"])
+    code = _describe_known_token(organization["reason_code"])
     return "refused" if code in REFUSALS else "accepted" if code in ACCEPTED else "not known"
 
 
-def _permissions(snapshot: Snapshot, organization: Any) -> tuple[str, ...] | None:
+def _describe_permissions(snapshot: Snapshot, organization: Any) -> tuple[str, ...] | None:
     """What the credential's own row says that it may do; None where it has none, or one that does not say."""
     tokens = snapshot.tokens
     own = tokens[tokens["is_audit_credential"] & (tokens["organization_id"] == organization["organization_id"])]
@@ -158,19 +161,19 @@ def _permissions(snapshot: Snapshot, organization: Any) -> tuple[str, ...] | Non
     return tuple(name.removesuffix("_enabled") for name in flags if flags[name].iloc[0])
 
 
-def _cure(found: Diagnosis, base_url: str) -> str | None:
+def _suggest_fix(found: Diagnosis, base_url: str) -> str | None:
     """What to do where not everything was seen, beyond what the reason names."""
     if _is_refused_by_api(found):
         return (
-            f"If it belongs to {_other(base_url)}, set [api] base_url. Otherwise it has expired or was deleted: "
-            f"create a new one {_place_of(found)}."
+            f"If it belongs to {_name_other_environment(base_url)}, set [api] base_url. Otherwise it has expired "
+            f"or was deleted: create a new one {_place_of(found)}."
         )
     if found.reason_code == ReasonCode.HTTP_404:
         return f"`credly-audit orgs --credential {found.credential}` shows its organization."
     return None
 
 
-def _care(found: Diagnosis, due_at: datetime) -> str | None:
+def _suggest_care(found: Diagnosis, due_at: datetime) -> str | None:
     """What to do though everything was seen."""
     if found.expires_at is not None and found.expires_at <= due_at:
         whose = (
@@ -184,12 +187,12 @@ def _care(found: Diagnosis, due_at: datetime) -> str | None:
     return None
 
 
-def _other(base_url: str) -> str:
+def _name_other_environment(base_url: str) -> str:
     """The environment that the address is not of, with its address."""
     other = PRODUCTION if environment(base_url) == SANDBOX else SANDBOX
     both = environment(base_url) in ADDRESSES
     return f"Credly's {other} ({ADDRESSES[other]})" if both else "another environment than this address"
 
 
-def _known(value: Any) -> str | None:
+def _describe_known_token(value: Any) -> str | None:
     return None if pd.isna(value) else value

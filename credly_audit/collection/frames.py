@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from credly_audit.collection.coverage import assess_coverage
+from credly_audit.collection.coverage import evaluate_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import TokenRow
 from credly_audit.instant_columns import read_instants
@@ -18,29 +18,29 @@ from credly_audit.secrets.redaction import Redactor
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, conform
 
 
-def strings(values: Sequence[str | None]) -> pd.Series:
+def make_strings(values: Sequence[str | None]) -> pd.Series:
     """A column of strings, made by Arrow itself: three times as fast as by pandas."""
     return pd.Series(pd.array(pa.array(values, pa.large_string()), dtype="string"))
 
 
-def tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
+def make_tokens_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row a token, in the order in which the organizations were asked and Credly listed them."""
     rows_of = [listing.rows for listing in listings]
     counts = [len(rows) for rows in rows_of]
     rows: list[TokenRow] = list(chain.from_iterable(found.values() for found in rows_of))
     ids = [listing.organization.id for listing in listings]
     places = np.repeat(np.arange(len(listings)), counts)
-    columns = {name: strings(redactor.redact_column(_each(rows, name))[0]) for name in TEXTS}
-    columns["fingerprint"] = strings(_each(rows, "fingerprint"))
-    columns |= {name: pd.Series(_each(rows, name), dtype="boolean") for name in FLAGS}
+    columns = {name: make_strings(redactor.redact_column(_collect(rows, name))[0]) for name in TEXTS}
+    columns["fingerprint"] = make_strings(_collect(rows, "fingerprint"))
+    columns |= {name: pd.Series(_collect(rows, name), dtype="boolean") for name in FLAGS}
     columns["organization_id"] = pd.Series(pd.Categorical.from_codes(places, categories=pd.Index(ids, dtype="string")))
-    columns["organization_name"] = strings(names(listings, redactor)).take(places).reset_index(drop=True)
-    columns["token_id"] = strings(_identifiers(_each(rows, "id"), redactor))
-    descriptions, secrets = _redacted(_each(rows, "description"), redactor)
-    columns["description"] = strings(descriptions)
+    columns["organization_name"] = make_strings(names(listings, redactor)).take(places).reset_index(drop=True)
+    columns["token_id"] = make_strings(_make_identifiers(_collect(rows, "id"), redactor))
+    descriptions, secrets = _redact(_collect(rows, "description"), redactor)
+    columns["description"] = make_strings(descriptions)
     columns["secrets_in_description"] = pd.Series(secrets, dtype="Int16")
-    columns |= _dates(rows)
-    own = strings([listing.credential.fingerprint if listing.credential else None for listing in listings])
+    columns |= _read_dates(rows)
+    own = make_strings([listing.credential.fingerprint if listing.credential else None for listing in listings])
     is_own = columns["fingerprint"] == own.take(places).reset_index(drop=True)
     columns["is_audit_credential"] = is_own.fillna(value=False).astype("bool")
     return conform(columns, TOKENS)
@@ -50,7 +50,7 @@ TEXTS = ("owner_id", "owner_name", "owner_type")
 FLAGS = ("read_enabled", "write_enabled", "delete_enabled")
 
 
-def _each(rows: Sequence[TokenRow], name: str) -> list[Any]:
+def _collect(rows: Sequence[TokenRow], name: str) -> list[Any]:
     return list(map(attrgetter(name), rows))
 
 
@@ -59,7 +59,7 @@ def names(listings: Sequence[Tokens], redactor: Redactor) -> list[str | None]:
     return redactor.redact_column([listing.name for listing in listings])[0]
 
 
-def _identifiers(ids: list[str], redactor: Redactor) -> list[str]:
+def _make_identifiers(ids: list[str], redactor: Redactor) -> list[str]:
     """The ids; one that holds a known value is replaced by another that is as different from all others."""
     clean, counts = redactor.redact_column(ids, by_shape=False)
     if not any(counts):
@@ -69,30 +69,30 @@ def _identifiers(ids: list[str], redactor: Redactor) -> list[str]:
     ]
 
 
-def _redacted(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
+def _redact(descriptions: list[str | None], redactor: Redactor) -> tuple[list[str | None], list[int]]:
     """The descriptions without secrets, and how many each held."""
     clean, counts = redactor.redact_column(descriptions)
     return clean, [min(count, 32_767) for count in counts]
 
 
-def _dates(rows: Sequence[TokenRow]) -> dict[str, pd.Series]:
+def _read_dates(rows: Sequence[TokenRow]) -> dict[str, pd.Series]:
     """created_at, expires_at, and date_faults: field and fault, never the content."""
     columns = {}
     faults: dict[int, list[str]] = defaultdict(list)
     for name, said in (("expires_at", "expires_fault"), ("created_at", "created_fault")):
-        texts = strings(_each(rows, name))
+        texts = make_strings(_collect(rows, name))
         columns[name] = read_instants(texts)
-        fault = strings(_each(rows, said)).mask(texts.notna() & columns[name].isna(), "unreadable")
+        fault = make_strings(_collect(rows, said)).mask(texts.notna() & columns[name].isna(), "unreadable")
         for row, what in fault.dropna().items():
             faults[row].append(f"{name} {what}")
     return columns | {
-        "date_faults": strings(["; ".join(faults[row]) if row in faults else None for row in range(len(rows))])
+        "date_faults": make_strings(["; ".join(faults[row]) if row in faults else None for row in range(len(rows))])
     }
 
 
-def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
+def make_organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row an organization: what was seen of it, what that cost, who asked."""
-    covered = [assess_coverage(listing) for listing in listings]
+    covered = [evaluate_coverage(listing) for listing in listings]
     credentials = [listing.credential for listing in listings]
     own_expiry = [next((row.expires_at for row in listing.audit_credential_rows), None) for listing in listings]
     columns = {
@@ -118,7 +118,7 @@ def organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Da
     return conform(columns, ORGANIZATIONS)
 
 
-def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
+def make_applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
     """A row an OAuth application; empty where they were not asked for."""
     rows = [
         (listing.organization.id, each)
@@ -126,15 +126,15 @@ def applications_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.Dat
         if listing.applications is not None
         for each in listing.applications.rows.values()
     ]
-    descriptions, secrets = _redacted([each.description for _, each in rows], redactor)
+    descriptions, secrets = _redact([each.description for _, each in rows], redactor)
     columns = {
         "organization_id": [organization_id for organization_id, _ in rows],
-        "application_id": _identifiers([each.id for _, each in rows], redactor),
+        "application_id": _make_identifiers([each.id for _, each in rows], redactor),
         "name": redactor.redact_column([each.name for _, each in rows])[0],
         "description": descriptions,
         "secrets_in_description": secrets,
-        "created_at": read_instants(strings([each.created_at for _, each in rows])),
-        "updated_at": read_instants(strings([each.updated_at for _, each in rows])),
+        "created_at": read_instants(make_strings([each.created_at for _, each in rows])),
+        "updated_at": read_instants(make_strings([each.updated_at for _, each in rows])),
         "creator_available": pd.Series([each.creator_available for _, each in rows], dtype="boolean"),
     }
     return conform(columns, APPLICATIONS)

@@ -185,7 +185,7 @@ class Reading(Generic[R]):
     def _wrong_rows(self) -> Iterator[str]:
         total, distinct = self.total_count(), len(self._ids)
         if sum(len(page.rows) for page in self.pages.values()) != distinct:
-            yield f"{_a(self.what)} is listed twice"
+            yield f"{_add_article(self.what)} is listed twice"
         if total not in {None, distinct}:
             yield f"{distinct:,} of {total:,} reported {self.what}s were listed"
 
@@ -233,5 +233,5 @@ def _ids_of(page: ListPage[R]) -> set[str]:
     return {row.id for row in page.rows}
 
 
-def _a(noun: str) -> str:
+def _add_article(noun: str) -> str:
     return f"{'an' if noun[0] in 'AEIOaeio' else 'a'} {noun}"

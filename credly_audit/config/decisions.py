@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from credly_audit.config.decision_models import Decision, Plan, Waiver
-from credly_audit.config.mistakes import sentences
+from credly_audit.config.mistakes import describe_mistakes
 from credly_audit.config.settings import Model, PolicySettings, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError
@@ -22,34 +22,36 @@ class DecisionsFile(Model):
     plans: tuple[Plan, ...] = ()
 
 
-def decisions_of(
+def read_configured_decisions(
     source: Source, settings: Settings | None, *, file_needed: bool = True
 ) -> tuple[tuple[Waiver, ...], tuple[Plan, ...], dict[str, str]]:
     """All waivers and plans, and where each stands; mistakes are noted in `source`, those of their own file anyway."""
     path = source.named_file("policy", "waivers_file")
     theirs: list[Placed] = []
     if path is not None and path.is_file():
-        theirs = _from_file(source, path)
+        theirs = _read_file(source, path)
     elif path is not None and file_needed:
         source.mistake(("policy", "waivers_file"), f"policy.waivers_file: file {path} does not exist")
     if settings is None:
         return (), (), {}
-    placed = [*_placed(source, settings), *theirs]
-    waivers, plans = _sound(placed, source, settings.policy)
+    placed = [*_add_places(source, settings), *theirs]
+    waivers, plans = _list_valid(placed, source, settings.policy)
     return waivers, plans, {decision.id: _place(of, name, position) for decision, of, name, position in placed}
 
 
 def read_decisions(path: Path, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
     """A decisions file alone; ConfigurationError with every mistake in it."""
     source = Source(path, "name the file with the decisions")
-    placed = _from_file(source, path)
-    waivers, plans = _sound(placed, source, policy)
+    placed = _read_file(source, path)
+    waivers, plans = _list_valid(placed, source, policy)
     if source.mistakes:
         raise ConfigurationError(source.mistakes)
     return waivers, plans
 
 
-def _sound(placed: list[Placed], source: Source, policy: PolicySettings) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
+def _list_valid(
+    placed: list[Placed], source: Source, policy: PolicySettings
+) -> tuple[tuple[Waiver, ...], tuple[Plan, ...]]:
     """The decisions as waivers and plans; what the policy has against them is noted in `source`."""
     source.mistakes += [f"{place}: {sentence}" for place, sentence in faults(placed, policy)]
     decisions = [decision for decision, *_ in placed]
@@ -59,7 +61,7 @@ def _sound(placed: list[Placed], source: Source, policy: PolicySettings) -> tupl
     )
 
 
-def _from_file(source: Source, path: Path) -> list[Placed]:
+def _read_file(source: Source, path: Path) -> list[Placed]:
     """What a file of their own holds; its mistakes are noted in `source`."""
     try:
         own = Source(path)
@@ -67,15 +69,15 @@ def _from_file(source: Source, path: Path) -> list[Placed]:
         source.mistakes += error.mistakes
         return []
     try:
-        return _placed(own, DecisionsFile.model_validate(own.raw))
+        return _add_places(own, DecisionsFile.model_validate(own.raw))
     except ValidationError as error:
-        for location, sentence in sentences(error, DecisionsFile):
+        for location, sentence in describe_mistakes(error, DecisionsFile):
             own.mistake(location, sentence)
         source.mistakes += own.mistakes
         return []
 
 
-def _placed(source: Source, settings: Settings | DecisionsFile) -> list[Placed]:
+def _add_places(source: Source, settings: Settings | DecisionsFile) -> list[Placed]:
     lists: dict[str, tuple[Decision, ...]] = {"waivers": settings.waivers, "plans": settings.plans}
     return [
         (decision, source, name, position)
@@ -93,7 +95,7 @@ def faults(placed: list[Placed], policy: PolicySettings) -> list[tuple[str, str]
         place = _place(source, name, position)
         called = f"{name}[{position + 1}]"
         if isinstance(decision, Waiver):
-            found += [(place, f"{called}.{fault}") for fault in waiver_faults(decision, approvers, policy)]
+            found += [(place, f"{called}.{fault}") for fault in find_waiver_faults(decision, approvers, policy)]
         if decision.id in seen:
             found.append(
                 (
@@ -109,7 +111,7 @@ def _place(source: Source, name: str, position: int) -> str:
     return f"{source.path}:{source.line((name, position))}"
 
 
-def waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -> list[str]:
+def find_waiver_faults(waiver: Waiver, approvers: set[str], policy: PolicySettings) -> list[str]:
     """What the policy has against a waiver; `approvers` are folded, none: anybody may approve."""
     found = []
     if approvers and fold(waiver.approved_by) not in approvers:

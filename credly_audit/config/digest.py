@@ -21,12 +21,12 @@ def digest_of(settings: Settings, organizations: Iterable[Organization]) -> str:
         "oauth_token_url": token_url,
         "include_oauth_applications": settings.api.include_oauth_applications,
         "fingerprint_key": key and mask_reference(key),
-        "organizations": sorted(map(_facts_of, organizations)),
+        "organizations": sorted(map(_collect_facts, organizations)),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _facts_of(organization: Organization) -> str:
+def _collect_facts(organization: Organization) -> str:
     oauth = organization.oauth
     references = [organization.token] if oauth is None else [oauth.client_id, oauth.client_secret]
     return json.dumps(

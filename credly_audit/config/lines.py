@@ -9,13 +9,13 @@ Path = tuple[str | int, ...]
 
 
 @cache
-def _parser() -> Parser:
+def _make_parser() -> Parser:
     return Parser(Language(tree_sitter_toml.language()))
 
 
 def parsed(text: str) -> Node:
     """The document; what a node spans is counted in bytes of UTF-8."""
-    return _parser().parse(text.encode()).root_node
+    return _make_parser().parse(text.encode()).root_node
 
 
 def lines(text: str) -> dict[Path, int]:

@@ -7,15 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from credly_audit.config.decisions import decisions_of
+from credly_audit.config.decisions import read_configured_decisions
 from credly_audit.config.digest import digest_of
-from credly_audit.config.mistakes import sentences
+from credly_audit.config.mistakes import describe_mistakes
 from credly_audit.config.settings import Defaults, Organization, Settings
 from credly_audit.config.source import Source
 from credly_audit.errors import ConfigurationError
 from credly_audit.rules import require_all_rules
 from credly_audit.tables.table import Row, Titles, read_table
-from credly_audit.tables.values import as_text
+from credly_audit.tables.values import read_text
 
 COLUMNS = ("id", "name", "contact", "tags", "token")
 
@@ -47,18 +47,18 @@ def load(
     try:
         settings = Settings.model_validate(raw, context={"folder": path.parent})
     except ValidationError as error:
-        for location, sentence in sentences(error, Settings):
+        for location, sentence in describe_mistakes(error, Settings):
             if location == ("api", "base_url") and url:
                 source.mistakes.append(f"CREDLY_API_URL: {sentence.partition(': ')[2]}")
             else:
                 source.mistake(location, sentence)
-    organizations = [*_written_here(source, settings), *_from_file(source)]
+    organizations = [*_read_inline(source, settings), *_read_file(source)]
     _judge_together(source, organizations, for_collecting=for_collecting)
     _check_consumers(source, settings, organizations)
-    waivers, plans, places = decisions_of(source, settings, file_needed=waivers_file_needed)
+    waivers, plans, places = read_configured_decisions(source, settings, file_needed=waivers_file_needed)
     if settings is None or source.mistakes:
         raise ConfigurationError(source.mistakes)
-    filled = tuple(_with_defaults(each, settings.defaults) for each in organizations)
+    filled = tuple(_apply_defaults(each, settings.defaults) for each in organizations)
     return settings.model_copy(
         update={
             "file": path,
@@ -72,7 +72,7 @@ def load(
     )
 
 
-def _written_here(source: Source, settings: Settings | None) -> Iterator[Organization]:
+def _read_inline(source: Source, settings: Settings | None) -> Iterator[Organization]:
     """The `[[organizations]]`, each with its place; those that are sound, where others are not."""
     if settings is not None:
         for position, organization in enumerate(settings.organizations):
@@ -91,7 +91,7 @@ def _place(source: Source, position: int) -> dict[str, Any]:
     return {"file": source.path, "line": line, "place": f"{source.path}:{line}"}
 
 
-def _from_file(source: Source) -> Iterator[Organization]:
+def _read_file(source: Source) -> Iterator[Organization]:
     """The rows of organizations_file; mistakes are noted with the file's name and their row."""
     path = source.named_file("organizations_file")
     if path is None:
@@ -108,21 +108,21 @@ def _from_file(source: Source) -> Iterator[Organization]:
             for name, letter in table.others.items()
         ]
         for row in table.rows:
-            yield from _row(source, path, row)
+            yield from _read_row(source, path, row)
 
 
-def _row(source: Source, path: Path, row: Row) -> Iterator[Organization]:
+def _read_row(source: Source, path: Path, row: Row) -> Iterator[Organization]:
     place = row.place if row.sheet else f"{path}:{row.number}"
     if row.faults:
         source.mistakes += [f"{place}: {fault}" for fault in row.faults.values()]
         return
-    said: dict[str, Any] = {name: as_text(row.cells[name]) for name in COLUMNS if name in row.cells}
+    said: dict[str, Any] = {name: read_text(row.cells[name]) for name in COLUMNS if name in row.cells}
     if "tags" in said:
         said["tags"] = [tag.strip() for tag in said["tags"].replace(";", ",").split(",") if tag.strip()]
     try:
         organization = Organization.model_validate(said)
     except ValidationError as error:
-        source.mistakes += [f"{place}: {sentence}" for _, sentence in sentences(error, Organization)]
+        source.mistakes += [f"{place}: {sentence}" for _, sentence in describe_mistakes(error, Organization)]
     else:
         yield organization.model_copy(update={"file": path, "line": row.number, "place": place})
 
@@ -162,7 +162,7 @@ def _check_consumers(source: Source, settings: Settings | None, organizations: l
                 source.mistake(location, f"consumers[{position + 1}].organizations: {each} is not configured")
 
 
-def _with_defaults(organization: Organization, defaults: Defaults) -> Organization:
+def _apply_defaults(organization: Organization, defaults: Defaults) -> Organization:
     """What it does not say itself; a store that belongs to the default credential is not another credential's."""
     if organization.oauth:
         return organization

@@ -34,7 +34,7 @@ class Presentation:
         """What these files hold; ConfigurationError with every one that cannot serve."""
         mistakes: list[str] = []
         picture = None if logo is None else _read("logo", logo, LARGEST_LOGO, mistakes)
-        kind = None if picture is None else picture_kind(picture)
+        kind = None if picture is None else detect_picture_kind(picture)
         if picture is not None and kind is None:
             mistakes.append(f"[report] logo: {logo} is not a PNG, JPEG or SVG picture")
         words = None if guidance is None else _read("guidance", guidance, LARGEST_GUIDANCE, mistakes)
@@ -66,7 +66,7 @@ def _read(key: str, path: Path, largest: int, mistakes: list[str]) -> bytes | No
     return content
 
 
-def picture_kind(content: bytes) -> str | None:
+def detect_picture_kind(content: bytes) -> str | None:
     """The media type of a picture that a page may hold, by what the file begins with; None for any other."""
     if content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"

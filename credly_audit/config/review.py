@@ -6,7 +6,7 @@ from typing import Any
 from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import Source
-from credly_audit.config.types import shown_address
+from credly_audit.config.types import mask_address
 from credly_audit.secrets import is_reference, mask_reference, runs_code
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.text import one_line
@@ -105,5 +105,5 @@ def _find_reason(location: Location, text: str) -> str | None:
 
 
 def _tell(key: str, text: str, reason: str) -> str:
-    shown = shown_address(text) if key.endswith("proxy") else mask_reference(text) if runs_code(text) else text
+    shown = mask_address(text) if key.endswith("proxy") else mask_reference(text) if runs_code(text) else text
     return f"{key} = {one_line(mask_shapes(shown), 100)}: {reason}"

@@ -42,7 +42,7 @@ class _Described(GenerateJsonSchema):
     def __init__(self, *options: Any, **more: Any) -> None:
         super().__init__(*options, **more)
         tree = ast.parse(inspect.getsource(settings))
-        self._said = {each.name: dict(_under_fields(each)) for each in tree.body if isinstance(each, ast.ClassDef)}
+        self._said = {each.name: dict(_describe_fields(each)) for each in tree.body if isinstance(each, ast.ClassDef)}
 
     def model_schema(self, schema: Any) -> JsonSchemaValue:
         """The schema of a table."""
@@ -55,7 +55,7 @@ class _Described(GenerateJsonSchema):
         return made
 
 
-def _under_fields(table: ast.ClassDef) -> Iterator[tuple[str, str]]:
+def _describe_fields(table: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, below in pairwise(table.body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             match below:

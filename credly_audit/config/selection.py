@@ -17,7 +17,7 @@ def select_by_id(wanted: Sequence[str], known: Names, *, lacking: str) -> list[s
     for each in wanted:
         if each.lower() not in ids:
             owners = _find_by_name(each, known)
-            hint = f"; write the id: {_list(owners, known)}" if owners else _suggest(each, known)
+            hint = f"; write the id: {_list(owners, known)}" if owners else _suggest_name(each, known)
             raise UsageError(f"--organization {one_line(each)}: {lacking}{hint}")
     return list(dict.fromkeys(each.lower() for each in wanted))
 
@@ -32,7 +32,7 @@ def select_by_id_or_name(wanted: Sequence[str], known: Names, *, lacking: str) -
 def _select_by_name(name: str, known: Names, lacking: str) -> str:
     found = _find_by_name(name, known)
     if not found:
-        raise UsageError(f"--organization {one_line(name)}: {lacking}{_suggest(name, known)}")
+        raise UsageError(f"--organization {one_line(name)}: {lacking}{_suggest_name(name, known)}")
     if len(found) > 1:
         raise UsageError(
             f"--organization {one_line(name)}: {len(found)} organizations have this name; write the id: "
@@ -48,7 +48,7 @@ def _find_by_name(name: str, known: Names) -> list[str]:
     return list(dict.fromkeys(exact or folded))
 
 
-def _suggest(typed: str, known: Names) -> str:
+def _suggest_name(typed: str, known: Names) -> str:
     """Return the nearest id or name as a question, or nothing where none is near."""
     owners = {word: each for each in known for word in (each[0], fold(each[1] or "")) if word}
     near = difflib.get_close_matches(fold(typed), owners, 1)

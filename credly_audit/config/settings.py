@@ -46,7 +46,7 @@ from credly_audit.config.types import (
     Selectors,
     Texts,
     TokenId,
-    shown_address,
+    mask_address,
 )
 from credly_audit.errors import BrokenRule
 from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
@@ -64,7 +64,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _all_severities(days: Any) -> Any:
+def _expand_severities(days: Any) -> Any:
     return DUE_DAYS | days if isinstance(days, dict) else days
 
 
@@ -77,7 +77,7 @@ class _WhatRulesTake(Model):
     model_config = ConfigDict(extra="ignore" if unloadable() else "forbid")
 
 
-def _options_of(rule: Rule) -> Any:
+def _build_options(rule: Rule) -> Any:
     """The type of a rule's options; BrokenRule where its own code fails on what was written."""
 
     def validate(value: Any, validate_as_declared: ValidatorFunctionWrapHandler) -> Any:
@@ -92,7 +92,7 @@ def _options_of(rule: Rule) -> Any:
     return Annotated[rule.options, WrapValidator(validate)]
 
 
-_options: dict[str, Any] = {rule.id: (_options_of(rule), rule.options()) for rule in catalogue().values()}
+_options: dict[str, Any] = {rule.id: (_build_options(rule), rule.options()) for rule in catalogue().values()}
 RuleOptions = create_model("RuleOptions", __base__=_WhatRulesTake, **_options)
 """`[policy.rules.ID]`: a field for each rule of the catalogue, holding its options."""
 
@@ -135,7 +135,7 @@ class Api(Model):
 
     @field_serializer("proxy")
     def _without_password(self, proxy: SecretStr | None) -> str | None:
-        return None if proxy is None else shown_address(proxy.get_secret_value())
+        return None if proxy is None else mask_address(proxy.get_secret_value())
 
 
 class OAuth(Model):
@@ -299,7 +299,7 @@ class PolicySettings(Model):
     severity: dict[RuleId, Severity] = {}
     """What a rule weighs, in place of its own severity and all its tiers."""
 
-    due_days: Annotated[dict[Severity, Days], BeforeValidator(_all_severities)] = Field(
+    due_days: Annotated[dict[Severity, Days], BeforeValidator(_expand_severities)] = Field(
         default=DUE_DAYS, validate_default=True
     )
     """Count days after it was first seen a finding of a severity is due."""

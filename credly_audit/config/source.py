@@ -30,7 +30,7 @@ class Source:
         self.path = path
         self.mistakes: list[str] = []
         try:
-            text = _decoded(path.read_bytes())
+            text = _decode(path.read_bytes())
         except UnicodeDecodeError as error:
             raise ConfigurationError([f"{path}: is {error.reason}; save it as UTF-8"]) from None
         except OSError as error:
@@ -63,7 +63,7 @@ class Source:
         self.mistakes.append(f"{self.path}{f':{line}' if line else ''}: {sentence}")
 
 
-def _decoded(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     """The text of UTF-8, with or without the byte order mark that Windows programs put first.
 
     UnicodeDecodeError, with the encoding as far as it can be told, for any other.

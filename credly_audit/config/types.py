@@ -31,11 +31,11 @@ from credly_audit.severity import Severity
 CREDLY = "https://api.credly.com/v1"
 
 
-def _not_written(_: Any) -> NoReturn:
+def _reject_written_secret(_: Any) -> NoReturn:
     raise PydanticCustomError("extra_forbidden", "unknown key")
 
 
-def _base_url(url: str) -> str:
+def _check_base_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"must be an address such as {CREDLY}")
@@ -53,7 +53,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _identifier(text: str) -> str:
+def _check_identifier(text: str) -> str:
     try:
         if len(text) == len("88cf96b7-e4ca-4a17-b938-a72bf2b9c273"):
             return str(UUID(text))
@@ -64,7 +64,7 @@ def _identifier(text: str) -> str:
     )
 
 
-def _token_id(text: str) -> str:
+def _check_token_id(text: str) -> str:
     try:
         if len(text) == len("88cf96b7-e4ca-4a17-b938-a72bf2b9c273"):
             return str(UUID(text))
@@ -78,7 +78,7 @@ def _refuse_mistake(text: str) -> None:
         raise ValueError(mistake)
 
 
-def _reference(text: str) -> str:
+def _check_reference(text: str) -> str:
     _refuse_mistake(text)
     if not is_reference(text):
         raise ValueError(
@@ -95,7 +95,7 @@ def _place(text: str) -> str:
     return text
 
 
-def _program(text: str) -> str:
+def _check_program(text: str) -> str:
     _refuse_mistake(text)
     if not (text.startswith("exec:") and is_reference(text)):
         raise ValueError("must name a program to run; write exec:COMMAND")
@@ -111,7 +111,7 @@ def _read_back(text: str) -> str:
     return text
 
 
-def _proxy(address: SecretStr) -> SecretStr:
+def _check_proxy(address: SecretStr) -> SecretStr:
     """A reference, or an address; one with a password is taken for this release."""
     text = address.get_secret_value()
     _refuse_mistake(text)
@@ -133,7 +133,7 @@ def _has_host_and_port(address: str) -> bool:
     return named and mask_shapes(host) == host
 
 
-def shown_address(text: str) -> str:
+def mask_address(text: str) -> str:
     """Return an address, or a reference to one, without user and password."""
     if is_reference(text):
         return mask_reference(text)
@@ -142,7 +142,7 @@ def shown_address(text: str) -> str:
     return f"{scheme}{separator}{'…@' if user else ''}{host}"
 
 
-def _history_url(text: str, info: ValidationInfo) -> str:
+def _check_history_url(text: str, info: ValidationInfo) -> str:
     _refuse_mistake(text)
     if is_reference(text):
         return text
@@ -156,11 +156,11 @@ def _history_url(text: str, info: ValidationInfo) -> str:
             "(and change the password: it was stored in a file)"
         )
     if address.kind == "sqlite":
-        _beside(address.path, info)
+        _resolve_beside(address.path, info)
     return text
 
 
-def _history_name(text: str) -> str:
+def _check_history_name(text: str) -> str:
     if not (0 < len(text) <= LONGEST_NAME and text.isprintable() and text == text.strip()):
         raise ValueError(f"must be a name of 1 to {LONGEST_NAME} printable characters, such as production")
     return text
@@ -169,8 +169,8 @@ def _history_name(text: str) -> str:
 LONGEST_NAME = 100
 
 
-def _consumer_name(text: str) -> str:
-    name = _history_name(text)
+def _check_consumer_name(text: str) -> str:
+    name = _check_history_name(text)
     if looks_like_a_value(name):
         raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
     if name.casefold() == ALL_CONSUMERS:
@@ -182,11 +182,11 @@ ALL_CONSUMERS = "all"
 """What `succession confirm --consumer` takes for every consumer; the name of the one that nobody named."""
 
 
-def _beside(path: Any, info: ValidationInfo) -> Any:
+def _resolve_beside(path: Any, info: ValidationInfo) -> Any:
     return local_path(path, Path((info.context or {}).get("folder", "."))) if isinstance(path, str) else path
 
 
-def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lambda _: False) -> AfterValidator:
+def _check_choice(known: Sequence[str], what: str, unless: Callable[[str], bool] = lambda _: False) -> AfterValidator:
     def check(name: str) -> str:
         if name not in known and not unless(name):
             near = difflib.get_close_matches(name, known, 1, 0.5)
@@ -196,7 +196,7 @@ def _one_of(known: Sequence[str], what: str, unless: Callable[[str], bool] = lam
     return AfterValidator(check)
 
 
-def _several(value: Any) -> Any:
+def _check_several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
@@ -208,11 +208,11 @@ SELECTORS = [*Severity, *RULES_AND_FAMILIES, "never"]
 UUID_SHAPE = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 T = TypeVar("T")
-NotWritten = Annotated[T, SkipJsonSchema(), BeforeValidator(_not_written), Field(exclude=True, init=False)]
+NotWritten = Annotated[T, SkipJsonSchema(), BeforeValidator(_reject_written_secret), Field(exclude=True, init=False)]
 """A field that is filled in when the file is read, and that no file may hold."""
 
 
-def _text(pattern: str) -> WithJsonSchema:
+def _check_text(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
@@ -228,35 +228,37 @@ class _ReferenceSchema:
         return {"type": "string", "pattern": f"^({pattern}|{self.other})$" if self.other else f"^{pattern}$"}
 
 
-def _word(known: Sequence[str]) -> WithJsonSchema:
+def _check_word(known: Sequence[str]) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "enum": list(known)})
 
 
-Identifier = Annotated[str, AfterValidator(_identifier), _text(UUID_SHAPE)]
-Reference = Annotated[str, AfterValidator(_reference), _ReferenceSchema("read")]
+Identifier = Annotated[str, AfterValidator(_check_identifier), _check_text(UUID_SHAPE)]
+Reference = Annotated[str, AfterValidator(_check_reference), _ReferenceSchema("read")]
 Place = Annotated[str, AfterValidator(_place), _ReferenceSchema("store")]
 ReadBack = Annotated[str, AfterValidator(_read_back), _ReferenceSchema("read back", "none")]
-Program = Annotated[str, AfterValidator(_program), _text("^exec:.+")]
-TokenId = Annotated[str, AfterValidator(_token_id), _text(UUID_SHAPE)]
-ConsumerName = Annotated[str, AfterValidator(_consumer_name)]
-HistoryName = Annotated[str, AfterValidator(_history_name)]
-Proxy = Annotated[SecretStr, AfterValidator(_proxy), WithJsonSchema({"type": "string"})]
-HistoryUrl = Annotated[str, AfterValidator(_history_url)]
-LocalPath = Annotated[Path, BeforeValidator(_beside)]
+Program = Annotated[str, AfterValidator(_check_program), _check_text("^exec:.+")]
+TokenId = Annotated[str, AfterValidator(_check_token_id), _check_text(UUID_SHAPE)]
+ConsumerName = Annotated[str, AfterValidator(_check_consumer_name)]
+HistoryName = Annotated[str, AfterValidator(_check_history_name)]
+Proxy = Annotated[SecretStr, AfterValidator(_check_proxy), WithJsonSchema({"type": "string"})]
+HistoryUrl = Annotated[str, AfterValidator(_check_history_url)]
+LocalPath = Annotated[Path, BeforeValidator(_resolve_beside)]
 Pattern = Annotated[str, AfterValidator(check_pattern), WithJsonSchema({"type": "string", "format": "regex"})]
-RuleId = Annotated[str, _one_of(RULES, "rule", may_be_unloadable), _word(RULES)]
+RuleId = Annotated[str, _check_choice(RULES, "rule", may_be_unloadable), _check_word(RULES)]
 RuleOrFamily = Annotated[
-    str, _one_of(RULES_AND_FAMILIES, "rule or family", may_be_unloadable), _word(RULES_AND_FAMILIES)
+    str, _check_choice(RULES_AND_FAMILIES, "rule or family", may_be_unloadable), _check_word(RULES_AND_FAMILIES)
 ]
 Selector = Annotated[
-    str, _one_of(SELECTORS, "severity, rule or family, and is not `never`", may_be_unloadable), _word(SELECTORS)
+    str,
+    _check_choice(SELECTORS, "severity, rule or family, and is not `never`", may_be_unloadable),
+    _check_word(SELECTORS),
 ]
-Format = Annotated[str, _one_of(formats(), "format"), _word(formats())]
-Address = Annotated[str, AfterValidator(_base_url)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_several, json_schema_input_type=tuple[str, ...] | str)]
+Format = Annotated[str, _check_choice(formats(), "format"), _check_word(formats())]
+Address = Annotated[str, AfterValidator(_check_base_url)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_check_several, json_schema_input_type=tuple[str, ...] | str)]
 
 
-def _file_mode(value: object) -> str:
+def _check_file_mode(value: object) -> str:
     """Return permissions as four octal digits; others may be allowed to read, no one to execute."""
     text = value if isinstance(value, str) else ""
     if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o733 != OWNER_WRITES:
@@ -266,8 +268,8 @@ def _file_mode(value: object) -> str:
 
 OWNER_WRITES = 0o600
 
-FileMode = Annotated[str, BeforeValidator(_file_mode)]
+FileMode = Annotated[str, BeforeValidator(_check_file_mode)]
 
 Selectors = Annotated[
-    tuple[Selector, ...], BeforeValidator(_several, json_schema_input_type=tuple[Selector, ...] | Selector)
+    tuple[Selector, ...], BeforeValidator(_check_several, json_schema_input_type=tuple[Selector, ...] | Selector)
 ]

@@ -16,8 +16,8 @@ from credly_audit.credly.wire import (
     ListPage,
     Scalar,
     WirePage,
-    date_text,
-    page_of,
+    decode_page,
+    read_date_text,
 )
 from credly_audit.secrets.fingerprint import Trace
 
@@ -56,17 +56,19 @@ def read_applications(
     body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
 ) -> ListPage[Application]:
     """The page in an answer's body; NotAList where there is no list of applications."""
-    return page_of(body, _ApplicationsPage, lambda each, fields: _application(each, fields, fingerprint_of, traced))
+    return decode_page(
+        body, _ApplicationsPage, lambda each, fields: _read_application(each, fields, fingerprint_of, traced)
+    )
 
 
-def _application(
+def _read_application(
     wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
 ) -> Application | None:
     """An application, or None where it has no id to be known by."""
     if not isinstance(wire, _WireApplication):
         fields.fault("it is not an object")
         return None
-    identifier = _identifier(wire.id)
+    identifier = _read_identifier(wire.id)
     if identifier is None:
         fields.fault("it has no id that is a number or a text")
         return None
@@ -77,13 +79,13 @@ def _application(
         identifier,
         fields.text(wire.name, "name"),
         fields.text(wire.description, "description"),
-        date_text(wire.created_at)[0],
-        date_text(wire.updated_at)[0],
+        read_date_text(wire.created_at)[0],
+        read_date_text(wire.updated_at)[0],
         fields.flag(wire.creator_available, "creator_available"),
     )
 
 
-def _identifier(value: object) -> str | None:
+def _read_identifier(value: object) -> str | None:
     """An integer in the documentation; a text would do as well."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)

@@ -23,7 +23,7 @@ from credly_audit.credly.auth import Authenticator, Credential
 from credly_audit.credly.deadline import ClockedAdapter, deadline
 from credly_audit.credly.host import Host, Origin
 from credly_audit.credly.pace import Pace, RetryBudget, back_off
-from credly_audit.credly.refusals import Answer, retry_after, words_in
+from credly_audit.credly.refusals import Answer, find_words, retry_after
 from credly_audit.credly.transport_errors import TRANSPORT_ERRORS, NoAnswer, explain_transport_error
 from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.fingerprint import Trace
@@ -172,11 +172,11 @@ class Client:
             elsewhere = f"{origin.scheme}://{origin}" if origin else "another place"
             raise NoAnswer(
                 ReasonCode.REDIRECT_REFUSED,
-                f"{self._line.host.origin} redirected the request to {_printable(elsewhere)}: not followed, because "
-                "the credential is sent only to the configured host; check [api] base_url",
+                f"{self._line.host.origin} redirected the request to {_make_printable(elsewhere)}: not followed, "
+                "because the credential is sent only to the configured host; check [api] base_url",
                 passing=False,
             )
-        if _api_path(target) != _api_path(url):
+        if _split_api_path(target) != _split_api_path(url):
             raise NoAnswer(
                 ReasonCode.REDIRECT_REFUSED,
                 f"{self._line.host.origin} redirected the request to another organization or list: not followed; "
@@ -271,7 +271,7 @@ def _mark_echo(answer: Answer, request: requests.PreparedRequest) -> Answer:
         return any(known.find(form) or any(value.casefold() in form.casefold() for value in values) for form in forms)
 
     location = None if repeats(answer.location or "") else answer.location
-    return replace(answer, location=location, repeats_credential=repeats(words_in(answer.body) or ""))
+    return replace(answer, location=location, repeats_credential=repeats(find_words(answer.body) or ""))
 
 
 def _decode_basic(sent: str) -> str:
@@ -282,7 +282,7 @@ def _decode_basic(sent: str) -> str:
         return ""
 
 
-def _api_path(url: str) -> list[str]:
+def _split_api_path(url: str) -> list[str]:
     """Return the parts of the path from `organizations` on, by which the API knows what is asked of whom.
 
     Dots that lead elsewhere count as parts of their own, so that no two paths are equal that are not one place.
@@ -291,5 +291,5 @@ def _api_path(url: str) -> list[str]:
     return parts[parts.index("organizations") :] if "organizations" in parts else []
 
 
-def _printable(text: str) -> str:
+def _make_printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "·" for letter in text)[:200]

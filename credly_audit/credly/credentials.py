@@ -12,7 +12,7 @@ from credly_audit.secrets.fingerprint import Fingerprints
 
 def make_credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Secret | ClientCredentials], Credential]:
     """Return what makes a secret into who asks; the organizations of one OAuth application share its access token."""
-    oauth = cache(lambda: _of_applications(api, fingerprints))
+    oauth = cache(lambda: _make_oauth_credentials(api, fingerprints))
 
     def credential(secret: Secret | ClientCredentials) -> Credential:
         if isinstance(secret, ClientCredentials):
@@ -22,6 +22,6 @@ def make_credential_maker(api: Api, fingerprints: Fingerprints) -> Callable[[Sec
     return credential
 
 
-def _of_applications(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
+def _make_oauth_credentials(api: Api, fingerprints: Fingerprints) -> Callable[[ClientCredentials], Credential]:
     endpoint = TokenEndpoint(api)
     return cache(lambda client: OAuthCredential(client, endpoint, fingerprints))

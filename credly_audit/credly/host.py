@@ -77,25 +77,25 @@ class Host:
                 "way: write https (http is for a loopback address alone)"
             )
         proxy = None if api.proxy is None else api.proxy.get_secret_value()
-        return cls(base_url, origin, _proxies(proxy, base_url, origin), _ca_bundle(api.ca_bundle))
+        return cls(base_url, origin, _choose_proxies(proxy, base_url, origin), _choose_ca_bundle(api.ca_bundle))
 
     @property
     def way(self) -> str:
         """The host, and the proxy that the way there leads through, as they may be shown."""
         proxy = self.proxies.get(self.origin.scheme)
-        return f"{self.origin} through the proxy {_origin_of(proxy)}" if proxy else str(self.origin)
+        return f"{self.origin} through the proxy {_read_origin(proxy)}" if proxy else str(self.origin)
 
 
-def _origin_of(proxy: str) -> Origin:
+def _read_origin(proxy: str) -> Origin:
     return Origin.of(proxy if "://" in proxy else f"http://{proxy}")
 
 
-def _proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str, str]:
+def _choose_proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str, str]:
     proxy = configured or select_proxy(base_url, get_environ_proxies(base_url))
     if not proxy:
         return {}
     try:
-        at = _origin_of(proxy)
+        at = _read_origin(proxy)
     except ValueError:
         raise UsageError(
             "the proxy ([api] proxy, or HTTPS_PROXY in the environment) is not an address such as "
@@ -109,7 +109,7 @@ def _proxies(configured: str | None, base_url: str, origin: Origin) -> dict[str,
     return {origin.scheme: proxy}
 
 
-def _ca_bundle(configured: Path | str | None) -> str | bool:
+def _choose_ca_bundle(configured: Path | str | None) -> str | bool:
     """A file or folder of certificates, else those that requests ships."""
     places = {
         "[api] ca_bundle": configured,

@@ -43,8 +43,8 @@ class NewToken:
 
 def read_new_token(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> NewToken:
     """Whatever the body holds; nothing where it is no JSON object."""
-    content = _json(body)
-    described = next((each for each in _places(content) if isinstance(each.get("id"), str)), None)
+    content = _decode_json(body)
+    described = next((each for each in _find_descriptions(content) if isinstance(each.get("id"), str)), None)
     row = None
     if described is not None:
         as_page = json.dumps({"data": [described]}).encode()
@@ -52,37 +52,41 @@ def read_new_token(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[
             row = next(iter(read_page(as_page, fingerprint_of, traced).rows), None)
         except NotAList:
             row = None
-    texts = CUT_SHORT.findall(_text(body)) if content is None else [each.get("token") for each in _places(content)]
-    value = next((secret for text in texts if (secret := _value(text))), None)
+    texts = (
+        CUT_SHORT.findall(_decode_text(body))
+        if content is None
+        else [each.get("token") for each in _find_descriptions(content)]
+    )
+    value = next((secret for text in texts if (secret := _make_value(text))), None)
     runs = [run for text in texts if isinstance(text, str) for run in RUN.findall(text)]
-    runs += [run for text in _texts(content) for run in RUN.findall(text) if looks_random(run)]
+    runs += [run for text in _collect_texts(content) for run in RUN.findall(text) if looks_random(run)]
     others = [Secret(run) for run in dict.fromkeys(runs) if value is None or run != value.reveal()]
     return NewToken(row, value, tuple(others[:MOST_OTHERS]))
 
 
 def read_values(body: bytes) -> dict[str, Secret]:
     """The values of a page of the listing, by the tokens' ids; those that are withheld are left out."""
-    content = _json(body)
+    content = _decode_json(body)
     rows = content.get("data") if isinstance(content, dict) else None
     return {
         row["id"]: secret
         for row in (rows if isinstance(rows, list) else [])
-        if isinstance(row, dict) and isinstance(row.get("id"), str) and (secret := _value(row.get("token")))
+        if isinstance(row, dict) and isinstance(row.get("id"), str) and (secret := _make_value(row.get("token")))
     }
 
 
-def _text(body: bytes) -> str:
+def _decode_text(body: bytes) -> str:
     return body.decode("utf-8", "replace")
 
 
-def _json(body: bytes) -> Any:
+def _decode_json(body: bytes) -> Any:
     try:
-        return json.loads(_text(body))
+        return json.loads(_decode_text(body))
     except (ValueError, RecursionError):
         return None
 
 
-def _places(content: Any) -> Iterator[Mapping[str, Any]]:
+def _find_descriptions(content: Any) -> Iterator[Mapping[str, Any]]:
     """The objects that could describe the token: `data`, one of a list there, one named in it, the whole."""
     data = content.get("data") if isinstance(content, dict) else None
     candidates = [data, *(data if isinstance(data, list) and len(data) == 1 else [])]
@@ -90,7 +94,7 @@ def _places(content: Any) -> Iterator[Mapping[str, Any]]:
     yield from (each for each in (*candidates, content) if isinstance(each, dict))
 
 
-def _texts(content: Any) -> Iterator[str]:
+def _collect_texts(content: Any) -> Iterator[str]:
     """Every text of an answer that is about one thing: in a list of several, one could be another token's."""
     ahead = [content]
     while ahead:
@@ -103,7 +107,7 @@ def _texts(content: Any) -> Iterator[str]:
             ahead += each
 
 
-def _value(text: Any) -> Secret | None:
+def _make_value(text: Any) -> Secret | None:
     """A value that could be sent in a header; None where there is none or a mask stands in its place."""
     if not isinstance(text, str):
         return None

@@ -68,7 +68,7 @@ class TokenEndpoint:
     """
 
     def __init__(self, api: Api) -> None:
-        url = api.oauth_token_url or _beside(api.base_url)
+        url = api.oauth_token_url or _make_default_url(api.base_url)
         parts = urlsplit(url)
         self.origin = Origin.of(url)
         self.in_form = api.oauth_client_authentication == "form"
@@ -101,10 +101,10 @@ class TokenEndpoint:
         if answer.status == TOO_MANY:
             with suppress(Throttled):  # the number of tries is what bounds it
                 self._line.pace.throttled(began, answer.retry_after)
-        content = _content(answer.body)
+        content = _decode_content(answer.body)
         if not 200 <= answer.status < 300 or not content or content.get("error") or "access_token" not in content:
             raise self._refusal(answer, content)
-        granted = _usable(content)
+        granted = _check_grant(content)
         log.debug("OAuth: %s granted an access token", self.origin)
         return granted
 
@@ -235,12 +235,12 @@ class _AsBasic:
         headers["Authorization"] = "Basic " + b64encode(pair.encode()).decode("ascii")
 
 
-def _beside(base_url: str) -> str:
+def _make_default_url(base_url: str) -> str:
     parts = urlsplit(base_url)
     return f"{parts.scheme}://{parts.netloc}/oauth/token"
 
 
-def _content(body: bytes) -> dict[str, Any] | None:
+def _decode_content(body: bytes) -> dict[str, Any] | None:
     """Return the JSON object of an answer, with a BOM or without; empty where it is another JSON, None where none."""
     try:
         content = json.loads(body, parse_int=float)
@@ -249,25 +249,25 @@ def _content(body: bytes) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else {}
 
 
-def _usable(said: dict[str, Any]) -> tuple[Secret, float]:
+def _check_grant(said: dict[str, Any]) -> tuple[Secret, float]:
     """Return the access token and its life; NoAnswer where it could not be sent, or would not open the tokens."""
     token = said["access_token"].strip() if isinstance(said["access_token"], str) else ""
     if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise _unusable("cannot be sent in a header: check [api] oauth_token_url")
+        raise _reject_grant("cannot be sent in a header: check [api] oauth_token_url")
     if str(said.get("token_type") or "bearer").strip().lower() != "bearer":
-        raise _unusable("is not a bearer token: check [api] oauth_token_url")
+        raise _reject_grant("is not a bearer token: check [api] oauth_token_url")
     scope = said.get("scope")
     scopes = scope.replace(",", " ").split() if isinstance(scope, str) else scope
     if isinstance(scopes, list) and scopes and SCOPE not in scopes:
-        raise _unusable(f"came without its scope: {MEANINGS['invalid_scope']}")
-    return Secret(token), _life(said.get("expires_in"))
+        raise _reject_grant(f"came without its scope: {MEANINGS['invalid_scope']}")
+    return Secret(token), _read_lifetime(said.get("expires_in"))
 
 
-def _unusable(what: str) -> NoAnswer:
+def _reject_grant(what: str) -> NoAnswer:
     return NoAnswer(ReasonCode.OAUTH_UNUSABLE, f"OAuth: the access token {what}", passing=False)
 
 
-def _life(said: object) -> float:
+def _read_lifetime(said: object) -> float:
     """Return how many seconds an access token lives: the usual number where the grant names none that can be read."""
     try:
         life = float(said) if isinstance(said, float | str) else 0.0

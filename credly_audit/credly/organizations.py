@@ -10,7 +10,7 @@ from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
 from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
-from credly_audit.credly.wire import ABSENT, Fields, ListPage, NotAList, Scalar, WirePage, page_of, read_page
+from credly_audit.credly.wire import ABSENT, Fields, ListPage, NotAList, Scalar, WirePage, decode_page, read_page
 from credly_audit.reasons import ReasonCode
 from credly_audit.secrets.redaction import Redactor
 
@@ -67,7 +67,7 @@ def _read(
         answer = client.get(f"/organizations?page={number}", credential)
         if answer.status != 200:
             raise explain_refusal(answer, "the organization", redactor.redact, "organizations", doubt=credential.doubt)
-        page = _page(answer.body, redactor)
+        page = _read_page(answer.body, redactor)
         totals.add(page.total_count)
         if found.keys() >= {each.id for each in page.rows}:
             return found, totals
@@ -96,12 +96,12 @@ def owner(client: Client, credential: Credential, organization_id: str, redactor
         raise NoAnswer(ReasonCode.NOT_A_LIST, f"the answer is not a list of tokens: {error}", passing=False) from None
     owners = {(row.owner_id or organization_id).lower(): row.owner_name for row in rows} or {organization_id: None}
     seen = [organization_id] if organization_id in owners else sorted(filter(re.compile(UUID_SHAPE).match, owners))
-    return [ListedOrganization(each, _words(redactor, owners[each])) for each in seen]
+    return [ListedOrganization(each, _find_text(redactor, owners[each])) for each in seen]
 
 
-def _page(body: bytes, redactor: Redactor) -> ListPage[ListedOrganization]:
+def _read_page(body: bytes, redactor: Redactor) -> ListPage[ListedOrganization]:
     try:
-        page = page_of(body, _OrganizationsPage, lambda each, fields: _seen(each, fields, redactor))
+        page = decode_page(body, _OrganizationsPage, lambda each, fields: _read_organization(each, fields, redactor))
     except NotAList:
         page = None
     if page is None or page.faults:
@@ -111,18 +111,18 @@ def _page(body: bytes, redactor: Redactor) -> ListPage[ListedOrganization]:
     return page
 
 
-def _seen(wire: object, fields: Fields, redactor: Redactor) -> ListedOrganization | None:
+def _read_organization(wire: object, fields: Fields, redactor: Redactor) -> ListedOrganization | None:
     """Return an organization; None where it has no id to be known by."""
     if not isinstance(wire, _Row) or not isinstance(wire.id, str):
         fields.fault("it has no id that is a text")
         return None
     return ListedOrganization(
         redactor.redact_values(wire.id.lower()),
-        _words(redactor, wire.name),
-        _words(redactor, wire.technical_contact_email, wire.contact_email),
+        _find_text(redactor, wire.name),
+        _find_text(redactor, wire.technical_contact_email, wire.contact_email),
     )
 
 
-def _words(redactor: Redactor, *values: Any) -> str | None:
+def _find_text(redactor: Redactor, *values: Any) -> str | None:
     """The first text among the values, without secrets."""
     return next((redactor.redact(value) for value in values if isinstance(value, str) and value), None)

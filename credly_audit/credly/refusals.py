@@ -114,17 +114,17 @@ def explain_refusal(
     meaning = next(each for each in MEANINGS if answer.status in each.statuses and each.in_json in {None, in_json})
     what = f"{answer.status}: {meaning.sentence.format(organization=organization, wanted=wanted)}"
     why = f"; {doubt}" if doubt and answer.status in {400, 401, 403} else ""
-    aside = f"Credly says: {short(redact(said))}" if said else ""
+    aside = f"Credly says: {shorten_words(redact(said))}" if said else ""
     return NoAnswer(meaning.code, what + why, aside=aside, later=meaning.later, passing=False)
 
 
 def words(answer: Answer) -> str | None:
-    """Return what the API itself says, as far as it may be shown; the empty text and None as `words_in`."""
-    said = words_in(answer.body)
+    """Return what the API itself says, as far as it may be shown; the empty text and None as `find_words`."""
+    said = find_words(answer.body)
     return "" if said and answer.repeats_credential else said
 
 
-def words_in(body: bytes) -> str | None:
+def find_words(body: bytes) -> str | None:
     """Return what a body says, from whichever place; empty where it is JSON without words, None where it is no JSON.
 
     `data.message` is in the one recorded error; `error_description` is OAuth's; the others are claimed by clients.
@@ -142,11 +142,11 @@ def words_in(body: bytes) -> str | None:
         ("errors", 0, "message"),
         ("errors", 0),
     )
-    texts = (_at(content, place) for place in places)
+    texts = (_get_at(content, place) for place in places)
     return next((text.strip() for text in texts if isinstance(text, str) and text.strip()), "")
 
 
-def _at(content: Any, place: tuple[Any, ...]) -> Any:
+def _get_at(content: Any, place: tuple[Any, ...]) -> Any:
     for step in place:
         try:
             content = content[step]
@@ -155,7 +155,7 @@ def _at(content: Any, place: tuple[Any, ...]) -> Any:
     return content
 
 
-def short(text: str) -> str:
+def shorten_words(text: str) -> str:
     """On one line, printable, at most so long."""
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"

@@ -125,12 +125,12 @@ FingerprintOf = Callable[[str], str | None]
 
 def read_page(body: bytes, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]) -> ListPage[TokenRow]:
     """The page in an answer's body; `traced` hears of every value. NotAList where there is no list of tokens."""
-    return page_of(body, _TokensPage, lambda each, fields: _row(each, fields, fingerprint_of, traced))
+    return decode_page(body, _TokensPage, lambda each, fields: _read_row(each, fields, fingerprint_of, traced))
 
 
-def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields"], R | None]) -> ListPage[R]:
+def decode_page(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields"], R | None]) -> ListPage[R]:
     """The page in an answer's body, its rows by `row_of`; NotAList where there is no list."""
-    wire = _decoded(body, kind)
+    wire = _decode(body, kind)
     if isinstance(wire.data, dict):
         raise NotAList("`data` is an object instead of a list")
     if not isinstance(wire.data, list):
@@ -157,23 +157,23 @@ def page_of(body: bytes, kind: type[WirePage], row_of: Callable[[object, "Fields
 
 
 @cache
-def _decoder(kind: type[WirePage]) -> msgspec.json.Decoder[WirePage]:
+def _make_decoder(kind: type[WirePage]) -> msgspec.json.Decoder[WirePage]:
     return msgspec.json.Decoder(kind)
 
 
-def _decoded(body: bytes, kind: type[WirePage]) -> WirePage:
+def _decode(body: bytes, kind: type[WirePage]) -> WirePage:
     """Decode a body; no text in it holds what cannot be stored."""
     if NUL in body:
-        return _decoded_patiently(body, kind)
+        return _decode_leniently(body, kind)
     try:
-        return _decoder(kind).decode(body)
+        return _make_decoder(kind).decode(body)
     except msgspec.ValidationError:
         raise NotAList("it is JSON, but not an object with `data`") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return _decoded_patiently(body, kind)
+        return _decode_leniently(body, kind)
 
 
-def _decoded_patiently(body: bytes, kind: type[WirePage]) -> WirePage:
+def _decode_leniently(body: bytes, kind: type[WirePage]) -> WirePage:
     """What msgspec refuses and Python can still read: half characters, bytes that are not UTF-8, NaN; and NUL."""
     text = body.decode(errors="replace")
     try:
@@ -233,7 +233,7 @@ class Fields:
         return value if isinstance(value, _Owner) else _Owner()
 
 
-def _row(
+def _read_row(
     wire: object, fields: Fields, fingerprint_of: FingerprintOf, traced: Callable[[Trace], None]
 ) -> TokenRow | None:
     """A row, or None where it has no id to be known by."""
@@ -245,13 +245,13 @@ def _row(
         if wire.id is None or wire.id == "":
             fields.fault("it has no id")
         return None
-    owner_id, owner = _owner(wire, fields)
+    owner_id, owner = _read_owner(wire, fields)
     value = fields.text(wire.token, "token")
     fingerprint = fingerprint_of(value) if value else None
     if value and fingerprint:
         traced(Trace.of(value, fingerprint))
-    created_at, created_fault = date_text(wire.created_at)
-    expires_at, expires_fault = date_text(wire.expires_at)
+    created_at, created_fault = read_date_text(wire.created_at)
+    expires_at, expires_fault = read_date_text(wire.expires_at)
     return TokenRow(
         identifier,
         fingerprint,
@@ -263,13 +263,13 @@ def _row(
         expires_at,
         created_fault,
         expires_fault,
-        _once(owner_id),
-        _once(fields.text(owner.name, "owner.name")),
-        _once(fields.text(owner.type, "owner.type")),
+        _share_text(owner_id),
+        _share_text(fields.text(owner.name, "owner.name")),
+        _share_text(fields.text(owner.type, "owner.type")),
     )
 
 
-def _owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
+def _read_owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
     """Return the id and the description of the owner; the documentation has the id in both places."""
     owner = fields.owner(wire.owner)
     said, nested = fields.text(wire.owner_id, "owner_id"), fields.text(owner.id, "owner.id")
@@ -278,12 +278,12 @@ def _owner(wire: _WireRow, fields: Fields) -> tuple[str | None, _Owner]:
     return said or nested or None, owner
 
 
-def _once(text: str | None) -> str | None:
+def _share_text(text: str | None) -> str | None:
     """The one copy of a text that stands in every row of an organization."""
     return None if text is None else intern(text)
 
 
-def date_text(value: object) -> tuple[str | None, str | None]:
+def read_date_text(value: object) -> tuple[str | None, str | None]:
     """The text of a date and what is wrong with it; null is an answer and no fault."""
     if value is None:
         return None, None

@@ -35,18 +35,18 @@ def keep_attributes(original: Path, descriptor: int) -> None:
         try:
             os.fchown(descriptor, before.st_uid, before.st_gid)
         except OSError as error:
-            raise _not_kept(original, "owner and group", error) from None
-    wanted = _attributes(original)
+            raise _make_error(original, "owner and group", error) from None
+    wanted = _read_attributes(original)
     _set(original, descriptor, {ACCESS_LIST}, wanted)
     os.fchmod(descriptor, stat.S_IMODE(before.st_mode))
-    _set(original, descriptor, _attributes(descriptor).keys() | wanted.keys(), wanted)
+    _set(original, descriptor, _read_attributes(descriptor).keys() | wanted.keys(), wanted)
     if os.fstat(descriptor).st_mode != before.st_mode:
         raise CannotWrite(f"{original}: its mode cannot be kept on a new file")
 
 
 def _set(original: Path, descriptor: int, names: set[str], wanted: dict[str, bytes]) -> None:
     """Make the attributes of these names what is wanted, and see that they are."""
-    present = _attributes(descriptor)
+    present = _read_attributes(descriptor)
     for name in sorted(names):
         if present.get(name) == wanted.get(name):
             continue
@@ -56,12 +56,12 @@ def _set(original: Path, descriptor: int, names: set[str], wanted: dict[str, byt
             else:
                 os.removexattr(descriptor, name)
         except OSError as error:
-            raise _not_kept(original, NAMED.get(name, f"attribute {name}"), error) from None
-        if _attributes(descriptor).get(name) != wanted.get(name):
+            raise _make_error(original, NAMED.get(name, f"attribute {name}"), error) from None
+        if _read_attributes(descriptor).get(name) != wanted.get(name):
             raise CannotWrite(f"{original}: its {NAMED.get(name, f'attribute {name}')} cannot be kept on a new file")
 
 
-def _attributes(file: Path | int) -> dict[str, bytes]:
+def _read_attributes(file: Path | int) -> dict[str, bytes]:
     """The extended attributes by name; none where the system or the file system has none."""
     if not hasattr(os, "listxattr"):
         return {}
@@ -74,5 +74,5 @@ def _attributes(file: Path | int) -> dict[str, bytes]:
     return {name: os.getxattr(file, name) for name in names if name not in OF_THE_CONTENT}
 
 
-def _not_kept(original: Path, what: str, error: OSError) -> CannotWrite:
+def _make_error(original: Path, what: str, error: OSError) -> CannotWrite:
     return CannotWrite(f"{original}: its {what} cannot be kept on a new file ({error.strerror})")

@@ -45,7 +45,7 @@ class Place:
     @property
     def is_replaced(self) -> bool:
         """Whether a new file takes the place of what is there; else that is written to as it is."""
-        return self.is_file and (self.status is None or _takes_files(self.path.parent))
+        return self.is_file and (self.status is None or _can_create_files(self.path.parent))
 
 
 def place_of(path: Path) -> Place:
@@ -58,7 +58,7 @@ def place_of(path: Path) -> Place:
         if part == os.pardir:
             here = here.parent
             continue
-        if _holds_own_descriptors(here) and part.isdecimal() and not rest:
+        if _is_descriptor_folder(here) and part.isdecimal() and not rest:
             return Place(path, int(part))
         here /= part
         if not here.is_symlink():
@@ -66,7 +66,7 @@ def place_of(path: Path) -> Place:
         links += 1
         if links > MOST_LINKS:
             raise UsageError(f"{path}: its symbolic links form a loop; name the file itself")
-        if _is_in_the_hands_of_others(here):
+        if _is_changeable_by_others(here):
             raise UsageError(f"{path}: other users can change the symbolic link {here}; name the file itself")
         aim = here.readlink()
         here = Path(aim.anchor) if aim.is_absolute() else here.parent
@@ -87,10 +87,10 @@ def file_can_be_written(path: Path, option: str) -> Place:
     if stat.S_ISDIR(before.st_mode):
         raise UsageError(f"{option}: {path} is a folder; name a file in it")
     if place.descriptor is not None:
-        _must_be_open_for_writing(place.descriptor, f"{option}: {path}")
+        _require_open_descriptor(place.descriptor, f"{option}: {path}")
     elif not place.is_replaced:
-        _must_take_what_is_written(place.path, before, f"{option}: {path}")
-    elif _is_kept_by_its_owner(place.path, before):
+        _require_writable_special_file(place.path, before, f"{option}: {path}")
+    elif _is_protected_by_sticky_bit(place.path, before):
         raise UsageError(f"{option}: {path} belongs to another user; name another file")
     return place
 
@@ -106,31 +106,31 @@ def must_be_writable(folder: Path) -> None:
         raise UsageError(f"{folder}: no file can be written there ({error.strerror}); name another folder") from None
 
 
-def _must_take_what_is_written(path: Path, status: os.stat_result, called: str) -> None:
+def _require_writable_special_file(path: Path, status: os.stat_result, called: str) -> None:
     if stat.S_ISSOCK(status.st_mode) or stat.S_ISBLK(status.st_mode):
         kind = "socket" if stat.S_ISSOCK(status.st_mode) else "disk"
         raise UsageError(f"{called} is a {kind}; name a file")
-    if status.st_uid not in _trusted() and not is_own_folder(path.parent):
+    if status.st_uid not in _list_trusted_users() and not is_own_folder(path.parent):
         raise UsageError(f"{called} was created by another user; name a file of your own")
     if not os.access(path, os.W_OK):
         raise UsageError(f"{called} cannot be written (Permission denied); name another file")
 
 
-def _must_be_open_for_writing(descriptor: int, called: str) -> None:
+def _require_open_descriptor(descriptor: int, called: str) -> None:
     try:
         os.write(descriptor, b"")
     except OSError as error:
         raise UsageError(f"{called} cannot be written ({error.strerror}); name a file") from None
 
 
-def _is_kept_by_its_owner(path: Path, status: os.stat_result) -> bool:
+def _is_protected_by_sticky_bit(path: Path, status: os.stat_result) -> bool:
     """Whether a file stands in a folder with the sticky bit, such as /tmp, where only its owner can replace it."""
     folder = path.parent.stat()
     own = os.geteuid() in {0, status.st_uid, folder.st_uid} if os.name == "posix" else True
     return bool(folder.st_mode & stat.S_ISVTX) and not own
 
 
-def _takes_files(folder: Path) -> bool:
+def _can_create_files(folder: Path) -> bool:
     """Whether this user may make a file in a folder; what else could be wrong shows when it is made."""
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -139,14 +139,14 @@ def _takes_files(folder: Path) -> bool:
         return error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def _holds_own_descriptors(folder: Path) -> bool:
+def _is_descriptor_folder(folder: Path) -> bool:
     process = f"/proc/{os.getpid()}"
     return folder in {Path("/dev/fd"), Path(process, "fd")} or (
         folder.name == "fd" and folder.is_relative_to(Path(process, "task"))
     )
 
 
-def _trusted() -> set[int]:
+def _list_trusted_users() -> set[int]:
     """The users who could read or change everything of this one's anyway."""
     return {0, os.geteuid()}
 
@@ -175,10 +175,10 @@ def is_own_folder(folder: Path) -> bool:
     if os.name != "posix":
         return False
     status = folder.stat()
-    return status.st_uid in _trusted() and not _is_shared(status)
+    return status.st_uid in _list_trusted_users() and not _is_shared(status)
 
 
-def _is_in_the_hands_of_others(link: Path) -> bool:
+def _is_changeable_by_others(link: Path) -> bool:
     """Whether other users can make a link lead elsewhere.
 
     In a folder with the sticky bit, such as /tmp, only the owner of a link, or of the folder, can replace it.
@@ -187,4 +187,4 @@ def _is_in_the_hands_of_others(link: Path) -> bool:
         return False
     folder = link.parent.stat()
     is_sticky = bool(folder.st_mode & stat.S_ISVTX)
-    return not {link.lstat().st_uid, folder.st_uid} <= _trusted() or (_is_shared(folder) and not is_sticky)
+    return not {link.lstat().st_uid, folder.st_uid} <= _list_trusted_users() or (_is_shared(folder) and not is_sticky)

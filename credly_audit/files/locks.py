@@ -60,10 +60,10 @@ class Holder:
 
     def __str__(self) -> str:
         if self.host is None:
-            return f"its file names no process and no host, and is {_spoken(self.age)} old"
+            return f"its file names no process and no host, and is {_format_age(self.age)} old"
         host, _, container = self.host.partition("?pidns-")
         where = f"{host} (in a container)" if container else host
-        return f"it is held by process {self.process} of host {where} and is {_spoken(self.age)} old"
+        return f"it is held by process {self.process} of host {where} and is {_format_age(self.age)} old"
 
 
 @contextmanager
@@ -75,14 +75,14 @@ def alone(config: Path, *, break_lock: bool = False) -> Iterator[None]:
     with ExitStack() as held:
         try:
             doing = f"another run of {config} is in progress"
-            held.enter_context(_held(run_lock_name(config), doing, break_lock=break_lock))
+            held.enter_context(_hold_lock(run_lock_name(config), doing, break_lock=break_lock))
         except NoStateFolder as error:
             log.warning("no lock can be acquired, so two runs could overlap: %s", error)
         except OSError as error:
             log.warning(
                 "%s: no lock can be acquired there (%s), so two runs could overlap; set XDG_STATE_HOME to a persistent "
                 "folder",
-                _folder(),
+                _find_lock_folder(),
                 error.strerror,
             )
         yield
@@ -100,17 +100,17 @@ def hold_locks(names: Iterable[str], *, break_lock: bool = False) -> Iterator[No
     with ExitStack() as held:
         for name in sorted(set(names)):
             try:
-                held.enter_context(_held(name, doing, break_lock=break_lock))
+                held.enter_context(_hold_lock(name, doing, break_lock=break_lock))
             except OSError as error:
                 raise UsageError(
-                    f"{_folder()}: no lock can be acquired there ({error.strerror}); change its permissions"
+                    f"{_find_lock_folder()}: no lock can be acquired there ({error.strerror}); change its permissions"
                 ) from None
         yield
 
 
 def is_held(name: str) -> bool:
     """Return whether a run that goes on right now has it, or may have it."""
-    if not _file(name).exists():
+    if not _make_lock_path(name).exists():
         return False
     try:
         with hold_locks([name]):
@@ -120,9 +120,9 @@ def is_held(name: str) -> bool:
 
 
 @contextmanager
-def _held(name: str, doing: str, *, break_lock: bool) -> Iterator[None]:
+def _hold_lock(name: str, doing: str, *, break_lock: bool) -> Iterator[None]:
     """Hold one lock. AlreadyRunning, or OSError where none can be held."""
-    file = _file(name)
+    file = _make_lock_path(name)
     make_folder(file.parent)
     if _has_locks(file.parent):
         lock: BaseFileLock = FileLock(file, timeout=0, mode=0o600)
@@ -133,14 +133,14 @@ def _held(name: str, doing: str, *, break_lock: bool) -> Iterator[None]:
                 f"{doing} (on this machine): no request was sent; run the command again when it has ended"
             ) from None
     else:
-        lock = _acquired(file, doing, break_lock=break_lock)
+        lock = _acquire_lock(file, doing, break_lock=break_lock)
     try:
         yield
     finally:
         lock.release()
 
 
-def _acquired(file: Path, doing: str, *, break_lock: bool) -> BaseFileLock:
+def _acquire_lock(file: Path, doing: str, *, break_lock: bool) -> BaseFileLock:
     """Acquire a lock that is a file, where the file system has no others."""
     lock = SoftFileLock(file, timeout=0, mode=0o600)
     for _ in range(TRIES):
@@ -152,7 +152,7 @@ def _acquired(file: Path, doing: str, *, break_lock: bool) -> BaseFileLock:
             holder = Holder.of(file)
         except OSError:
             continue
-        if holder.is_known and holder.host == _this_host():
+        if holder.is_known and holder.host == _name_host():
             raise AlreadyRunning(
                 f"{doing} (process {holder.process} on this machine): no request was sent; run the command again when "
                 "it has ended"
@@ -181,7 +181,7 @@ def _has_locks(folder: Path) -> bool:
     return True
 
 
-def _this_host() -> str | None:
+def _name_host() -> str | None:
     """Return what a lock of this process calls its host."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "lock"
@@ -189,7 +189,7 @@ def _this_host() -> str | None:
             return Holder.of(file).host
 
 
-def _spoken(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         many = int(seconds / length)
         if many:
@@ -197,9 +197,9 @@ def _spoken(seconds: float) -> str:
     return "less than a minute"
 
 
-def _folder() -> Path:
+def _find_lock_folder() -> Path:
     return state_folder() / "locks"
 
 
-def _file(name: str) -> Path:
-    return _folder() / f"{name}.lock"
+def _make_lock_path(name: str) -> Path:
+    return _find_lock_folder() / f"{name}.lock"

@@ -34,8 +34,8 @@ def local_path(text: str, folder: Path = Path()) -> Path:
         raise BadPath("is empty; write a path")
     if "\0" in text:
         raise BadPath(f"{text} contains a NUL character, which no path can contain")
-    path = folder / _without_tilde(text)
-    if trouble := _trouble_with(path):
+    path = folder / _expand_tilde(text)
+    if trouble := _describe_trouble(path):
         raise BadPath(f"{text} cannot be reached ({trouble}); name another path, or change its permissions")
     return path
 
@@ -55,12 +55,12 @@ def state_folder() -> Path:
     """
     named = os.environ.get("XDG_STATE_HOME", "").strip()
     try:
-        if not named and _home_of("") is None:
+        if not named and _find_home("") is None:
             raise BadPath(f"no folder for the history and the locks: {HOMELESS}")
         folder = local_path(named) / "credly-audit" if named else user_state_path("credly-audit", appauthor=False)
     except BadPath as error:
         raise NoStateFolder(f"{'XDG_STATE_HOME: ' if named else ''}{error}; {WAY_OUT}") from None
-    trouble = _trouble_with(folder) if folder.is_absolute() else "not an absolute path"
+    trouble = _describe_trouble(folder) if folder.is_absolute() else "not an absolute path"
     if trouble:
         raise NoStateFolder(f"{folder}: no history and no locks can be stored there ({trouble}); {WAY_OUT}")
     return folder
@@ -94,7 +94,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _trouble_with(path: Path) -> str | None:
+def _describe_trouble(path: Path) -> str | None:
     """Return why a path leads nowhere, and why it cannot be said whether it leads anywhere."""
     try:
         path.stat()
@@ -107,20 +107,20 @@ def _trouble_with(path: Path) -> str | None:
     return None
 
 
-def _without_tilde(text: str) -> Path:
+def _expand_tilde(text: str) -> Path:
     """Replace `~` or `~user` at the beginning, as a shell does."""
     first, _, rest = text.replace(os.sep, "/").partition("/")
     if not first.startswith("~"):
         return Path(text)
     user = first[1:]
-    home = _home_of(user)
+    home = _find_home(user)
     if home is None:
         why = f"there is no user {user} on this machine" if user else HOMELESS
         raise BadPath(f"{text} cannot be resolved ({why}); write the absolute path, or ./{text} if that is its name")
     return home / rest
 
 
-def _home_of(user: str) -> Path | None:
+def _find_home(user: str) -> Path | None:
     """HOME counts for oneself where it is an absolute path; the password file says the rest."""
     own = Path("" if user else os.environ.get("HOME", ""))
     if own.is_absolute():

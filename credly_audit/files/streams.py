@@ -1,7 +1,7 @@
 """Standard streams that never fail, so that nobody who prints has to think of it.
 
 A closed standard output, a full disk behind it or a reader that went away costs what would have been read there, and
-nothing else: no exit code, no report, no history. Who has to know asks `trouble_of`.
+nothing else: no exit code, no report, no history. Who has to know asks `get_stream_trouble`.
 """
 
 import codecs
@@ -53,7 +53,7 @@ def tolerant_streams() -> Iterator[None]:
     before = sys.stdin, sys.stdout, sys.stderr
     hook, sys.unraisablehook = sys.unraisablehook, ignore_unraisable
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as the process
-    sys.stdout, sys.stderr = (_tolerant(stream, number) for number, stream in enumerate(before[1:], 1))
+    sys.stdout, sys.stderr = (_make_tolerant(stream, number) for number, stream in enumerate(before[1:], 1))
     try:
         yield
     finally:
@@ -63,7 +63,7 @@ def tolerant_streams() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def _tolerant(stream: TextIO | None, number: int) -> TextIO:
+def _make_tolerant(stream: TextIO | None, number: int) -> TextIO:
     """The stream in its place; one that is no file, as a program may set it, stays."""
     if stream is None:
         return Stream(None, number)

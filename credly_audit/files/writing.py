@@ -100,7 +100,7 @@ class Tolerant(io.RawIOBase):
 
 
 @contextmanager
-def _drafting(descriptor: int) -> Iterator[BinaryIO]:
+def _write_draft(descriptor: int) -> Iterator[BinaryIO]:
     """A file to write to, on the disk when the block ends; OSError then where some of it could not be written."""
     raw = Tolerant(descriptor, is_file=True)
     file = io.BufferedWriter(raw)
@@ -128,7 +128,7 @@ def replace_file(
     try:
         Path(os.path.realpath(path.parent)).mkdir(parents=True, exist_ok=True)
         descriptor, draft = _draft(path, draft_name)
-        with _drafting(descriptor) as file:
+        with _write_draft(descriptor) as file:
             if like is not None:
                 _keep_owner(descriptor, like)
             yield file
@@ -152,11 +152,11 @@ def write_file(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
     try:
         place = place_of(path)
         if place.is_replaced and not (edited and place.status and not _can_be_remade(place.path)):
-            with _replaced(place, edited=edited) as file:
+            with _replace_destination(place, edited=edited) as file:
                 yield file
             return
         with tempfile.TemporaryFile() as draft:
-            with _drafting(os.dup(draft.fileno())) as file:
+            with _write_draft(os.dup(draft.fileno())) as file:
                 yield file
             draft.seek(0)
             _copy(draft, place, mode=None if edited else OWNER_ONLY)
@@ -165,7 +165,7 @@ def write_file(path: Path, *, edited: bool = False) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def _replaced(place: Place, *, edited: bool) -> Iterator[BinaryIO]:
+def _replace_destination(place: Place, *, edited: bool) -> Iterator[BinaryIO]:
     before = place.status
     like = before if before and is_own_folder(place.path.parent) else None
     with replace_file(place.path, like=like) as file:
@@ -206,7 +206,7 @@ def _replace(path: Path, draft: str) -> None:
 
 def _copy(draft: BinaryIO, place: Place, mode: int | None) -> None:
     """Write a draft to what is at a place already; a file there gets the mode, where this user may change it."""
-    out = Tolerant(_opened(place))
+    out = Tolerant(_open_descriptor(place))
     try:
         is_file = stat.S_ISREG(os.fstat(out.fileno()).st_mode)
         if is_file and place.descriptor is None:
@@ -225,7 +225,7 @@ def _copy(draft: BinaryIO, place: Place, mode: int | None) -> None:
         out.end()
 
 
-def _opened(place: Place) -> int:
+def _open_descriptor(place: Place) -> int:
     """A descriptor to write to; a named pipe gets some time to find a reader."""
     if place.descriptor is not None:
         return os.dup(place.descriptor)

@@ -21,7 +21,7 @@ MANY = 9
 def find_hostile_text(pattern: str) -> str | None:
     """Return a text of some hundred characters for which the pattern needs unduly long; None: none is known."""
     compiled = compile_pattern(pattern)
-    for text in hostile_texts(pattern):
+    for text in make_hostile_texts(pattern):
         try:
             compiled.search(text, timeout=PATIENCE)
         except TimeoutError:
@@ -29,9 +29,9 @@ def find_hostile_text(pattern: str) -> str | None:
     return None
 
 
-def hostile_texts(pattern: str) -> Iterator[str]:
+def make_hostile_texts(pattern: str) -> Iterator[str]:
     """Yield texts that repeat what the pattern repeats, and then go on otherwise."""
-    for head, bodies, tail in _repetitions(parse(pattern), "", ""):
+    for head, bodies, tail in _find_repetitions(parse(pattern), "", ""):
         for body in dict.fromkeys((*bodies, "a", "0", " ", "a ")):
             for many in (30, 60, LONGEST):
                 text = f"{head}{body * many}"[:LONGEST]
@@ -39,18 +39,18 @@ def hostile_texts(pattern: str) -> Iterator[str]:
                 yield f"{text}{tail}\0"
 
 
-def _repetitions(tree: Tree, head: str, tail: str) -> Iterator[tuple[str, tuple[str, str], str]]:
+def _find_repetitions(tree: Tree, head: str, tail: str) -> Iterator[tuple[str, tuple[str, str], str]]:
     """For each repetition a text that leads up to it, two that it repeats, and one that follows it."""
     for place, (op, value) in enumerate(tree):
-        rest = (_example(tree[place + 1 :]) + tail)[:LONGEST]
-        for inner in _inner(op, value):
-            yield from _repetitions(inner, head, rest)
+        rest = (_make_example(tree[place + 1 :]) + tail)[:LONGEST]
+        for inner in _find_inner(op, value):
+            yield from _find_repetitions(inner, head, rest)
         if op in REPEATS and value[1] > MANY:
-            yield head, (_example(value[2]), _example(value[2], every=True)), rest
-        head = (head + _example([(op, value)]))[:LONGEST]
+            yield head, (_make_example(value[2]), _make_example(value[2], every=True)), rest
+        head = (head + _make_example([(op, value)]))[:LONGEST]
 
 
-def _inner(op: Any, value: Any) -> list[Tree]:
+def _find_inner(op: Any, value: Any) -> list[Tree]:
     """The patterns within a part of a pattern."""
     if op is sre.BRANCH:
         return list(value[1])
@@ -61,25 +61,25 @@ def _inner(op: Any, value: Any) -> list[Tree]:
     return [value] if op is sre.ATOMIC_GROUP else []
 
 
-def _example(tree: Tree, *, every: bool = False) -> str:
+def _make_example(tree: Tree, *, every: bool = False) -> str:
     """A text that most patterns of this shape match: by the first of several alternatives, or by every one in turn."""
-    return "".join(_example_of(op, value, every=every) for op, value in tree)[:LONGEST]
+    return "".join(_make_example_of(op, value, every=every) for op, value in tree)[:LONGEST]
 
 
-def _example_of(op: Any, value: Any, *, every: bool) -> str:
+def _make_example_of(op: Any, value: Any, *, every: bool) -> str:
     if op is sre.LITERAL:
         return chr(value)
     if op is sre.IN:
-        return _member(*value[0])
+        return _choose_member(*value[0])
     if op in REPEATS:
-        return _example(value[2], every=every) * min(max(value[0], 1), LONGEST)
+        return _make_example(value[2], every=every) * min(max(value[0], 1), LONGEST)
     if op in {sre.ANY, sre.NOT_LITERAL}:
         return "a"
-    inner = [] if op in {sre.ASSERT, sre.ASSERT_NOT} else _inner(op, value)
-    return "".join(_example(each, every=every) for each in (inner if every else inner[:1]))
+    inner = [] if op in {sre.ASSERT, sre.ASSERT_NOT} else _find_inner(op, value)
+    return "".join(_make_example(each, every=every) for each in (inner if every else inner[:1]))
 
 
-def _member(op: Any, value: Any) -> str:
+def _choose_member(op: Any, value: Any) -> str:
     if op in {sre.LITERAL, sre.RANGE}:
         return chr(value if op is sre.LITERAL else value[0])
     return {sre.CATEGORY_DIGIT: "0", sre.CATEGORY_SPACE: " "}.get(value, "a")

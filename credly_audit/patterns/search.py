@@ -113,7 +113,7 @@ class Search:
         try:
             fresh = self.deadline.find(compile_pattern(pattern), different[new])
         except OutOfTime as stopped:
-            raise TooSlow(_too_slow(place, pattern, stopped)) from None
+            raise TooSlow(_describe_timeout(place, pattern, stopped)) from None
         order = np.argsort(codes := np.append(codes, new))
         codes, found = codes[order], np.append(found, np.array(fresh, dtype=bool))[order]
         self._known[pattern] = codes, found
@@ -121,7 +121,7 @@ class Search:
         return mask
 
 
-def _too_slow(place: str, pattern: str, stopped: OutOfTime) -> str:
+def _describe_timeout(place: str, pattern: str, stopped: OutOfTime) -> str:
     most = f"{SECONDS_IN_ALL:.0f} s in all" if stopped.in_all else f"{SECONDS_A_TEXT:.0f} s"
     return (
         f"{place}: the pattern {pattern!r:.200} was stopped after {most}, at a description of {len(stopped.text):,} "

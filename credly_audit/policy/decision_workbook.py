@@ -13,7 +13,7 @@ from credly_audit.errors import UsageError
 from credly_audit.instants import read_instant
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.tables.table import Row, Titles, read_table
-from credly_audit.tables.values import as_day, as_text
+from credly_audit.tables.values import as_day, read_text
 
 NEEDED = ("decision", "reason", "approved_by", "until")
 TYPED = (*NEEDED, "assigned_to", "reference")
@@ -175,7 +175,7 @@ def _of_group(row: Row, source: str) -> Iterator[Typed]:
 
 
 def _read_texts(row: Row, titles: Titles) -> dict[str, str]:
-    return {name: GUARDED.sub("", as_text(row.cells.get(name))) for name in titles.known}
+    return {name: GUARDED.sub("", read_text(row.cells.get(name))) for name in titles.known}
 
 
 def _read_decision(row: Row, texts: dict[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
-from credly_audit.config.types import shown_address
+from credly_audit.config.types import mask_address
 from credly_audit.policy.policy import Policy, overridden
 from credly_audit.policy.scope import find_overrides
 from credly_audit.rules import catalogue
@@ -85,7 +85,7 @@ class Explanation:
             return
         place = self._place_of(each)
         for name, value in each.model_dump(mode="json").items():
-            shown = _shown(value)
+            shown = _format_value(value)
             if place is not None and self._at((*place, name)) is not None:
                 yield Setting(f"organization.{name}", shown, "[[organizations]]", self.source.line((*place, name)))
             elif value is not None and place is None and name in ROW and not (name == "token" and each.from_defaults):
@@ -112,14 +112,14 @@ class Explanation:
             if (table, name) == ("api", "base_url") and "CREDLY_API_URL" in self.environ:
                 yield Setting("api.base_url", value, "CREDLY_API_URL in the environment")
             else:
-                yield self._found(f"{table}.{name}", _shown(value), (table, name), f"[{table}]")
+                yield self._found(f"{table}.{name}", _format_value(value), (table, name), f"[{table}]")
 
     def _of_policy(self, settings: PolicySettings) -> Iterator[Setting]:
         dumped = settings.model_dump(mode="json", exclude={name for name in BESIDE if name != "purposes"})
         for name, value in dumped.items():
             if name != "purposes":
-                yield self._found(f"policy.{name}", _shown(value), ("policy", name), "[policy]")
-        yield self._last("policy.purposes", _shown(dumped["purposes"]), ("purposes",))
+                yield self._found(f"policy.{name}", _format_value(value), ("policy", name), "[policy]")
+        yield self._last("policy.purposes", _format_value(dumped["purposes"]), ("purposes",))
 
     def _of_rule(self, rule: Rule, policy: Policy) -> Iterator[Setting]:
         yield self._enabled(rule, policy)
@@ -127,7 +127,7 @@ class Explanation:
         own = rule.tiers or rule.severity
         yield self._last(f"{rule.id}.severity", severity or own, ("severity", rule.id))
         for name, value in policy.effective_options(rule).model_dump(mode="json").items():
-            yield self._last(f"{rule.id}.{name}", _shown(value), ("rules", rule.id, name))
+            yield self._last(f"{rule.id}.{name}", _format_value(value), ("rules", rule.id, name))
 
     def _enabled(self, rule: Rule, policy: Policy) -> Setting:
         """The first that turns a rule off is why it is off: what is disabled adds up."""
@@ -166,15 +166,15 @@ class Explanation:
         return node
 
 
-def _shown(value: Any) -> Any:
+def _format_value(value: Any) -> Any:
     """A value as it may be shown: of a command the program alone, nothing that has the shape of a secret."""
     if isinstance(value, list):
-        return [_shown(each) for each in value]
+        return [_format_value(each) for each in value]
     if isinstance(value, dict):
-        return {name: _shown(each) for name, each in value.items()}
+        return {name: _format_value(each) for name, each in value.items()}
     if isinstance(value, str) and is_reference(value):
         masked = mask_reference(value)
         return f"{masked} …" if len(masked.split()) < len(value.split()) else masked
     if isinstance(value, str) and "://" in value:
-        return shown_address(value)
+        return mask_address(value)
     return mask_shapes(value) if isinstance(value, str) else value

@@ -15,8 +15,8 @@ from openpyxl import Workbook
 from pydantic import ValidationError
 
 from credly_audit.config.decision_models import Decision, Plan, Waiver
-from credly_audit.config.decisions import waiver_faults
-from credly_audit.config.mistakes import sentences
+from credly_audit.config.decisions import find_waiver_faults
+from credly_audit.config.mistakes import describe_mistakes
 from credly_audit.config.settings import PolicySettings
 from credly_audit.files.writing import write_file
 from credly_audit.policy.decision_workbook import Typed
@@ -142,9 +142,11 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     try:
         decision = row.kind.model_validate(_keys(row, row.kind, today))
     except ValidationError as error:
-        raise ValueError("; ".join(_in_columns(sentence) for _, sentence in sentences(error, Decision))) from None
+        raise ValueError(
+            "; ".join(_in_columns(sentence) for _, sentence in describe_mistakes(error, Decision))
+        ) from None
     if isinstance(decision, Waiver):
-        faults = waiver_faults(decision, {fold(approver) for approver in policy.approvers}, policy)
+        faults = find_waiver_faults(decision, {fold(approver) for approver in policy.approvers}, policy)
         if faults:
             raise ValueError("; ".join(map(_in_columns, faults)))
     return decision

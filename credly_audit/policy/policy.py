@@ -149,8 +149,8 @@ def by_purpose(
     approved, within, matched = (np.zeros(many, dtype=bool) for _ in range(3))
     for purpose, theirs in zip(purposes, matches, strict=True):
         denied = [name for name in PERMISSIONS if name not in purpose.allow]
-        approved |= theirs & ~_any(may_have, denied, many)
-        within |= theirs & ~_any(has, denied, many)
+        approved |= theirs & ~_match_any(may_have, denied, many)
+        within |= theirs & ~_match_any(has, denied, many)
         matched |= theirs
     return approved, matched & ~within
 
@@ -176,5 +176,5 @@ def overridden(settings: PolicySettings, override: Override) -> PolicySettings:
     )
 
 
-def _any(flags: dict[str, np.ndarray], names: list[str], length: int) -> np.ndarray:
+def _match_any(flags: dict[str, np.ndarray], names: list[str], length: int) -> np.ndarray:
     return np.logical_or.reduce([flags[name] for name in names]) if names else np.zeros(length, dtype=bool)

@@ -19,7 +19,7 @@ from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_valu
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.snapshot import conform
 from credly_audit.tables.table import Row, Titles, read_table
-from credly_audit.tables.values import as_day, as_text
+from credly_audit.tables.values import as_day, read_text
 
 COLUMNS = ("organization_id", "token_id", "fingerprint", "owner", "purpose", "permissions", "review_by")
 TITLES = Titles(
@@ -50,11 +50,11 @@ class Register:
             raise UsageError(
                 f"{path}: the register cannot be read ({error.strerror}); name it in [policy] register"
             ) from None
-        reading = _Reading()
+        reading = _RegisterReader()
         entries = [entry for row in table.rows if (entry := reading.entry(row)) is not None]
         if reading.mistakes:
             raise ConfigurationError(reading.mistakes)
-        extra = {name: [as_text(row.cells.get(name)) or None for row in table.rows] for name in table.others}
+        extra = {name: [read_text(row.cells.get(name)) or None for row in table.rows] for name in table.others}
         return cls(
             path,
             conform({name: [entry[name] for entry in entries] for name in ENTRIES}, ENTRIES),
@@ -67,7 +67,7 @@ class Register:
         rows = pd.Series(-1, index=tokens.index, dtype="int64")
         for name in ("fingerprint", "token_id"):
             named = self.entries[self.entries[name].notna()]
-            places = pd.MultiIndex.from_frame(named[["organization_id", name]]).get_indexer(_keys(tokens, name))
+            places = pd.MultiIndex.from_frame(named[["organization_id", name]]).get_indexer(_make_keys(tokens, name))
             found = places >= 0
             rows[found] = named.index.to_numpy()[places[found]]
         return rows
@@ -89,7 +89,7 @@ class Register:
         listed = np.zeros(len(self.entries), dtype=bool)
         for name in ("fingerprint", "token_id"):
             keys = pd.MultiIndex.from_frame(self.entries[["organization_id", name]])
-            listed |= keys.isin(_keys(tokens, name)) & self.entries[name].notna().to_numpy()
+            listed |= keys.isin(_make_keys(tokens, name)) & self.entries[name].notna().to_numpy()
         return self.entries.assign(organization_row=places, listed=listed)
 
     def approved_now(self, as_of: datetime) -> pd.DataFrame:
@@ -98,13 +98,13 @@ class Register:
         return pd.DataFrame({name: self.entries[f"{name}_approved"] & in_review for name in PERMISSIONS})
 
 
-def _keys(tokens: pd.DataFrame, name: str) -> pd.MultiIndex:
+def _make_keys(tokens: pd.DataFrame, name: str) -> pd.MultiIndex:
     organizations = tokens["organization_id"].astype("string").str.lower()
     return pd.MultiIndex.from_arrays([organizations, tokens[name].str.lower()])
 
 
 @dataclass(slots=True)
-class _Reading:
+class _RegisterReader:
     """One pass over the rows of a file."""
 
     mistakes: list[str] = field(default_factory=list)
@@ -139,22 +139,22 @@ ROUNDED = r"[0-9][0-9.,]*e[+-][0-9]+|[0-9]+[.,][0-9.,]+"
 SHORTENED = r"[0-9]{10,15}"
 
 
-def _organization(value: Any) -> dict[str, Any]:
-    text = as_text(value).lower()
+def _read_organization(value: Any) -> dict[str, Any]:
+    text = read_text(value).lower()
     if not _is_uuid(text):
         raise ValueError("is not an organization's id; write its UUID")
     return {"organization_id": text}
 
 
-def _token(value: Any) -> dict[str, Any]:
-    text = as_text(value).lower()
+def _read_token(value: Any) -> dict[str, Any]:
+    text = read_text(value).lower()
     if text and not _is_uuid(text):
         raise ValueError("is not a token's id; write its UUID, and never the token's value")
     return {"token_id": text or None}
 
 
-def _fingerprint(value: Any) -> dict[str, Any]:
-    text = as_text(value).lower()
+def _read_fingerprint(value: Any) -> dict[str, Any]:
+    text = read_text(value).lower()
     if text and not isinstance(value, str):
         raise ValueError("is a number in the file and has lost digits; format the column as text and enter it again")
     if re.fullmatch(ROUNDED, text):
@@ -169,8 +169,8 @@ def _fingerprint(value: Any) -> dict[str, Any]:
     return {"fingerprint": text or None}
 
 
-def _permissions(value: Any) -> dict[str, Any]:
-    said = mask_shapes(as_text(value))
+def _read_permissions(value: Any) -> dict[str, Any]:
+    said = mask_shapes(read_text(value))
     words = [word for word in re.split(r"[+,;/&\s]+|\band\b", said.lower()) if word]
     if not words:
         raise ValueError("is empty; write read, read+write, read+write+delete … or none")
@@ -189,9 +189,9 @@ def _review(value: Any) -> dict[str, Any]:
     return {"reviewed_until": day and end_of(day)}
 
 
-def _words(name: str) -> Callable[[Any], dict[str, Any]]:
+def _split_words(name: str) -> Callable[[Any], dict[str, Any]]:
     def read(value: Any) -> dict[str, Any]:
-        text = as_text(value)
+        text = read_text(value)
         if looks_like_a_value(text):
             raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
         return {name: text or None}
@@ -200,12 +200,12 @@ def _words(name: str) -> Callable[[Any], dict[str, Any]]:
 
 
 READERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
-    "owner": _words("owner"),
-    "purpose": _words("purpose"),
-    "organization_id": _organization,
-    "token_id": _token,
-    "fingerprint": _fingerprint,
-    "permissions": _permissions,
+    "owner": _split_words("owner"),
+    "purpose": _split_words("purpose"),
+    "organization_id": _read_organization,
+    "token_id": _read_token,
+    "fingerprint": _read_fingerprint,
+    "permissions": _read_permissions,
     "review_by": _review,
 }
 

@@ -56,15 +56,15 @@ class Names:
         """The names that a glob fits; only those that begin, or end, as it does are looked at."""
         if not MAGIC.search(glob):
             return iter([glob] if glob in self._rows else [])
-        begin = _span(MAGIC.split(glob)[0], self._forwards)
-        end = _span(re.split(r"[*?\]]", glob)[-1][::-1], self._backwards)
+        begin = _find_span(MAGIC.split(glob)[0], self._forwards)
+        end = _find_span(re.split(r"[*?\]]", glob)[-1][::-1], self._backwards)
         fits = re.compile(translate(glob)).match
         if begin[1] - begin[0] <= end[1] - end[0]:
             return (name for name in self._forwards[slice(*begin)] if fits(name))
         return (name[::-1] for name in self._backwards[slice(*end)] if fits(name[::-1]))
 
 
-def _span(head: str, ordered: list[str]) -> tuple[int, int]:
+def _find_span(head: str, ordered: list[str]) -> tuple[int, int]:
     """Where the names that begin with `head` start and stop among all in order."""
     if not head:
         return 0, len(ordered)

@@ -25,7 +25,7 @@ GROUP = "credly_audit.rules"
 def catalogue() -> Mapping[str, Rule]:
     """Return every rule by its id, family by family, other packages' families last; nothing can be changed in it.
 
-    What could not be loaded is not in it: `unloadable` says why, and `require_all_rules` insists on it.
+    What could not be loaded is not in it: `find_unloadable` says why, and `require_all_rules` insists on it.
     """
     return _loaded()[0]
 

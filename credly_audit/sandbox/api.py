@@ -18,14 +18,14 @@ from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import (
     PER_PAGE,
     Reply,
-    application_row,
-    older,
+    make_application_row,
+    make_older_row,
     organization_row,
     page,
-    page_numbers,
     refusal,
-    spoilt,
-    spoilt_page,
+    split_pages,
+    spoil_page,
+    spoil_row,
     token_row,
 )
 from credly_audit.sandbox.world import LIFETIME, Organization, Token, World
@@ -164,7 +164,7 @@ class Api:
         mine = self._belongs(basic_user(request.authorization))
         if not mine:
             raise Refused(UNAUTHORIZED)
-        number, pages = page_numbers(len(mine), request.query)
+        number, pages = split_pages(len(mine), request.query)
         rows = [organization_row(one, self.origin) for one in mine[(number - 1) * PER_PAGE : number * PER_PAGE]]
         return Reply(200, page(rows, len(mine), number, pages, self.origin + request.path))
 
@@ -184,15 +184,15 @@ class Api:
         if caller.sees_read_only and "legacy" not in faults:
             shown = [token for token in shown if token.read_only]
         # Nothing in the metadata tells of the cut, so total_count counts what is shown.
-        number, pages = page_numbers(len(shown), request.query)
+        number, pages = split_pages(len(shown), request.query)
         first = 0 if "page-repeats" in faults else (number - 1) * PER_PAGE
         rows = [token_row(token, organization, self.origin) for token in shown[first : first + PER_PAGE]]
         if faults:
-            rows = [spoilt(row, faults) for row in rows]
+            rows = [spoil_row(row, faults) for row in rows]
         answer = page(rows, len(shown), number, pages, self.origin + request.path)
         if "shifting" in faults:
             self._shift(organization, caller, faults["shifting"])
-        return Reply(200, spoilt_page(answer, faults) if faults else answer)
+        return Reply(200, spoil_page(answer, faults) if faults else answer)
 
     def _shift(self, organization: Organization, caller: Caller, how: str) -> None:
         """Somebody removes or adds a token between two pages, at the head of the list."""
@@ -205,7 +205,7 @@ class Api:
     def _create(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
         if caller.token is not None and caller.token.write_enabled is False:
             raise Refused(refusal(403, "The authorization token lacks write permission"))
-        token = self._new_token(_description(request))
+        token = self._new_token(_read_description(request))
         if "read-only-token" in faults:
             token.write_enabled = token.delete_enabled = False
         organization.tokens.append(token)
@@ -216,7 +216,7 @@ class Api:
         token = caller.token
         if token is None:
             raise Refused(refusal(422, "An OAuth access token has no authorization token to rotate"))
-        description = _description(request)
+        description = _read_description(request)
         # The documented sample keeps id and created_at; no word says that write permission is needed.
         token.token = new_value()
         token.expires_at = shift(self.clock(), LIFETIME)
@@ -227,8 +227,8 @@ class Api:
         self, status: int, organization: Organization, token: Token, faults: Faults, headers: dict[str, str]
     ) -> Reply:
         row = token_row(token, organization, self.origin, value="no-token-in-answer" not in faults)
-        row = older(row) if organization.shape == "legacy" else row
-        return Reply(status, {"data": spoilt(row, faults), "metadata": {}}, headers)
+        row = make_older_row(row) if organization.shape == "legacy" else row
+        return Reply(status, {"data": spoil_row(row, faults), "metadata": {}}, headers)
 
     def _new_token(self, description: str | None) -> Token:
         now = self.clock()
@@ -244,10 +244,10 @@ class Api:
 
     def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Reply:
         every = organization.oauth_applications
-        number, pages = page_numbers(len(every), request.query)
-        rows = [application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
+        number, pages = split_pages(len(every), request.query)
+        rows = [make_application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
         answer = page(rows, len(every), number, pages, self.origin + request.path)
-        return Reply(200, spoilt_page(answer, faults) if faults else answer)
+        return Reply(200, spoil_page(answer, faults) if faults else answer)
 
 
 UNAUTHORIZED = refusal(401, "Unauthorized", WWW_Authenticate='Basic realm="Application"')
@@ -272,7 +272,7 @@ def basic_user(authorization: str) -> str | None:
     return user if colon and not password else None
 
 
-def _description(request: Request) -> str | None:
+def _read_description(request: Request) -> str | None:
     """The one documented field of the body; others are ignored, as Rails ignores them."""
     try:
         body: Any = json.loads(request.body or b"{}")

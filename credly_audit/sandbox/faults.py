@@ -23,7 +23,7 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FaultKind:
     """A fault by its name; `takes` names its value in the help, `shape` is what the value must match."""
 
     name: str
@@ -38,40 +38,40 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("latency", "delay every answer", "SECONDS", NUMBER),
-        Kind("status", "answer with this error status; do nothing", "CODE", r"[45]\d\d"),
-        Kind(
+        FaultKind("latency", "delay every answer", "SECONDS", NUMBER),
+        FaultKind("status", "answer with this error status; do nothing", "CODE", r"[45]\d\d"),
+        FaultKind(
             "status-after", "carry out the request, then answer with this status", "CODE", r"[45]\d\d", None, ("post",)
         ),
-        Kind("rate", "answer 429 above this number of requests per second", "REQUESTS", NUMBER),
-        Kind("retry-after", "send Retry-After in seconds with 429 and 503", "SECONDS", WHOLE),
-        Kind("retry-after-date", "send Retry-After as a date with 429 and 503", "SECONDS", WHOLE),
-        Kind("html", "a web page with status 200"),
-        Kind("forbidden-html", "a web page with status 403, as firewalls send it"),
-        Kind("empty-401", "status 401 without a body"),
-        Kind("redirect", "redirect (307) to this address", "URL", r".+"),
-        Kind("stall", "accept the request and never answer"),
-        Kind("stall-after", "carry out the request and never answer", where=("post",)),
-        Kind("reset", "reset the connection"),
-        Kind("lost-before", "close the connection; do nothing", where=("post",)),
-        Kind("lost-after", "carry out the request, then close the connection", where=("post",)),
-        Kind("cut", "cut off the answer"),
-        Kind("drip", "send the answer byte by byte at this interval", "SECONDS", NUMBER, "0.2"),
-        Kind("bad-utf8", "answer in bytes that are not UTF-8"),
-        Kind("data-object", "`data` is an object instead of a list", where=("list",)),
-        Kind("data-missing", "`data` is missing", where=("list",)),
-        Kind("metadata-null", "`metadata` is null", where=("list",)),
-        Kind("metadata-empty", "`metadata` is {}", where=("list",)),
-        Kind(
+        FaultKind("rate", "answer 429 above this number of requests per second", "REQUESTS", NUMBER),
+        FaultKind("retry-after", "send Retry-After in seconds with 429 and 503", "SECONDS", WHOLE),
+        FaultKind("retry-after-date", "send Retry-After as a date with 429 and 503", "SECONDS", WHOLE),
+        FaultKind("html", "a web page with status 200"),
+        FaultKind("forbidden-html", "a web page with status 403, as firewalls send it"),
+        FaultKind("empty-401", "status 401 without a body"),
+        FaultKind("redirect", "redirect (307) to this address", "URL", r".+"),
+        FaultKind("stall", "accept the request and never answer"),
+        FaultKind("stall-after", "carry out the request and never answer", where=("post",)),
+        FaultKind("reset", "reset the connection"),
+        FaultKind("lost-before", "close the connection; do nothing", where=("post",)),
+        FaultKind("lost-after", "carry out the request, then close the connection", where=("post",)),
+        FaultKind("cut", "cut off the answer"),
+        FaultKind("drip", "send the answer byte by byte at this interval", "SECONDS", NUMBER, "0.2"),
+        FaultKind("bad-utf8", "answer in bytes that are not UTF-8"),
+        FaultKind("data-object", "`data` is an object instead of a list", where=("list",)),
+        FaultKind("data-missing", "`data` is missing", where=("list",)),
+        FaultKind("metadata-null", "`metadata` is null", where=("list",)),
+        FaultKind("metadata-empty", "`metadata` is {}", where=("list",)),
+        FaultKind(
             "metadata-only", "`metadata` has only these fields", "FIELD[,FIELD]", r"[a-z_]+(,[a-z_]+)*", None, ("list",)
         ),
-        Kind("claim", "set a field of `metadata` to this JSON value", "FIELD:JSON", CLAIM, None, ("list",)),
-        Kind("listing-of", "list the tokens of this organization instead", "ID", UUID, None, ("list",)),
-        Kind("page-repeats", "every page is page 1 again", where=("list",)),
-        Kind("total-pages", "`total_pages` reports this number", "N", WHOLE, None, ("list",)),
-        Kind("total-count", "`total_count` reports this number", "N", WHOLE, None, ("list",)),
-        Kind("short-page", "every page but the last lacks a token", where=("list",)),
-        Kind(
+        FaultKind("claim", "set a field of `metadata` to this JSON value", "FIELD:JSON", CLAIM, None, ("list",)),
+        FaultKind("listing-of", "list the tokens of this organization instead", "ID", UUID, None, ("list",)),
+        FaultKind("page-repeats", "every page is page 1 again", where=("list",)),
+        FaultKind("total-pages", "`total_pages` reports this number", "N", WHOLE, None, ("list",)),
+        FaultKind("total-count", "`total_count` reports this number", "N", WHOLE, None, ("list",)),
+        FaultKind("short-page", "every page but the last lacks a token", where=("list",)),
+        FaultKind(
             "shifting",
             "after page 1 a token is removed (or added)",
             "HOW",
@@ -79,13 +79,13 @@ KINDS = {
             "removed",
             ("list", "page1"),
         ),
-        Kind("lone-surrogates", "descriptions contain half a character and a NUL", where=("list",)),
-        Kind("foreign-next-page-url", "links to pages lead to another host", where=("list",)),
-        Kind("masked", "the listing withholds values: null, or stars", "HOW", "null|stars", "null", ("list",)),
-        Kind("legacy", "the older shape: no permissions, expiry, metadata", where=("list",)),
-        Kind("no-token-in-answer", "the answers to create and rotate lack the value"),
-        Kind("read-only-token", "a created token can only read", where=("create",)),
-        Kind("oauth-expires", "lifetime of OAuth access tokens (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
+        FaultKind("lone-surrogates", "descriptions contain half a character and a NUL", where=("list",)),
+        FaultKind("foreign-next-page-url", "links to pages lead to another host", where=("list",)),
+        FaultKind("masked", "the listing withholds values: null, or stars", "HOW", "null|stars", "null", ("list",)),
+        FaultKind("legacy", "the older shape: no permissions, expiry, metadata", where=("list",)),
+        FaultKind("no-token-in-answer", "the answers to create and rotate lack the value"),
+        FaultKind("read-only-token", "a created token can only read", where=("create",)),
+        FaultKind("oauth-expires", "lifetime of OAuth access tokens (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
     )
 }
 

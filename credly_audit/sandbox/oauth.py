@@ -56,7 +56,7 @@ class Bearers:
             return _fault(400, "invalid_request", "Missing required parameter: grant_type.")
         if form["grant_type"] != "client_credentials":
             return _fault(400, "unsupported_grant_type", "The grant type is not supported.")
-        client_id, secret = _basic(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
+        client_id, secret = _read_basic(authorization) or (form.get("client_id", ""), form.get("client_secret", ""))
         organizations = frozenset(one.id for one in world.organizations if _opens(one, client_id, secret))
         if not organizations:
             return _fault(401, "invalid_client", "Client authentication failed due to unknown client.")
@@ -83,7 +83,7 @@ def _opens(organization: Organization, client_id: str, secret: str) -> bool:
     return any(one.uid == client_id and one.secret == secret for one in organization.oauth_applications)
 
 
-def _basic(authorization: str) -> tuple[str, str] | None:
+def _read_basic(authorization: str) -> tuple[str, str] | None:
     """Client id and secret from Basic credentials, each form-encoded as RFC 6749 asks (section 2.3.1)."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":

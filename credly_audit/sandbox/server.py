@@ -241,11 +241,11 @@ class _Handler(BaseHTTPRequestHandler):
             return instead
         with sandbox.lock:
             if "rate" in faults and not sandbox.bucket.lets(float(faults["rate"])):
-                return _status(429, faults)
+                return _find_status(429, faults)
             answer = sandbox.api.answer(request, faults)
         if "lost-after" in faults or "stall-after" in faults:
             return None
-        return _status(int(faults["status-after"]), faults) if "status-after" in faults else answer
+        return _find_status(int(faults["status-after"]), faults) if "status-after" in faults else answer
 
     def _remember(self, request: Request, answer: Reply | None, came: float) -> None:
         scheme = request.authorization.partition(" ")[0]
@@ -279,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
         if "bad-utf8" in faults:
             body = body.replace(b'"description":"', b'"description":"\xff\xfe', 1)
         headers = {"Content-Type": "application/json; charset=utf-8", **answer.headers, "Content-Length": len(body)}
-        lines = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
+        lines = [f"HTTP/1.1 {answer.status} {_find_phrase(answer.status)}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         head = "\r\n".join([*lines, "", ""]).encode("latin-1")
         if "cut" in faults:
@@ -312,21 +312,21 @@ def _instead(faults: Faults) -> Reply | None:
         return Reply(200, WEB_PAGE, {"Content-Type": "text/html"})
     if "forbidden-html" in faults:
         return Reply(403, WEB_PAGE, {"Content-Type": "text/html"})
-    return _status(int(faults["status"]), faults) if "status" in faults else None
+    return _find_status(int(faults["status"]), faults) if "status" in faults else None
 
 
-def _status(status: int, faults: Faults) -> Reply:
-    answer = refusal(status, _phrase(status))
+def _find_status(status: int, faults: Faults) -> Reply:
+    answer = refusal(status, _find_phrase(status))
     if status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}:
         if "retry-after" in faults:
-            return refusal(status, _phrase(status), Retry_After=faults["retry-after"])
+            return refusal(status, _find_phrase(status), Retry_After=faults["retry-after"])
         if "retry-after-date" in faults:
             ahead = formatdate(time() + int(faults["retry-after-date"]), usegmt=True)
-            return refusal(status, _phrase(status), Retry_After=ahead)
+            return refusal(status, _find_phrase(status), Retry_After=ahead)
     return answer
 
 
-def _phrase(status: int) -> str:
+def _find_phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -40,7 +40,7 @@ def refusal(status: int, message: str, **headers: str) -> Reply:
     return Reply(status, {"data": {"message": message}, "metadata": None}, named)
 
 
-def iso(moment: datetime | None) -> str | None:
+def format_instant(moment: datetime | None) -> str | None:
     """`2020-05-28T16:44:41.034Z`."""
     if moment is None:
         return None
@@ -58,8 +58,8 @@ def token_row(token: Token, organization: Organization, site: str, *, value: boo
         "write_enabled": token.write_enabled,
         "read_enabled": token.read_enabled,
         "delete_enabled": token.delete_enabled,
-        "created_at": iso(token.created_at),
-        "expires_at": iso(token.expires_at),
+        "created_at": format_instant(token.created_at),
+        "expires_at": format_instant(token.expires_at),
         "owner": {
             "type": token.owner_type,
             "id": token.owner_id or organization.id,
@@ -76,22 +76,22 @@ def token_row(token: Token, organization: Organization, site: str, *, value: boo
     return row
 
 
-def older(row: dict[str, Any]) -> dict[str, Any]:
+def make_older_row(row: dict[str, Any]) -> dict[str, Any]:
     """The row as it was before tokens had permissions and an expiry."""
     later = ("write_enabled", "read_enabled", "delete_enabled", "expires_at")
     return {name: value for name, value in row.items() if name not in later}
 
 
-def spoilt(row: dict[str, Any], faults: Faults) -> dict[str, Any]:
+def spoil_row(row: dict[str, Any], faults: Faults) -> dict[str, Any]:
     """The row with the faults that a row can have."""
     if "masked" in faults:
         row["token"] = None if faults["masked"] == "null" else "*" * 32 + str(row.get("token"))[-4:]
     if "lone-surrogates" in faults:
         row["description"] = f"{HALF_A_CHARACTER}{row.get('description') or ''}\0"
-    return older(row) if "legacy" in faults else row
+    return make_older_row(row) if "legacy" in faults else row
 
 
-def page_numbers(total: int, query: Mapping[str, str]) -> tuple[int, int]:
+def split_pages(total: int, query: Mapping[str, str]) -> tuple[int, int]:
     """The page asked for, and how many there are; what is no number is page 1. `per` is no documented parameter."""
     asked = query.get("page", "1")
     return max(1, int(asked)) if asked.isdecimal() else 1, max(1, ceil(total / PER_PAGE))
@@ -113,7 +113,7 @@ def page(rows: Sequence[Any], total: int, number: int, pages: int, url: str) -> 
     }
 
 
-def spoilt_page(answer: dict[str, Any], faults: Faults) -> dict[str, Any]:
+def spoil_page(answer: dict[str, Any], faults: Faults) -> dict[str, Any]:
     """The page with the faults that a page can have."""
     rows, metadata = answer["data"], answer["metadata"]
     if "short-page" in faults and metadata["current_page"] < metadata["total_pages"]:
@@ -196,14 +196,14 @@ def organization_row(organization: Organization, site: str) -> dict[str, Any]:
     }
 
 
-def application_row(application: OAuthApplication) -> dict[str, Any]:
+def make_application_row(application: OAuthApplication) -> dict[str, Any]:
     """An OAuth application as the listing has it: without its secret."""
     return {
         "id": application.id,
         "name": application.name,
         "description": application.description,
-        "created_at": iso(application.created_at),
-        "updated_at": iso(application.updated_at),
+        "created_at": format_instant(application.created_at),
+        "updated_at": format_instant(application.updated_at),
         "uid": application.uid,
         "created_by_id": application.created_by_id,
         "created_by_type": "User",

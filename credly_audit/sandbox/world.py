@@ -117,7 +117,7 @@ class World:
         try:
             as_of = _read(folder / "world.json").get("as_of")
             files = sorted((folder / "organizations").glob("*.json"))
-            return cls([_organization(file) for file in files], as_of and instant(as_of))
+            return cls([_load_organization(file) for file in files], as_of and instant(as_of))
         except FileNotFoundError as error:
             raise UsageError(f"{error.filename}: file does not exist; name a folder like sample_data") from None
 
@@ -132,18 +132,18 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _organization(file: Path) -> Organization:
+def _load_organization(file: Path) -> Organization:
     row = _read(file)
     try:
-        row["tokens"] = [Token(**_typed(token)) for token in row.get("tokens", ())]
+        row["tokens"] = [Token(**_convert(token)) for token in row.get("tokens", ())]
         applications = row.get("oauth_applications", ())
-        row["oauth_applications"] = [OAuthApplication(**_typed(application)) for application in applications]
+        row["oauth_applications"] = [OAuthApplication(**_convert(application)) for application in applications]
         return Organization(**row)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{file}: not a valid organization of the sandbox ({error})") from None
 
 
-def _typed(row: dict[str, Any]) -> dict[str, Any]:
+def _convert(row: dict[str, Any]) -> dict[str, Any]:
     dates = {name: instant(row[name]) for name in INSTANTS if row.get(name) is not None}
     return row | dates | ({"without": tuple(row["without"])} if "without" in row else {})
 
@@ -156,17 +156,17 @@ def instant(text: str) -> datetime:
     return read
 
 
-def made_up_id(*name: object) -> str:
+def make_id(*name: object) -> str:
     """A lower-case UUID, always the same for the same name."""
-    return str(uuid.UUID(bytes=_bytes(name, 16), version=4))
+    return str(uuid.UUID(bytes=_make_bytes(name, 16), version=4))
 
 
 def made_up_value(*name: object) -> str:
     """36 characters of the alphabet of Credly's values that nobody takes for a real one; the same for the same name."""
-    return "MADE-UP-" + urlsafe_b64encode(_bytes(name, 21)).decode()
+    return "MADE-UP-" + urlsafe_b64encode(_make_bytes(name, 21)).decode()
 
 
-def _bytes(name: Iterable[object], size: int) -> bytes:
+def _make_bytes(name: Iterable[object], size: int) -> bytes:
     return blake2b("/".join(map(str, name)).encode(), digest_size=size).digest()
 
 
@@ -174,7 +174,7 @@ def made_up_token(*name: object, now: datetime, **fields: Any) -> Token:
     """A read-only token made ten days before `now`; `fields` replace what a test cares about."""
     made = now - timedelta(days=10)
     usual: dict[str, Any] = {
-        "id": made_up_id("token", *name),
+        "id": make_id("token", *name),
         "token": made_up_value("token", *name),
         "description": f"Badge display {'-'.join(map(str, name))}, owner displays@acme.example",
         "created_at": made,
@@ -186,7 +186,7 @@ def made_up_token(*name: object, now: datetime, **fields: Any) -> Token:
 def made_up_organization(*name: object, now: datetime, tokens: int = 3, **fields: Any) -> Organization:
     """An organization of that many read-only tokens, all but the first, with which everything can be listed."""
     usual: dict[str, Any] = {
-        "id": made_up_id("organization", *name),
+        "id": make_id("organization", *name),
         "name": f"Organization {'-'.join(map(str, name))}",
         "tokens": [
             made_up_token(*name, number, now=now, **({"write_enabled": True} if number == 0 else {}))

@@ -138,7 +138,7 @@ def squeeze(view: View) -> View:
 
     Blanks do, unless one of the two pieces beside them looks like a piece of a value and not like a word.
     """
-    kinds = _classify(view.codes)
+    kinds = _classify_run(view.codes)
     printable = kinds < SPACE
     squeezed = view.take(printable, barrier=False)
     is_blank = kinds == SPACE
@@ -155,7 +155,7 @@ def squeeze(view: View) -> View:
     return View(squeezed.codes, squeezed.starts, squeezed.ends, barriers)
 
 
-def _classify(codes: Numbers) -> Kinds:
+def _classify_run(codes: Numbers) -> Kinds:
     return KINDS[np.minimum(codes, len(KINDS) - 1)]
 
 
@@ -180,7 +180,7 @@ def build_doubt_pattern(least: int) -> str:
 
 def decode_views(view: View, runs: View | None, least: int) -> Iterator[View]:
     """Yield what the view holds in encoded form, and its long runs; `least` is the length of the shortest value."""
-    escaped = _undo_escapes(view)
+    escaped = _reverse_escapes(view)
     if escaped is not None:
         yield escaped
     if runs is None:
@@ -221,13 +221,13 @@ def _locate_bytes(many: int, shift: int, together: int, bits: int) -> tuple[Numb
     return first[inside], first[inside] + 1, left[inside], right[inside]
 
 
-def _undo_escapes(view: View) -> View | None:
+def _reverse_escapes(view: View) -> View | None:
     """Return the view with every escape undone; None where it has none."""
-    if not (_classify(view.codes) & (MARK | LINE)).any():
+    if not (_classify_run(view.codes) & (MARK | LINE)).any():
         return None
     begins, ends, codes = [], [], []
     for match in ESCAPES.finditer(view.text()):
-        character = _undo_escape(match[0])
+        character = _reverse_escape(match[0])
         if character is not None:
             begins.append(match.start())
             ends.append(match.end())
@@ -243,7 +243,7 @@ def _undo_escapes(view: View) -> View | None:
     return View(changed, view.starts, until, view.barriers).take(kept, barrier=False)
 
 
-def _undo_escape(escape: str) -> str | None:
+def _reverse_escape(escape: str) -> str | None:
     """Return the character that an escape stands for, empty where it stands for none; None where it is no escape."""
     if escape[-1] in "\n>":
         return ""

@@ -84,7 +84,7 @@ class KnownValues:
         text = view.text()
         closed = np.cumsum(view.barriers, dtype=np.int32)
         same = np.cumsum(_find_repeats(view.codes), dtype=np.int32)
-        sums = _cumulate(view.codes), _cumulate(view.codes * np.arange(len(text)))
+        sums = _sum_up_lengths(view.codes), _sum_up_lengths(view.codes * np.arange(len(text)))
         for length, checksums in tables:
             windows = len(text) - length + 1
             if windows <= 0:
@@ -110,7 +110,7 @@ def _find_repeats(codes: Numbers) -> Mask:
     return ends
 
 
-def _cumulate(numbers: Numbers) -> Numbers:
+def _sum_up_lengths(numbers: Numbers) -> Numbers:
     sums = np.zeros(len(numbers) + 1, dtype=np.int64)
     np.cumsum(numbers, out=sums[1:])
     return sums

@@ -8,7 +8,7 @@ from typing import Literal
 from credly_audit.errors import UsageError
 from credly_audit.secrets.secret import Secret, SecretError
 from credly_audit.secrets.shape import mask_shapes
-from credly_audit.secrets.sources import BUILT_IN, find_source, package_sources
+from credly_audit.secrets.sources import BUILT_IN, find_source, load_package_sources
 from credly_audit.secrets.sources.interface import Reader, SecretSource, SecretStore
 
 Use = Literal["read", "store", "read back"]
@@ -35,12 +35,12 @@ def find_mistake(text: str) -> str | None:
 
 def list_prefixes(use: Use = "read") -> list[str]:
     """Return the prefixes of the sources of a use, those of other packages last."""
-    return [source.prefix for source in _every(use)]
+    return [source.prefix for source in _list_sources(use)]
 
 
 def list_forms(use: Use = "read", *more: str) -> str:
     """Return how references of a use are written, for a refusal: `env:NAME, file:PATH or …`."""
-    return _join_forms(_every(use), more)
+    return _join_forms(_list_sources(use), more)
 
 
 def list_built_in_forms(use: Use = "read") -> str:
@@ -58,7 +58,7 @@ def check_sources(references: Iterable[str], folder: Path) -> None:
     """Raise UsageError for what is wrong with sources or places and can be seen before anything is read."""
     places: dict[SecretSource, list[str]] = {}
     for reference in references:
-        source, place = _named(reference)
+        source, place = _split_prefix(reference)
         places.setdefault(source, []).append(place)
     for source, each in places.items():
         source.check(each, folder)
@@ -69,13 +69,13 @@ def read_secret(reference: str, folder: Path, environ: Mapping[str, str]) -> Sec
 
     SecretError, naming the reference's source and place, where there is none; MissingExtra where it needs one.
     """
-    source, place = _named(reference)
+    source, place = _split_prefix(reference)
     return source.read(place, folder, environ)
 
 
 def find_store(reference: str, folder: Path, environ: Mapping[str, str]) -> SecretStore | None:
     """Return the place of a reference as a store for a new value; None where it can only be read. UsageError."""
-    source, place = _named(reference)
+    source, place = _split_prefix(reference)
     return source.store(place, folder, environ)
 
 
@@ -88,7 +88,7 @@ def read_stored(reader: Reader) -> Secret | None:
 
 def has_own_failures(reference: str) -> bool:
     """Return whether a failure to read is the source's, and no mistake of the configuration."""
-    return _named(reference)[0].has_own_failures
+    return _split_prefix(reference)[0].has_own_failures
 
 
 def runs_code(text: str) -> bool:
@@ -99,7 +99,7 @@ def runs_code(text: str) -> bool:
 
 def find_exposed(references: Collection[str], folder: Path) -> list[str]:
     """Return the references to secrets that other users of this machine may read."""
-    named = {reference: _named(reference) for reference in references}
+    named = {reference: _split_prefix(reference) for reference in references}
     return [reference for reference, (source, place) in named.items() if source.is_exposed(place, folder)]
 
 
@@ -108,15 +108,15 @@ def _split(reference: str) -> tuple[SecretSource | None, str]:
     return find_source(prefix) if colon else None, place
 
 
-def _named(reference: str) -> tuple[SecretSource, str]:
+def _split_prefix(reference: str) -> tuple[SecretSource, str]:
     source, place = _split(reference)
     if source is None:
         raise UsageError(f"{mask_reference(reference)} is not a reference to a secret; write {list_forms()}")
     return source, place
 
 
-def _every(use: Use) -> list[SecretSource]:
-    return [source for source in (*BUILT_IN.values(), *package_sources().values()) if FITS[use](source)]
+def _list_sources(use: Use) -> list[SecretSource]:
+    return [source for source in (*BUILT_IN.values(), *load_package_sources().values()) if FITS[use](source)]
 
 
 def _join_forms(sources: Iterable[SecretSource], more: tuple[str, ...]) -> str:

@@ -77,7 +77,7 @@ def parse_value(content: bytes, name: str) -> Secret:
     That is white space, invisible characters and a colon. SecretError where nothing is left, or where it is not text.
     """
     try:
-        value = _strip(content.decode(_encoding_of(content)))
+        value = _strip(content.decode(_detect_encoding(content)))
     except UnicodeDecodeError:
         raise SecretError(f"{name} is not text in UTF-8") from None
     if not value:
@@ -86,7 +86,7 @@ def parse_value(content: bytes, name: str) -> Secret:
     return Secret(value, doubt and f"the value of {name} {doubt}")
 
 
-def _encoding_of(content: bytes) -> str:
+def _detect_encoding(content: bytes) -> str:
     """Return UTF-16 for content that begins with its byte order mark, as some Windows programs write it."""
     return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
 

@@ -81,7 +81,7 @@ def read_separated(path: Path, data: bytes) -> list[Separated]:
     ConfigurationError where it is no text, or another kind of text.
     """
     text = _decode(path, data)
-    if kind := _other_kind(text):
+    if kind := _detect_other_kind(text):
         raise ConfigurationError([f"{path}: is {kind}, not a table; {SAVE_AS}"])
     named = SEPARATOR_LINE.match(text)
     if named:
@@ -95,10 +95,10 @@ def read_kind(data: bytes) -> str | None:
         text = _decode(Path(), data)
     except ConfigurationError:
         return None
-    return _other_kind(text) or ("a text file" if text else "empty")
+    return _detect_other_kind(text) or ("a text file" if text else "empty")
 
 
-def _other_kind(text: str) -> str | None:
+def _detect_other_kind(text: str) -> str | None:
     start = text[:1000].lstrip().lower()
     return next((kind for beginning, kind in OTHER_KINDS.items() if start.startswith(beginning)), None)
 
@@ -108,7 +108,7 @@ def _decode(path: Path, data: bytes) -> str:
     try:
         text = data[len(mark) :].decode(encoding)
     except UnicodeDecodeError as error:
-        raise ConfigurationError([f"{path}: {_bad_bytes(data, mark, encoding, error)}"]) from None
+        raise ConfigurationError([f"{path}: {_describe_bad_bytes(data, mark, encoding, error)}"]) from None
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ConfigurationError(
@@ -117,7 +117,7 @@ def _decode(path: Path, data: bytes) -> str:
     return text.removeprefix("\ufeff")
 
 
-def _bad_bytes(data: bytes, mark: bytes, encoding: str, error: UnicodeDecodeError) -> str:
+def _describe_bad_bytes(data: bytes, mark: bytes, encoding: str, error: UnicodeDecodeError) -> str:
     """Return which lines are not in the encoding, so that all of them can be corrected at once."""
     if encoding != "utf-8":
         return f"is damaged: {error.reason} of {encoding[:6].upper()} after {error.start:,} bytes; {SAVE_AS}"

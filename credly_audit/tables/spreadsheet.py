@@ -25,7 +25,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, fr
 from openpyxl.utils.escape import unescape
 
 from credly_audit.errors import ConfigurationError
-from credly_audit.tables.values import MOST_CELLS, Area, Cells, Sheet, Unreadable, Value, as_text, error_value
+from credly_audit.tables.values import MOST_CELLS, Area, Cells, Sheet, Unreadable, Value, find_error_value, read_text
 
 MOST_BYTES = 4 * 2**30
 """What a workbook may hold when it is unpacked; a report of a million findings has two thirds of that."""
@@ -86,7 +86,7 @@ class Workbook:
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
         except UNZIPPING as error:
-            raise _damaged(path, type(error).__name__) from None
+            raise _describe_damage(path, type(error).__name__) from None
         names = set(archive.namelist())
         kind = next((kind for name, kind in OTHER_ARCHIVES.items() if name in names), None)
         if "mimetype" in names:
@@ -137,18 +137,18 @@ class Workbook:
                         _forget(element)
             parser.close()
         except KeyError:
-            raise _damaged(self.path, f"{part} is missing") from None
+            raise _describe_damage(self.path, f"{part} is missing") from None
         except (*UNZIPPING, etree.XMLSyntaxError) as error:
-            raise _damaged(self.path, f"{part}, {type(error).__name__}") from None
+            raise _describe_damage(self.path, f"{part}, {type(error).__name__}") from None
         except RuntimeError:
-            raise _damaged(self.path, f"{part} is encrypted") from None
+            raise _describe_damage(self.path, f"{part} is encrypted") from None
 
     def shared_text(self, number: str) -> str | Unreadable:
         """Return one of the texts that cells share."""
         if self.texts is None:
             self.texts = []
             for each in self.elements(self.texts_part, "si") if self.texts_part else ():
-                self.texts.append(_text(each))
+                self.texts.append(_read_text(each))
                 if len(self.texts) > MOST_CELLS:
                     raise ConfigurationError([f"{self.path}: contains more than {MOST_CELLS:,} texts; {SAVE_AS}"])
         return self.texts[int(number)] if number.isdecimal() and int(number) < len(self.texts) else NO_TEXT
@@ -218,7 +218,7 @@ class Grid(Sheet):
     def _number(self, written: str | None, last: int) -> int:
         number = last + 1 if written is None else int(written) if written.isdecimal() else 0
         if not 1 <= number <= LAST_ROW:
-            raise _damaged(self.book.path, f"sheet {self.name} has no row {written or number}")
+            raise _describe_damage(self.book.path, f"sheet {self.name} has no row {written or number}")
         return number
 
     def _cells(self, row: Any) -> Iterator[tuple[int, Value | Unreadable]]:
@@ -231,18 +231,18 @@ class Grid(Sheet):
         for cell in filled:
             column = self._column(cell) if cell.get("r") else column + 1
             value = self._value(cell) if self.wanted is None or column in self.wanted else None
-            if value is not None and (isinstance(value, Unreadable) or as_text(value)):
+            if value is not None and (isinstance(value, Unreadable) or read_text(value)):
                 yield column, value
 
     def _column(self, cell: Any) -> int:
-        column = _column(cell.get("r").rstrip("0123456789"))
+        column = _read_column(cell.get("r").rstrip("0123456789"))
         if column is None:
-            raise _damaged(self.book.path, f"sheet {self.name} has no cell {cell.get('r')[:20]}")
+            raise _describe_damage(self.book.path, f"sheet {self.name} has no cell {cell.get('r')[:20]}")
         return column
 
     def _merge(self, reference: str) -> None:
         match = AREA.fullmatch(reference)
-        left, right = (_column(match[1]), _column(match[3])) if match else (None, None)
+        left, right = (_read_column(match[1]), _read_column(match[3])) if match else (None, None)
         if match and left is not None and right is not None and len(self.merged) < MOST_CELLS:
             self.merged.append(Area(int(match[2]), left, int(match[4]), right))
 
@@ -252,9 +252,9 @@ class Grid(Sheet):
         children = {_name(child): child for child in cell.iterchildren(tag=etree.Element)}
         stored = children.get("v")
         if kind == "inlineStr" and "is" in children:
-            return _text(children["is"])
+            return _read_text(children["is"])
         if stored is not None and len(stored):
-            raise _damaged(self.book.path, f"sheet {self.name}, cell {cell.get('r', '')[:20]}")
+            raise _describe_damage(self.book.path, f"sheet {self.name}, cell {cell.get('r', '')[:20]}")
         if stored is None or not stored.text:
             without = "f" in children and (stored is None or kind != "str")
             return NO_RESULT if without else None
@@ -267,17 +267,17 @@ class Grid(Sheet):
             case "b":
                 return text.strip() in {"1", "true"}
             case "e":
-                return error_value(text.strip())
+                return find_error_value(text.strip())
             case "d":
-                return _instant(text.strip())
+                return _convert_instant(text.strip())
             case "n":
                 return _number(text, self.book.epoch if style in self.book.dates else None)
             case _:
-                return _unescape(text)
+                return _decode_escapes(text)
 
 
 @lru_cache(maxsize=LAST_COLUMN)
-def _column(letters: str) -> int | None:
+def _read_column(letters: str) -> int | None:
     """Return the position of a column, from 0; None: there is none of that name."""
     column = column_index_from_string(letters.upper()) if LETTERS.fullmatch(letters) else 0
     return column - 1 if 1 <= column <= LAST_COLUMN else None
@@ -298,20 +298,20 @@ def _number(text: str, epoch: datetime | None) -> Value | Unreadable:
     return whole if whole == number and abs(whole) < 10**15 else number
 
 
-def _instant(text: str) -> Value:
+def _convert_instant(text: str) -> Value:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
         return text
 
 
-def _text(element: Any) -> str:
+def _read_text(element: Any) -> str:
     """Return a text of one or several runs, without the guides to its pronunciation."""
     runs = (each for each in element.iter("{*}t") if _name(each.getparent()) != "rPh")
-    return _unescape("".join(each.text or "" for each in runs))
+    return _decode_escapes("".join(each.text or "" for each in runs))
 
 
-def _unescape(text: str) -> str:
+def _decode_escapes(text: str) -> str:
     """Return the text with Excel's `_x000D_` as the characters that they stand for."""
     return SURROGATE.sub("\ufffd", unescape(text)) if "_x" in text else text
 
@@ -329,5 +329,5 @@ def _forget(element: Any) -> None:
         del parent[0]
 
 
-def _damaged(path: Path, what: str) -> ConfigurationError:
+def _describe_damage(path: Path, what: str) -> ConfigurationError:
     return ConfigurationError([f"{path}: not an XLSX workbook, or damaged ({what}); {SAVE_AS}"])

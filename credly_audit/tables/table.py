@@ -26,9 +26,9 @@ from credly_audit.tables.values import (
     Cells,
     Sheet,
     Unreadable,
-    as_text,
-    error_value,
+    find_error_value,
     find_oddity,
+    read_text,
 )
 
 MOST_BYTES = 100 * 2**20
@@ -138,7 +138,7 @@ def read_table(path: Path, titles: Titles) -> Table:
     return table
 
 
-def column_name(title: str) -> str:
+def normalize_column_name(title: str) -> str:
     """Return a title as a name: `Organization-ID:` is organization_id; one that looks like a value is not shown."""
     if looks_like_a_value(title):
         return REDACTED
@@ -151,7 +151,7 @@ def _place(path: Path, sheet: str | None, number: int) -> str:
     return f"{path}: {'' if sheet is None else f'{sheet} '}row {number}"
 
 
-def _sheets(path: Path) -> Sequence[Sheet]:
+def _open_sheets(path: Path) -> Sequence[Sheet]:
     """Return the sheets of a file, of whatever kind it is."""
     with path.open("rb") as file:
         data = file.read(MOST_BYTES + 1)
@@ -174,19 +174,19 @@ def _explain_ole(data: bytes) -> str:
 
 def _find(path: Path, titles: Titles) -> list[_Heading]:
     """Return the titles that fit: one sheet's, and those of the sheets in which its table goes on."""
-    sheets = _sheets(path)
-    headings = [_best_row(sheet, titles) for sheet in sheets if not sheet.hidden]
+    sheets = _open_sheets(path)
+    headings = [_find_best_row(sheet, titles) for sheet in sheets if not sheet.hidden]
     if sheets and sheets[0].name is None:
         headings = [min(headings, key=lambda each: (len(each.missing), -each.known))]
     fitting = [each for each in headings if not each.missing]
     if not fitting and titles.optional:
         return []
     if not fitting:
-        hidden = [each.name for each in sheets if each.hidden and not _best_row(each, titles).missing]
+        hidden = [each.name for each in sheets if each.hidden and not _find_best_row(each, titles).missing]
         raise ConfigurationError([_explain_none(path, titles, headings, hidden)])
     first, *more = fitting
     if more and not (titles.goes_on and all(_is_next(first, each) for each in more)):
-        names = _listed([str(each.sheet.name) for each in fitting], " and ")
+        names = _join_names([str(each.sheet.name) for each in fitting], " and ")
         raise ConfigurationError([f"{path}: the sheets {names} all have the columns; keep one, or hide the others"])
     return fitting
 
@@ -195,11 +195,13 @@ def _is_next(first: _Heading, other: _Heading) -> bool:
     return re.fullmatch(rf"{re.escape(str(first.sheet.name))}\d+", str(other.sheet.name)) is not None
 
 
-def _best_row(sheet: Sheet, titles: Titles) -> _Heading:
+def _find_best_row(sheet: Sheet, titles: Titles) -> _Heading:
     """Return the first row that has all that is needed, else the one that has most of it."""
     best = _Heading(sheet, 1, {}, titles.missing(()), 0)
     for number, cells in takewhile(lambda row: row[0] <= MOST_ROWS_ABOVE, sheet.rows()):
-        names = {column: column_name(as_text(cell)) for column, cell in cells.items() if column != WHOLE_ROW}
+        names = {
+            column: normalize_column_name(read_text(cell)) for column, cell in cells.items() if column != WHOLE_ROW
+        }
         names = {column: name for column, name in names.items() if name}
         missing = titles.missing(list(names.values()))
         known = len(set(names.values()) & set(titles.known))
@@ -222,15 +224,17 @@ def _explain_none(path: Path, titles: Titles, headings: list[_Heading], hidden: 
         for each in headings
     ]
     shown = (
-        f"; show the hidden sheet {_listed([str(name) for name in hidden], ' or ')}, which has them" if hidden else ""
+        f"; show the hidden sheet {_join_names([str(name) for name in hidden], ' or ')}, which has them"
+        if hidden
+        else ""
     )
     return (
         f"{path}: no sheet has the columns in one of its first {MOST_ROWS_ABOVE} rows "
-        f"({_listed(found, '; ') or 'it has no sheet with cells'}); {columns}{shown}"
+        f"({_join_names(found, '; ') or 'it has no sheet with cells'}); {columns}{shown}"
     )
 
 
-def _listed(names: list[str], joint: str) -> str:
+def _join_names(names: list[str], joint: str) -> str:
     more = f"{joint}{len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return joint.join(names[:MOST_NAMED]) + more
 
@@ -309,7 +313,7 @@ class _Reading:
         last = max(self.heading.names) if row.sheet is None else LAST_COLUMN
         for column, value in sorted(cells.items()):
             if column == WHOLE_ROW:
-                row.faults[""] = value.why if isinstance(value, Unreadable) else as_text(value)
+                row.faults[""] = value.why if isinstance(value, Unreadable) else read_text(value)
             elif column > last:
                 row.faults[""] = "more cells than columns; quote a cell with a comma"
             elif name := self.columns[column] if column in self.columns else self._add_untitled(column):
@@ -326,10 +330,10 @@ class _Reading:
         """Return what a cell of a column says, and what is wrong with it."""
         known = name in self.titles.known
         if known and isinstance(value, str) and ERROR_VALUE.fullmatch(value.strip()):
-            value = error_value(value.strip())
+            value = find_error_value(value.strip())
         if isinstance(value, Unreadable):
             return value.text, value.why if known or not value.text else None
-        return value, find_oddity(as_text(value)) if name in self.titles.codes else None
+        return value, find_oddity(read_text(value)) if name in self.titles.codes else None
 
     def _mark_merged(self, area: Area, rows: Sequence[Row]) -> None:
         """Note in the rows of merged cells what those cells leave open: only the first has a value.

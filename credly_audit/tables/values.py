@@ -58,12 +58,12 @@ MIDNIGHT = re.compile(r"[ T]00?:00(?::00(?:\.0+)?)?$")
 ERROR_VALUE = re.compile(r"#(?:N/A|NA|REF!|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA)|Err:\d{3}")
 
 
-def error_value(text: str) -> Unreadable:
+def find_error_value(text: str) -> Unreadable:
     """Return the cell in which a formula failed."""
     return Unreadable(f"contains the error {text}; correct the formula, or type a text that begins with a letter", text)
 
 
-def as_text(value: "Value | Unreadable | None") -> str:
+def read_text(value: "Value | Unreadable | None") -> str:
     """Return a value as a person reads it in the cell, without white space around it."""
     if isinstance(value, str):
         return value.strip()
@@ -97,7 +97,7 @@ def as_day(value: "Value | None") -> date | None:
     """
     if isinstance(value, datetime):
         return value.date()
-    text = MIDNIGHT.sub("", as_text(value))
+    text = MIDNIGHT.sub("", read_text(value))
     if not text:
         return None
     is_number = isinstance(value, int | float)
@@ -137,10 +137,10 @@ def find_oddity(text: str) -> str | None:
         return None
     for letter in text:
         if unicodedata.category(letter) in {"Cf", "Cc"}:
-            return f"contains an invisible character ({_named(letter)}); empty the cell and type it again"
+            return f"contains an invisible character ({_name_character(letter)}); empty the cell and type it again"
     return None
 
 
-def _named(letter: str) -> str:
+def _name_character(letter: str) -> str:
     name = unicodedata.name(letter, "")
     return f"U+{ord(letter):04X}{f' {name}' if name else ''}"

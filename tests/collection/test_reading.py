@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from credly_audit.collection.coverage import assess_coverage
+from credly_audit.collection.coverage import evaluate_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.collection.reading import MOST_PAGES, Reading, Wanted
 from credly_audit.config.settings import Organization
@@ -172,7 +172,7 @@ def test_a_list_that_nobody_changes_is_complete_whatever_part_of_the_metadata_is
 
     assert list(listing.rows) == tokens
     assert listing.strikes == 0
-    assert assess_coverage(listing).status == ("complete" if tokens else "unverified")
+    assert evaluate_coverage(listing).status == ("complete" if tokens else "unverified")
 
 
 def test_the_listing_without_totals_of_51_tokens_of_which_one_is_removed() -> None:
@@ -181,7 +181,7 @@ def test_the_listing_without_totals_of_51_tokens_of_which_one_is_removed() -> No
 
     listing = read(new_listing(), server.answer)
 
-    assert (assess_coverage(listing).status, list(listing.rows)) == ("complete", ["t1", "t2", "t3"])
+    assert (evaluate_coverage(listing).status, list(listing.rows)) == ("complete", ["t1", "t2", "t3"])
     assert listing.strikes == 1
 
 
@@ -223,7 +223,7 @@ def test_complete_means_that_every_token_that_existed_throughout_was_collected_o
 
     listing = read(new_listing(), server.answer, drawn_order(data) if data else lambda _: 0)
 
-    if assess_coverage(listing).status == "complete":
+    if evaluate_coverage(listing).status == "complete":
         assume(not (listing.reading.has_totals and net_zero(server, listing)))
         shown = [row.id for page in listing.reading.pages.values() for row in page.rows]
         assert len(shown) == len(set(shown)) == len(listing.rows)
@@ -245,7 +245,7 @@ def test_a_total_that_is_wrong_is_never_complete(
 
     listing = read(new_listing(), server.answer)
 
-    if assess_coverage(listing).status == "complete":
+    if evaluate_coverage(listing).status == "complete":
         assert net_zero(server, listing)
 
 
@@ -263,7 +263,7 @@ def test_random_pages_are_never_complete_against_their_own_word(layout: list[lis
     pages = [page for _, page in sorted(listing.reading.pages.items())]
     shown = [row.id for page in pages for row in page.rows]
     assert set(listing.rows) >= set(shown)
-    if assess_coverage(listing).status == "complete":
+    if evaluate_coverage(listing).status == "complete":
         assert len(shown) == len(set(shown))
         assert all(page.total_count in {None, len(shown)} for page in pages)
         assert all(page.count in {None, page.length} for page in pages)
@@ -301,8 +301,8 @@ def test_a_claim_that_the_rows_disprove_is_a_mismatch_that_says_so(lie: str) -> 
 
     listing = read(new_listing(), Server(tokens, claims=claims).answer)
 
-    assert assess_coverage(listing).status == "mismatch"
-    assert said in assess_coverage(listing).reason
+    assert evaluate_coverage(listing).status == "mismatch"
+    assert said in evaluate_coverage(listing).reason
     assert list(listing.rows) == tokens
 
 
@@ -313,7 +313,7 @@ def test_pages_that_disagree_on_their_size_are_a_mismatch() -> None:
 
     listing = read(new_listing(), answer)
 
-    assert "its pages disagree on how many tokens a page contains" in assess_coverage(listing).reason
+    assert "its pages disagree on how many tokens a page contains" in evaluate_coverage(listing).reason
 
 
 def test_a_total_that_only_some_pages_claim_is_a_mismatch() -> None:
@@ -321,7 +321,7 @@ def test_a_total_that_only_some_pages_claim_is_a_mismatch() -> None:
         return page_of([f"t{wanted.number}"], {"total_count": 2, "total_pages": 2} if wanted.number == 1 else {})
 
     assert (
-        "not all of its pages report how many tokens there are" in assess_coverage(read(new_listing(), answer)).reason
+        "not all of its pages report how many tokens there are" in evaluate_coverage(read(new_listing(), answer)).reason
     )
 
 
@@ -333,7 +333,7 @@ def test_no_tokens_are_one_page_and_not_none(totals: dict[str, int]) -> None:
         asked.append(wanted)
         return page_of([], totals)
 
-    assert assess_coverage(read(new_listing(), answer)).status == "unverified"
+    assert evaluate_coverage(read(new_listing(), answer)).status == "unverified"
     assert asked == [Wanted(1)]
 
 
@@ -353,8 +353,8 @@ def test_a_page_without_numbers_that_repeats_is_no_proof() -> None:
     """A server that ignores `page`, or a cache that answers page 1 for every page: nothing tells them apart."""
     listing = read(new_listing(), lambda _: page_of(["a", "b"], {}))
 
-    assert (list(listing.rows), assess_coverage(listing).status) == (["a", "b"], "mismatch")
-    assert "a token is listed twice" in assess_coverage(listing).reason
+    assert (list(listing.rows), evaluate_coverage(listing).status) == (["a", "b"], "mismatch")
+    assert "a token is listed twice" in evaluate_coverage(listing).reason
 
 
 def test_a_cache_that_answers_page_1_for_every_page_is_not_asked_for_all_that_it_claims() -> None:
@@ -364,7 +364,7 @@ def test_a_cache_that_answers_page_1_for_every_page_is_not_asked_for_all_that_it
         asked.append(wanted.number)
         return page_of(["a", "b", "c"], {"total_pages": 9_999})
 
-    assert assess_coverage(read(new_listing(), answer)).status == "mismatch"
+    assert evaluate_coverage(read(new_listing(), answer)).status == "mismatch"
     assert max(asked) == 2
 
 
@@ -373,15 +373,15 @@ def test_exactly_so_many_pages_are_read_and_no_more(metadata: dict[str, int]) ->
     listing = read(new_listing(), lambda wanted: page_of([f"t{wanted.number}"], metadata))
 
     assert max(listing.reading.pages) == MOST_PAGES + 1
-    assert assess_coverage(listing).status == "failed"
-    assert "more than 10,000 pages" in assess_coverage(listing).reason
+    assert evaluate_coverage(listing).status == "failed"
+    assert "more than 10,000 pages" in evaluate_coverage(listing).reason
 
 
 def test_a_claim_of_more_pages_than_that_fails_at_once() -> None:
     listing = read(new_listing(), lambda _: page_of(["a", "b", "c"], {"total_count": 3, "total_pages": 10_001}))
 
     assert len(listing.reading.pages) == 1
-    assert assess_coverage(listing).reason.startswith("Page 1 reports 10,001 pages, more than 10,000")
+    assert evaluate_coverage(listing).reason.startswith("Page 1 reports 10,001 pages, more than 10,000")
 
 
 def test_an_empty_page_ends_the_asking() -> None:

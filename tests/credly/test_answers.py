@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from credly_audit.credly.refusals import Answer, explain_refusal, retry_after, words, words_in
+from credly_audit.credly.refusals import Answer, explain_refusal, find_words, retry_after, words
 
 WORDS = {
     '{"data": {"message": "Invalid or missing Badge Template ID: "}, "metadata": null}': (
@@ -31,7 +31,7 @@ WORDS = {
 
 @pytest.mark.parametrize("body", WORDS, ids=lambda body: body[:40])
 def test_the_api_s_own_words_are_found_wherever_they_stand(body: str) -> None:
-    assert words_in(body.encode()) == WORDS[body]
+    assert find_words(body.encode()) == WORDS[body]
     assert words(Answer(400, body.encode())) == WORDS[body]
 
 

@@ -29,12 +29,12 @@ def find_source(prefix: str) -> SecretSource | None:
 
     UsageError where another package offers a prefix that is taken. Nothing of another package is imported.
     """
-    added = package_sources()
+    added = load_package_sources()
     return BUILT_IN.get(prefix) or added.get(prefix)
 
 
 @cache
-def package_sources() -> dict[str, PackageSource]:
+def load_package_sources() -> dict[str, PackageSource]:
     """Return the sources of other packages by prefix, none of them imported yet.
 
     UsageError, naming package and prefix, where two would have one prefix, or where a prefix can be none.

@@ -65,7 +65,7 @@ class IsolatedSource(SecretSource):
             done = programs.run(
                 [sys.executable, "-P", "-m", "credly_audit.secrets.sources.isolated_process"],
                 folder,
-                _environment(),
+                _build_environment(),
                 patience=limits.PATIENCE,
                 given=json.dumps({"prefix": self.prefix, "action": action, "arguments": arguments}).encode(),
                 most=most * len("\\u0000") + 100,
@@ -95,7 +95,7 @@ def describe_reason(text: str) -> str:
     return mask_shapes(one_line(text, LONGEST_REASON))
 
 
-def _environment() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     """Return this process's environment (D-Bus, HOME), and where Python finds the same packages."""
     return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(str(Path(each).absolute()) for each in sys.path)}
 

@@ -48,7 +48,9 @@ class ProgramSource(SecretSource):
         """Return what the program prints."""
         called = self.mask(place)
         try:
-            done = programs.run(programs.words_of(place), folder, environ, patience=limits.PATIENCE, most=limits.MOST)
+            done = programs.run(
+                programs.split_command(place), folder, environ, patience=limits.PATIENCE, most=limits.MOST
+            )
         except BadPath as error:
             raise SecretError(f"exec:{error}") from None
         except ValueError:
@@ -66,7 +68,7 @@ class ProgramSource(SecretSource):
     def store(self, place: str, folder: Path, environ: Mapping[str, str]) -> "ProgramStore":
         """Return the program as a store; UsageError where it cannot be read as a command."""
         try:
-            return ProgramStore(tuple(programs.words_of(place)), folder, environ)
+            return ProgramStore(tuple(programs.split_command(place)), folder, environ)
         except BadPath as error:
             raise UsageError(f"exec:{error}") from None
         except ValueError:
