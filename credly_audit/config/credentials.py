@@ -156,5 +156,5 @@ def read_all(references: Collection[str], folder: Path, environ: Mapping[str, st
 def _warn_of_exposed(references: list[str], folder: Path) -> None:
     exposed = find_exposed(references, folder)
     if exposed:
-        rest = f" and {len(exposed) - 1} more" if len(exposed) > 1 else ""
-        log.warning("%s is readable by other users%s; run `chmod 600` on it", mask_reference(exposed[0]), rest)
+        are = f"and {len(exposed) - 1} more are" if len(exposed) > 1 else "is"
+        log.warning("%s %s readable by other users; run `chmod 600`", mask_reference(exposed[0]), are)

@@ -252,4 +252,4 @@ def test_a_secret_that_others_may_read_is_warned_of(credly_audit: Command, sandb
 
     done = credly_audit("run", "--as-of", "2026-11-23", "--format", "json")
 
-    assert "file:secret-0 is readable by other users; run `chmod 600` on it" in done.err
+    assert "file:secret-0 is readable by other users; run `chmod 600`" in done.err

@@ -419,7 +419,7 @@ def test_a_file_that_others_may_read_is_warned_about_with_the_way_out(
 
     read_credentials((organization(token="file:secret"),), tmp_path, {})
 
-    assert caplog.messages == (["file:secret is readable by other users; run `chmod 600` on it"] if warned else [])
+    assert caplog.messages == (["file:secret is readable by other users; run `chmod 600`"] if warned else [])
 
 
 def test_programs_are_run_some_at_a_time(tmp_path: Path) -> None:
