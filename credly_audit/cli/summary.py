@@ -169,8 +169,8 @@ def _first(audit: Audit, most: int, columns: int) -> Iterator[Line]:
         weight = len("  ") + len(each.severity)
         yield (Span(line[:weight], SEVERITIES[each.severity], bold=True), Span(line[weight:]))
         first = each.describe_first(audit.as_of) or each.describe_dates(audit.as_of)
-        contacts = f" Owners: {one_line(each.describe_contacts(), 120)}." if each.contacts else ""
-        yield _cut(f"           {one_line(first, 300)}{contacts}", columns)
+        contacts = f" Owners: {one_line(each.describe_contacts(), 600)}." if each.contacts else ""
+        yield _cut(f"           {one_line(first, 500)}{contacts}", columns)
     if priorities.many > most:
         yield f"  … and {count(priorities.many - most, 'more group', 'more groups')} of work, in the reports"
 
