@@ -229,7 +229,7 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path
         ("mysql://host/audits", "names a mysql database; the history can be in SQLite or PostgreSQL"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("env:AUDIT_HISTORY", "what env:AUDIT_HISTORY holds is no address"),
+        ("env:AUDIT_HISTORY", "what env:AUDIT_HISTORY holds is not an address"),
         ("env:NOT_SET", "environment variable NOT_SET is not set"),
         ("sqlite:////proc/nowhere/history.sqlite", "cannot be created"),
     ],
