@@ -1,6 +1,6 @@
 """How facts read in every report, and how hostile text is made harmless: once a medium, here.
 
-Descriptions and names come from whoever may write in Credly: they can hold markup, formulas, terminal sequences and
+Descriptions and names come from people who can write in Credly: they can hold markup, formulas, terminal sequences and
 characters that turn the direction of reading.
 """
 

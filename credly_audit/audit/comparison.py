@@ -1,4 +1,4 @@
-"""What an audit is when it is held against the ones before: what was mended since, how long that takes, the trend."""
+"""Compare an audit with earlier ones: what was remediated since, how long that took, the trend."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pandas as pd
 from credly_audit.audit.changes import CHANGES, DELTAS, count_by_organization, find_changes
 from credly_audit.audit.findings import SEVERITY
 from credly_audit.audit.prior import (
-    MENDED,
+    REMEDIATED,
     TREND,
     Past,
     frame_of,
@@ -34,7 +34,7 @@ RESOLVED = {
     "resolved_at": INSTANT,
     "days_open": "int64",
 }
-"""Findings that were there at the audit compared with and are mended now; `resolved_at` is this audit's as_of."""
+"""Findings that were there at the audit compared with and are remediated now; `resolved_at` is this audit's as_of."""
 
 
 REMOVED = {
@@ -51,14 +51,14 @@ REMOVED = {
 class Comparison:
     """This audit beside the earlier ones.
 
-    `resolved` has the columns RESOLVED, worst first; `mended` those of `past.MENDED`, over the whole history, this
-    audit included; `trend` those of `past.TREND`, oldest first, this audit last.
+    `resolved` has the columns RESOLVED, worst first; `remediated` those of `past.REMEDIATED`, over the whole
+    history, this audit included; `trend` those of `past.TREND`, oldest first, this audit last.
     """
 
     since: datetime
     """The as_of of the audit compared with: the last one before this."""
     resolved: pd.DataFrame
-    mended: pd.DataFrame
+    remediated: pd.DataFrame
     trend: pd.DataFrame
     removed: pd.DataFrame
     """REMOVED: what was removed from scope; its findings are not resolved."""
@@ -83,17 +83,17 @@ class RemediationTime:
         return f"{self.median_days:,g} {'day' if self.median_days == 1 else 'days'}"
 
 
-def remediation_time(mended: pd.DataFrame) -> RemediationTime | None:
-    """Return the median over a frame with the columns MENDED, in days to one decimal; None where it is empty."""
-    days = (mended["resolved_at"] - mended["opened_at"]) / pd.Timedelta(days=1)
-    lasted = np.repeat(days.to_numpy(dtype="float64"), mended["findings"].to_numpy())
+def remediation_time(remediated: pd.DataFrame) -> RemediationTime | None:
+    """Return the median over a frame with the columns REMEDIATED, in days to one decimal; None where it is empty."""
+    days = (remediated["resolved_at"] - remediated["opened_at"]) / pd.Timedelta(days=1)
+    lasted = np.repeat(days.to_numpy(dtype="float64"), remediated["findings"].to_numpy())
     return RemediationTime(len(lasted), round(float(np.median(lasted)), 1)) if len(lasted) else None
 
 
-def remediation_times(mended: pd.DataFrame) -> dict[Severity, RemediationTime | None]:
-    """Return the median by severity, most severe first, over a frame with the columns MENDED."""
-    weights = mended["weight"].to_numpy()
-    return {severity: remediation_time(mended[weights == severity.weight]) for severity in reversed(Severity)}
+def remediation_times(remediated: pd.DataFrame) -> dict[Severity, RemediationTime | None]:
+    """Return the median by severity, most severe first, over a frame with the columns REMEDIATED."""
+    weights = remediated["weight"].to_numpy()
+    return {severity: remediation_time(remediated[weights == severity.weight]) for severity in reversed(Severity)}
 
 
 def compare(
@@ -130,7 +130,7 @@ def compare(
     return Comparison(
         past.audits["as_of"].iloc[-1].to_pydatetime(),
         settled,
-        pd.concat([past.mended, fresh[list(MENDED)].astype(MENDED)], ignore_index=True),
+        pd.concat([past.remediated, fresh[list(REMEDIATED)].astype(REMEDIATED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
         find_removed(past, policy, organizations) if full_scope else nothing(REMOVED),
         past.figures,

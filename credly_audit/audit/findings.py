@@ -1,4 +1,4 @@
-"""What the rules found: compact in memory, spelled out a piece at a time for whoever writes it.
+"""What the rules found: compact in memory, spelled out a piece at a time for the renderers.
 
 Measured: 2.2 million findings with every column spelled out take three times the seconds and the memory.
 """
@@ -116,7 +116,7 @@ class Findings:
     `frame`, a row a finding: finding_id, rule_id (category), severity (ordered category), organization_row and
     token_row (positions in the two frames; -1: a finding on the organization itself), evidence_row (position in
     `evidence[rule_id]`, a typed frame), message, due_at, owner (category), status (category), first_seen_at, waived
-    (bool), waiver_id (category), plan_id (category: the plan to mend it), newly (bool: it counts for `Gate.new_only`),
+    (bool), waiver_id (category), plan_id (category: its remediation plan), newly (bool: it counts for `Gate.new_only`),
     unseen_row (position in `elsewhere`, -1: it is here). `elsewhere` are findings that nobody saw this time, as an
     earlier audit left them: columns `past.ABOUT`; in `frame` they come last, their evidence_row is -1.
     """

@@ -31,7 +31,7 @@ Outcome = Literal["pass", "violations", "incomplete"]
 class Gate:
     """What makes an audit fail: severities, rule ids, families or `never`; and whether a part may be unseen.
 
-    With `new_only` findings count that are new, reopened, graver than before or no longer waived.
+    With `new_only` findings count that are new, reopened, of increased severity or no longer waived.
     """
 
     fail_on: tuple[str, ...] = (Severity.HIGH,)

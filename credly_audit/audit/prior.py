@@ -79,7 +79,7 @@ OPEN = {
 }
 """Organizations with findings that are neither resolved nor waived; `weight` is that of the highest severity."""
 
-MENDED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
+REMEDIATED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
 """Count findings of a severity that appeared at one audit were gone at another."""
 
 COUNTS = ("new", "persisting", "reopened", "resolved", "unseen", "waived")
@@ -100,16 +100,16 @@ TREND = {
 class Past:
     """The audits before an instant, as of the last of them.
 
-    Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS, `mended`
-    MENDED, `audits` TREND (oldest first), `successions` SUCCESSIONS. `describe` gives DESCRIBED for some of the tokens'
-    ids and `about` ABOUT for some of the findings' ids, both in no order; `open_in` gives OPEN for some of the
-    organizations' ids.
+    Columns: `tokens` LAST_KNOWN_TOKENS, `findings` LAST_KNOWN_FINDINGS, `organizations` SEEN_ORGANIZATIONS,
+    `remediated` REMEDIATED, `audits` TREND (oldest first), `successions` SUCCESSIONS. `describe` gives DESCRIBED for
+    some of the tokens' ids and `about` ABOUT for some of the findings' ids, both in no order; `open_in` gives OPEN for
+    some of the organizations' ids.
     """
 
     tokens: pd.DataFrame
     findings: pd.DataFrame
     organizations: pd.DataFrame
-    mended: pd.DataFrame
+    remediated: pd.DataFrame
     audits: pd.DataFrame
     successions: pd.DataFrame
     figures: Mapping[str, int]
@@ -125,7 +125,7 @@ def no_past() -> Past:
         nothing(LAST_KNOWN_TOKENS),
         nothing(LAST_KNOWN_FINDINGS),
         nothing(SEEN_ORGANIZATIONS),
-        nothing(MENDED),
+        nothing(REMEDIATED),
         nothing(TREND),
         nothing(SUCCESSIONS),
         {},

@@ -137,7 +137,7 @@ def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Co
         return None
     theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
     resolved = compared.resolved[theirs].reset_index(drop=True)
-    of_others = {name: getattr(compared, name)[:0] for name in ("mended", "trend", "removed")}
+    of_others = {name: getattr(compared, name)[:0] for name in ("remediated", "trend", "removed")}
     theirs_too = {
         name: frame[frame["organization_id"].isin(organizations["organization_id"])].reset_index(drop=True)
         for name, frame in (("changes", compared.changes), ("deltas", compared.deltas))

@@ -21,7 +21,7 @@ from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
 from credly_audit.instants import DAY, MOST_DAYS, iso_day, shift
 from credly_audit.operations.prior_audits import where
-from credly_audit.renderers.json import encode, mends, rows
+from credly_audit.renderers.json import describe_remediation_times, encode, rows
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line
 
@@ -32,7 +32,7 @@ LABELS = {
     "made": "created",
     "gone": "removed",
     "escalated": "with increased permissions",
-    "mended": "resolved",
+    "remediated": "resolved",
     "unseen": "not assessed",
 }
 """What a person reads for the names that programs read."""
@@ -109,7 +109,7 @@ def diff(config: Path | None, name: str | None, shape: str, earlier: str | None,
     changed = kept.difference(int(a["id"]), int(b["id"]))
     parts = {
         "tokens": ("made", "gone", "rotated", "escalated"),
-        "findings": ("new", "mended", "reopened"),
+        "findings": ("new", "remediated", "reopened"),
     }
     frames = {part: {change: getattr(changed, change) for change in changes} for part, changes in parts.items()}
     if shape == "json":
@@ -132,9 +132,13 @@ def diff(config: Path | None, name: str | None, shape: str, earlier: str | None,
 def trend(config: Path | None, name: str | None, shape: str) -> None:
     """Show open findings by severity for each audit, and the median time to remediate."""
     kept = opened_with_audits(config, name)[0]
-    audits, mended = kept.audits(), kept.mended()
+    audits, remediated = kept.audits(), kept.remediated()
     if shape == "json":
-        print_json(encode({"trend": list(rows(audits, list(TREND))), "time_to_mend": mends(mended)}).decode())
+        print_json(
+            encode(
+                {"trend": list(rows(audits, list(TREND))), "time_to_mend": describe_remediation_times(remediated)}
+            ).decode()
+        )
         return
     severities = [severity.value for severity in reversed(Severity)]
     names = [*severities, "new", "reopened", "resolved", "unseen", "waived"]
@@ -144,10 +148,10 @@ def trend(config: Path | None, name: str | None, shape: str) -> None:
     ]
     heads = ("As of (UTC)", "Open", *(LABELS.get(counted, counted).capitalize() for counted in names))
     print_lines(*(in_columns(heads, table) if table else ["The history has no audits."]))
-    for severity, mend in remediation_times(mended).items():
-        if mend is not None:
-            findings = count(mend.findings, "resolved finding", "resolved findings")
-            print_lines(f"Median time to remediate {severity.value}: {mend.days} ({findings}).")
+    for severity, time in remediation_times(remediated).items():
+        if time is not None:
+            findings = count(time.findings, "resolved finding", "resolved findings")
+            print_lines(f"Median time to remediate {severity.value}: {time.days} ({findings}).")
 
 
 @history.command()

@@ -1,4 +1,4 @@
-"""One organization's list: read until a reading is confirmed, or until it has contradicted itself twice."""
+"""One organization's list: read until a reading is confirmed, or until two readings were inconsistent."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable

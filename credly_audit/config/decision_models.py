@@ -1,4 +1,4 @@
-"""A decision as a person writes it: a waiver accepts a finding until a day, a plan promises to mend it by one."""
+"""A decision as a person writes it: a waiver accepts a finding until a day, a plan is to remediate it by one."""
 
 import difflib
 import hashlib
@@ -183,20 +183,20 @@ class Waiver(Decision):
 
 
 class Plan(Decision):
-    """A promise that somebody mends a finding by a day."""
+    """A promise that somebody describe_remediation_times a finding by a day."""
 
     ENDING = "ends on"
 
-    owner: Words = Field(description="Who mends it.")
-    until: Day = Field(description="The day by whose end, in UTC, it is mended.")
+    owner: Words = Field(description="Who describe_remediation_times it.")
+    until: Day = Field(description="The day by whose end, in UTC, it is remediated.")
     id: Words = Field(default_factory=lambda said: made_id("plan", said), description=MADE)
 
     @property
     def by(self) -> str:
-        """Who mends it."""
+        """Who describe_remediation_times it."""
         return self.owner
 
     @property
     def last_day(self) -> date:
-        """The day by whose end it is mended."""
+        """The day by whose end it is remediated."""
         return self.until

@@ -10,14 +10,14 @@ from credly_audit.secrets.fingerprint import Trace
 
 
 class Authenticator(Protocol):
-    """Whoever can say who asks."""
+    """What identifies the caller."""
 
     def authenticate(self, headers: MutableMapping[str, str]) -> None:
         """Add what proves who asks."""
 
 
 class Credential(Authenticator, Protocol):
-    """Whoever may ask for an organization's tokens."""
+    """A credential that may list an organization's tokens."""
 
     @property
     def kind(self) -> Literal["token", "oauth"]:

@@ -39,7 +39,7 @@ class Throttled(AuditError):  # noqa: N818 - as it is told
 
 
 class Stopped(Exception):  # noqa: N818 - no error: somebody asked to stop
-    """The run is to end; whoever waits gives up."""
+    """The run is to end; waiting requests are given up."""
 
 
 class Pace:

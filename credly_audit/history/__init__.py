@@ -1,1 +1,1 @@
-"""The history of audits: what changed, what came back and how long things take to mend."""
+"""The history of audits: what changed, what was reopened, and how long remediation takes."""

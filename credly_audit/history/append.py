@@ -227,13 +227,13 @@ class _Change:
             },
         )
         absent = np.flatnonzero(self._asked(known, failed=True) & ~known["gone"].to_numpy() & ~_hit(known, places))
-        mended = np.zeros(len(known), dtype=bool)
-        mended[absent], unseen = self._mended(seen, known.take(absent), rules)
-        closed = mended.copy()
+        remediated = np.zeros(len(known), dtype=bool)
+        remediated[absent], unseen = self._resolve_absent(seen, known.take(absent), rules)
+        closed = remediated.copy()
         closed[absent] |= unseen & ~self._with_status(known["organization"].to_numpy()[absent], "failed")
-        self._end(finding_states, known, closed & ~(known["ended"].to_numpy() & ~mended), gone=mended)
+        self._end(finding_states, known, closed & ~(known["ended"].to_numpy() & ~remediated), gone=remediated)
 
-    def _mended(
+    def _resolve_absent(
         self, seen: AuditRecord, absent: pd.DataFrame, rules: Mapping[str, Rule]
     ) -> tuple[np.ndarray, np.ndarray]:
         ids = bulk.read(

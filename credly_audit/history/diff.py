@@ -18,19 +18,19 @@ FINDING = ("finding_id", "rule_id", "severity", "organization_id", "organization
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Tokens made, gone, rotated and escalated (columns TOKEN; `gained`: what), findings new, mended and reopened."""
+    """Tokens made, gone, rotated and escalated (columns TOKEN), findings new, remediated and reopened."""
 
     made: pd.DataFrame
     gone: pd.DataFrame
     rotated: pd.DataFrame
     escalated: pd.DataFrame
     new: pd.DataFrame
-    mended: pd.DataFrame
+    remediated: pd.DataFrame
     reopened: pd.DataFrame
 
 
 def difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
-    """Between two audits of a series by their numbers; of what is incomplete only what was seen is told."""
+    """Between two audits of a series by their numbers; of what is incomplete, only what was collected."""
     then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
     seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
     names = _names(connection, now)
@@ -66,7 +66,7 @@ def difference(connection: sa.Connection, series: int, earlier: int, later: int)
             name: _findings(is_now[mask.to_numpy(dtype=bool)], names, token_names)
             for name, mask in {
                 "new": ~is_now["gone"] & first,
-                "mended": was["known"] & ~was["gone"] & is_now["gone"],
+                "remediated": was["known"] & ~was["gone"] & is_now["gone"],
                 "reopened": ~is_now["gone"] & ~first & was["gone"],
             }.items()
         },

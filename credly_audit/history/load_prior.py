@@ -11,8 +11,8 @@ from credly_audit.audit.prior import (
     DESCRIBED,
     LAST_KNOWN_FINDINGS,
     LAST_KNOWN_TOKENS,
-    MENDED,
     OPEN,
+    REMEDIATED,
     SEEN_ORGANIZATIONS,
     TREND,
     Past,
@@ -51,7 +51,7 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
             },
             SEEN_ORGANIZATIONS,
         ),
-        mended=mended(connection, moment),
+        remediated=remediated(connection, moment),
         audits=_trend(connection, moment),
         successions=make_frame(load_successions(connection, moment.series)),
         figures=load_figures(connection, moment),
@@ -186,8 +186,8 @@ def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.
     return frame_of(columns | {"last_audited_at": seen.audited_at[columns["id"]]}, OPEN)
 
 
-def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """Count findings of a severity that appeared at one audit were gone at another (MENDED)."""
+def remediated(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+    """Count findings of a severity that appeared at one audit were gone at another (REMEDIATED)."""
     states = finding_states
     query = (
         sa.select(
@@ -199,7 +199,7 @@ def mended(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
         .where(*moment.of(states), states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
         .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
     )
-    return frame_of(bulk.read(connection, query), MENDED)
+    return frame_of(bulk.read(connection, query), REMEDIATED)
 
 
 def load_figures(connection: sa.Connection, moment: Moment) -> dict[str, int]:

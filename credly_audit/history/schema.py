@@ -242,7 +242,7 @@ succession_consumers = Table(
     sqlite_with_rowid=False,
 )
 
-MENDED_INDEX = Index(
+REMEDIATION_INDEX = Index(
     "finding_states_mended",
     finding_states.c.series,
     finding_states.c.gone_at,

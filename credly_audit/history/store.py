@@ -140,10 +140,10 @@ class History:
         with self._read() as connection:
             return _listed(connection, ~is_copy)
 
-    def mended(self) -> pd.DataFrame:
-        """How long things took to mend: MENDED over all audits of the series."""
+    def remediated(self) -> pd.DataFrame:
+        """Return how long remediation took: REMEDIATED over all audits of the series."""
         with self._read() as connection:
-            return remembering.mended(connection, Moment.before(connection, self._series(connection), None))
+            return remembering.remediated(connection, Moment.before(connection, self._series(connection), None))
 
     def successions(self) -> list[Succession]:
         """Return all successions of the series, oldest first."""

@@ -48,7 +48,7 @@ class NoServer(ValueError):  # noqa: N818 - named as it is told
 
 
 class ServerFailed(Exception):  # noqa: N818 - named as it is told
-    """The server takes no mail, whoever it is for; the text holds no address and no password."""
+    """The server takes no mail, for any recipient; the text holds no address and no password."""
 
 
 @dataclass(frozen=True, slots=True)

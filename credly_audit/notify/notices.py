@@ -156,7 +156,7 @@ class Notices:
 
 
 def body(audit: Audit) -> str:
-    """The audit in a mail's worth of plain text: the verdict, what was not seen, what to do first."""
+    """The audit in a mail's worth of plain text: the verdict, what is incomplete, the top priorities."""
     lines = [headline(audit)]
     if audit.presentation.guidance:
         lines += ["", *(message(line, 500) for line in audit.presentation.guidance.strip().splitlines())]

@@ -1,7 +1,7 @@
 """DefectDojo: a file for its 'Generic Findings Import', an object a finding.
 
 Its importer refuses keys that it does not know. A re-import closes what is no longer in the file: an incomplete audit
-says so in a finding of its own, for what it did not see is not mended.
+says so in a finding of its own, for what it did not see is not remediated.
 """
 
 from collections.abc import Iterator
@@ -97,8 +97,8 @@ def incomplete(audit: Audit) -> dict[str, Any]:
         "severity": "High",
         "date": iso_day(audit.as_of),
         "description": "\n\n".join([markdown(headline(audit)), f"As of {instant(audit.as_of)}.", "\n".join(lines)]),
-        "mitigation": "Mend what each reason names and run the audit again.",
-        "impact": "Of what was not seen nothing is known: findings that are missing here are not mended.",
+        "mitigation": "Fix what each reason names and run the audit again.",
+        "impact": "Of what was not seen nothing is known: findings that are missing here are not remediated.",
         "unique_id_from_tool": f"{identity(audit)}-incomplete",
         "active": audit.verdict.outcome == "incomplete",
         "risk_accepted": audit.verdict.outcome != "incomplete",

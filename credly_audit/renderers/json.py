@@ -103,7 +103,7 @@ def compared(comparison: Comparison) -> dict[str, Any]:
         "resolved": list(rows(comparison.resolved, list(RESOLVED))),
         "removed_from_scope": list(rows(comparison.removed, list(REMOVED))),
         "trend": list(rows(comparison.trend, list(TREND))),
-        "time_to_mend": mends(comparison.mended),
+        "time_to_mend": describe_remediation_times(comparison.remediated),
     }
 
 
@@ -112,11 +112,11 @@ def policy_change(change: PolicyChange) -> dict[str, Any]:
     return {"adds": change.adds, "removes": change.removes, "rules": change.rules}
 
 
-def mends(mended: pd.DataFrame) -> dict[str, Any]:
-    """By severity how many findings were mended, and the median of their days; null where none was."""
+def describe_remediation_times(remediated: pd.DataFrame) -> dict[str, Any]:
+    """By severity how many findings were remediated, and the median of their days; null where none was."""
     return {
-        severity.value: None if mend is None else {"findings": mend.findings, "median_days": mend.median_days}
-        for severity, mend in remediation_times(mended).items()
+        severity.value: None if time is None else {"findings": time.findings, "median_days": time.median_days}
+        for severity, time in remediation_times(remediated).items()
     }
 
 

@@ -142,14 +142,14 @@ def rule_case(audit: Audit, rule_id: str, found: Found | None, gap: str | None) 
     """Return the case of one rule in one organization."""
     name = f"{rule_id} {audit.rules[rule_id].name}"
     if found is None:
-        return _case(name, *([] if gap is None else [Skipped(f"nothing in what was seen; incomplete: {gap}")]))
+        return _case(name, *([] if gap is None else [Skipped(f"nothing in the data collected; incomplete: {gap}")]))
     if found.violating:
         more = f" (and {found.violating - 1} more)" if found.violating > 1 else ""
         return _case(name, Failure(f"{one_line(found.first, 300)}{more}", rule_id), text=found.text)
     if found.waived == found.many:
         return _case(name, Skipped(f"{count(found.many, 'finding', 'findings')}, waived"), text=found.text)
     if gap is not None:
-        what = f"nothing that fails the audit in what was seen; incomplete: {gap}"
+        what = f"nothing that fails the audit in the data collected; incomplete: {gap}"
         return _case(name, Skipped(what), text=found.text)
     case = _case(name)
     case.system_out = harmless(f"does not fail the audit:\n{found.text}")

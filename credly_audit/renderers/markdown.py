@@ -112,7 +112,7 @@ def counts(audit: Audit) -> Iterator[str]:
     many = tally(audit)
     yield from ("", "## Findings", "")
     if not len(audit.findings):
-        yield "No rule found anything in what was seen."
+        yield "No rule flagged anything in the data collected."
         return
     severities = list(reversed(many["by_severity"]))
     columns = {each: many["by_severity"][each] for each in severities} | {"waived": many["waived"]}

@@ -64,7 +64,7 @@ class Action:
     findings: int
     """Count they are."""
     position: int
-    """Where the gravest stands in `Findings.frame`."""
+    """Where the highest stands in `Findings.frame`."""
     description: str | None
     """The token's own, None for an organization."""
     priority: int
@@ -179,25 +179,25 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks], priority=priorities))
     starts = np.flatnonzero(live["action"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
-    gravest = live.take(starts[:most])
-    organizations = audit.organizations.take(gravest["organization_row"])
-    tokens = audit.tokens.reindex(gravest["token_row"].where(gravest["token_row"] >= 0))
+    highest = live.take(starts[:most])
+    organizations = audit.organizations.take(highest["organization_row"])
+    tokens = audit.tokens.reindex(highest["token_row"].where(highest["token_row"] >= 0))
     columns = {
         "organization_id": plain(organizations["organization_id"]),
         "organization_name": plain(organizations["name"]),
-        "contact": plain(gravest["owner"]),
+        "contact": plain(highest["owner"]),
         "token_id": plain(tokens["token_id"]),
         "fingerprint": plain(tokens["fingerprint"]),
         "description": plain(tokens["description"]),
-        "severity": [Severity(severity) for severity in gravest["severity"]],
-        "due_at": plain(gravest["first_due"]),
-        "why": plain(gravest["message"]),
-        "position": plain(gravest["position"]),
-        "priority": plain(gravest["priority"]),
-        "also": _name_related(audit, live, gravest["subject"]),
-        "overdue_days": [_count_overdue(due, audit.as_of) for due in plain(gravest["first_due"])],
+        "severity": [Severity(severity) for severity in highest["severity"]],
+        "due_at": plain(highest["first_due"]),
+        "why": plain(highest["message"]),
+        "position": plain(highest["position"]),
+        "priority": plain(highest["priority"]),
+        "also": _name_related(audit, live, highest["subject"]),
+        "overdue_days": [_count_overdue(due, audit.as_of) for due in plain(highest["first_due"])],
     }
-    rule_ids = plain(gravest["rule_id"])
+    rule_ids = plain(highest["rule_id"])
     rows = zip(*columns.values(), strict=True)
     for (start, end), rule_id, values in zip(bounds, rule_ids, rows, strict=True):
         yield _action(audit, rule_id, end - start, dict(zip(columns, values, strict=True)))
@@ -231,9 +231,9 @@ def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
     live = live.assign(
         subject=live.groupby(subject, sort=False).ngroup(),
         first_due=groups["due_at"].transform("min"),
-        gravest=groups["weight"].transform("min"),
+        highest=groups["weight"].transform("min"),
     )
-    live = live.sort_values(["priority", "first_due", "gravest", *subject, "weight"], kind="stable", ignore_index=True)
+    live = live.sort_values(["priority", "first_due", "highest", *subject, "weight"], kind="stable", ignore_index=True)
     return live.assign(action=live.groupby(["priority", "subject"], sort=False).ngroup())
 
 

@@ -235,7 +235,7 @@ TOKEN = (
     Field("days_left", FieldKind.NUMBER, find_days_left, "Days left"),
     Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
     Field(
-        "gravest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_tokens), "Highest severity", page="row"
+        "highest", FieldKind.SEVERITY, counted(lambda counts: counts.highest_of_tokens), "Highest severity", page="row"
     ),
     Field(
         "clean",
@@ -346,7 +346,7 @@ APPLICATION = (
     Field("updated", FieldKind.INSTANT, of("updated_at"), "Updated", page="row"),
     Field("created", FieldKind.INSTANT, of("created_at"), "Created", page="row"),
     Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_applications), "Open findings"),
-    Field("gravest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
+    Field("highest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
     Field("contact", FieldKind.OWNER, of_organization("contact"), "Owner", 30),
     Field("secrets", FieldKind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False),
     Field("id", FieldKind.CODE, of("application_id"), "application_id", 20, page="row"),

@@ -15,7 +15,7 @@ from credly_audit.snapshot import STATUSES
 
 @dataclass(frozen=True)
 class SubjectCounts:
-    """Counts over an audit, each reckoned when it is first asked for; waived and unseen findings are not open."""
+    """Counts over an audit, each computed when it is first used; waived and unseen findings are not open."""
 
     audit: Audit
 
@@ -41,11 +41,11 @@ class SubjectCounts:
         return np.bincount(rows[rows >= 0], minlength=len(self.audit.tokens))
 
     @cached_property
-    def gravest_of_tokens(self) -> np.ndarray:
-        """The weight of each token's gravest open finding; -1: it has none."""
-        gravest = np.full(len(self.audit.tokens) + 1, -1)
-        np.maximum.at(gravest, self.open["token_row"].to_numpy(), self.open["severity"].cat.codes.to_numpy())
-        return gravest[:-1]
+    def highest_of_tokens(self) -> np.ndarray:
+        """The weight of each token's highest open finding; -1: it has none."""
+        highest = np.full(len(self.audit.tokens) + 1, -1)
+        np.maximum.at(highest, self.open["token_row"].to_numpy(), self.open["severity"].cat.codes.to_numpy())
+        return highest[:-1]
 
     @cached_property
     def first_of_applications(self) -> tuple[np.ndarray, np.ndarray]:

@@ -89,7 +89,7 @@ class Flags:
     """What a rule found, a row a finding.
 
     `rows` are positions in the frame of the rule's subject; `message`, `severity` (None: the rule's own), `due_at`
-    (None: reckoned from the severity), `discriminator` (tells apart two findings of one rule on one subject), `owner`
+    (None: calculated from the severity), `discriminator` (tells apart two findings of one rule on one subject), `owner`
     (None or null: the token's in the register, else the organization's contact) and, where an organization's rule
     points at its tokens, `token_rows` (-1: at none) are as long as it, and so is `evidence`, a typed frame of what the
     rule saw.

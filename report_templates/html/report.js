@@ -186,7 +186,7 @@ const tokens = {
     },
     findings: (which) => (row) => {
       if (which !== "without") return token("findings", row) > 0 === (which === "some");
-      return token("gravest", row) < 1 && organization("coverage", token("organization", row)) === "complete";
+      return token("highest", row) < 1 && organization("coverage", token("organization", row)) === "complete";
     },
   },
   sorts: {
@@ -219,7 +219,7 @@ const tokens = {
       rotated: spoken(rotatedAt(row)),
       rotation: words.rotations[token("rotation", row)] ?? "",
       found: `#findings?q=${token("token_id", row)}`,
-      tone: words.severities[token("gravest", row)]?.tone ?? "none",
+      tone: words.severities[token("highest", row)]?.tone ?? "none",
       contact: organization("contact", token("organization", row)) ?? "–",
       owner: owner ? (owner.name ?? "–") : words.itself,
       owner_type: owner?.type ?? "",
@@ -229,11 +229,11 @@ const tokens = {
   },
 };
 
-const gravestFirst = [...words.severities].reverse().map((severity) => severity.tone);
+const mostSevereFirst = [...words.severities].reverse().map((severity) => severity.tone);
 
 function barsOf(row) {
   let x = 0;
-  return gravestFirst.map((tone) => {
+  return mostSevereFirst.map((tone) => {
     const width = Math.round((organization(tone, row) * words.bar * 10) / (words.mostFindings || 1)) / 10;
     x = Math.round((x + width) * 10) / 10;
     return { tone, x: Math.round((x - width) * 10) / 10, width };
@@ -265,7 +265,7 @@ const organizations = {
       listed: `#tokens?organization=${id}`,
       status,
       reason: status === "complete" ? "" : facts.reason,
-      counts: gravestFirst
+      counts: mostSevereFirst
         .filter((tone) => organization(tone, row))
         .map((tone) => `${number(organization(tone, row))} ${tone}`)
         .join(", "),

@@ -106,7 +106,7 @@ def standing(audit: Audit) -> dict[tuple[str, str | None], str]:
 
 
 def resolved(audit: Audit) -> set[tuple[str, str | None]]:
-    """What was mended since the last audit, as `standing` names it."""
+    """What was remediated since the last audit, as `standing` names it."""
     if audit.compared is None:
         return set()
     rows = audit.compared.resolved[["rule_id", "token_id"]].astype(object).itertuples(index=False)

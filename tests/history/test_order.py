@@ -107,7 +107,7 @@ def test_an_audit_recorded_late_takes_its_place(history: History) -> None:
     later = Months(history, record=False).audit(3, [bad], **POLICY)
     assert standing(later) == {("DOC002", "01"): "persisting"}
     assert later.compared is not None
-    assert later.compared.mended["findings"].tolist() == [1]
+    assert later.compared.remediated["findings"].tolist() == [1]
     assert [each.strftime("%m-%d") for each in history.audits()["as_of"]] == ["11-23", "12-23", "01-22"]
 
 

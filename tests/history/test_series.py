@@ -63,8 +63,8 @@ def test_one_configuration_neither_uses_up_what_is_new_nor_resolves_what_another
     assert [standing(audit) for audit in first] == [{("DOC002", "01"): "new"}] * 2
     assert standing(second) == {("DOC002", "01"): "persisting"}
     assert len(second.compared.trend) == 2  # type: ignore[union-attr]
-    assert opened("a.toml").mended().empty
-    assert opened("b.toml").mended()["findings"].tolist() == [1]
+    assert opened("a.toml").remediated().empty
+    assert opened("b.toml").remediated()["findings"].tolist() == [1]
     assert opened("a.toml").every_audit()[["id", "name"]].to_numpy().tolist() == [
         [1, str(a.history.configuration.file)], [2, str(a.history.configuration.file)],
         [1, str(b.history.configuration.file)], [2, str(b.history.configuration.file)],

@@ -1,4 +1,4 @@
-"""What a finding is beside the audits before: new, persisting, reopened, unseen, mended; never mended unseen."""
+"""The status of a finding beside earlier audits: new, persisting, reopened, not assessed, or resolved."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -46,8 +46,8 @@ def test_a_finding_is_new_then_persists_is_mended_and_reopens(months: Months) ->
     [row] = first[-1].findings.records()
     assert row["first_seen_at"] == AS_OF
     assert row["due_at"] == AS_OF + timedelta(days=90)
-    [mended] = first[2].compared.resolved.to_dict("records")  # type: ignore[union-attr]
-    assert (mended["first_seen_at"], mended["resolved_at"], mended["days_open"]) == (AS_OF, when(2), 60)
+    [remediated] = first[2].compared.resolved.to_dict("records")  # type: ignore[union-attr]
+    assert (remediated["first_seen_at"], remediated["resolved_at"], remediated["days_open"]) == (AS_OF, when(2), 60)
     assert first[-1].compared.trend["resolved"].tolist() == [0, 0, 1, 0, 0]  # type: ignore[union-attr]
 
 
@@ -135,11 +135,11 @@ def test_a_rule_that_said_nothing_mends_nothing(months: Months, silently: dict[s
     months.audit(0, rows, **POLICY)
     silent = months.audit(1, rows, **POLICY | silently)
     back = months.audit(2, rows, **POLICY)
-    mended = months.audit(3, [token(1, **LONG)], **POLICY)
+    remediated = months.audit(3, [token(1, **LONG)], **POLICY)
 
     assert (standing(silent), resolved(silent)) == ({}, set())
     assert standing(back) == {("DOC002", "01"): "persisting"}
-    assert resolved(mended) == {("DOC002", "01")}
+    assert resolved(remediated) == {("DOC002", "01")}
 
 
 def test_a_register_that_was_taken_away_mends_nothing(months: Months) -> None:

@@ -97,7 +97,7 @@ class Count:
     def __init__(self) -> None:
         self.findings: dict[str, dict[str, Any]] = {}
         self.tokens: dict[tuple[str, str], dict[str, Any]] = {}
-        self.mended: list[tuple[str, timedelta]] = []
+        self.remediated: list[tuple[str, timedelta]] = []
         self.trend: list[dict[str, Any]] = []
         self.fully_seen: dict[str, datetime] = {}
         self.months: list[tuple[dict[str, Any], dict[Any, Any]]] = []
@@ -187,7 +187,7 @@ class Count:
             ):
                 known["gone"] = True
                 resolved.add(finding_id)
-                self.mended.append((known["severity"], when(month) - known["opened"]))
+                self.remediated.append((known["severity"], when(month) - known["opened"]))
             else:
                 unseen.add(finding_id)
         return {"counts": counts, "resolved": resolved, "unseen": unseen}
@@ -229,8 +229,8 @@ class Count:
             known = self.findings[row["finding_id"]]
             assert (row["first_seen_at"], row["resolved_at"]) == (known["first"], when(month))
             assert row["days_open"] == (when(month) - known["opened"]).days
-        for severity, mend in remediation_times(audit.compared.mended).items():
-            days = [took / timedelta(days=1) for weighs, took in self.mended if weighs == severity]
+        for severity, mend in remediation_times(audit.compared.remediated).items():
+            days = [took / timedelta(days=1) for weighs, took in self.remediated if weighs == severity]
             assert (mend and (mend.findings, mend.median_days)) == ((len(days), median(days)) if days else None)
 
     def _see(self, listed: list[dict[str, Any]], statuses: dict[str, str], month: int) -> None:
@@ -263,7 +263,7 @@ class Count:
             "rotated": {key[1] for key in both if tokens[key]["fingerprint"] != tokens_now[key]["fingerprint"]},
             "escalated": {key[1] for key in both if tokens_now[key]["may"] - tokens[key]["may"]},
             "new": {each for each in here if findings_now[each]["first"] > when(earlier)},
-            "mended": {each for each in findings if not findings[each]["gone"] and findings_now[each]["gone"]},
+            "remediated": {each for each in findings if not findings[each]["gone"] and findings_now[each]["gone"]},
             "reopened": {each for each in here if each in findings and findings[each]["gone"]},
         }
 
@@ -298,8 +298,8 @@ def test_a_year_of_audits_tells_what_a_count_by_hand_tells(history: History) -> 
         expected = count.difference(earlier, later)
         for name in ("made", "gone", "rotated", "escalated"):
             assert set(getattr(changed, name)["token_id"]) == expected[name], name
-        for name in ("new", "mended", "reopened"):
+        for name in ("new", "remediated", "reopened"):
             assert set(getattr(changed, name)["finding_id"]) == expected[name], name
     seen = Counter(name for pair in range(MONTHS - 1) for name, ids in count.difference(pair, pair + 1).items() if ids)
-    assert set(seen) == {"made", "gone", "rotated", "escalated", "new", "mended", "reopened"}
+    assert set(seen) == {"made", "gone", "rotated", "escalated", "new", "remediated", "reopened"}
     assert sum(row["unseen"] for row in count.trend) > 10

@@ -73,7 +73,7 @@ def test_three_months(credly_audit: Command, sandbox: Sandbox, tmp_path: Path) -
         "rotated": 0,
         "escalated": 0,
     }
-    assert {each["rule_id"] for each in changed["findings"]["mended"]} == resolved
+    assert {each["rule_id"] for each in changed["findings"]["remediated"]} == resolved
     trend = credly_audit("history", "trend").out
     assert "Median time to remediate high: 30 days (1 resolved finding)." in trend
     assert json.loads(credly_audit("history", "trend", "--format", "json").out)["trend"] == third["compared"]["trend"]

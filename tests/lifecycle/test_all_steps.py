@@ -121,7 +121,7 @@ def test_fifty_tokens_are_rotated_with_a_fault_at_every_step_in_turn(make_bench:
 
 
 def must_end_well(bench: Bench, command: tuple[object, ...], whose: Organization, token: Watched, step: Step) -> None:
-    """The same command again, when what was wrong is mended: it finishes, or rotates anew, or says what is lost."""
+    """The same command again, when what was wrong is remediated: it finishes, or rotates anew, or says what is lost."""
     bench.sandbox.faults = ()
     if step.elsewhere:
         bench.failing(file=KEPT)

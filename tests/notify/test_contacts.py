@@ -13,7 +13,7 @@ from credly_audit.errors import ConfigurationError
 from credly_audit.notify.mail import Address, MailServer, NoServer, read_contact
 from tests.build import audited, organization, snapshot, token
 from tests.notify.conftest import Mailbox
-from tests.notify.test_notices import GRAVE, send
+from tests.notify.test_notices import SEVERE, send
 from tests.renderers.rendering import tried
 
 ATEXT = "abcXYZ019!#$%&'*+-/=?^_`{|}~"
@@ -40,7 +40,7 @@ def of_contacts(*contacts: str) -> Audit:
     """An organization with something to do for each."""
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(len(contacts))]
     places = [organization(each, contact=contact) for each, contact in zip(ids, contacts, strict=True)]
-    return audited(snapshot([token(number, each, **GRAVE) for number, each in enumerate(ids)], places))
+    return audited(snapshot([token(number, each, **SEVERE) for number, each in enumerate(ids)], places))
 
 
 @tried

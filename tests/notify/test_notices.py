@@ -27,13 +27,13 @@ from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, toke
 from tests.notify.conftest import PASSWORD, Mailbox, Receiver
 from tests.renderers.rendering import hostile, hostile_audit, tried
 
-GRAVE = {"write_enabled": True, "delete_enabled": True}
+SEVERE = {"write_enabled": True, "delete_enabled": True}
 
 
 def violated(**said: Any) -> Audit:
     """Acme has a token that may do everything, Beta has none."""
     places = [organization(contact="crm@acme.example"), organization(BETA, contact="it@beta.example")]
-    rows = [token(1, description="Migration of the learning platform", **GRAVE), token(2, BETA)]
+    rows = [token(1, description="Migration of the learning platform", **SEVERE), token(2, BETA)]
     return audited(snapshot(rows, places), **said)
 
 
@@ -43,7 +43,7 @@ def half_seen(**said: Any) -> Audit:
         organization(contact="crm@acme.example"),
         organization(BETA, contact="it@beta.example", status="failed", reason="HTTP 503, five times."),
     ]
-    return audited(snapshot([token(1, **GRAVE)], places), **said)
+    return audited(snapshot([token(1, **SEVERE)], places), **said)
 
 
 def passed() -> Audit:
@@ -80,7 +80,7 @@ def test_a_mail_says_the_verdict_and_what_to_do_first(mailbox: Mailbox) -> None:
 def test_a_contact_s_mail_has_the_team_s_title_its_guidance_and_a_page_with_what_to_do_and_by_when(
     mailbox: Mailbox,
 ) -> None:
-    hostile = token(1, **GRAVE | {"description": "<script>alert(1)</script> of team CRM"})
+    hostile = token(1, **SEVERE | {"description": "<script>alert(1)</script> of team CRM"})
     audit = audited(snapshot([hostile], [organization(contact="crm@acme.example")]))
     words = Presentation(title="Acme: badge tokens", guidance="# Ask first\n\nCall the **CISO** before you rotate.")
     address = f"{mailbox.url}&reply=security@acme.example"
@@ -178,7 +178,7 @@ def test_findings_below_the_gate_are_told_to_a_contact_where_passes_are_told(mai
 def test_several_addresses_of_one_contact_each_get_the_mail(mailbox: Mailbox) -> None:
     places = [organization(contact="crm@acme.example, ciso@acme.example")]
 
-    send(audited(snapshot([token(1, **GRAVE)], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
+    send(audited(snapshot([token(1, **SEVERE)], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert mailbox.recipients == ["ciso@acme.example", "crm@acme.example"]
 
@@ -187,7 +187,7 @@ def test_several_addresses_of_one_contact_each_get_the_mail(mailbox: Mailbox) ->
 def test_a_contact_that_is_no_mail_address_is_said(
     mailbox: Mailbox, caplog: pytest.LogCaptureFixture, contact: str
 ) -> None:
-    audit = audited(snapshot([token(1, **GRAVE)], [organization(contact=contact)]))
+    audit = audited(snapshot([token(1, **SEVERE)], [organization(contact=contact)]))
 
     send(audit, {"SMTP": mailbox.url}, contacts="env:SMTP")
 

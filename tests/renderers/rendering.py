@@ -14,7 +14,7 @@ from credly_audit.audit.changes import CHANGES, DELTAS
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
-from credly_audit.audit.prior import MENDED, TREND, frame_of
+from credly_audit.audit.prior import REMEDIATED, TREND, frame_of
 from credly_audit.config.decision_models import Waiver
 from credly_audit.config.settings import PolicySettings
 from credly_audit.instant_columns import INSTANT
@@ -110,7 +110,7 @@ def removed() -> pd.DataFrame:
 
 
 def comparison(audits: int = 3) -> Comparison:
-    """What earlier audits leave: two findings resolved since the last, four mended so far, a row an audit."""
+    """What earlier audits leave: two findings resolved since the last, four remediated so far, a row an audit."""
     before = AS_OF - 31 * DAY
     resolved = pd.DataFrame(
         {
@@ -127,14 +127,14 @@ def comparison(audits: int = 3) -> Comparison:
             "days_open": [93, 31],
         }
     ).astype(RESOLVED)
-    mended = frame_of(
+    remediated = frame_of(
         {
             "weight": [3, 3, 1],
             "opened_at": [AS_OF - 93 * DAY, AS_OF - 62 * DAY, before],
             "resolved_at": [AS_OF, before, AS_OF],
             "findings": [1, 2, 1],
         },
-        MENDED,
+        REMEDIATED,
     )
     rows = [
         {"as_of": AS_OF - back * 31 * DAY, "outcome": "violations", "organizations": 2, "fully_seen": 1, "tokens": 6}
@@ -143,7 +143,7 @@ def comparison(audits: int = 3) -> Comparison:
         for back in reversed(range(audits))
     ]
     trend = pd.DataFrame(rows, columns=list(TREND)).astype(TREND)
-    return Comparison(before, resolved, mended, trend, removed(), {}, *changes_of(resolved))
+    return Comparison(before, resolved, remediated, trend, removed(), {}, *changes_of(resolved))
 
 
 def changes_of(resolved: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -10,7 +10,7 @@ import pytest
 from junitparser import JUnitXml
 
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import MENDED, frame_of
+from credly_audit.audit.prior import REMEDIATED, frame_of
 from credly_audit.audit.split import parts
 from credly_audit.config.formats import formats
 from credly_audit.config.presentation import Presentation
@@ -62,7 +62,7 @@ def with_times(days: dict[str, list[float]]) -> Audit:
     }
     audit = with_a_past(of_all_kinds())
     assert audit.compared is not None
-    return replace(audit, compared=replace(audit.compared, mended=frame_of(columns, MENDED)))
+    return replace(audit, compared=replace(audit.compared, remediated=frame_of(columns, REMEDIATED)))
 
 
 def test_the_time_to_remediate_is_the_same_in_every_report() -> None:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from credly_audit.audit.comparison import RESOLVED, Comparison
 from credly_audit.audit.findings import COLUMNS
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import MENDED, TREND, frame_of
+from credly_audit.audit.prior import REMEDIATED, TREND, frame_of
 from credly_audit.config.presentation import Presentation
 from credly_audit.snapshot import APPLICATIONS, conform
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register, snapshot, token, waiver
@@ -210,7 +210,7 @@ def test_waivers_and_plans_stand_with_those_first_that_ask_for_attention() -> No
 
     states = [words(cell) for cell in said.xpath("//section[@id='decisions']//tbody/tr/td[1]")]
     assert states == ["✕ overdue plan", "○ unused waiver", "✓ active waiver"]
-    assert "Overdue: was to be mended by 1 Nov 2026" in part(said, "findings")
+    assert "Overdue: was to be remediated by 1 Nov 2026" in part(said, "findings")
 
 
 def test_organizations_that_the_register_alone_names_are_on_the_first_screen() -> None:
@@ -269,7 +269,7 @@ def test_a_chart_says_its_finding_and_has_a_table() -> None:
 
 
 def compared(audit: Audit) -> Comparison:
-    """Two mended findings, and three audits."""
+    """Two remediated findings, and three audits."""
     since = AS_OF - 31 * DAY
     resolved = {
         "finding_id": ["a" * 16, "b" * 16],
@@ -284,7 +284,7 @@ def compared(audit: Audit) -> Comparison:
         "resolved_at": [AS_OF, AS_OF],
         "days_open": [62, 31],
     }
-    mended = {
+    remediated = {
         "weight": [3, 1],
         "opened_at": [AS_OF - 62 * DAY, AS_OF - 31 * DAY],
         "resolved_at": [AS_OF, AS_OF],
@@ -298,7 +298,7 @@ def compared(audit: Audit) -> Comparison:
     }
     known = frame_of(resolved, RESOLVED)
     changes = changes_of(known)
-    return Comparison(since, known, frame_of(mended, MENDED), frame_of(audits, TREND), removed(), {}, *changes)
+    return Comparison(since, known, frame_of(remediated, REMEDIATED), frame_of(audits, TREND), removed(), {}, *changes)
 
 
 def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:
@@ -351,7 +351,7 @@ def test_nothing_to_compare_is_said() -> None:
     nothing = replace(
         nothing,
         resolved=nothing.resolved[:0],
-        mended=nothing.mended[:0],
+        remediated=nothing.remediated[:0],
         trend=nothing.trend[-1:],
         changes=nothing.changes[:0],
     )

@@ -153,12 +153,12 @@ def trend_chart(compared: Comparison) -> StackedChart | str:
 
 def remediation_chart(compared: Comparison) -> Chart | str:
     """Draw the median time to remediate by severity."""
-    overall = remediation_time(compared.mended)
+    overall = remediation_time(compared.remediated)
     if overall is None:
         return "No finding has been resolved yet, so there is no time to remediate."
     data = [
         Datum(SEVERITIES[severity], time.median_days, severity.value, count(time.findings, "finding", "findings"))
-        for severity, time in remediation_times(compared.mended).items()
+        for severity, time in remediation_times(compared.remediated).items()
         if time is not None
     ]
     return lying(f"Median time to remediate: {overall.days}", "Days to remediate (median)", data)

@@ -22,7 +22,7 @@ from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
 from credly_audit.audit.model import Audit, Gate, Outcome
-from credly_audit.audit.prior import ABOUT, MENDED, TREND
+from credly_audit.audit.prior import ABOUT, REMEDIATED, TREND
 from credly_audit.audit.split import parts
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.presentation import Presentation
@@ -339,9 +339,9 @@ def _comparison() -> Comparison:
         resolved_at=[WHEN],
         days_open=[0, 1, 400],
     )
-    mended = _cycled(
+    remediated = _cycled(
         len(Severity),
-        MENDED,
+        REMEDIATED,
         weight=[severity.weight for severity in Severity],
         opened_at=_instants((-31, -1)),
         resolved_at=[WHEN],
@@ -375,4 +375,4 @@ def _comparison() -> Comparison:
     )
     counts = {name: [0, 1, 1_234_567] for name, dtype in DELTAS.items() if dtype == "int64"}
     deltas = _cycled(FEW, DELTAS, organization_id=_ids(FEW), organization_name=["One", "<b>"], **counts)
-    return Comparison(WHEN - timedelta(days=31), resolved, mended, trend, removed, {}, changes, deltas)
+    return Comparison(WHEN - timedelta(days=31), resolved, remediated, trend, removed, {}, changes, deltas)

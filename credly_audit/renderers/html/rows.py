@@ -107,9 +107,9 @@ class Lists:
         part = TokenRows(self.standing, slice(most))
         columns = {name: plain(part.frame[name]) for name in part.frame}
         columns |= {"organization": plain(part.organizations["name"]), "contact": plain(part.organizations["contact"])}
-        gravest = self.standing.gravest_of_tokens[:most].tolist()
+        highest = self.standing.highest_of_tokens[:most].tolist()
         for shown, weight, values in zip(
-            self._show(TOKEN, part), gravest, zip(*columns.values(), strict=True), strict=True
+            self._show(TOKEN, part), highest, zip(*columns.values(), strict=True), strict=True
         ):
             token = dict(zip(columns, values, strict=True))
             yield shown | {
@@ -170,7 +170,7 @@ class Lists:
         return int(self.standing.of_organizations.sum(axis=1).max(initial=0))
 
     def _bars(self, counts: list[int]) -> list[Row]:
-        """A small bar of an organization's open findings, the gravest first."""
+        """A small bar of an organization's open findings, the highest first."""
         bars, start = [], 0.0
         for severity in reversed(Severity):
             width = round(counts[severity.weight] * BAR / (self.most_findings or 1), 1)
@@ -223,7 +223,7 @@ def waived(judged: JudgedWaiver) -> str:
 def planned(judged: JudgedPlan) -> str:
     """A plan in a line; overdue is said."""
     plan = judged.plan
-    late = "Overdue: was to be mended" if judged.state == "overdue" else "To be mended"
+    late = "Overdue: was to be remediated" if judged.state == "overdue" else "To be remediated"
     return f"{late} by {spoken_day(plan.until)}, {plan.owner}: {plan.reason}"
 
 

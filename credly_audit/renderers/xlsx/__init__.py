@@ -1,4 +1,4 @@
-"""The Excel workbook: for the security team that decides, the auditor who files it, and whoever pivots."""
+"""The Excel workbook: for the security team that decides, the auditor who files it, and people who pivot."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The sheet About: by what was judged, how to read it, and what was not looked at."""
+"""The sheet About: the policy, how to read the report, and its limitations."""
 
 from credly_audit import __version__
 from credly_audit.renderers.xlsx.book import Book

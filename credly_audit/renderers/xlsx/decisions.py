@@ -1,4 +1,4 @@
-"""The sheet Decisions: what was accepted until when, what somebody promised to mend; and what may be typed."""
+"""The sheet Decisions: accepted risks, remediation plans, and what may be typed."""
 
 from datetime import date
 from typing import Any

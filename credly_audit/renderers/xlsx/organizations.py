@@ -16,6 +16,6 @@ def organizations(report: Report) -> Listing:
         many=len(report.audit.organizations),
         piece=lambda start, stop: make_cells(ORGANIZATION, OrganizationRows(report.standing, slice(start, stop))),
         nothing="No organization was configured.",
-        link=report.link_findings(report.gravest_of_organizations),
+        link=report.link_findings(report.worst_of_organizations),
         emphasis=(*emphasis.coverage("Coverage"), emphasis.bars("Open findings")),
     )

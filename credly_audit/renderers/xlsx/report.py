@@ -1,4 +1,4 @@
-"""What several sheets ask of one audit, reckoned once: which findings are open, where each list has its rows."""
+"""What several sheets ask of one audit, computed once: which findings are open, where each list has its rows."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,12 +89,12 @@ class Report:
         return list(actions(self.audit, None))
 
     @cached_property
-    def gravest_of_tokens(self) -> np.ndarray:
-        """Where each token's gravest open finding stands (-1: it has none)."""
+    def highest_of_tokens(self) -> np.ndarray:
+        """Where each token's highest open finding stands (-1: it has none)."""
         return self._first("token_row", len(self.audit.tokens))
 
     @cached_property
-    def gravest_of_organizations(self) -> np.ndarray:
+    def worst_of_organizations(self) -> np.ndarray:
         """The same for each organization, its tokens' findings included."""
         return self._first("organization_row", len(self.audit.organizations))
 

@@ -1,4 +1,4 @@
-"""The sheet Resolved: what was there at the audit before and is mended now, and how long it was open."""
+"""The sheet Resolved: what was there at the audit before and is remediated now, and how long it was open."""
 
 from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis

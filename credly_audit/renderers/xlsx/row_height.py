@@ -1,4 +1,4 @@
-"""How much room a text takes: no spreadsheet program is asked to reckon a row's height when it opens the file.
+"""How much room a text takes: no spreadsheet program is asked to calculate a row's height when it opens the file.
 
 LibreOffice does not do so, and Excel only for rows that nobody has sized.
 """

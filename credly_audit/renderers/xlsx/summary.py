@@ -1,4 +1,4 @@
-"""The sheet Summary: is all well, what was seen, what to do first, what is coming; each number leads to its place."""
+"""The sheet Summary: the verdict, its coverage, the top priorities, the outlook; each number leads to its rows."""
 
 import re
 from dataclasses import replace

@@ -42,7 +42,7 @@ def tokens(report: Report) -> Listing:
         many=len(report.audit.tokens),
         piece=lambda start, stop: make_cells(fields, TokenRows(report.standing, slice(start, stop))),
         nothing="No token was collected.",
-        link=report.link_findings(report.gravest_of_tokens),
+        link=report.link_findings(report.highest_of_tokens),
         emphasis=tuple(emphasis.severities("Highest severity")),
     )
 

@@ -23,7 +23,7 @@ TREND_TITLES = tuple(column.title for column in TREND_COLUMNS_OF_SHEET)
 
 
 def trend(page: Page, report: Report) -> None:
-    """What changed since the audit before, the last audits as a chart, and the time to mend by severity."""
+    """What changed since the audit before, the last audits as a chart, and the time to remediate by severity."""
     compared = report.audit.compared
     if compared is None:
         return
@@ -37,7 +37,7 @@ def trend(page: Page, report: Report) -> None:
             page.line(B=(LINKS[sheet], "more", report.place(sheet, 0)))
     page.row += 1
     start = page.row
-    _remediation_times(page, compared.mended)
+    _remediation_times(page, compared.remediated)
     if len(compared.trend) > 1:
         _audits(page, report, compared.trend, start)
 
@@ -69,11 +69,11 @@ def _audits(page: Page, report: Report, audits: pd.DataFrame, start: int) -> Non
     page.row = max(page.row, start + CHART_ROWS)
 
 
-def _remediation_times(page: Page, mended: pd.DataFrame) -> None:
+def _remediation_times(page: Page, remediated: pd.DataFrame) -> None:
     """Write, over all audits, how many findings of each severity were resolved, and the median of their days."""
-    if mended.empty:
+    if remediated.empty:
         return
     page.line(**captions("Severity", "Resolved", "Median time to remediate"))
-    for severity, time in remediation_times(mended).items():
+    for severity, time in remediation_times(remediated).items():
         if time is not None:
             page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line"))

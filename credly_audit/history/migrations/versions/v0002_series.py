@@ -31,7 +31,7 @@ SCOPE = {
     "full_scope": ("whole", "all that is configured was asked"),
     "inherited": ("false", "copied from the series 0 when this series began"),
 }
-"""New columns of audits, each with the value of those that are there: what was seen whole was asked whole."""
+"""New columns of audits, each with the value of those that are there: what was complete was of full scope."""
 
 
 def upgrade() -> None:
