@@ -91,7 +91,7 @@ def _read_dates(rows: Sequence[TokenRow]) -> dict[str, pd.Series]:
 
 
 def make_organizations_frame(listings: Sequence[Tokens], redactor: Redactor) -> pd.DataFrame:
-    """A row an organization: what was seen of it, what that cost, who asked."""
+    """Return a row for each organization: what was collected, the cost, and the credential."""
     covered = [evaluate_coverage(listing) for listing in listings]
     credentials = [listing.credential for listing in listings]
     own_expiry = [next((row.expires_at for row in listing.audit_credential_rows), None) for listing in listings]
