@@ -190,6 +190,11 @@ def counted(count: Callable[[SubjectCounts], np.ndarray]) -> Callable[[SubjectRo
     return lambda part: count(part.counts)[part.rows]
 
 
+def find_reason(part: SubjectRows) -> pd.Series:
+    """Return why each organization is incomplete; nothing where it is complete."""
+    return part.frame["reason"].where((part.frame["status"] != "complete").to_numpy(dtype=bool))
+
+
 def find_days_left(part: SubjectRows) -> list[int | None]:
     """Return the whole days until each token expires."""
     apart = (part.frame["expires_at"] - pd.Timestamp(part.counts.audit.as_of)).dt.total_seconds() / 86_400
@@ -294,7 +299,7 @@ FINDING = (
 ORGANIZATION = (
     Field("name", FieldKind.TEXT, of("name"), "Organization", 34, 20, page="row"),
     Field("coverage", FieldKind.COVERAGE, of("status"), "Coverage", narrowest=14, page="row"),
-    Field("reason", FieldKind.TEXT, of("reason"), "Reason and remediation", 50, page="row"),
+    Field("reason", FieldKind.TEXT, find_reason, "Reason and remediation", 50, page="row"),
     Field("tokens", FieldKind.NUMBER, of("tokens"), "Tokens collected", page="row"),
     Field("claimed", FieldKind.NUMBER, of("total_count"), "Tokens reported by Credly", narrowest=10, page="row"),
     Field(

@@ -7,7 +7,7 @@ from credly_audit.config.decision_models import Decision
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.decisions import as_typed, validations
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import FINDINGS, ORGANIZATIONS, TOKENS, Report
+from credly_audit.renderers.xlsx.report import FINDINGS, TOKENS, Report
 from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
 from credly_audit.report.columns import FINDING, FindingRows
 from credly_audit.text import count
@@ -38,7 +38,7 @@ def findings(report: Report) -> Listing:
         part = report.audit.findings.frame.iloc[start:stop]
         rows = zip(part["token_row"].tolist(), part["organization_row"].tolist(), strict=True)
         return [
-            report.place(TOKENS, token) if token >= 0 else report.place(ORGANIZATIONS, organization)
+            report.place(TOKENS, token) if token >= 0 else report.place_organizations([organization])
             for token, organization in rows
         ]
 

@@ -8,14 +8,15 @@ from credly_audit.report.columns import ORGANIZATION, OrganizationRows
 
 
 def organizations(report: Report) -> Listing:
-    """Every organization, in the order of asking."""
+    """Return every organization, the worst first."""
+    order = report.standing.worst_first
     return Listing(
         title=ORGANIZATIONS,
         table="Organizations",
         columns=make_columns(ORGANIZATION),
         many=len(report.audit.organizations),
-        piece=lambda start, stop: make_cells(ORGANIZATION, OrganizationRows(report.standing, slice(start, stop))),
+        piece=lambda start, stop: make_cells(ORGANIZATION, OrganizationRows(report.standing, order[start:stop])),
         nothing="No organization was configured.",
-        link=report.link_findings(report.worst_of_organizations),
+        link=report.link_findings(report.worst_of_organizations[order]),
         emphasis=(*emphasis.coverage("Coverage"), emphasis.bars("Open findings")),
     )

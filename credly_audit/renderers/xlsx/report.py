@@ -1,5 +1,6 @@
 """What several sheets ask of one audit, computed once: which findings are open, where each list has its rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -40,6 +41,15 @@ class Report:
         """Where the row `position` (from 0) of the list on the sheet `title` stands, for a link."""
         sheet, row = divmod(position, self.most_rows)
         return f"'{counted(title, sheet)}'!A{row + 2}"
+
+    @cached_property
+    def organization_ranks(self) -> np.ndarray:
+        """Where each organization is on its sheet, the worst first."""
+        return np.argsort(self.standing.worst_first)
+
+    def place_organizations(self, positions: Sequence[int] | np.ndarray) -> str | None:
+        """Return where these organizations (positions in the frame) are on their sheet."""
+        return self.place_rows(ORGANIZATIONS, np.sort(self.organization_ranks[np.asarray(positions, dtype="int64")]))
 
     def place_rows(self, title: str, positions: np.ndarray) -> str | None:
         """Return where these rows (ascending) of a list are: all where they follow each other, else the first."""

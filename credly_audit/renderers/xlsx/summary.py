@@ -45,7 +45,7 @@ from credly_audit.text import NOTHING, count, number, one_line, spoken_day
 MARKS = re.compile(r"^\s*(?:#{1,6}|[*+>-]|\d+\.)\s+|[*_`]{1,3}")
 """Markdown's marks, which a cell does not show."""
 
-SHEETS = {"organizations": ORGANIZATIONS, "tokens": TOKENS, "findings": FINDINGS}
+SHEETS = {"tokens": TOKENS, "findings": FINDINGS}
 """The sheets of the lists whose rows the key figures count."""
 
 
@@ -116,7 +116,7 @@ def _standing(page: Page, report: Report) -> None:
     statuses = report.audit.organizations["status"]
     for status, means in COVERAGE_MEANS.items():
         hit = (statuses == status).to_numpy()
-        target = report.place(ORGANIZATIONS, int(hit.argmax())) if hit.any() else None
+        target = report.place_organizations(np.flatnonzero(hit))
         said = f"{COVERAGE[status]}: {means}"
         page.line(D=(said, "line"), E=(counts["by_status"][status], "linked seen" if target else "seen", target))
     page.row = start + len(figures)
@@ -132,7 +132,7 @@ def _unseen(page: Page, report: Report) -> None:
     for each in hidden[:MOST_NAMED]:
         page.line(
             B=(COVERAGE[each.status], f"as {each.status}"),
-            C=(each.tokens, "whole in list", report.place(ORGANIZATIONS, each.position)),
+            C=(each.tokens, "whole in list", report.place_organizations([each.position])),
             D=(each.name, "text"),
             E=(f"{each.reason}{' This is accepted by a waiver.' if each.accepted else ''}", "text"),
             F=(each.contact or NOTHING, "aside"),
@@ -256,7 +256,10 @@ def _place(report: Report, figure: KeyFigure) -> str | None:
     """Return where the rows of a figure are: those of the calendar are the next to expire, in their order."""
     if figure.name.startswith("expiring"):
         return report.place_rows(EXPIRIES, np.arange(figure.value))
-    return report.place_rows(SHEETS[figure.subject], np.flatnonzero(figure.rows))
+    rows = np.flatnonzero(figure.rows)
+    if figure.subject == "organizations":
+        return report.place_organizations(rows)
+    return report.place_rows(SHEETS[figure.subject], rows)
 
 
 def _instant(instant: datetime) -> str:
