@@ -60,7 +60,7 @@ def test_a_shared_value_is_told_without_saying_whose_else_it_is(whole: Audit) ->
         row for row in as_json(for_contact(whole, "crm@acme.example"))["findings"] if row["rule_id"] == "INV002"
     ]
 
-    assert "1 token of other organizations" in finding["message"]
+    assert "1 token of another organization" in finding["message"]
     assert finding["token_id"] == token(1)["token_id"]
 
 

@@ -215,9 +215,9 @@ def test_history_commands_name_what_is_not_there(credly_audit: Command, sandbox:
 
     for arguments, said in {
         ("diff",): "the history has 1 audit; a comparison needs two",
-        ("diff", "7"): "7: no audit of that name",
-        ("diff", "2020-01-01"): "2020-01-01: no audit of that name",
-        ("purge",): "nothing says what to forget",
+        ("diff", "7"): "7: no such audit",
+        ("diff", "2020-01-01"): "2020-01-01: no such audit",
+        ("purge",): "no audits are selected",
         ("purge", "--all", "--keep-days", "3"): "--before, --keep-days and --all exclude each other",
     }.items():
         done = credly_audit("history", *arguments)

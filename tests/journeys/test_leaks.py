@@ -230,7 +230,7 @@ def test_without_the_key_of_a_snapshot_check_says_that_it_knows_values_by_shape_
     done = credly_audit("check", "it.snapshot", "--output", "json=it.json", "--no-history")
 
     assert done.code == 0
-    assert "searched for the shape of values only" in done.err
+    assert "searched only by the shape of values" in done.err
 
 
 @pytest.mark.parametrize("broken", ["", "\u200b"])

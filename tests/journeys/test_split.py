@@ -116,7 +116,7 @@ def test_whose_value_is_shared_with_another_organization_is_not_told(
 
     [path] = (tmp_path / "reports").glob("*aldermoor*.json")
     [shared] = [row for row in json.loads(path.read_text())["findings"] if row["rule_id"] == "INV002"]
-    assert "1 token of other organizations" in shared["message"]
+    assert "1 token of another organization" in shared["message"]
 
 
 @pytest.mark.parametrize(

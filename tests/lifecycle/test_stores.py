@@ -156,7 +156,7 @@ def test_the_trial_writes_the_value_in_force_before_anything_is_asked(bench: Ben
     ("store", "said"),
     [
         ("file:nowhere/new", "does not exist; create it"),
-        ("file:stores", "is no file"),
+        ("file:stores", "is not a file"),
         ("exec:no-such-program", "there is no such program"),
         ("exec:'", "quotes do not match"),
         ("env:NEW", "write file:PATH"),
@@ -481,7 +481,7 @@ def test_a_stores_folder_that_vanishes_leaves_the_value_in_a_file(bench: Bench) 
     told = bench.rotate("--store", f"file:{gone / 'new'}")
 
     assert told.token["state"] == "emergency"
-    assert "any more" in told.words
+    assert "no longer exists" in told.words
     assert bench.copies == [bench.token.token]
 
 

@@ -76,7 +76,7 @@ def test_an_organization_that_was_not_seen_is_an_error_and_nothing_of_it_passes(
 
     assert outcomes.pop("complete") == ("error", "incomplete: failed: HTTP 503, five times.")
     assert set(outcomes.values()) == {
-        ("skipped", "nothing in what was seen; incomplete: failed: HTTP 503, five times.")
+        ("skipped", "nothing in the data collected; incomplete: failed: HTTP 503, five times.")
     }
 
 

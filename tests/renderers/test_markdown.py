@@ -56,7 +56,7 @@ def test_nothing_to_do_and_nothing_found_is_said() -> None:
         text = page(audit)
         assert text.startswith("<h1>✅ Pass:")
         assert "No open finding requires work." in text
-        assert "No rule found anything in what was seen." in text
+        assert "No rule flagged anything in the data collected." in text
 
 
 def test_a_broken_rule_is_named() -> None:
