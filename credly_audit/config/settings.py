@@ -357,6 +357,10 @@ class Privacy(Model):
     """Where a key is; with it, fingerprints are keyed, and nobody without it can test a guess of a token's value."""
 
 
+MAIL_ADDRESS = r"^[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+@[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?$"
+"""One mail address in ASCII, without a name."""
+
+
 class NotifySettings(Model):
     """`[notify]`: who is told of an audit. Addresses are secrets; `contacts` is a mail server for the contacts."""
 
@@ -371,6 +375,9 @@ class NotifySettings(Model):
 
     contacts: Reference | None = None
     """Where the address of a mail server is; each contact gets its own part through it."""
+
+    reply_to: Annotated[str, Field(pattern=MAIL_ADDRESS)] | None = None
+    """The mail address that answers to mails go to, unless the address of the mail server sets `reply`."""
 
     heartbeat: Reference | None = None
     """A reference to an address that receives a request after every audit, so that a missing run is noticed."""

@@ -111,8 +111,8 @@ class MailServer:
     headers: Mapping[str, str]
 
     @classmethod
-    def of(cls, url: str, apprise: Any) -> Self:
-        """Return the server that an address of apprise, the library, names. NoServer."""
+    def of(cls, url: str, apprise: Any, reply_to: str | None = None) -> Self:
+        """Return the server that an address of apprise, the library, names; its own `reply` counts first. NoServer."""
         read = apprise.Apprise.instantiate(url, suppress_exceptions=True) if SERVER.match(url) else None
         if read is None:
             raise NoServer(f"is no mail server such as {EXAMPLE}")
@@ -125,7 +125,8 @@ class MailServer:
         if read.pgp_mode != "no":
             raise NoServer("asks for PGP, which mails to contacts cannot have; leave pgp out")
         name = read.from_addr[0] if read.from_addr[0] not in {False, read.app_id} else "credly-audit"
-        headers = dict(read.headers) | ({"Reply-To": ", ".join(sorted(read.reply_to))} if read.reply_to else {})
+        answers = ", ".join(sorted(read.reply_to)) or reply_to
+        headers = dict(read.headers) | ({"Reply-To": answers} if answers else {})
         return cls(
             read.smtp_host,
             read.port,

@@ -7,7 +7,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.page import guidance
 from credly_audit.report.briefing import MOST_NAMED, headline, unseen
 from credly_audit.report.priorities import MOST_GROUPS, Priorities
-from credly_audit.text import count, harmless, one_line, spoken_day
+from credly_audit.text import count, harmless, message, spoken_day
 
 BANDS = {"pass": "#123b22", "violations": "#7a1420", "incomplete": "#6b4100"}
 
@@ -23,12 +23,12 @@ GROUP = Markup('<li style="margin-bottom:.75rem"><b>{title}</b>{dates}<br>{first
 
 
 def write_html(audit: Audit, title: str) -> str:
-    """Return the mail as a page without links to other hosts; every text in it is escaped."""
+    """Return the mail as a page; every text is escaped, and none but the guidance links anywhere."""
     parts = [*_guidance(audit), *_incomplete(audit), *_priorities(audit)]
     page: str = PAGE.format(
-        title=harmless(title),
+        title=message(title, 100),
         band=BANDS[audit.verdict.outcome],
-        headline=harmless(headline(audit)),
+        headline=message(headline(audit), 500),
         parts=Markup("").join(parts),
         day=spoken_day(audit.as_of),
         version=__version__,
@@ -46,7 +46,7 @@ def _incomplete(audit: Audit) -> list[Markup]:
     if not hidden:
         return []
     items = [
-        Markup("<li><b>{}</b>: {}</li>").format(one_line(each.name, 60), one_line(each.reason, 500)) for each in hidden
+        Markup("<li><b>{}</b>: {}</li>").format(message(each.name, 60), message(each.reason, 500)) for each in hidden
     ]
     shown = items[:MOST_NAMED]
     if len(items) > MOST_NAMED:
@@ -64,9 +64,9 @@ def _priorities(audit: Audit) -> list[Markup]:
         dates, contacts = each.describe_dates(audit.as_of), each.describe_contacts()
         items.append(
             GROUP.format(
-                title=harmless(each.title),
+                title=message(each.title, 500),
                 dates=f" ({dates})" if dates else "",
-                first=harmless(each.describe_first(audit.as_of)),
+                first=message(each.describe_first(audit.as_of), 500),
                 remediation=audit.rules[each.rule_id].remediation,
                 contacts=escape(f" Owners: {harmless(contacts)}.") if contacts else "",
             )

@@ -21,7 +21,7 @@ from credly_audit.extras import must_have
 from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
 from credly_audit.notify.heartbeat import Heartbeat
-from credly_audit.notify.mail import Address, Body, MailServer, NoServer, ServerFailed, read_contact
+from credly_audit.notify.mail import SERVER, Address, Body, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.notify.mail_body import write_html
 from credly_audit.renderers.base import renderer
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
@@ -44,6 +44,7 @@ class Notices:
     urls: tuple[Secret, ...]
     contacts: MailServer | None
     heartbeat: Heartbeat | None
+    reply_to: str | None
 
     @classmethod
     def from_settings(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
@@ -64,7 +65,7 @@ class Notices:
         mistakes += _no_addresses(urls)
         server = None
         try:
-            server = MailServer.of(contacts.reveal(), _apprise()) if contacts else None
+            server = MailServer.of(contacts.reveal(), _apprise(), settings.reply_to) if contacts else None
         except NoServer as error:
             mistakes.append(f"[notify] contacts: the value of {mask_reference(settings.contacts or '')} {error}")
         beating = None
@@ -79,7 +80,8 @@ class Notices:
             if beating is not None:
                 beating.report_failure(ExitCode.USAGE)
             raise ConfigurationError(mistakes)
-        return cls(settings.on, settings.attach, tuple(filter(None, urls.values())), server, beating)
+        addresses = tuple(filter(None, urls.values()))
+        return cls(settings.on, settings.attach, addresses, server, beating, settings.reply_to)
 
     def send(self, audit: Audit, reports: Mapping[str, Path], *, beats: bool = True) -> None:
         """Tell of the audit where it is one to be told of; then give a sign of life, unless it is not to.
@@ -136,6 +138,9 @@ class Notices:
         apprise = _apprise()
         notices = apprise.Apprise()
         notices.add(url)
+        is_mail = SERVER.match(url) is not None
+        if is_mail and self.reply_to:
+            _set_reply_to(notices, self.reply_to)
         file_of = importlib.import_module("apprise.attachment.file").AttachFile
         service = ", ".join(dict.fromkeys(str(each.service_name) for each in notices))
         sent = False
@@ -143,9 +148,9 @@ class Notices:
             sent = bool(
                 notices.notify(
                     title=_subject(audit),
-                    body=body(audit),
+                    body=write_html(audit, _title(audit)) if is_mail else body(audit),
                     attach=[file_of(str(path)) for path in attached] or None,
-                    body_format=apprise.NotifyFormat.TEXT,
+                    body_format=apprise.NotifyFormat.HTML if is_mail else apprise.NotifyFormat.TEXT,
                 )
             )
             if not sent:
@@ -273,6 +278,13 @@ def _subject(audit: Audit) -> str:
 def _title(audit: Audit) -> str:
     """Return the team's own title, else the name of the tool."""
     return one_line(audit.presentation.title or "credly-audit", 100)
+
+
+def _set_reply_to(notices: Any, address: str) -> None:
+    """Let answers to a mail go to this address, unless the server's address names another one."""
+    for each in notices:
+        if getattr(each, "reply_to", None) == set():
+            each.reply_to.add(address)
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from openpyxl import load_workbook
+from pydantic import ValidationError
 
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
@@ -73,7 +74,7 @@ def test_a_mail_says_the_verdict_and_what_to_do_first(mailbox: Mailbox) -> None:
     [(recipients, mail)] = mailbox.envelopes
     assert recipients == ["security@example.org"]
     assert mail["Subject"].startswith("credly-audit: Violations: 1 policy violation.")
-    assert "Top priorities:\n1. Approve or replace 1 token of 1 organization with full access" in text_of(mail)
+    assert "Approve or replace 1 token of 1 organization with full access" in text_of(mail)
     assert mailbox.logins == ["auditor"]
 
 
@@ -96,7 +97,7 @@ def test_a_contact_s_mail_has_the_team_s_title_its_guidance_and_a_page_with_what
     assert "<strong>CISO</strong>" in page
     assert "Call the **CISO** before you rotate." in text_of(mail)
     assert "<script>" not in page
-    assert "&lt;script&gt;" in page
+    assert "alert(1)" in page
     for said in (page, text_of(mail)):
         assert "Approve or replace 1 token of 1 organization with full access" in said
         assert audit.rules["PRM001"].remediation in said
@@ -347,7 +348,9 @@ def test_hostile_text_arrives_as_words(mailbox: Mailbox, receiver: Receiver) -> 
     assert recipients == ["security@example.org"]
     assert mail["Bcc"] is None
     [(*_, content, _)] = receiver.asked
-    for said in (text_of(mail), json.loads(content)["message"]):
+    html = mail.get_body(("html",))
+    assert html is not None
+    for said in (text_of(mail), html.get_content(), json.loads(content)["message"]):
         assert "channel" in said
         assert not [mark for mark in ("<!channel", "@everyone", "https://", "\x1b", "<script") if mark in said]
         assert not [line for line in said.splitlines() if line.startswith("Bcc")]
@@ -361,3 +364,27 @@ def test_the_mail_names_twenty_of_those_not_seen() -> None:
 
     assert said.count(": Refused.\n") == 20
     assert "- and 3 more, in the report" in said
+
+
+def test_the_team_s_mail_has_both_parts_and_a_reply_to(mailbox: Mailbox) -> None:
+    url = f"{mailbox.url}&to=security@example.org"
+    audit = replace(violated(), presentation=Presentation(title="Acme Identity", guidance="Ask *the team* first."))
+
+    send(audit, {"TEAM": url}, urls=["env:TEAM"], reply_to="help@example.org")
+    send(audit, {"TEAM": f"{url}&reply=other@example.org"}, urls=["env:TEAM"], reply_to="help@example.org")
+    send(audit, {"SMTP": mailbox.url}, contacts="env:SMTP", reply_to="help@example.org")
+
+    mails = [mail for _, mail in mailbox.envelopes]
+    assert [mail["Reply-To"] for mail in mails] == ["help@example.org", "other@example.org", "help@example.org"]
+    for mail in mails:
+        part = mail.get_body(("html",))
+        assert part is not None
+        assert "Ask <em>the team</em> first." in part.get_content()
+        assert "the team" in text_of(mail)
+        assert "Approve or replace 1 token of 1 organization with full access" in text_of(mail)
+
+
+@pytest.mark.parametrize("address", ["help", "a@x.example, b@x.example", "a@x.example\nBcc: b@x.example", "A <a@x.de>"])
+def test_a_reply_to_that_is_not_one_mail_address_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="reply_to"):
+        NotifySettings.model_validate({"reply_to": address})
