@@ -194,10 +194,10 @@ def test_the_workbook_shows_each_figure_and_its_lists_add_up_to_it(months: Month
         assert str(label).endswith(each.detail)
         assert (each.described_change in str(label)) == bool(each.described_change)
         if each.value:
-            check_link(book, getattr(cell.hyperlink, "location", ""), each)
+            check_link(book, getattr(cell.hyperlink, "location", ""), each, months.now)
 
 
-def check_link(book: Workbook, location: str, figure: Any) -> None:
+def check_link(book: Workbook, location: str, figure: Any, audit: Audit) -> None:
     """A link leads to the rows of the figure: all of them where they follow each other, else the first."""
     found = re.fullmatch(r"'(?P<sheet>[^']+)'!A(?P<first>\d+)(?::A(?P<last>\d+))?", location)
     assert found, location
@@ -207,6 +207,9 @@ def check_link(book: Workbook, location: str, figure: Any) -> None:
         return
     assert found["sheet"].lower() == figure.subject
     rows = [place + 2 for place, hit in enumerate(figure.rows) if hit]
+    if figure.subject == "organizations":
+        names = set(audit.organizations["name"][figure.rows])
+        rows = [place + 2 for place, name in enumerate(column(book, "Organizations", "Organization")) if name in names]
     assert first == rows[0]
     assert last == first or rows == list(range(first, last + 1))
     assert book[found["sheet"]].max_row > last - 1
