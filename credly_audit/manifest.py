@@ -59,7 +59,7 @@ class Copy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     encoding: Literal["utf-8", "base64"]
     content: str
     redactions: int = 0
-    """Count secrets were replaced in the copy, or are in a file of which there is no copy for that reason."""
+    """How many secrets were replaced in the copy, or are in a file that was not copied for that reason."""
     content_sha256: str | None = None
     """Of the copy, where it is not the file as it was; null for no copy."""
 
@@ -94,7 +94,7 @@ CELL = re.compile(r"<t(?:\s[^>]*)?>([^<]*)</t>")
 
 
 def find_secrets(content: bytes, redactor: Redactor) -> int:
-    """Count secrets a file holds that is a workbook, or a text in another encoding than UTF-8."""
+    """Count the secrets in a file that is a workbook, or a text in another encoding than UTF-8."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         return redactor.redact_and_count(
             content.decode("utf-16" if content[:2] in BYTE_ORDER_MARKS else "latin-1", "replace")

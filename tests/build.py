@@ -55,7 +55,7 @@ def organization(organization_id: str = ACME, **said: Any) -> dict[str, Any]:
         "reason": "A listed token can write, so the list was not cut.",
         "reason_code": "proved" if said.get("status", "complete") == "complete" else None,
         "tokens": 0,
-        "total_count": 0,
+        "total_count": said.get("tokens", 0),
         "pages": 1,
         "requests": 1,
         "retries": 0,

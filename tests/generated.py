@@ -154,10 +154,10 @@ def keys(name: str, table: dict[str, Any]) -> Iterator[str]:
         text = rest if colon and lead.startswith("`") else about
         yield f"{text[0].upper()}{text[1:]}\n"
     needed = table.get("required", [])
-    yield "| key | value | default | what it says |\n|---|---|---|---|"
+    yield "| key | value | default | description |\n|---|---|---|---|"
     for key, said in table["properties"].items():
         if "description" in said or "$ref" not in said:
-            default = "needed" if key in needed else f"`{toml(said['default'])}`" if "default" in said else "–"
+            default = "required" if key in needed else f"`{toml(said['default'])}`" if "default" in said else "–"
             yield f"| `{key}` | {kind(said)} | {default} | {cell(said.get('description', below(key)))} |"
     yield ""
 

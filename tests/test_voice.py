@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[1]
 
@@ -67,6 +68,27 @@ def files() -> list[str]:
     found = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in suffixes]
     paths = [*found, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
+
+
+def pages() -> list[str]:
+    """Return the pages of the documentation."""
+    paths = [
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "examples").rglob("*.md"),
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+    ]
+    return sorted(str(path.relative_to(ROOT)) for path in paths)
+
+
+@pytest.mark.parametrize("name", pages())
+def test_identifiers_in_a_page_are_code(name: str) -> None:
+    """Names outside of code are keys of the configuration, as messages write them, and no names of functions."""
+    tokens = MarkdownIt().enable("table").parse((ROOT / name).read_text(encoding="utf-8"))
+    words = [each.content for token in tokens for each in token.children or () if each.type == "text"]
+
+    keys = set(re.findall(r'"([a-z_]+)": \{', (ROOT / "docs" / "credly-audit.schema.json").read_text(encoding="utf-8")))
+    assert set(re.findall(r"\b[a-z]+_[a-z_]+\b", " ".join(words))) <= keys | {"next_step"}
 
 
 @pytest.mark.parametrize("name", files())

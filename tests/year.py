@@ -171,7 +171,7 @@ class Year:
             self.id(place),
             name=self.name(place),
             tokens=len(rows),
-            claimed=len(rows),
+            total_count=len(rows),
             contact=self.contact(place),
             tags="prod" if place % 3 else "prod,sandbox",
             credential_expires_at=at + timedelta(days=150 if place % 11 else 20),

@@ -129,7 +129,7 @@ class Findings:
     elsewhere: pd.DataFrame = field(default_factory=lambda: nothing(ABOUT))
 
     def __len__(self) -> int:
-        """Count there are, waived ones included."""
+        """Return the number of findings, waived ones included."""
         return len(self.frame)
 
     @property

@@ -80,7 +80,7 @@ OPEN = {
 """Organizations with findings that are neither resolved nor waived; `weight` is that of the highest severity."""
 
 REMEDIATED = {"weight": "int64", "opened_at": INSTANT, "resolved_at": INSTANT, "findings": "int64"}
-"""Count findings of a severity that appeared at one audit were gone at another."""
+"""How many findings of a severity appeared at one audit and were resolved at another."""
 
 COUNTS = ("new", "persisting", "reopened", "resolved", "unseen", "waived")
 

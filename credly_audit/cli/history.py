@@ -242,7 +242,7 @@ def shown(instant: datetime) -> str:
 
 
 def open_ones(audit: pd.Series) -> int:
-    """Count findings an audit had that were neither waived nor unseen."""
+    """Count the findings of an audit that were neither waived nor unseen."""
     return sum(int(audit[severity.value]) for severity in Severity)
 
 

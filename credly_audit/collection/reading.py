@@ -74,7 +74,7 @@ class Reading(Generic[R]):
 
     @property
     def open(self) -> int:
-        """Count pages were asked for and have not arrived."""
+        """Return the number of pages that were requested and have not arrived."""
         return self._open
 
     @property

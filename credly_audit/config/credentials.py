@@ -30,7 +30,7 @@ from credly_audit.secrets.fingerprint import Fingerprints
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
-"""Count references are read side by side."""
+"""How many references are read in parallel."""
 
 
 def read_fingerprint_key(settings: Settings, folder: Path, environ: Mapping[str, str]) -> Secret | None:

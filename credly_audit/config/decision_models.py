@@ -101,7 +101,7 @@ RuleOrFamily = Annotated[str, AfterValidator(_a_rule)]
 Organization = Annotated[str, AfterValidator(_an_organization)]
 Token = Annotated[str, AfterValidator(_a_token)]
 
-MADE = "Made from rule, organization and token where absent."
+MADE = "Derived from rule, organization and token if absent."
 
 
 def made_id(kind: str, said: Mapping[str, Any]) -> str:
@@ -121,11 +121,12 @@ class Decision(BaseModel):
     rule: RuleOrFamily = Field(description="A rule's id or a family, such as PRM001 or PRM.")
     organization: Organization = Field(description="The organization's id.")
     token: Token | None = Field(
-        default=None, description="A token's id or fingerprint; without it, all of the organization."
+        default=None,
+        description="A token's id or fingerprint; without it, the organization and all of its tokens.",
     )
     id: Words = Field(default_factory=lambda said: made_id("decision", said), description=MADE)
-    reason: Words = Field(description="Why.")
-    approved_on: Day = Field(description="The day of the decision; it holds from the beginning of that day in UTC.")
+    reason: Words = Field(description="The reason for the decision.")
+    approved_on: Day = Field(description="The day of the decision; it is valid from the beginning of that day in UTC.")
     reference: Words | None = Field(default=None, description="The ticket or record of the decision, such as RISK-17.")
     source: Note | None = Field(
         default=None, description="Where it was imported from: file name, SHA-256 and day; written by `waivers import`."
@@ -159,15 +160,15 @@ class Decision(BaseModel):
 
 
 class Waiver(Decision):
-    """A finding accepted, with a reason and to the end of a day."""
+    """Accept the risk of a finding, with a reason, until the end of a day."""
 
     ENDING = "expires on"
 
-    approved_by: Words = Field(description="Who accepts the risk; one of [policy] approvers, where that is set.")
-    expires: Day = Field(description="The last day on which it holds, to its end in UTC.")
+    approved_by: Words = Field(description="Who accepts the risk; one of [policy] approvers, if set.")
+    expires: Day = Field(description="The last day on which it is valid, to its end in UTC.")
     created_before: Moment | None = Field(
         default=None,
-        description="Accept only tokens created before this instant and without more permissions since.",
+        description="Accept only tokens that were created before this time and whose permissions did not increase.",
     )
     id: Words = Field(default_factory=lambda said: made_id("waiver", said), description=MADE)
 
@@ -183,20 +184,20 @@ class Waiver(Decision):
 
 
 class Plan(Decision):
-    """A promise that somebody describe_remediation_times a finding by a day."""
+    """A remediation plan: its owner resolves a finding by the end of a day."""
 
     ENDING = "ends on"
 
-    owner: Words = Field(description="Who describe_remediation_times it.")
-    until: Day = Field(description="The day by whose end, in UTC, it is remediated.")
+    owner: Words = Field(description="Who resolves the finding.")
+    until: Day = Field(description="The day by the end of which, in UTC, the finding is resolved.")
     id: Words = Field(default_factory=lambda said: made_id("plan", said), description=MADE)
 
     @property
     def by(self) -> str:
-        """Who describe_remediation_times it."""
+        """Who resolves the finding."""
         return self.owner
 
     @property
     def last_day(self) -> date:
-        """The day by whose end it is remediated."""
+        """Return the last day of the plan."""
         return self.until

@@ -1,4 +1,4 @@
-"""The settings, as the configuration file names them; the documentation of the file is made from what stands here."""
+"""The settings of the configuration file; docs/configuration.md and the JSON Schema are generated from them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -98,40 +98,41 @@ RuleOptions = create_model("RuleOptions", __base__=_WhatRulesTake, **_options)
 
 
 class Api(Model):
-    """`[api]`: how Credly is asked. Times are seconds."""
+    """`[api]`: how requests are sent to Credly. Times are in seconds."""
 
     base_url: Address = CREDLY
-    """Where Credly's API is; `CREDLY_API_URL` in the environment overrides it. Plain http only to this machine."""
+    """The address of Credly's API; the environment variable `CREDLY_API_URL` overrides it. Plain HTTP is accepted
+    only for this machine."""
 
     workers: Annotated[int, Field(ge=1, le=256)] = 16
-    """Count requests may be under way at once."""
+    """How many requests may be in progress at once."""
 
     timeout: Seconds = 30.0
-    """Seconds that an answer may take."""
+    """Seconds to wait for a response."""
 
     max_retries: Annotated[int, Field(ge=0, le=100)] = 5
-    """How often a request is repeated that met no answer, or one that may pass."""
+    """How often a request is retried after no response or a temporary error."""
 
     requests_per_second: Rate = 0.0
-    """A limit of your own; 0: none. Where Credly throttles, the rate adapts by itself."""
+    """The most requests in a second; 0: no limit. When Credly throttles requests, the rate adapts automatically."""
 
     max_throttled_seconds: Seconds = 600.0
-    """After so long without an answer but "too many requests" the collection ends."""
+    """Seconds for which Credly may answer only "too many requests" before the collection ends."""
 
     proxy: Proxy | None = None
-    """The proxy to ask through, or where its address is (`env:NAME` …); without it, that of the environment."""
+    """The proxy's address, or a reference to it (`env:NAME` …); without it, the proxy of the environment."""
 
     ca_bundle: LocalPath | None = None
-    """The file with the certificates of the authorities to trust."""
+    """The file with the certificates of trusted authorities."""
 
     oauth_token_url: Address | None = None
-    """Where OAuth applications get their access tokens; without it, Credly's documented place."""
+    """The address that issues access tokens to OAuth applications; without it, the one that Credly documents."""
 
     oauth_client_authentication: Literal["form", "basic"] = "form"
-    """How an OAuth application proves itself there: in the form, or by HTTP Basic."""
+    """How an OAuth application authenticates there: in the form, or by HTTP Basic."""
 
     include_oauth_applications: bool = False
-    """Whether the organizations' OAuth applications are audited too."""
+    """Whether the OAuth applications of the organizations are audited too."""
 
     @field_serializer("proxy")
     def _without_password(self, proxy: SecretStr | None) -> str | None:
@@ -149,37 +150,37 @@ class OAuth(Model):
 
 
 class Organization(Model):
-    """`[[organizations]]`, or a row of organizations_file."""
+    """`[[organizations]]`, or a row of `organizations_file`."""
 
     id: Identifier
     """The organization's id, a UUID; Credly shows it under Organization Management > Developers."""
 
     name: str | None = None
-    """What the reports call it; without it, the name that Credly gives."""
+    """Its name in reports; without it, the name in Credly."""
 
     contact: str | None = None
-    """Whom to ask about its tokens: a mail address, or what your team uses."""
+    """Who is responsible for its tokens: a mail address, or any other text."""
 
     tags: tuple[str, ...] = ()
-    """What overrides and split reports go by."""
+    """Tags, which overrides and split reports select by."""
 
     token: Reference | None = None
     """A reference to its authorization token, such as `env:NAME` or `file:PATH`."""
 
     oauth: OAuth | None = None
-    """The client credentials of an OAuth application, in place of a token."""
+    """The client credentials of an OAuth application, instead of a token."""
 
     rotate: bool = False
-    """Whether `rotate` may rotate its token without being told its name."""
+    """Whether `rotate` rotates its token without `--organization`."""
 
     store: Place | None = None
-    """Where `rotate` puts the new value; without it, where `token` reads it from."""
+    """Where `rotate` stores the new value; without it, the place that `token` refers to."""
 
     read_back: ReadBack | None = None
-    """Where the stored value is read again to be sure of it; `none` where it cannot be."""
+    """Where the stored value is read back to verify it; `none` if that is not possible."""
 
     fallback_token: Reference | None = None
-    """A second credential, with which `rotate` looks for a value that the answer lacked."""
+    """A second credential, with which `rotate` looks up a new value that the response did not contain."""
 
     from_defaults: NotWritten[bool] = False
     file: NotWritten[Path | None] = None
@@ -197,22 +198,23 @@ class Consumer(Model):
     """`[[consumers]]`: a program or team that uses a token, and how it is switched to a new one."""
 
     name: ConsumerName
-    """What it is called in reports and by `succession confirm --consumer`."""
+    """Its name in reports and for `succession confirm --consumer`."""
 
     organizations: tuple[Identifier, ...] = ()
-    """The organizations whose tokens it uses, by id."""
+    """The ids of the organizations whose tokens it uses."""
 
     token: TokenId | None = None
-    """The one token that it uses, by id, where it does not use all of its organizations."""
+    """The id of the token that it uses, instead of `organizations`."""
 
     contact: str | None = None
     """Who is responsible for it."""
 
     deploy: Program | None = None
-    """The program that brings a new value to it, which it reads on standard input: `exec:COMMAND`."""
+    """The program that deploys a new value, which it reads on standard input: `exec:COMMAND`."""
 
     verify: Program | None = None
-    """The program that shows whether it works with the new token; it gets ids in its environment, never the value."""
+    """The program that verifies that the consumer works with the new token; it gets ids in its environment, never the
+    value."""
 
     @model_validator(mode="after")
     def _uses_some_token(self) -> Self:
@@ -226,104 +228,108 @@ class Consumer(Model):
 
 
 class Defaults(Model):
-    """`[defaults]`: what an organization does not say itself; `{id}` is filled in."""
+    """`[defaults]`: values for organizations that do not set their own; `{id}` is replaced by the organization's id."""
 
     token: Reference | None = None
-    """As an organization's `token`."""
+    """The default of `token`."""
 
     store: Place | None = None
-    """As an organization's `store`."""
+    """The default of `store`."""
 
     read_back: ReadBack | None = None
-    """As an organization's `read_back`."""
+    """The default of `read_back`."""
 
 
 class Purpose(Model):
-    """`[[policy.purposes]]`: what a token whose description matches may do."""
+    """`[[policy.purposes]]`: the permissions approved for tokens whose description matches."""
 
     pattern: Pattern
-    """A regular expression, as Python's `re` reads it, that is found in the description; not in an empty one."""
+    """A regular expression in the syntax of Python's `re`, searched in the description; an empty description never
+    matches."""
 
     allow: tuple[Literal["read", "write", "delete"], ...]
-    """What such a token needs; one with no more than that is approved."""
+    """The permissions that such a token needs; a token with no others is approved."""
 
 
 class Override(Model):
-    """`[[policy.overrides]]`: another policy for the organizations that fit each of `ids`, `tags` and `contact`.
+    """`[[policy.overrides]]`: a different policy for the organizations that match all of `ids`, `tags` and `contact`.
 
-    Of several that fit one organization the later wins; what they disable adds up. `purposes` replace the policy's.
+    If several match an organization, the last one wins; disabled rules accumulate. `purposes` replace those of the
+    policy.
     """
 
     ids: tuple[Identifier, ...] = ()
-    """The organizations' ids."""
+    """The ids of the organizations."""
 
     tags: Texts = ()
-    """Tags, of which the organization has one; `*` stands for any letters. One without a tag fits none."""
+    """The organization must have one of these tags; `*` matches any characters. An organization without tags does not
+    match."""
 
     contact: Texts = ()
-    """Contacts, of which the organization has one; `*@acme.example` is all of a domain. One without fits none."""
+    """The organization must have one of these contacts; `*@acme.example` matches a domain. An organization without a
+    contact does not match."""
 
     disable: tuple[RuleOrFamily, ...] = ()
-    """Rules and families that are off there, beside those that are off anyway."""
+    """Rules and families to disable for them, in addition to those of the policy."""
 
     severity: dict[RuleId, Severity] = {}
-    """What rules weigh there."""
+    """The severities of rules for them."""
 
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
-    """The options of rules there, by their ids; what is not said stays."""
+    """The options of rules for them, by rule ID; other options keep their values."""
 
     purposes: tuple[Purpose, ...] | None = None
-    """The purposes there, in place of the policy's."""
+    """The purposes for them, instead of those of the policy."""
 
     @model_validator(mode="after")
     def _is_for_some(self) -> Self:
         if not (self.ids or self.tags or self.contact):
-            raise ValueError("applies to no organization; name some by `ids`, `tags` or `contact`")
+            raise ValueError("applies to no organization; select some by `ids`, `tags` or `contact`")
         return self
 
 
 class PolicySettings(Model):
-    """`[policy]`: what is asked of the tokens."""
+    """`[policy]`: the requirements that tokens are evaluated against."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
     audit_every_days: Days = AUDIT_EVERY_DAYS
-    """How often the audit runs: what expires before the next one is urgent."""
+    """Days between audits: a token that expires before the next audit is urgent."""
 
     fail_on: Selectors = (Severity.HIGH,)
-    """What makes the audit fail (exit code 1): a severity and all above it, rules, families, or `never`."""
+    """What makes the audit fail (exit code 1): findings of a severity or above, of rules or of families; or `never`."""
 
     disable: tuple[RuleOrFamily, ...] = ()
-    """Rules and families that are off."""
+    """Rules and families to disable."""
 
     severity: dict[RuleId, Severity] = {}
-    """What a rule weighs, in place of its own severity and all its tiers."""
+    """The severity of all findings of a rule, instead of the rule's own."""
 
     due_days: Annotated[dict[Severity, Days], BeforeValidator(_expand_severities)] = Field(
         default=DUE_DAYS, validate_default=True
     )
-    """Count days after it was first seen a finding of a severity is due."""
+    """Days until a finding of each severity is due, from the audit that first found it."""
 
     rules: RuleOptions = RuleOptions()  # type: ignore[valid-type]  # made from the catalogue
-    """The options of rules, by their ids; `credly-audit rules show ID` names them."""
+    """The options of rules, by rule ID; `credly-audit rules show ID` lists them."""
 
     purposes: tuple[Purpose, ...] = ()
-    """What tokens are for, told by their descriptions, and what that needs."""
+    """The purposes of tokens, recognized by description, and their approved permissions."""
 
     overrides: tuple[Override, ...] = ()
-    """Another policy for some organizations."""
+    """Different policies for some organizations."""
 
     waivers_file: LocalPath | None = None
-    """A TOML file with `[[waivers]]` and `[[plans]]`, beside those written here; `waivers import` writes it."""
+    """A TOML file with more `[[waivers]]` and `[[plans]]`; `waivers import` writes it."""
 
     four_eyes: bool = False
-    """Whether a waiver is refused whose approver is the owner of the finding; names are compared, nothing is proved."""
+    """Whether a waiver is refused if its approver is the owner of the finding; only the names are compared."""
 
     approvers: tuple[str, ...] = ()
-    """Who may approve waivers; without it, anybody."""
+    """Who may approve waivers; without it, anyone."""
 
     max_waiver_days: Days = 365
-    """For how many days after its approval a waiver may hold."""
+    """The most days after its approval for which a waiver is valid."""
 
     register_file: LocalPath | None = Field(default=None, alias="register")
     """The CSV or XLSX file in which the team documents its tokens."""
@@ -351,10 +357,11 @@ def is_disabled(selector: str, disabled: Sequence[str]) -> bool:
 
 
 class Privacy(Model):
-    """`[privacy]`: what a report gives away."""
+    """`[privacy]`: what reports disclose."""
 
     fingerprint_key: Reference | None = None
-    """Where a key is; with it, fingerprints are keyed, and nobody without it can test a guess of a token's value."""
+    """A reference to a key for fingerprints. Without the key, no one can test a guess of a token's value against a
+    fingerprint."""
 
 
 MAIL_ADDRESS = r"^[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+@[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?$"
@@ -362,22 +369,23 @@ MAIL_ADDRESS = r"^[0-9A-Za-z!#$%&'*+/=?^_`{|}~.-]+@[0-9A-Za-z](?:[0-9A-Za-z.-]*[
 
 
 class NotifySettings(Model):
-    """`[notify]`: who is told of an audit. Addresses are secrets; `contacts` is a mail server for the contacts."""
+    """`[notify]`: who is notified of an audit. Addresses are secrets."""
 
     urls: tuple[Reference, ...] = ()
-    """Where the addresses are to send a message to, as Apprise writes them."""
+    """References to the addresses to notify, in the form of Apprise."""
 
     on: tuple[Literal["violations", "incomplete", "pass"], ...] = ("violations", "incomplete")
-    """The verdicts that are told."""
+    """The verdicts to notify about."""
 
     attach: tuple[Format, ...] = ()
-    """The reports that go with the message."""
+    """The reports to attach to messages."""
 
     contacts: Reference | None = None
-    """Where the address of a mail server is; each contact gets its own part through it."""
+    """A reference to the address of a mail server, through which each contact gets the part of the report for its
+    organizations."""
 
     reply_to: Annotated[str, Field(pattern=MAIL_ADDRESS)] | None = None
-    """The mail address that answers to mails go to, unless the address of the mail server sets `reply`."""
+    """The mail address for replies, unless the address of the mail server sets `reply`."""
 
     heartbeat: Reference | None = None
     """A reference to an address that receives a request after every audit, so that a missing run is noticed."""
@@ -396,19 +404,19 @@ class NotifySettings(Model):
 
 
 class ReportSettings(Model):
-    """`[report]`: a team's own title, logo, words for the first screen and templates."""
+    """`[report]`: customize the title, logo, guidance and templates of reports."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """What stands at the top of the reports for people."""
+    """The title of the page, workbook and mails."""
 
     logo: LocalPath | None = None
-    """A PNG, JPEG or SVG file, put into the page."""
+    """A PNG, JPEG or SVG file to embed in the page."""
 
     guidance: LocalPath | None = None
-    """A Markdown file, shown on the page's first screen."""
+    """A Markdown file to show in the summary of the page and workbook."""
 
     templates: LocalPath | None = None
-    """A folder of templates that take the place of the page's own."""
+    """A folder of templates that replace those of the page."""
 
 
 class OutputSettings(Model):
@@ -419,17 +427,17 @@ class OutputSettings(Model):
 
 
 class HistorySettings(Model):
-    """`[history]`: where earlier audits are kept, and for how long."""
+    """`[history]`: where audits are recorded, and for how long."""
 
     url: HistoryUrl | None = None
-    """An SQLAlchemy URL, or where one is; without it an SQLite file in the user's state directory."""
+    """An SQLAlchemy URL, or a reference to one; without it, an SQLite file in the user's state directory."""
 
     name: HistoryName | None = None
     """The name of this configuration's audits in the history, where several configurations share it or the file moves;
     without it, the path of the configuration file."""
 
     keep_days: DaysOrNone = 0
-    """For how many days an audit is kept; 0: indefinitely."""
+    """Days to keep an audit; 0: indefinitely."""
 
 
 def _require_different_names(consumers: tuple[Consumer, ...]) -> tuple[Consumer, ...]:
@@ -449,11 +457,11 @@ class Settings(Model):
     """The organizations to audit, each with its credential."""
 
     organizations_file: LocalPath | None = None
-    """A CSV or XLSX file with more of them: columns id, name, contact, tags, token."""
+    """A CSV or XLSX file with more organizations: columns id, name, contact, tags, token."""
 
     defaults: Defaults = Defaults()
     consumers: Annotated[tuple[Consumer, ...], AfterValidator(_require_different_names)] = ()
-    """What uses the tokens: in reports, and switched in this order by `create --replaces`."""
+    """The programs and teams that use the tokens; `create --replaces` switches them in this order."""
 
     policy: PolicySettings = PolicySettings()
     waivers: tuple[Waiver, ...] = ()
@@ -470,7 +478,7 @@ class Settings(Model):
     """SHA-256 over what decides what a collection reads (config.digest)."""
 
     decision_places: NotWritten[Mapping[str, str]] = {}
-    """Where each waiver and plan stands, by its id."""
+    """The place in the file of each waiver and plan, by its id."""
 
     file: NotWritten[Path] = DEFAULT_CONFIG
     """Where it was read; relative paths begin at its folder."""
@@ -491,5 +499,5 @@ class Settings(Model):
         return self.model_copy(update={"organizations": chosen})
 
     def with_workers(self, workers: int) -> Self:
-        """With another number of requests under way at once."""
+        """Return the settings with another number of parallel requests."""
         return self.model_copy(update={"api": self.api.model_copy(update={"workers": workers})})

@@ -63,7 +63,7 @@ class Effort:
     seconds: float = 0.0
 
     def add(self, other: "Effort") -> None:
-        """Count the other in."""
+        """Add the effort of another client."""
         self.requests += other.requests
         self.retries += other.retries
         self.seconds += other.seconds

@@ -120,7 +120,7 @@ class Pace:
 
 
 class RetryBudget:
-    """Count retries a whole run may spend: the larger of 200 and a tenth of its requests."""
+    """How many retries a run may spend: the larger of 200 and a tenth of its requests."""
 
     def __init__(self) -> None:
         self._lock = Lock()

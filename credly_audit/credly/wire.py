@@ -105,7 +105,7 @@ class ListPage(msgspec.Struct, Generic[R]):
     faults: list[str]
     """Rows with a field of the wrong type, as `row 7: write_enabled is neither true, false nor null`."""
     length: int
-    """Count rows the page had, those without an id included."""
+    """The number of rows on the page, those without an id included."""
     count: int | None
     current_page: int | None
     total_count: int | None

@@ -187,7 +187,7 @@ def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.
 
 
 def remediated(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """Count findings of a severity that appeared at one audit were gone at another (REMEDIATED)."""
+    """Return how many findings of each severity appeared at one audit and were resolved at another (REMEDIATED)."""
     states = finding_states
     query = (
         sa.select(

@@ -48,7 +48,7 @@ LISTED = {"id": "int64", "collected_at": INSTANT, "violations": "int64", "exit_c
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """Count audits were deleted; `not_freed` is why their space was not returned to the disk (None: it was)."""
+    """How many audits were deleted; `not_freed`: why their space was not returned to the disk (None: it was)."""
 
     audits: int
     not_freed: str | None

@@ -127,7 +127,7 @@ class Typed:
 
 
 def typed_rows(path: Path, today: date) -> list[Typed]:
-    """Return every row with the decision columns in which somebody typed something; of a group, one an organization.
+    """Return every row whose decision columns contain an entry; for a group, one row for each organization.
 
     UsageError where the file cannot be read, ConfigurationError where it has no such columns.
     """

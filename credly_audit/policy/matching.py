@@ -111,7 +111,7 @@ class Matches:
     findings: np.ndarray
     """The pairs of each finding, a column a kind of subject; the last position of all where it has none."""
     many: int
-    """Count pairs are claimed."""
+    """The number of pairs that are claimed."""
 
     @classmethod
     def of(

@@ -17,10 +17,10 @@ from credly_audit.severity import Severity
 from credly_audit.text import count, one_line, subject, workflow_message, workflow_property
 
 MOST = 10
-"""Count annotations of one level GitHub shows of a step ('Workflow commands', limits of annotations)."""
+"""The most annotations of one level that GitHub shows for a step ('Workflow commands', limits of annotations)."""
 
 MOST_TOLD_APART = 4
-"""Count organizations incomplete, and how many broken rules, have an annotation of their own."""
+"""The most incomplete organizations, and the most broken rules, that have an annotation of their own."""
 
 LEVELS = ("error", "warning", "notice")
 

@@ -58,7 +58,7 @@ def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
     """Return the entry of one token, with its alarms."""
     name = called(token["description"], token["organization_name"], token["fingerprint"])
     when: datetime = token["expires_at"]
-    ask = f" Contact: {one_line(contact)}." if contact else ""
+    ask = f" Owner: {one_line(contact)}." if contact else ""
     event = _entry(audit, f"{token['token_id']}.{token['organization_id']}", when.date(), f"Expires: {name}")
     event.add(
         "description",

@@ -22,7 +22,7 @@ from credly_audit.text import count, harmless, instant, one_line, subject
 NAMED = ("organization_id", "name")
 
 MOST_LISTED = 100
-"""Count findings a case spells out; a build server keeps every word of them for every build."""
+"""The most findings that a test case lists; a build server keeps all of the text for every build."""
 
 
 @dataclass(slots=True)

@@ -136,7 +136,7 @@ def write_findings(audit: Audit, out: BinaryIO, room: int) -> None:
     """The findings as a table, in at most `room` bytes; a notice where they do not all fit."""
     if not len(audit.findings):
         return
-    head = b"\n| Severity | Rule | What | Finding | What to do | Due | Contact |\n|---|---|---|---|---|---|---|\n"
+    head = b"\n| Severity | Rule | Subject | Finding | Remediation | Due | Owner |\n|---|---|---|---|---|---|---|\n"
     out.write(head)
     room -= len(head)
     for written, finding in enumerate(audit.findings.records()):

@@ -25,7 +25,7 @@ from credly_audit.text import count, instant, number, one_line, sarif, spoken_da
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 MOST_RESULTS = 25_000
-"""Count results of one run GitHub takes ('SARIF support for code scanning', limits)."""
+"""The most results of one run that GitHub accepts ('SARIF support for code scanning', limits)."""
 
 LEVELS = {
     Severity.CRITICAL: "error",
@@ -80,7 +80,7 @@ def driver(audit: Audit) -> dict[str, Any]:
 def descriptor(rule: Rule, severity: Severity) -> dict[str, Any]:
     """A rule as its declaration tells it."""
     controls = [f"{name} {control}" for name, ids in rule.controls.items() for control in ids]
-    sections = {"Why it matters": rule.rationale, "What to do": rule.remediation}
+    sections = {"Why it matters": rule.rationale, "Remediation": rule.remediation}
     if controls:
         sections["Mapped controls"] = f"{', '.join(controls)}."
     return {

@@ -20,7 +20,7 @@ from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day
 
 MOST_NAMED = 20
-"""Count incomplete organizations a report names where it has little room."""
+"""The most incomplete organizations that a short report names."""
 
 MOST_ACTIONS = 10
 MOST_DECISIONS = 5
@@ -37,7 +37,7 @@ class Unseen:
     status: str
     reason: str
     tokens: int
-    """Count were seen all the same."""
+    """The number of tokens that were collected nevertheless."""
     contact: str | None
     position: int
     """Its row in the organizations frame."""
@@ -62,7 +62,7 @@ class Action:
     """The names of the other rules with open findings on it."""
     contact: str | None
     findings: int
-    """Count they are."""
+    """The number of findings."""
     position: int
     """Where the highest stands in `Findings.frame`."""
     description: str | None
@@ -75,7 +75,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """Count unexpired tokens expire in a month; `soon`: within the widest window of EXP002."""
+    """The number of unexpired tokens that expire in a month; `soon`: within the widest window of EXP002."""
 
     first: datetime
     tokens: int
@@ -273,7 +273,7 @@ def expiries(audit: Audit) -> list[Month]:
 
 
 def soon_days(audit: Audit) -> int:
-    """Count days ahead the widest window of EXP002 reaches."""
+    """Return the length of the widest window of EXP002 in days."""
     windows = audit.policy.effective_options(audit.rules["EXP002"]).model_dump()["windows"]
     return max(windows.values(), default=audit.policy.next_audit.days)
 

@@ -36,7 +36,7 @@ class SubjectCounts:
 
     @cached_property
     def of_tokens(self) -> np.ndarray:
-        """Count open findings each token has."""
+        """Count the open findings of each token."""
         rows = self.open["token_row"].to_numpy()
         return np.bincount(rows[rows >= 0], minlength=len(self.audit.tokens))
 
@@ -94,7 +94,7 @@ class SubjectCounts:
 
     @cached_property
     def privileged(self) -> np.ndarray:
-        """Count of each organization's unexpired tokens can write or delete."""
+        """Count the unexpired tokens of each organization that can write or delete."""
         tokens = self.audit.tokens
         can = tokens["write_enabled"].fillna(value=False) | tokens["delete_enabled"].fillna(value=False)
         can = can.to_numpy(dtype=bool) & ~self.audit.expired
@@ -112,7 +112,7 @@ class SubjectCounts:
 
 
 def tally(audit: Audit) -> dict[str, Any]:
-    """Count of what; findings that are waived or unseen are counted in `waived` and `unseen` alone."""
+    """Count tokens and findings; waived and unseen findings are counted only as `waived` and `unseen`."""
     frame = audit.findings.frame
     unseen = audit.findings.unseen
     live = frame[audit.findings.open]

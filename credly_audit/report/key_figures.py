@@ -19,7 +19,7 @@ AGES = (("0–30 days", 30), ("31–90 days", 90), ("over 90 days", None))
 
 @dataclass(frozen=True, slots=True)
 class KeyFigure:
-    """One figure: its name, its value, what stands beside it, and which rows of which list it counts."""
+    """One figure: its name, value and detail, and which rows of which list it counts."""
 
     name: str
     """`tokens`, `violations`…: stable, also in the history."""

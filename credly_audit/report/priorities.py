@@ -18,7 +18,7 @@ from credly_audit.severity import Severity
 from credly_audit.text import count, distance, has_words, one_line, spoken_day
 
 MOST_GROUPS = 10
-"""Count groups a first screen has room for."""
+"""The most groups that a first screen shows."""
 
 MOST_EXAMPLES = 3
 MOST_CONTACTS = 2
@@ -219,7 +219,7 @@ class Priorities:
 
     @property
     def many(self) -> int:
-        """Count groups there are."""
+        """Return the number of groups."""
         return len(self._order)
 
     def _describe(self, number: int, group: object, rows: pd.DataFrame) -> Priority:

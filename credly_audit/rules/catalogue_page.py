@@ -42,11 +42,11 @@ def _described(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id} {rule.name}"
     yield f"{rule.summary} Severity: {rule.tiers or rule.severity}. It judges each {rule.subject}."
     yield f"**Why it matters.** {rule.rationale}"
-    yield f"**What to do.** {rule.remediation}"
+    yield f"**Remediation.** {rule.remediation}"
     options = rule.described_options()
     if options:
         rows = (f"| `{name}` | `{_in_table(default)}` | {_in_table(about)} |" for name, default, about in options)
-        yield "\n".join(["| option | default | what it says |", "|---|---|---|", *rows])
+        yield "\n".join(["| option | default | description |", "|---|---|---|", *rows])
     if rule.controls:
         controls = "; ".join(f"{framework} {', '.join(ids)}" for framework, ids in rule.controls.items())
         yield f"Mapped controls: {controls}."

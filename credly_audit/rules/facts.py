@@ -192,7 +192,7 @@ class Facts:
         return rows
 
     def per_organization(self, mask: np.ndarray) -> pd.Series:
-        """Count tokens of `mask` each organization has (int64, indexed as `organizations`)."""
+        """Count the tokens of `mask` in each organization (int64, indexed as `organizations`)."""
         counts = np.bincount(self.organization_rows[mask], minlength=len(self.organizations))
         return pd.Series(counts, index=self.organizations.index)
 

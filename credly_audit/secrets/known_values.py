@@ -17,7 +17,7 @@ Tables = list[tuple[int, Numbers | None]]
 """For each length, the shortest first, the checksums of the values; None: not all are known."""
 
 DEEPEST = 3
-"""Count encodings may lie in each other."""
+"""How many encodings may be nested."""
 
 SAME = 6
 """As in `is_masked`: no value holds one character so many times running."""

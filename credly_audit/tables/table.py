@@ -38,7 +38,7 @@ MOST_ROWS_ABOVE = 20
 """Titles that stand further down are not found."""
 
 MOST_OTHERS = 200
-"""Count columns of their own people may keep: each is a column of the reports."""
+"""The most columns that a team may add of its own; each becomes a column of the reports."""
 
 MOST_LETTERS = 500
 """A title is cut here."""

@@ -1,4 +1,4 @@
-"""Two rules of Acme's own: every token names its ticket, every organization has somebody to ask."""
+"""Two rules of Acme's own: every token names its ticket, every organization has a contact."""
 
 import pandas as pd
 from pydantic import Field
@@ -37,7 +37,7 @@ def ticket_missing(facts: Facts, options: TicketOptions) -> Flags:
     "contact-missing",
     Severity.LOW,
     summary="The organization has no contact in the configuration.",
-    rationale="A finding that has nobody to go to stays.",
+    rationale="A finding without a responsible person stays open.",
     remediation="Give the organization a `contact`.",
     controls={},
     subject="organization",

@@ -27,7 +27,7 @@ HARBORVIEW = "8f0786b2-2c89-44ee-873b-e2907df17b9a"
 
 
 NO_SELECTOR = "names no severity, rule or family, and is not `never`: 'hihg'; did you mean high?"
-NO_OVERRIDE = "applies to no organization; name some by `ids`, `tags` or `contact`"
+NO_OVERRIDE = "applies to no organization; select some by `ids`, `tags` or `contact`"
 NO_ID = "must be the organization's id, a UUID; Credly shows it under Organization Management > Developers"
 
 

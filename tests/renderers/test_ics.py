@@ -43,7 +43,7 @@ def test_each_unexpired_token_has_an_entry_on_the_day_of_its_expiry() -> None:
     assert found[uid(4)].dtstart.value == date(2027, 1, 12)
     assert uid(6) not in found, "it has expired"
     assert found[uid(2)].summary.value == "Expires: “test” (Acme, 00000000)"
-    assert "Contact: crm-team@acme.example." in found[uid(2)].description.value
+    assert "Owner: crm-team@acme.example." in found[uid(2)].description.value
 
 
 def test_a_calendar_reminds_two_weeks_and_three_days_before() -> None:

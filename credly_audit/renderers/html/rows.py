@@ -166,7 +166,7 @@ class Lists:
 
     @cached_property
     def most_findings(self) -> int:
-        """Count open findings the organization has that has most."""
+        """Return the open findings of the organization that has most."""
         return int(self.standing.of_organizations.sum(axis=1).max(initial=0))
 
     def _bars(self, counts: list[int]) -> list[Row]:

@@ -27,7 +27,7 @@ COLUMNS = (
     Column("Reference", "typed", 20, narrowest=14),
     *(column for column in ALL if not column.printed),
 )
-"""What the team types stands beside what it decides on, before what is not printed."""
+"""The columns for decisions follow the finding and precede the columns that are not printed."""
 
 
 def findings(report: Report) -> Listing:

@@ -71,7 +71,7 @@ class Report:
 
     @cached_property
     def standing(self) -> SubjectCounts:
-        """Count open findings tokens and organizations have."""
+        """Count the open findings of tokens and organizations."""
         return SubjectCounts(self.audit)
 
     @cached_property

@@ -186,7 +186,7 @@ def _findings(page: Page, report: Report) -> None:
         page.line(B=("No open finding.", "line"))
         return
     start = page.row + 1
-    page.line(**captions("Severity", "Open findings"))
+    page.line(**captions("Severity", "Count"))
     for severity in reversed(Severity):
         page.high(CHART_ROW)
         target = report.place_rows(FINDINGS, report.standing.find_open(severity))
@@ -234,7 +234,7 @@ def _coming(page: Page, report: Report) -> None:
         page.line(B=(f"No collected token expires in the next {MONTHS} months.", "line"))
         return
     start = page.row + 1
-    page.line(**captions("Month", "Tokens", "of them"))
+    page.line(**captions("Month", "Tokens", "of which"))
     position = 0
     for month in months:
         page.high(CHART_ROW)

@@ -71,7 +71,7 @@ class Rows:
                 written[index][offset] = plain[offset]
 
     def _lines(self, values: Piece, many: int) -> list[int]:
-        """Count lines each row needs, by its wrapped columns."""
+        """Count the lines that each row needs for its wrapped columns."""
         needed = [1] * many
         for column, width in zip(self.listing.columns, self.widths, strict=True):
             if STYLES[column.style].alignment.wrap_text:
