@@ -88,7 +88,7 @@ def test_a_source_that_hangs_is_given_up(tmp_path: Path, install: Install, monke
     began = time.monotonic()
 
     assert refused(tmp_path) == "acme:token did not answer within 1 seconds"
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 30
 
 
 def test_a_source_that_prints_and_leaves_a_thread_behind_gives_its_secret(

@@ -124,7 +124,7 @@ def test_what_gives_too_much_is_refused_within_a_bound(tmp_path: Path, reference
     said = refused(reference, tmp_path, {"PATH": os.environ["PATH"], "LARGE": "x" * 70_000})
 
     assert said == f"{reference} gave more than 64 KiB, too large for a secret"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25
     assert not programs._running
 
 
@@ -221,7 +221,7 @@ def test_what_a_program_says_when_it_fails_is_not_shown(tmp_path: Path, capfd: p
 def test_a_program_that_takes_too_long_is_ended_with_all_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "PATIENCE", 1.0)
+    monkeypatch.setattr(limits, "PATIENCE", 2.0)
     script = f"""import subprocess, time
 child = subprocess.Popen(["sleep", "60"])
 open({str(tmp_path / "child")!r}, "w").write(str(child.pid))
@@ -230,8 +230,8 @@ time.sleep(60)"""
 
     said = refused(program(tmp_path, script), tmp_path, dict(os.environ))
 
-    assert said.endswith("returned nothing within 1 seconds")
-    assert time.monotonic() - began < 10
+    assert said.endswith("returned nothing within 2 seconds")
+    assert time.monotonic() - began < 30
     child = int((tmp_path / "child").read_text())
     for _ in range(100):
         try:
@@ -425,14 +425,16 @@ def test_a_file_that_others_may_read_is_warned_about_with_the_way_out(
 def test_programs_are_run_some_at_a_time(tmp_path: Path) -> None:
     asked = []
     for number in range(2):
-        slow = program(tmp_path, f"import time; time.sleep(0.7); print('MADE-UP-{number}')", f"vault{number}")
-        asked.append(organization(number, token=slow))
-    began = time.monotonic()
+        waits_for_the_other = f"""import pathlib, time
+pathlib.Path({str(tmp_path)!r}, "began-{number}").touch()
+while not pathlib.Path({str(tmp_path)!r}, "began-{1 - number}").exists():
+    time.sleep(0.01)
+print("MADE-UP-{number}")"""
+        asked.append(organization(number, token=program(tmp_path, waits_for_the_other, f"vault{number}")))
 
     found = read_credentials(tuple(asked), tmp_path, dict(os.environ))
 
     assert [found[each].reveal() for each in (ACME, BETA)] == ["MADE-UP-0", "MADE-UP-1"]  # type: ignore[union-attr]
-    assert time.monotonic() - began < 1.4
     assert not programs._running
 
 
