@@ -85,15 +85,15 @@ def configuration_page(before: str) -> str:
 def credentials_page(before: str) -> str:
     """docs/credentials.md: what is written by hand, and every source of secrets."""
     failures = {
-        False: "exit 2, before anything is collected; all missing secrets are named at once",
-        True: "that organization is `failed`, the others go on",
+        False: "exit code 2, before anything is collected; all missing secrets are listed",
+        True: "only that organization is `failed`",
     }
     rows = "\n".join(
         f"| `{prefix}:{source.form}` | {source.origin} | {'yes' if source.can_store else 'no'} | "
         f"{failures[source.has_own_failures]} |"
         for prefix, source in BUILT_IN.items()
     )
-    head = "| reference | read from | takes new values | where it fails |\n|---|---|---|---|"
+    head = "| reference | read from | can store new values | if the secret is missing |\n|---|---|---|---|"
     return replace_between(before, SOURCES_BEGIN, SOURCES_END, f"\n{head}\n{rows}\n\n")
 
 

@@ -22,11 +22,10 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.extras import MissingExtra
-from credly_audit.instants import iso_day
 from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.secrets import check_sources, mask_reference
 from credly_audit.secrets.fingerprint import Fingerprints
-from credly_audit.text import NOTHING, count, distance, instant, number, one_line, spoken_day
+from credly_audit.text import NOTHING, count, instant, number, one_line, spoken, spoken_day
 
 LABELS = {
     "not known": "unknown",
@@ -180,7 +179,7 @@ def table(found: Sequence[Diagnosis], now: datetime) -> Iterator[str]:
                 LABELS.get(each.answer, each.answer),
                 LABELS.get(each.sees, each.sees),
                 _may(each),
-                _expires(each, now),
+                spoken(each.expires_at, now),
             )
             for each in found
         ],
@@ -191,12 +190,6 @@ def _may(each: Diagnosis) -> str:
     if each.kind == "oauth" and each.answer == "accepted":
         return "scope authorization_tokens"
     return NOTHING if each.may is None else ", ".join(each.may) or "none"
-
-
-def _expires(each: Diagnosis, now: datetime) -> str:
-    if each.expires_at is None:
-        return NOTHING
-    return f"{iso_day(each.expires_at)} ({distance(each.expires_at, now)})"
 
 
 def next_steps(found: Sequence[Diagnosis]) -> Iterator[str]:
