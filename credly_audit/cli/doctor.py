@@ -12,10 +12,10 @@ import click
 import pandas as pd
 
 from credly_audit.audit.prior import no_past
-from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.cli.text_table import in_columns
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.config.settings import Organization, Settings

@@ -11,10 +11,10 @@ import pandas as pd
 
 from credly_audit.audit.comparison import remediation_times
 from credly_audit.audit.prior import TREND
-from credly_audit.cli.columns import in_columns
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import Instant, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.cli.text_table import in_columns
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import DEFAULT_CONFIG

@@ -19,9 +19,9 @@ from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.errors import CannotWrite, ExitCode, Interrupted, UsageError
 from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import replace_file
-from credly_audit.lifecycle import report, run
+from credly_audit.lifecycle import outcome_report, run_request
 from credly_audit.lifecycle.request import Request
-from credly_audit.lifecycle.run import Agree
+from credly_audit.lifecycle.run_request import Agree
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.secrets import list_built_in_forms
 
@@ -81,7 +81,7 @@ def ask(request: Request, *, yes: bool) -> Agree:
         )
 
     def agree(ahead: Sequence[Task]) -> bool:
-        announced = report.announce(ahead, datetime.now(UTC))
+        announced = outcome_report.announce(ahead, datetime.now(UTC))
         if yes:
             for line in announced:
                 log.info("%s", line)
@@ -95,13 +95,13 @@ def ask(request: Request, *, yes: bool) -> Agree:
 def carry_out(request: Request, *, yes: bool, shape: str, quiet: bool) -> ExitCode:
     """Carry the request out and print the report; Interrupted, after that, where it was interrupted."""
     began = datetime.now(UTC)
-    done = run.carry_out(request, os.environ, ask(request, yes=yes))
+    done = run_request.carry_out(request, os.environ, ask(request, yes=yes))
     now = datetime.now(UTC)
     if shape == "json":
-        text = report.format_json(done, began, now)
+        text = outcome_report.format_json(done, began, now)
         print_safely(partial(print_json, text), text, done.emergency)
     elif not (quiet and done.exit_code is ExitCode.OK and not done.left_behind):
-        lines = report.format_text(done, now)
+        lines = outcome_report.format_text(done, now)
         print_safely(partial(print_lines, *lines), "\n".join(lines), done.emergency)
     if done.interrupted:
         raise Interrupted("interrupted: what was begun is finished, the rest was not begun")

@@ -11,8 +11,8 @@ from credly_audit.audit.model import Gate
 from credly_audit.config.settings import Api, Organization, Settings
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import AuditError
-from credly_audit.lifecycle.api import read_time
 from credly_audit.lifecycle.outcome import Ending, Outcome, Violation
+from credly_audit.lifecycle.token_endpoints import read_time
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.snapshot import ORGANIZATIONS, TOKENS, Header, Snapshot, conform

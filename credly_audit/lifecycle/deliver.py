@@ -9,9 +9,9 @@ from dataclasses import replace
 from time import monotonic, sleep
 
 from credly_audit.errors import CannotWrite, UsageError
-from credly_audit.lifecycle.api import Access, ListedValue, Look, read_time
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
 from credly_audit.lifecycle.tasks import Task, name_lock
+from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, read_time
 from credly_audit.secrets import Secret, read_stored
 from credly_audit.secrets.shape import looks_random
 from credly_audit.secrets.sources.interface import StoreFailed

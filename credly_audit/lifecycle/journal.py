@@ -24,8 +24,8 @@ from credly_audit.errors import UsageError
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.files.paths import NoStateFolder, make_folder, state_folder, sync_folder
 from credly_audit.files.writing import replace_file
-from credly_audit.lifecycle.api import read_time
 from credly_audit.lifecycle.outcome import Action
+from credly_audit.lifecycle.token_endpoints import read_time
 from credly_audit.secrets import Secret
 
 ROOM = 4096

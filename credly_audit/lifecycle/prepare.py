@@ -8,12 +8,12 @@ from pathlib import Path
 
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.instants import iso_day
-from credly_audit.lifecycle.api import Access, ListedValue, Look, read_time
 from credly_audit.lifecycle.deliver import describe_unreadable
 from credly_audit.lifecycle.journal import Journal, find_journals
 from credly_audit.lifecycle.outcome import Ending, Outcome
 from credly_audit.lifecycle.replace import find_old_token, require_another_place
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, read_time
 from credly_audit.secrets import read_stored
 from credly_audit.secrets.redaction import RUN
 from credly_audit.secrets.sources.interface import StoreFailed

@@ -14,11 +14,11 @@ from credly_audit.config.settings import Consumer
 from credly_audit.config.types import ALL_CONSUMERS
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import CannotWrite, UsageError
-from credly_audit.lifecycle.api import Access
-from credly_audit.lifecycle.create import create, resume_create
+from credly_audit.lifecycle.create_token import create, resume_create
 from credly_audit.lifecycle.outcome import Ending, Outcome, State
 from credly_audit.lifecycle.succession_records import SuccessionRecords
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.lifecycle.token_endpoints import Access
 from credly_audit.rules.facts import PERMISSIONS
 from credly_audit.secrets import Secret, read_stored
 from credly_audit.secrets.redaction import looks_like_a_value

@@ -18,10 +18,10 @@ from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder
-from credly_audit.lifecycle.api import Look, TokensApi, read_time
 from credly_audit.lifecycle.journal import Journal
 from credly_audit.lifecycle.outcome import Ending, Outcome, State
 from credly_audit.lifecycle.request import Request
+from credly_audit.lifecycle.token_endpoints import Look, TokensApi, read_time
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,

@@ -9,10 +9,10 @@ from time import sleep
 
 from credly_audit.credly.new_token import NewToken
 from credly_audit.credly.wire import TokenRow
-from credly_audit.lifecycle.api import Access, ListedValue, Look, Reply, ValueLookup, read_time
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, Reply, ValueLookup, read_time
 
 
 def rotate(task: Task) -> Outcome:

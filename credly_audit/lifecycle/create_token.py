@@ -6,10 +6,10 @@ from time import sleep
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.new_token import NewToken
 from credly_audit.credly.wire import TokenRow
-from credly_audit.lifecycle.api import Access, Look, Reply, read_time
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, Outcome
 from credly_audit.lifecycle.tasks import Task
+from credly_audit.lifecycle.token_endpoints import Access, Look, Reply, read_time
 
 
 def create(task: Task) -> Outcome:

@@ -21,7 +21,7 @@ from credly_audit.errors import CannotWrite, UsageError, without_values
 from credly_audit.files.locks import hold_locks, is_held
 from credly_audit.files.paths import working_folder
 from credly_audit.lifecycle.check_created import make_review
-from credly_audit.lifecycle.create import create
+from credly_audit.lifecycle.create_token import create
 from credly_audit.lifecycle.journal import (
     Journal,
     find_emergency_folder,
@@ -30,11 +30,11 @@ from credly_audit.lifecycle.journal import (
     reserve,
 )
 from credly_audit.lifecycle.outcome import Ending, Outcome
+from credly_audit.lifecycle.outcome_report import Report
 from credly_audit.lifecycle.prepare import prepare
 from credly_audit.lifecycle.replace import Replacement, replace_token
-from credly_audit.lifecycle.report import Report
 from credly_audit.lifecycle.request import Request
-from credly_audit.lifecycle.rotate import resume, rotate
+from credly_audit.lifecycle.rotate_token import resume, rotate
 from credly_audit.lifecycle.succession_records import SuccessionRecords, succession_lock
 from credly_audit.lifecycle.tasks import Task, TaskMaker, Then
 from credly_audit.secrets.redaction import looks_like_a_value
