@@ -41,7 +41,7 @@ HEADS = ("Organization", "Credential", "Response", "Coverage", "Permissions", "E
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class HistorySummary:
     """The history of audits: its place and number of audits; `problem` says why they are unknown."""
 
     place: str
@@ -86,13 +86,13 @@ def doctor(config: Path | None, organizations: tuple[str, ...], shape: str) -> E
 
 def must_have_extras(settings: Settings, environ: Mapping[str, str]) -> None:
     """Raise MissingExtra, before the first request, for what is read later; its other problems are reported then."""
-    from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.place import DatabasePlace  # noqa: PLC0415 - loads SQLAlchemy
 
     for each in settings.organizations:
         if each.fallback_token is not None:
             check_sources([each.fallback_token], settings.folder)
     try:
-        Place.of(settings.history.url, settings.folder, environ)
+        DatabasePlace.of(settings.history.url, settings.folder, environ)
     except MissingExtra:
         raise
     except AuditError:
@@ -131,29 +131,31 @@ def _reference(organization: Organization) -> str:
     return mask_reference(organization.token or "")
 
 
-def kept(settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool) -> tuple[Kept, pd.DataFrame]:
+def kept(
+    settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool
+) -> tuple[HistorySummary, pd.DataFrame]:
     """Return the state of the history, its problems included, and, where `needed`, the tokens that it knows."""
-    from credly_audit.history.place import Place  # noqa: PLC0415 - loads SQLAlchemy
+    from credly_audit.history.place import DatabasePlace  # noqa: PLC0415 - loads SQLAlchemy
     from credly_audit.history.store import History  # noqa: PLC0415
 
     where = (settings.history.url, settings.file, environ)
     place, tokens = "[history] url", no_past().tokens
     try:
-        place = Place.of(settings.history.url, settings.folder, environ).name
+        place = DatabasePlace.of(settings.history.url, settings.folder, environ).name
         history = History.opened(*where, name=settings.history.name, create=False)
         if history is None:
-            return Kept(place, 0, None, None), tokens
+            return HistorySummary(place, 0, None, None), tokens
         audits = history.audits()
         if needed:
             with history.past(now) as past:
                 tokens = past.tokens
     except AuditError as error:
-        return Kept(place, None, None, str(error)), tokens
+        return HistorySummary(place, None, None, str(error)), tokens
     last = None if audits.empty else audits["as_of"].max().to_pydatetime()
-    return Kept(place, len(audits), last, None), tokens
+    return HistorySummary(place, len(audits), last, None), tokens
 
 
-def as_text(about: Mapping[str, str | None], history: Kept) -> Iterator[str]:
+def as_text(about: Mapping[str, str | None], history: HistorySummary) -> Iterator[str]:
     """Yield a line each for the API, the fingerprints and the history."""
     key = about["fingerprint_key"]
     yield f"API           {about['base_url']} ({about['environment']})"

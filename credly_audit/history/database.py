@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.history.engines import PATIENCE, access_to, copy_of, postgresql_engine, sqlite_engine
-from credly_audit.history.place import Place
+from credly_audit.history.place import DatabasePlace
 from credly_audit.history.schema import HEAD, VERSION_TABLE, VERSIONS, metadata
 from credly_audit.history.troubles import trouble, words
 
@@ -41,14 +41,14 @@ class HistoryError(UsageError):
 class Database:
     """A history that can be reached and is of the version that this code knows."""
 
-    place: Place
+    place: DatabasePlace
     engine: sa.Engine
     writable: bool = True
     is_copy: bool = False
     """A copy is read in place of a file beside which a reader would leave files."""
 
     @classmethod
-    def opened(cls, place: Place, *, create: bool) -> "Database | None":
+    def opened(cls, place: DatabasePlace, *, create: bool) -> "Database | None":
         """Open it, migrated to HEAD; None where there is none yet and none is to be created."""
         file = place.file
         if file is not None and not file.exists():
@@ -65,14 +65,14 @@ class Database:
             return database if version == HEAD else database.migrated(version)
 
     @classmethod
-    def _in_file(cls, place: Place, file: Path) -> "Database":
+    def _in_file(cls, place: DatabasePlace, file: Path) -> "Database":
         access = access_to(file)
         if access == "copy":
             return cls._copied(place, file)
         return cls(place, sqlite_engine(file, access), writable=access == "write")
 
     @classmethod
-    def _copied(cls, place: Place, file: Path) -> "Database":
+    def _copied(cls, place: DatabasePlace, file: Path) -> "Database":
         return cls(place, sqlite_engine(copy_of(file), "write"), writable=False, is_copy=True)
 
     def migrated(self, version: str | None) -> "Database":
@@ -151,7 +151,7 @@ class Database:
 
 
 @contextmanager
-def told(place: Place, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
+def told(place: DatabasePlace, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
     """Whatever a database does not like becomes one line: what happened, why, and what to do."""
     try:
         yield
@@ -170,7 +170,7 @@ def _errors_of_drivers() -> tuple[type[Exception], ...]:
     return (SQLAlchemyError, OSError, sqlite3.Error, *([] if psycopg is None else [psycopg.Error]))
 
 
-def must_be_creatable(place: Place) -> None:
+def must_be_creatable(place: DatabasePlace) -> None:
     """HistoryError where the tables of a new history cannot be created on a server."""
     database = Database(place, postgresql_engine(place.address))
     with database.told(HistoryError, "cannot be created", WAYS_OUT), database.writing() as connection:
@@ -180,7 +180,7 @@ def must_be_creatable(place: Place) -> None:
         transaction.rollback()
 
 
-def _new_file(file: Path, place: Place) -> None:
+def _new_file(file: Path, place: DatabasePlace) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
@@ -190,7 +190,7 @@ def _new_file(file: Path, place: Place) -> None:
         ) from None
 
 
-def _must_be_utf8(connection: sa.Connection, place: Place) -> None:
+def _must_be_utf8(connection: sa.Connection, place: DatabasePlace) -> None:
     """HistoryError for a PostgreSQL database that cannot hold every text."""
     if connection.dialect.name != "postgresql":
         return

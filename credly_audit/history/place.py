@@ -14,14 +14,14 @@ FILE = "history.sqlite"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Place:
+class DatabasePlace:
     """Where a history is; `name` is how it is called, without a password."""
 
     address: DatabaseAddress
     name: str
 
     @classmethod
-    def of(cls, url: str | None, folder: Path, environ: Mapping[str, str]) -> "Place":
+    def of(cls, url: str | None, folder: Path, environ: Mapping[str, str]) -> "DatabasePlace":
         """Read `[history] url`: an address, or a reference to one; None: a file in the state directory.
 
         UsageError where it is none, or of a kind that cannot hold a history. A relative path begins at `folder`.
@@ -39,7 +39,7 @@ class Place:
         return cls(address, f"at {known or address.server}")
 
     @classmethod
-    def _in_file(cls, name: str, folder: Path) -> "Place":
+    def _in_file(cls, name: str, folder: Path) -> "DatabasePlace":
         try:
             path = local_path(name, folder)
         except BadPath as error:

@@ -20,7 +20,7 @@ from credly_audit.history import load_prior as remembering
 from credly_audit.history import schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, cannot_write, must_be_creatable
 from credly_audit.history.diff import Difference, difference
-from credly_audit.history.place import Place
+from credly_audit.history.place import DatabasePlace
 from credly_audit.history.queries import Moment
 from credly_audit.history.record import seen_by
 from credly_audit.history.retention import Retention
@@ -72,7 +72,7 @@ class History:
         None where there is none yet and none is to be created. UsageError, in one line, where it cannot be reached or
         read.
         """
-        database = Database.opened(Place.of(url, file.parent, environ), create=create)
+        database = Database.opened(DatabasePlace.of(url, file.parent, environ), create=create)
         if database is None:
             return None
         history = cls(database, Configuration.of(file, name))
@@ -197,7 +197,7 @@ def _listed(connection: sa.Connection, *conditions: Any) -> pd.DataFrame:
 
 def must_be_possible(url: str | None, configuration: Path, environ: Mapping[str, str]) -> None:
     """UsageError where a history that is not there yet cannot begin."""
-    place = Place.of(url, configuration.parent, environ)
+    place = DatabasePlace.of(url, configuration.parent, environ)
     if place.file is None:
         must_be_creatable(place)
     else:

@@ -9,7 +9,7 @@ from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, Outcome
 from credly_audit.lifecycle.tasks import Task
-from credly_audit.lifecycle.token_endpoints import Access, Look, Reply, read_time
+from credly_audit.lifecycle.token_endpoints import Access, Look, PostResult, read_time
 
 
 def create(task: Task) -> Outcome:
@@ -35,11 +35,11 @@ def resume_create(task: Task) -> Outcome:
     base, kept = replace(task.draft_outcome(), request_sent=True), task.own_journal.value
     if kept is not None and (outcome := deliver(task, kept, base)):
         return outcome
-    reply = Reply("an earlier run was interrupted after its request", NewToken(None), refused=False)
+    reply = PostResult("an earlier run was interrupted after its request", NewToken(None), refused=False)
     return search(task, base, reply)
 
 
-def search(task: Task, base: Outcome, reply: Reply) -> Outcome:
+def search(task: Task, base: Outcome, reply: PostResult) -> Outcome:
     """Look for the token and its value with each credential, because the answer contained no value that works."""
     known = task.before.rows if task.before else {}
     if reply.new_token.row is None and not reply.refused:
@@ -68,7 +68,7 @@ def look_again(task: Task, credential: Credential, created: TokenRow | None) -> 
     return task.request.patience.repeat(lambda: task.api.list_tokens(credential), until=is_current)
 
 
-def is_created(row: TokenRow, reply: Reply, task: Task) -> bool:
+def is_created(row: TokenRow, reply: PostResult, task: Task) -> bool:
     """Return whether a row is the token that the answer names or, without an answer, has this description."""
     created = reply.new_token.row
     return row.id == created.id if created else row.description == task.description
@@ -79,7 +79,7 @@ def add_row(base: Outcome, row: TokenRow | None) -> Outcome:
     return base if row is None else replace(base, row=row, token_id=row.id, expires_at=read_time(row.expires_at))
 
 
-def end_without_value(task: Task, base: Outcome, reply: Reply, looks: list[Look], new: list[str]) -> Outcome:
+def end_without_value(task: Task, base: Outcome, reply: PostResult, looks: list[Look], new: list[str]) -> Outcome:
     """Return the outcome where nothing was created, the value cannot be read, or Credly gives no information."""
     reason, journal = reply.reason, task.own_journal
     if all(look.access is not Access.WORKS for look in looks):

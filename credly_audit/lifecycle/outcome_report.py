@@ -27,7 +27,7 @@ PARTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class OutcomeReport:
     """All outcomes in the order of the request, the tokens that are not due, and the journals of earlier runs."""
 
     outcomes: tuple[Outcome, ...]
@@ -82,7 +82,7 @@ def _announce_replacement(task: Task, replacement: Replacement) -> Iterator[str]
     yield f"  Consumers, in this order: {one_line(', '.join(waiting), 200) or 'none is configured'}."
 
 
-def format_text(report: Report, now: datetime) -> list[str]:
+def format_text(report: OutcomeReport, now: datetime) -> list[str]:
     """Return a paragraph for each token, one for each journal of an earlier run, and a summary line."""
     lines = [line for outcome in report.outcomes for line in _describe_outcome(outcome, now)]
     lines += [f"not due    {one_line(said)}" for said in report.not_due]
@@ -90,7 +90,7 @@ def format_text(report: Report, now: datetime) -> list[str]:
     return [*lines, sum_up(report)]
 
 
-def sum_up(report: Report) -> str:
+def sum_up(report: OutcomeReport) -> str:
     """Return the summary line, such as `2 rotated, 1 unchanged`."""
     if any(outcome.is_dry_run for outcome in report.outcomes):
         many = sum(outcome.is_dry_run for outcome in report.outcomes)
@@ -149,7 +149,7 @@ def _describe_journal(journal: Journal) -> str:
     )
 
 
-def format_json(report: Report, began: datetime, ended: datetime) -> str:
+def format_json(report: OutcomeReport, began: datetime, ended: datetime) -> str:
     """Return the report as JSON."""
     return json.dumps(
         {

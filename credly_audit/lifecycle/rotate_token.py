@@ -12,7 +12,7 @@ from credly_audit.credly.wire import TokenRow
 from credly_audit.lifecycle.deliver import deliver
 from credly_audit.lifecycle.outcome import Ending, OldValue, Outcome
 from credly_audit.lifecycle.tasks import Task
-from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, Reply, ValueLookup, read_time
+from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, PostResult, ValueLookup, read_time
 
 
 def rotate(task: Task) -> Outcome:
@@ -34,14 +34,14 @@ def resume(task: Task) -> Outcome:
     base = replace(draft(task, None), token_id=token_id)
     outcome = deliver(task, kept, base) if kept is not None else None
     if outcome is None:
-        reply = Reply("an earlier rotation was interrupted after its request", NewToken(None), refused=False)
+        reply = PostResult("an earlier rotation was interrupted after its request", NewToken(None), refused=False)
         outcome = search(task, base, reply, [token_id] if token_id else [])
     if not outcome.fingerprint:
         return outcome
     return replace(outcome.end(Ending.FINISHED_EARLIER), gap_seconds=None)  # the gap began in the earlier run
 
 
-def search(task: Task, base: Outcome, reply: Reply, token_ids: list[str]) -> Outcome:
+def search(task: Task, base: Outcome, reply: PostResult, token_ids: list[str]) -> Outcome:
     """Check the old value and look for the new one, because the answer contained no value that works."""
     patience = task.request.patience
     old = task.api.probe(task.credential)
@@ -67,7 +67,7 @@ def draft(task: Task, row: TokenRow | None) -> Outcome:
     return base if row is None else replace(base, token_id=row.id, expires_at=read_time(row.expires_at))
 
 
-def end_without_value(task: Task, base: Outcome, reply: Reply, old: Look, found: ValueLookup) -> Outcome:
+def end_without_value(task: Task, base: Outcome, reply: PostResult, old: Look, found: ValueLookup) -> Outcome:
     """Return the outcome where no new value can be read."""
     is_proved = found.listed is ListedValue.OLD and old.access is not Access.REFUSED
     if is_proved or (reply.refused and not task.in_doubt and old.access is Access.WORKS):
@@ -82,7 +82,7 @@ def end_without_value(task: Task, base: Outcome, reply: Reply, old: Look, found:
     return outcome.end(Ending.STORE_NOT_RESTORED, reason=task.restore_trouble, store=task.store.name)
 
 
-def end_unchanged(task: Task, base: Outcome, reply: Reply, old: Look) -> Outcome:
+def end_unchanged(task: Task, base: Outcome, reply: PostResult, old: Look) -> Outcome:
     """Return the outcome of a token that was not rotated; its journal is settled."""
     task.own_journal.settle()
     holds = "still works" if old.access is Access.WORKS else "is still the one in the listing"
@@ -90,7 +90,7 @@ def end_unchanged(task: Task, base: Outcome, reply: Reply, old: Look) -> Outcome
     return replace(base.end(ending, holds=holds, reason=reply.reason), old_value=OldValue.ALIVE)
 
 
-def end_in_doubt(task: Task, base: Outcome, reply: Reply, doubt: str) -> Outcome:
+def end_in_doubt(task: Task, base: Outcome, reply: PostResult, doubt: str) -> Outcome:
     """Return the outcome of a token whose state no answer proves."""
     journal = task.own_journal
     ending = Ending.IN_DOUBT_WITHOUT_FALLBACK if task.fallback is None else Ending.IN_DOUBT

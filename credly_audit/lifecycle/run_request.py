@@ -30,7 +30,7 @@ from credly_audit.lifecycle.journal import (
     reserve,
 )
 from credly_audit.lifecycle.outcome import Ending, Outcome
-from credly_audit.lifecycle.outcome_report import Report
+from credly_audit.lifecycle.outcome_report import OutcomeReport
 from credly_audit.lifecycle.prepare import prepare
 from credly_audit.lifecycle.replace import Replacement, replace_token
 from credly_audit.lifecycle.request import Request
@@ -52,7 +52,7 @@ Agree = Callable[[Sequence[Task]], bool]
 """Asks an operator, before anything changes, to confirm the pending tasks."""
 
 
-def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> Report:
+def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> OutcomeReport:
     """Rotate or create tokens; UsageError, before any request, for what the configuration or a store lacks."""
     settings = load(request.config, environ, for_collecting=request.credential is None)
     settings, request = choose_organizations(settings, request)
@@ -131,7 +131,7 @@ def make_then(text: str | None, environ: Mapping[str, str]) -> Then | None:
     return then
 
 
-def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: Agree) -> Report:
+def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: Agree) -> OutcomeReport:
     """Take the tasks through the documented steps (docs/lifecycle.md)."""
     earlier = list(find_journals(emergency))
     interrupted = Event()
@@ -154,7 +154,7 @@ def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: A
                 execute_tasks(ahead, emergency, interrupted)
     known = {task.journal.path for task in tasks if task.journal and task.not_due is None}
     left = [each for each in earlier if each.path not in known and each.path.exists() and not is_held(each.credential)]
-    return Report(
+    return OutcomeReport(
         tuple(task.outcome for task in tasks if task.outcome is not None),
         tuple(task.not_due for task in tasks if task.not_due is not None),
         tuple(left),

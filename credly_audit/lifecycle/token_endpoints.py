@@ -50,7 +50,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class PostResult:
     """The answer to the one POST."""
 
     reason: str
@@ -143,11 +143,11 @@ class TokensApi:
             else ValueLookup(ListedValue.NEW, "", new)
         )
 
-    def rotate(self, credential: Credential, description: str | None) -> Reply:
+    def rotate(self, credential: Credential, description: str | None) -> PostResult:
         """Request a new value once, whatever the answer is."""
         return self._post(f"{self._path}/rotate", "rotate", credential, description)
 
-    def create(self, credential: Credential, description: str) -> Reply:
+    def create(self, credential: Credential, description: str) -> PostResult:
         """Request a new token once, whatever the answer is."""
         return self._post(self._path, "create", credential, description)
 
@@ -169,19 +169,19 @@ class TokensApi:
 
     def _post(
         self, path: str, action: Literal["rotate", "create"], credential: Credential, description: str | None
-    ) -> Reply:
+    ) -> PostResult:
         redactor = Redactor(self._fingerprints.digest, credential.traces)
         content = {} if description is None else {"description": description}
         try:
             answer = self._client.post(path, credential, content)
         except NoAnswer as trouble:
-            return Reply(trouble.what, NewToken(None), refused=False)
+            return PostResult(trouble.what, NewToken(None), refused=False)
         refused = answer.status in REFUSALS and answer.status != HTTPStatus.REQUEST_TIMEOUT
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            return Reply(self._describe_refusal(action, answer, redactor), NewToken(None), refused=refused)
+            return PostResult(self._describe_refusal(action, answer, redactor), NewToken(None), refused=refused)
         made = read_new_token(answer.body, self._fingerprints.of, redactor.know)
         reason = "" if made.row or made.value or made.others else self._describe_refusal(action, answer, redactor)
-        return Reply(reason, made, refused=False)
+        return PostResult(reason, made, refused=False)
 
     def _describe_refusal(self, action: str, answer: Answer, redactor: Redactor) -> str:
         own = words(answer)

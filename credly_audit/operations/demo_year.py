@@ -22,7 +22,7 @@ from credly_audit.operations.prior_audits import PriorAudits
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import LIFETIME, Organization, Token, World
+from credly_audit.sandbox.world import LIFETIME, SandboxOrganization, Token, World
 
 MONTHS = 11
 """How many audits come before the demo's own."""
@@ -64,7 +64,7 @@ def rewind(world: World, at: datetime, credentials: set[str]) -> World:
     return World([replace(each, tokens=list(_rewind_tokens(each, at, credentials))) for each in world.organizations])
 
 
-def _rewind_tokens(organization: Organization, at: datetime, credentials: set[str]) -> Iterator[Token]:
+def _rewind_tokens(organization: SandboxOrganization, at: datetime, credentials: set[str]) -> Iterator[Token]:
     many = len(organization.tokens) >= MANY
     for number, token in enumerate(organization.tokens):
         if token.token in credentials:

@@ -20,7 +20,7 @@ from credly_audit.config.mistakes import describe_mistakes
 from credly_audit.config.settings import PolicySettings
 from credly_audit.files.writing import write_file
 from credly_audit.policy.decision_workbook import Typed
-from credly_audit.policy.toml_file import About, Kept
+from credly_audit.policy.toml_file import About, DecisionFile
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.text import cell, fold, one_line
 
@@ -58,7 +58,7 @@ def import_rows(
     ValueError where the file's own decisions are not written as tables.
     `elsewhere` are the decisions that stand in other files of the configuration, which are not written.
     """
-    kept = Kept.of(text)
+    kept = DecisionFile.of(text)
     done = Import()
     by_subject: dict[tuple[str, str, str], list[Typed]] = defaultdict(list)
     rows = list(rows)
@@ -92,7 +92,7 @@ def import_rows(
 class _Carrying:
     """Writes one decision, unless it stands; ValueError, in a sentence, where it may not be written."""
 
-    kept: Kept
+    kept: DecisionFile
     elsewhere: About[Decision]
     policy: PolicySettings
     today: date

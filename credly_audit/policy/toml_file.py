@@ -63,7 +63,7 @@ class About(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DecisionTable:
     """A decision that stands in the file, and the table that it is."""
 
     decision: Decision
@@ -71,18 +71,18 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Kept:
+class DecisionFile:
     """The file's text, what stands in it, and what is to become of it; bytes are counted from its beginning."""
 
     text: str
     mark: str = ""
     """The byte order mark that the file began with."""
-    standing: "About[Standing]" = field(default_factory=About)
+    standing: "About[DecisionTable]" = field(default_factory=About)
     _edits: list[tuple[int, int, str]] = field(default_factory=list)
     _added: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, text: str) -> "Kept":
+    def of(cls, text: str) -> "DecisionFile":
         """What a sound file holds; ValueError where its decisions are no tables."""
         kept = cls(text.removeprefix(MARK), MARK if text.startswith(MARK) else "")
         said = tomllib.loads(kept.text)
@@ -94,10 +94,10 @@ class Kept:
                 raise ValueError(f"{name} is written as an inline list; write it as [[{name}]] tables")
             for entry, table in zip(said.get(name, []), tables[name], strict=True):
                 decision = kind.model_validate(entry)
-                kept.standing.add(Standing(decision, table), decision)
+                kept.standing.add(DecisionTable(decision, table), decision)
         return kept
 
-    def about(self, row: Typed) -> list[Standing]:
+    def about(self, row: Typed) -> list[DecisionTable]:
         """Those that cover what a row of a workbook is about."""
         return self.standing.about(row)
 
@@ -107,7 +107,7 @@ class Kept:
         pairs = [f"{key} = {_toml(value)}\n" for key, value in _written(decision).items()]
         self._added.append(f"[[{name}]]\n{''.join(pairs)}")
 
-    def replace(self, standing: Standing, decision: Decision) -> None:
+    def replace(self, standing: DecisionTable, decision: Decision) -> None:
         """Change the table of a decision into that of another on the same; its id and its token stay as written."""
         name, *pairs = _said_in(standing.table)
         if type(standing.decision) is not type(decision):
@@ -133,7 +133,7 @@ class Kept:
             self._edits.append((end, end, "".join(f"{self._line_end}{line}" for line in missing)))
         self.standing.remove(standing, standing.decision)
 
-    def remove(self, standing: Standing) -> None:
+    def remove(self, standing: DecisionTable) -> None:
         """Take the table of a decision out."""
         self._edit(standing.table, "")
         self.standing.remove(standing, standing.decision)
@@ -178,7 +178,7 @@ def remove_decisions(text: str, ids: Collection[str]) -> tuple[str, list[str], s
 
     ValueError where the file's decisions are no tables.
     """
-    kept = Kept.of(text)
+    kept = DecisionFile.of(text)
     moved, tables = [], []
     for standing in kept.standing.every():
         if standing.decision.id in ids:

@@ -28,7 +28,7 @@ from credly_audit.sandbox.shapes import (
     spoil_row,
     token_row,
 )
-from credly_audit.sandbox.world import LIFETIME, Organization, Token, World
+from credly_audit.sandbox.world import LIFETIME, SandboxOrganization, Token, World
 
 ROUTES = (
     ("POST", r"/oauth/token", "oauth-token"),
@@ -42,7 +42,7 @@ ROUTES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ApiRequest:
     """A request as the server read it. The credential and the body, which may hold one, are in no repr."""
 
     method: str
@@ -55,7 +55,7 @@ class Request:
     body: bytes = field(repr=False)
 
     @classmethod
-    def read(cls, method: str, target: str, authorization: str, body: bytes) -> "Request":
+    def read(cls, method: str, target: str, authorization: str, body: bytes) -> "ApiRequest":
         """Find the endpoint that method and path mean."""
         path, _, query = target.partition("?")
         for verb, pattern, action in ROUTES:
@@ -92,10 +92,10 @@ class Caller:
         return self.token is not None and self.token.read_only
 
 
-Endpoint = Callable[[Request, Organization, Caller, Faults], Reply]
+Endpoint = Callable[[ApiRequest, SandboxOrganization, Caller, Faults], Reply]
 
 
-class Api:
+class SandboxApi:
     """The endpoints over a world. Not safe to call from two threads at once: the server takes a lock."""
 
     def __init__(self, world: World, clock: Callable[[], datetime], origin: str) -> None:
@@ -111,7 +111,7 @@ class Api:
             "oauth-applications": self._applications,
         }
 
-    def answer(self, request: Request, faults: Faults) -> Reply:
+    def answer(self, request: ApiRequest, faults: Faults) -> Reply:
         """Do what was asked, or say why not."""
         try:
             if request.action == "oauth-token":
@@ -125,7 +125,7 @@ class Api:
         except Refused as refused:
             return refused.answer
 
-    def _admitted(self, request: Request) -> tuple[Organization, Caller]:
+    def _admitted(self, request: ApiRequest) -> tuple[SandboxOrganization, Caller]:
         organization = self.world.organization(request.organization_id)
         scheme, _, credential = request.authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -148,7 +148,7 @@ class Api:
         # that the caller may see, which makes it 404; 403 is kept for a token that lacks a permission.
         raise Refused(NOT_FOUND if self._belongs(value) else UNAUTHORIZED)
 
-    def _belongs(self, value: str | None) -> list[Organization]:
+    def _belongs(self, value: str | None) -> list[SandboxOrganization]:
         """The organizations that the credential is a living token of."""
         now = self.clock()
         return [
@@ -157,7 +157,7 @@ class Api:
             if any(token.token == value and not token.expired(now) for token in one.tokens)
         ]
 
-    def _organizations(self, request: Request) -> Reply:
+    def _organizations(self, request: ApiRequest) -> Reply:
         # A public client that uses OAuth avoids these two endpoints: access tokens seem not to reach them.
         if request.authorization.lower().startswith("bearer "):
             raise Refused(NOT_UNDER_OAUTH)
@@ -168,12 +168,12 @@ class Api:
         rows = [organization_row(one, self.origin) for one in mine[(number - 1) * PER_PAGE : number * PER_PAGE]]
         return Reply(200, page(rows, len(mine), number, pages, self.origin + request.path))
 
-    def _organization(self, _: Request, organization: Organization, caller: Caller, __: Faults) -> Reply:
+    def _organization(self, _: ApiRequest, organization: SandboxOrganization, caller: Caller, __: Faults) -> Reply:
         if caller.token is None:
             raise Refused(NOT_UNDER_OAUTH)
         return Reply(200, {"data": organization_row(organization, self.origin), "metadata": {}})
 
-    def _list(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
+    def _list(self, request: ApiRequest, organization: SandboxOrganization, caller: Caller, faults: Faults) -> Reply:
         if "listing-of" in faults:
             organization = self.world.organization(faults["listing-of"]) or organization
         if organization.shape == "legacy":
@@ -194,7 +194,7 @@ class Api:
             self._shift(organization, caller, faults["shifting"])
         return Reply(200, spoil_page(answer, faults) if faults else answer)
 
-    def _shift(self, organization: Organization, caller: Caller, how: str) -> None:
+    def _shift(self, organization: SandboxOrganization, caller: Caller, how: str) -> None:
         """Somebody removes or adds a token between two pages, at the head of the list."""
         others = [token for token in organization.tokens if token is not caller.token]
         if how == "added":
@@ -202,7 +202,7 @@ class Api:
         elif others:
             organization.tokens.remove(others[0])
 
-    def _create(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
+    def _create(self, request: ApiRequest, organization: SandboxOrganization, caller: Caller, faults: Faults) -> Reply:
         if caller.token is not None and caller.token.write_enabled is False:
             raise Refused(refusal(403, "The authorization token lacks write permission"))
         token = self._new_token(_read_description(request))
@@ -212,7 +212,7 @@ class Api:
         place = f"{self.origin}{request.path}/{token.id}"
         return self._shown(201, organization, token, faults, {"Location": place})
 
-    def _rotate(self, request: Request, organization: Organization, caller: Caller, faults: Faults) -> Reply:
+    def _rotate(self, request: ApiRequest, organization: SandboxOrganization, caller: Caller, faults: Faults) -> Reply:
         token = caller.token
         if token is None:
             raise Refused(refusal(422, "An OAuth access token has no authorization token to rotate"))
@@ -224,7 +224,7 @@ class Api:
         return self._shown(200, organization, token, faults, {})
 
     def _shown(
-        self, status: int, organization: Organization, token: Token, faults: Faults, headers: dict[str, str]
+        self, status: int, organization: SandboxOrganization, token: Token, faults: Faults, headers: dict[str, str]
     ) -> Reply:
         row = token_row(token, organization, self.origin, value="no-token-in-answer" not in faults)
         row = make_older_row(row) if organization.shape == "legacy" else row
@@ -242,7 +242,7 @@ class Api:
             expires_at=shift(now, LIFETIME),
         )
 
-    def _applications(self, request: Request, organization: Organization, _: Caller, faults: Faults) -> Reply:
+    def _applications(self, request: ApiRequest, organization: SandboxOrganization, _: Caller, faults: Faults) -> Reply:
         every = organization.oauth_applications
         number, pages = split_pages(len(every), request.query)
         rows = [make_application_row(one) for one in every[(number - 1) * PER_PAGE : number * PER_PAGE]]
@@ -272,7 +272,7 @@ def basic_user(authorization: str) -> str | None:
     return user if colon and not password else None
 
 
-def _read_description(request: Request) -> str | None:
+def _read_description(request: ApiRequest) -> str | None:
     """The one documented field of the body; others are ignored, as Rails ignores them."""
     try:
         body: Any = json.loads(request.body or b"{}")

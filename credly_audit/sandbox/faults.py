@@ -136,7 +136,7 @@ Faults = dict[str, str]
 """The faults that one request meets: their values by their names."""
 
 
-class Plan:
+class FaultPlan:
     """Counts how often each fault was met; safe to ask from many threads."""
 
     def __init__(self, texts: Sequence[str] = ()) -> None:

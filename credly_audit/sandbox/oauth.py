@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote_plus
 
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import Reply, refusal
-from credly_audit.sandbox.world import Organization, World
+from credly_audit.sandbox.world import SandboxOrganization, World
 
 LIVES_SECONDS = 7200
 
@@ -79,7 +79,7 @@ class Bearers:
         )
 
 
-def _opens(organization: Organization, client_id: str, secret: str) -> bool:
+def _opens(organization: SandboxOrganization, client_id: str, secret: str) -> bool:
     return any(one.uid == client_id and one.secret == secret for one in organization.oauth_applications)
 
 

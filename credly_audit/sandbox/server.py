@@ -23,8 +23,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from credly_audit.errors import UsageError
-from credly_audit.sandbox.api import Api, Request
-from credly_audit.sandbox.faults import Faults, Plan
+from credly_audit.sandbox.api import ApiRequest, SandboxApi
+from credly_audit.sandbox.faults import FaultPlan, Faults
 from credly_audit.sandbox.shapes import Reply, refusal
 from credly_audit.sandbox.world import World
 
@@ -83,7 +83,7 @@ class Sandbox:
         self._port = port
         self._clock = _clock(now)
         for organization in self.world.organizations:
-            Plan(organization.faults)
+            FaultPlan(organization.faults)
 
     @property
     def faults(self) -> Sequence[str]:
@@ -92,7 +92,7 @@ class Sandbox:
 
     @faults.setter
     def faults(self, texts: Sequence[str]) -> None:
-        self.plan = Plan(texts)
+        self.plan = FaultPlan(texts)
         self._faults = tuple(texts)
         self.bucket = Bucket()
 
@@ -116,7 +116,7 @@ class Sandbox:
             self._server = _Server((LOOPBACK, self._port), self)
         except OSError as error:
             raise UsageError(f"port {self._port}: cannot be opened ({error.strerror}); name another") from None
-        self.api = Api(self.world, self._clock, self.origin)
+        self.api = SandboxApi(self.world, self._clock, self.origin)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="sandbox", daemon=True)
         self._thread.start()
         return self
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         came = monotonic()
         sandbox = self.server.sandbox
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        request = Request.read(self.command, self.path, self.headers.get("Authorization", ""), body)
+        request = ApiRequest.read(self.command, self.path, self.headers.get("Authorization", ""), body)
         organization = sandbox.world.organization(request.organization_id)
         its_own = organization.faults if organization else ()
         faults = sandbox.plan.met_by(request.scopes, request.organization_id, its_own)
@@ -231,7 +231,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server calls
 
-    def _answer(self, request: Request, faults: Faults) -> Reply | None:
+    def _answer(self, request: ApiRequest, faults: Faults) -> Reply | None:
         """What to answer; None where the fault is that nothing is."""
         sandbox = self.server.sandbox
         if not faults.keys().isdisjoint(("stall", "reset", "lost-before")):
@@ -247,7 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return _find_status(int(faults["status-after"]), faults) if "status-after" in faults else answer
 
-    def _remember(self, request: Request, answer: Reply | None, came: float) -> None:
+    def _remember(self, request: ApiRequest, answer: Reply | None, came: float) -> None:
         scheme = request.authorization.partition(" ")[0]
         self.server.sandbox.requests.append(
             Asked(

@@ -9,7 +9,7 @@ from typing import Any
 
 from credly_audit.instants import iso_day
 from credly_audit.sandbox.faults import Faults
-from credly_audit.sandbox.world import OAuthApplication, Organization, Token
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization, Token
 
 PER_PAGE = 50
 
@@ -48,7 +48,7 @@ def format_instant(moment: datetime | None) -> str | None:
     return f"{iso_day(moment)}T{moment:%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
-def token_row(token: Token, organization: Organization, site: str, *, value: bool = True) -> dict[str, Any]:
+def token_row(token: Token, organization: SandboxOrganization, site: str, *, value: bool = True) -> dict[str, Any]:
     """A token as the listing has it; create and rotate answer the same, perhaps without the `value`."""
     row = {
         "id": token.id,
@@ -148,7 +148,7 @@ def _spoil_metadata(metadata: dict[str, Any], faults: Faults) -> None:
             del metadata[key]
 
 
-def organization_row(organization: Organization, site: str) -> dict[str, Any]:
+def organization_row(organization: SandboxOrganization, site: str) -> dict[str, Any]:
     """An organization as `GET /organizations` has it."""
     slug = "-".join("".join(letter if letter.isalnum() else " " for letter in organization.name.lower()).split())
     contact = organization.contact_email or f"hello@{slug}.example"

@@ -69,7 +69,7 @@ class OAuthApplication:
 
 
 @dataclass(slots=True)
-class Organization:
+class SandboxOrganization:
     """An organization. `raw` adds to the row that is served; `faults` are of this organization alone (see `faults`)."""
 
     id: str
@@ -95,11 +95,11 @@ class Organization:
 class World:
     """All that a sandbox serves. `as_of` is the instant that its dates were written for, where there is one."""
 
-    organizations: list[Organization] = field(default_factory=list)
+    organizations: list[SandboxOrganization] = field(default_factory=list)
     as_of: datetime | None = None
-    _by_id: dict[str, Organization] = field(default_factory=dict, repr=False)
+    _by_id: dict[str, SandboxOrganization] = field(default_factory=dict, repr=False)
 
-    def organization(self, organization_id: str) -> Organization | None:
+    def organization(self, organization_id: str) -> SandboxOrganization | None:
         """The organization of that id."""
         found = self._by_id.get(organization_id)
         if found is None or found.id != organization_id or len(self._by_id) != len(self.organizations):
@@ -107,7 +107,7 @@ class World:
             found = self._by_id.get(organization_id)
         return found
 
-    def of_token(self, value: str) -> list[Organization]:
+    def of_token(self, value: str) -> list[SandboxOrganization]:
         """The organizations that list a token of that value."""
         return [one for one in self.organizations if any(token.token == value for token in one.tokens)]
 
@@ -132,13 +132,13 @@ def _read(file: Path) -> dict[str, Any]:
     return content
 
 
-def _load_organization(file: Path) -> Organization:
+def _load_organization(file: Path) -> SandboxOrganization:
     row = _read(file)
     try:
         row["tokens"] = [Token(**_convert(token)) for token in row.get("tokens", ())]
         applications = row.get("oauth_applications", ())
         row["oauth_applications"] = [OAuthApplication(**_convert(application)) for application in applications]
-        return Organization(**row)
+        return SandboxOrganization(**row)
     except (TypeError, ValueError) as error:
         raise UsageError(f"{file}: not a valid organization of the sandbox ({error})") from None
 
@@ -183,7 +183,7 @@ def made_up_token(*name: object, now: datetime, **fields: Any) -> Token:
     return Token(**usual | fields)
 
 
-def made_up_organization(*name: object, now: datetime, tokens: int = 3, **fields: Any) -> Organization:
+def made_up_organization(*name: object, now: datetime, tokens: int = 3, **fields: Any) -> SandboxOrganization:
     """An organization of that many read-only tokens, all but the first, with which everything can be listed."""
     usual: dict[str, Any] = {
         "id": make_id("organization", *name),
@@ -193,4 +193,4 @@ def made_up_organization(*name: object, now: datetime, tokens: int = 3, **fields
             for number in range(tokens)
         ],
     }
-    return Organization(**usual | fields)
+    return SandboxOrganization(**usual | fields)

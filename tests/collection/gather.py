@@ -9,7 +9,7 @@ from credly_audit.collection.progress import Lines, Observer
 from credly_audit.config import settings
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization
+from credly_audit.sandbox.world import SandboxOrganization
 from credly_audit.secrets import Secret, Unavailable
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Snapshot
@@ -17,7 +17,7 @@ from credly_audit.snapshot import Snapshot
 FINGERPRINTS = Fingerprints()
 
 
-def ask(organization: Organization, value: str | None = None, *, name: str | None = "", **said: Any) -> Ask:
+def ask(organization: SandboxOrganization, value: str | None = None, *, name: str | None = "", **said: Any) -> Ask:
     """An organization of the sandbox with its auditor's token, or that of another `value`."""
     value = organization.auditor.token if value is None else value
     return Ask(
@@ -26,7 +26,7 @@ def ask(organization: Organization, value: str | None = None, *, name: str | Non
     )
 
 
-def without(organization: Organization, reason: str) -> Ask:
+def without(organization: SandboxOrganization, reason: str) -> Ask:
     """Return an organization whose credential could not be read."""
     return Ask(settings.Organization(id=organization.id, name=organization.name), Unavailable(reason))
 
@@ -47,7 +47,7 @@ def gathered(
     )
 
 
-def row(snapshot: Snapshot, organization: Organization) -> dict[str, Any]:
+def row(snapshot: Snapshot, organization: SandboxOrganization) -> dict[str, Any]:
     """What the organizations frame says of one."""
     frame = snapshot.organizations
     found: list[dict[str, Any]] = frame[frame["organization_id"] == organization.id].to_dict("records")
@@ -55,7 +55,7 @@ def row(snapshot: Snapshot, organization: Organization) -> dict[str, Any]:
     return found[0]
 
 
-def ids(snapshot: Snapshot, organization: Organization) -> list[str]:
+def ids(snapshot: Snapshot, organization: SandboxOrganization) -> list[str]:
     """The tokens collected of one, in order."""
     tokens = snapshot.tokens
     found: list[str] = tokens.loc[tokens["organization_id"] == organization.id, "token_id"].to_list()

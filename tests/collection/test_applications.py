@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization
 from credly_audit.snapshot import APPLICATIONS, Snapshot
 from tests.collection.conftest import NOW
 from tests.collection.gather import ask, gathered, row, without
@@ -21,13 +21,13 @@ def application(number: int, **said: Any) -> OAuthApplication:
     return OAuthApplication(number, **named | usual | said)
 
 
-def collected(sandbox: Sandbox, *organizations: Organization, **api: Any) -> Snapshot:
+def collected(sandbox: Sandbox, *organizations: SandboxOrganization, **api: Any) -> Snapshot:
     patience = {"include_oauth_applications": True, "timeout": 5.0} | api
     return gathered(sandbox, [ask(each) for each in organizations], **patience)
 
 
 def test_every_page_is_read_into_a_frame_of_its_own(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     acme.oauth_applications = [application(number) for number in range(120)]
     healthy.oauth_applications = [application(7, creator_available=False, description=None)]
@@ -46,7 +46,7 @@ def test_every_page_is_read_into_a_frame_of_its_own(
     assert row(snapshot, acme)["requests"] == 3 + 1 + 3 + 1
 
 
-def test_without_being_asked_for_they_are_not_asked_for(sandbox: Sandbox, acme: Organization) -> None:
+def test_without_being_asked_for_they_are_not_asked_for(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.oauth_applications = [application(1)]
     acme.faults = ["status=500@oauth-applications"]
 
@@ -56,7 +56,7 @@ def test_without_being_asked_for_they_are_not_asked_for(sandbox: Sandbox, acme: 
     assert row(snapshot, acme)["status"] == "complete"
 
 
-def test_secrets_in_names_and_descriptions_are_taken_out(sandbox: Sandbox, acme: Organization) -> None:
+def test_secrets_in_names_and_descriptions_are_taken_out(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     own = acme.tokens[3].token
     acme.oauth_applications = [application(1, name=f"Bridge {own}", description=f"Uses {own} since May")]
 
@@ -67,7 +67,7 @@ def test_secrets_in_names_and_descriptions_are_taken_out(sandbox: Sandbox, acme:
     assert list(frame["secrets_in_description"]) == [1]
 
 
-def test_neither_client_id_nor_secret_is_kept(sandbox: Sandbox, acme: Organization, tmp_path: Any) -> None:
+def test_neither_client_id_nor_secret_is_kept(sandbox: Sandbox, acme: SandboxOrganization, tmp_path: Any) -> None:
     acme.oauth_applications = [application(1)]
     file = tmp_path / "it.snapshot"
 
@@ -94,7 +94,7 @@ def test_neither_client_id_nor_secret_is_kept(sandbox: Sandbox, acme: Organizati
     ],
 )
 def test_an_organization_whose_applications_were_not_seen_is_not_complete(
-    sandbox: Sandbox, acme: Organization, healthy: Organization, fault: str, status: str, said: str
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization, fault: str, status: str, said: str
 ) -> None:
     acme.oauth_applications = [application(number) for number in range(60)]
     acme.faults = [f"{fault}@oauth-applications"]
@@ -110,7 +110,7 @@ def test_an_organization_whose_applications_were_not_seen_is_not_complete(
 
 
 def test_a_list_of_applications_that_contradicts_itself_is_read_again_and_then_a_mismatch(
-    sandbox: Sandbox, acme: Organization
+    sandbox: Sandbox, acme: SandboxOrganization
 ) -> None:
     acme.oauth_applications = [application(1)]
     acme.faults = ["total-count=3@oauth-applications"]
@@ -124,7 +124,7 @@ def test_a_list_of_applications_that_contradicts_itself_is_read_again_and_then_a
     )
 
 
-def test_applications_without_totals_are_read_twice(sandbox: Sandbox, acme: Organization) -> None:
+def test_applications_without_totals_are_read_twice(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.oauth_applications = [application(number) for number in range(51)]
     acme.faults = ["metadata-empty@oauth-applications"]
 
@@ -134,7 +134,7 @@ def test_applications_without_totals_are_read_twice(sandbox: Sandbox, acme: Orga
     assert sandbox.counts["oauth-applications"] == 6
 
 
-def test_an_application_of_the_wrong_type_is_no_clean_one(sandbox: Sandbox, acme: Organization) -> None:
+def test_an_application_of_the_wrong_type_is_no_clean_one(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     broken = application(1)
     broken.creator_available = "perhaps"  # type: ignore[assignment]
     acme.oauth_applications = [broken]
@@ -145,7 +145,9 @@ def test_an_application_of_the_wrong_type_is_no_clean_one(sandbox: Sandbox, acme
     assert "row 1: creator_available is neither true, false nor null" in found["reason"]
 
 
-def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(sandbox: Sandbox, acme: Organization) -> None:
+def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(
+    sandbox: Sandbox, acme: SandboxOrganization
+) -> None:
     for token in acme.tokens:
         token.write_enabled = False
     acme.oauth_applications = [application(1)]
@@ -162,7 +164,7 @@ def test_what_is_worse_of_both_lists_is_the_status_and_both_are_told(sandbox: Sa
 
 
 def test_a_credential_that_cannot_be_had_or_is_refused_is_told_once(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     acme.faults = ["status=401"]
 

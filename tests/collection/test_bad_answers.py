@@ -5,7 +5,7 @@ import time
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization
+from credly_audit.sandbox.world import SandboxOrganization
 from tests.collection.gather import ask, gathered, ids, row, without
 
 OTHER_HOST = "https://elsewhere.example/v1/tokens"
@@ -37,7 +37,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("fault", FAILURES)
 def test_what_cannot_be_read_fails_its_organization_alone_and_says_why(
-    sandbox: Sandbox, acme: Organization, healthy: Organization, fault: str
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization, fault: str
 ) -> None:
     acme.faults = [fault]
 
@@ -57,7 +57,7 @@ HARMLESS = ("metadata-null", "metadata-empty", "lone-surrogates", "bad-utf8", "f
 
 
 @pytest.mark.parametrize("fault", HARMLESS)
-def test_what_can_be_read_all_the_same_is_complete(sandbox: Sandbox, acme: Organization, fault: str) -> None:
+def test_what_can_be_read_all_the_same_is_complete(sandbox: Sandbox, acme: SandboxOrganization, fault: str) -> None:
     acme.faults = [fault]
 
     snapshot = gathered(sandbox, [ask(acme)], max_retries=1)
@@ -67,7 +67,7 @@ def test_what_can_be_read_all_the_same_is_complete(sandbox: Sandbox, acme: Organ
     assert "\0" not in "".join(snapshot.tokens["description"])
 
 
-def test_a_link_in_an_answer_is_never_followed(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_link_in_an_answer_is_never_followed(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.faults = ["foreign-next-page-url"]
 
     gathered(sandbox, [ask(acme)])
@@ -75,7 +75,7 @@ def test_a_link_in_an_answer_is_never_followed(sandbox: Sandbox, acme: Organizat
     assert {asked.path for asked in sandbox.requests} == {f"/v1/organizations/{acme.id}/authorization_tokens"}
 
 
-def test_a_list_that_nobody_changes_is_complete_without_totals_too(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_list_that_nobody_changes_is_complete_without_totals_too(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.faults = ["metadata-empty"]
 
     found = row(gathered(sandbox, [ask(acme)]), acme)
@@ -84,7 +84,7 @@ def test_a_list_that_nobody_changes_is_complete_without_totals_too(sandbox: Sand
     assert found["requests"] == 8
 
 
-def test_a_failure_in_the_middle_keeps_what_was_had(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_failure_in_the_middle_keeps_what_was_had(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.faults = ["status=500@page3"]
 
     snapshot = gathered(sandbox, [ask(acme)])
@@ -94,7 +94,7 @@ def test_a_failure_in_the_middle_keeps_what_was_had(sandbox: Sandbox, acme: Orga
     assert ids(snapshot, acme) == [token.id for token in acme.tokens[:100]]
 
 
-def test_a_page_1_that_cannot_be_read_again_fails(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_page_1_that_cannot_be_read_again_fails(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.faults = ["status=503@page1+1"]
 
     snapshot = gathered(sandbox, [ask(acme)])
@@ -104,7 +104,7 @@ def test_a_page_1_that_cannot_be_read_again_fails(sandbox: Sandbox, acme: Organi
 
 
 def test_nothing_but_429_ends_the_collection_with_what_was_had(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     sandbox.faults = ["status=429@page2"]
     healthy.tokens = healthy.tokens[:3]
@@ -121,7 +121,7 @@ def test_nothing_but_429_ends_the_collection_with_what_was_had(
 
 
 @pytest.mark.parametrize("fault", ["status=429x3", "retry-after=1", "retry-after-date=1"])
-def test_a_429_costs_no_retry(sandbox: Sandbox, acme: Organization, fault: str) -> None:
+def test_a_429_costs_no_retry(sandbox: Sandbox, acme: SandboxOrganization, fault: str) -> None:
     acme.faults = ["status=429x1", fault]
 
     snapshot = gathered(sandbox, [ask(acme)], max_throttled_seconds=20)
@@ -129,7 +129,7 @@ def test_a_429_costs_no_retry(sandbox: Sandbox, acme: Organization, fault: str) 
     assert (row(snapshot, acme)["status"], row(snapshot, acme)["retries"]) == ("complete", 0)
 
 
-def test_connection_refused_fails_every_organization(acme: Organization, healthy: Organization) -> None:
+def test_connection_refused_fails_every_organization(acme: SandboxOrganization, healthy: SandboxOrganization) -> None:
     snapshot = gathered("http://127.0.0.1:1/v1", [ask(acme), ask(healthy)])
 
     assert snapshot.organizations["status"].to_list() == ["failed", "failed"]
@@ -138,7 +138,7 @@ def test_connection_refused_fails_every_organization(acme: Organization, healthy
 
 
 def test_a_credential_that_could_not_be_had_is_not_asked_with(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     snapshot = gathered(sandbox, [without(acme, "credential could not be read: exec:vault ended"), ask(healthy)])
 

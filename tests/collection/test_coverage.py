@@ -6,16 +6,16 @@ import pytest
 
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Reply, page
-from credly_audit.sandbox.world import Organization, Token, made_up_token
+from credly_audit.sandbox.world import SandboxOrganization, Token, made_up_token
 from tests.collection.conftest import NOW
 from tests.collection.gather import ask, gathered, ids, row
 
 
-def seen(sandbox: Sandbox, organization: Organization, value: str | None = None) -> dict[str, Any]:
+def seen(sandbox: Sandbox, organization: SandboxOrganization, value: str | None = None) -> dict[str, Any]:
     return row(gathered(sandbox, [ask(organization, value)]), organization)
 
 
-def only_read(organization: Organization) -> Organization:
+def only_read(organization: SandboxOrganization) -> SandboxOrganization:
     for token in organization.tokens:
         token.write_enabled = token.delete_enabled = False
     return organization
@@ -23,7 +23,7 @@ def only_read(organization: Organization) -> Organization:
 
 @pytest.mark.parametrize("permission", ["write", "delete"])
 def test_one_listed_token_that_can_write_or_delete_proves_the_list_whole(
-    sandbox: Sandbox, acme: Organization, permission: str
+    sandbox: Sandbox, acme: SandboxOrganization, permission: str
 ) -> None:
     only_read(acme)
     auditor = acme.tokens[70]
@@ -35,7 +35,9 @@ def test_one_listed_token_that_can_write_or_delete_proves_the_list_whole(
     assert f"A listed token can {permission}" in found["reason"]
 
 
-def test_a_read_only_credential_never_yields_a_complete_organization(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_read_only_credential_never_yields_a_complete_organization(
+    sandbox: Sandbox, acme: SandboxOrganization
+) -> None:
     reader = acme.tokens[5]
 
     found = seen(sandbox, acme, reader.token)
@@ -47,7 +49,7 @@ def test_a_read_only_credential_never_yields_a_complete_organization(sandbox: Sa
 
 @pytest.mark.parametrize("flags", [(None, None), (False, None), (None, False)])
 def test_flags_of_the_own_entry_that_are_null_prove_nothing(
-    sandbox: Sandbox, acme: Organization, flags: tuple[bool | None, bool | None]
+    sandbox: Sandbox, acme: SandboxOrganization, flags: tuple[bool | None, bool | None]
 ) -> None:
     only_read(acme)
     acme.tokens[0].write_enabled, acme.tokens[0].delete_enabled = flags
@@ -59,7 +61,9 @@ def test_flags_of_the_own_entry_that_are_null_prove_nothing(
 
 
 @pytest.mark.parametrize("how", ["null", "stars"])
-def test_withheld_values_leave_a_read_only_listing_unverified(sandbox: Sandbox, acme: Organization, how: str) -> None:
+def test_withheld_values_leave_a_read_only_listing_unverified(
+    sandbox: Sandbox, acme: SandboxOrganization, how: str
+) -> None:
     only_read(acme)
     acme.faults = [f"masked={how}"]
 
@@ -71,7 +75,7 @@ def test_withheld_values_leave_a_read_only_listing_unverified(sandbox: Sandbox, 
     assert not snapshot.tokens["is_audit_credential"].any()
 
 
-def test_a_credential_that_is_not_listed_leaves_it_unverified(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_credential_that_is_not_listed_leaves_it_unverified(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     only_read(acme)
     acme.tokens[0].raw = {"token": acme.tokens[1].token[::-1]}
 
@@ -81,7 +85,7 @@ def test_a_credential_that_is_not_listed_leaves_it_unverified(sandbox: Sandbox, 
     assert "own entry is not among them" in found["reason"]
 
 
-def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbox, acme: Organization) -> None:
+def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.shape = "legacy"
 
     snapshot = gathered(sandbox, [ask(acme)])
@@ -93,7 +97,7 @@ def test_the_older_shape_is_read_to_its_end_and_stays_unverified(sandbox: Sandbo
     assert set(snapshot.tokens["date_faults"]) == {"expires_at absent"}
 
 
-def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: Organization) -> None:
+def test_an_empty_listing_is_unverified(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     sandbox.api._endpoints["list"] = lambda *_: Reply(200, page([], 0, 1, 1, sandbox.base_url))
 
     found = seen(sandbox, acme)
@@ -117,7 +121,9 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("fault", CONTRADICTIONS)
-def test_a_list_that_contradicts_itself_twice_is_a_mismatch(sandbox: Sandbox, acme: Organization, fault: str) -> None:
+def test_a_list_that_contradicts_itself_twice_is_a_mismatch(
+    sandbox: Sandbox, acme: SandboxOrganization, fault: str
+) -> None:
     acme.faults = [fault]
     acme.tokens.append(acme.tokens.pop(0))  # the auditor's own is none of those that shift away
 
@@ -135,7 +141,7 @@ WITHOUT_TOTALS = ["metadata-empty", "metadata-null", "metadata-only=per", "metad
 @pytest.mark.parametrize("metadata", WITHOUT_TOTALS)
 @pytest.mark.parametrize(("tokens", "page"), [(51, 1), (120, 1), (120, 2), (101, 2)])
 def test_without_totals_a_token_that_moves_to_a_page_that_was_read_is_not_lost(
-    sandbox: Sandbox, acme: Organization, metadata: str, tokens: int, page: int
+    sandbox: Sandbox, acme: SandboxOrganization, metadata: str, tokens: int, page: int
 ) -> None:
     acme.tokens.append(acme.tokens.pop(0))  # the auditor's own is none of those that are removed
     del acme.tokens[: len(acme.tokens) - tokens]
@@ -151,7 +157,7 @@ def test_without_totals_a_token_that_moves_to_a_page_that_was_read_is_not_lost(
 @pytest.mark.parametrize("metadata", WITHOUT_TOTALS)
 @pytest.mark.parametrize("fault", ["shifting", "page-repeats"])
 def test_without_totals_what_is_never_the_same_twice_is_a_mismatch(
-    sandbox: Sandbox, acme: Organization, metadata: str, fault: str
+    sandbox: Sandbox, acme: SandboxOrganization, metadata: str, fault: str
 ) -> None:
     acme.tokens.append(acme.tokens.pop(0))
     acme.faults = [metadata, fault]
@@ -160,7 +166,7 @@ def test_without_totals_what_is_never_the_same_twice_is_a_mismatch(
 
 
 @pytest.mark.parametrize("total_pages", [1, 2, 4])
-def test_a_number_of_pages_alone_counts(sandbox: Sandbox, acme: Organization, total_pages: int) -> None:
+def test_a_number_of_pages_alone_counts(sandbox: Sandbox, acme: SandboxOrganization, total_pages: int) -> None:
     acme.faults = ["metadata-only=total_pages", f"total-pages={total_pages}"]
 
     snapshot = gathered(sandbox, [ask(acme)])
@@ -170,13 +176,13 @@ def test_a_number_of_pages_alone_counts(sandbox: Sandbox, acme: Organization, to
     assert len(ids(snapshot, acme)) == 122
 
 
-def foreign(token: Token, healthy: Organization) -> Token:
+def foreign(token: Token, healthy: SandboxOrganization) -> Token:
     token.owner_id, token.owner_name = healthy.id, healthy.name
     return token
 
 
 def test_the_list_of_another_organization_is_a_mismatch_that_names_it(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     acme.faults = [f"listing-of={healthy.id}"]
 
@@ -188,7 +194,7 @@ def test_the_list_of_another_organization_is_a_mismatch_that_names_it(
 
 
 def test_an_owner_that_is_no_id_is_not_repeated_in_a_reason(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     for token in acme.tokens:
         token.owner_id = f"\x1b[31m{healthy.tokens[0].token}"
@@ -201,7 +207,7 @@ def test_an_owner_that_is_no_id_is_not_repeated_in_a_reason(
 
 
 def test_rows_of_others_prove_nothing_about_truncation(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     only_read(acme)
     foreign(acme.tokens[3], healthy).write_enabled = True
@@ -212,7 +218,7 @@ def test_rows_of_others_prove_nothing_about_truncation(
 
 
 def test_a_list_with_tokens_of_others_too_stays_complete_by_its_own(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     foreign(acme.tokens[3], healthy)
 
@@ -229,7 +235,7 @@ def test_a_list_with_tokens_of_others_too_stays_complete_by_its_own(
     ],
 )
 def test_a_token_that_names_no_owner_is_the_organization_s_own(
-    sandbox: Sandbox, acme: Organization, owner: dict[str, Any]
+    sandbox: Sandbox, acme: SandboxOrganization, owner: dict[str, Any]
 ) -> None:
     for token in acme.tokens:
         token.raw, token.without = owner.get("raw", {}), owner.get("without", ())
@@ -240,7 +246,7 @@ def test_a_token_that_names_no_owner_is_the_organization_s_own(
     assert snapshot.tokens["owner_id"].isna().all()
 
 
-def test_ids_are_the_same_in_either_case(sandbox: Sandbox, acme: Organization) -> None:
+def test_ids_are_the_same_in_either_case(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     for token in acme.tokens:
         token.owner_id = acme.id.upper()
 
@@ -250,7 +256,7 @@ def test_ids_are_the_same_in_either_case(sandbox: Sandbox, acme: Organization) -
 
 
 def test_a_redirect_to_another_organization_is_not_followed(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     acme.faults = [f"redirect=/v1/organizations/{healthy.id}/authorization_tokens?page=1"]
 
@@ -263,7 +269,7 @@ def test_a_redirect_to_another_organization_is_not_followed(
 
 @pytest.mark.parametrize("how", ["removed", "added"])
 def test_a_list_that_shifts_once_is_healed_by_the_second_reading(
-    sandbox: Sandbox, acme: Organization, how: str
+    sandbox: Sandbox, acme: SandboxOrganization, how: str
 ) -> None:
     acme.faults = [f"shifting={how}x1"]
 
@@ -274,7 +280,7 @@ def test_a_list_that_shifts_once_is_healed_by_the_second_reading(
     assert ids(snapshot, acme) == [token.id for token in acme.tokens]
 
 
-def test_a_mismatch_keeps_what_either_reading_saw(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_mismatch_keeps_what_either_reading_saw(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     before = {token.id for token in acme.tokens}
     acme.faults = ["shifting"]
 
@@ -286,7 +292,7 @@ def test_a_mismatch_keeps_what_either_reading_saw(sandbox: Sandbox, acme: Organi
 
 
 def test_page_1_is_read_again_at_the_end_where_it_was_full(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     healthy.tokens = healthy.tokens[:50]
 
@@ -298,7 +304,7 @@ def test_page_1_is_read_again_at_the_end_where_it_was_full(
     assert row(snapshot, healthy)["requests"] == 2
 
 
-def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.faults = ["total-pages=9999"]
 
     found = row(gathered(sandbox, [ask(acme)], workers=4), acme)
@@ -320,7 +326,7 @@ def test_a_claim_of_many_pages_is_no_flood(sandbox: Sandbox, acme: Organization)
     ],
 )
 def test_a_field_of_the_wrong_type_fails_the_organization_and_names_the_place(
-    sandbox: Sandbox, acme: Organization, healthy: Organization, field: str, value: object, said: str
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization, field: str, value: object, said: str
 ) -> None:
     acme.tokens[52].raw = {field: value}
 
@@ -333,21 +339,23 @@ def test_a_field_of_the_wrong_type_fails_the_organization_and_names_the_place(
     assert row(snapshot, healthy)["status"] == "complete"
 
 
-def test_a_truncated_list_that_also_contradicts_itself_is_truncated(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_truncated_list_that_also_contradicts_itself_is_truncated(
+    sandbox: Sandbox, acme: SandboxOrganization
+) -> None:
     only_read(acme)
     acme.faults = ["total-count=130"]
 
     assert seen(sandbox, acme, acme.tokens[0].token)["status"] == "truncated"
 
 
-def test_a_failed_page_outweighs_a_truncated_list(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_failed_page_outweighs_a_truncated_list(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     only_read(acme)
     acme.faults = ["status=500@page2"]
 
     assert seen(sandbox, acme, acme.tokens[0].token)["status"] == "failed"
 
 
-def test_what_the_frame_says_of_the_credential(sandbox: Sandbox, acme: Organization) -> None:
+def test_what_the_frame_says_of_the_credential(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     acme.tokens.append(made_up_token("auditor", now=NOW, write_enabled=True))
     snapshot = gathered(sandbox, [ask(acme, acme.tokens[-1].token, contact="crm@acme.example", tags=("prod", "eu"))])
 
@@ -360,7 +368,7 @@ def test_what_the_frame_says_of_the_credential(sandbox: Sandbox, acme: Organizat
     assert (found["contact"], found["tags"]) == ("crm@acme.example", "prod,eu")
 
 
-def test_an_organization_without_a_name_gets_credlys(sandbox: Sandbox, acme: Organization) -> None:
+def test_an_organization_without_a_name_gets_credlys(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     snapshot = gathered(sandbox, [ask(acme, name=None)])
     assert row(snapshot, acme)["name"] == "Acme"
     assert set(snapshot.tokens["organization_name"]) == {"Acme"}

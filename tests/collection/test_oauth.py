@@ -12,7 +12,7 @@ from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Reply
-from credly_audit.sandbox.world import OAuthApplication, Organization, made_up_organization, made_up_token
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization, made_up_organization, made_up_token
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.snapshot import Snapshot
 from tests.collection.conftest import NOW
@@ -21,7 +21,7 @@ from tests.collection.gather import FINGERPRINTS, row
 SECRET = "MADE-UP-secret-of-an-application-000"
 
 
-def gathered(sandbox: Sandbox, *organizations: Organization, secret: str = SECRET, **said: Any) -> Snapshot:
+def gathered(sandbox: Sandbox, *organizations: SandboxOrganization, secret: str = SECRET, **said: Any) -> Snapshot:
     """What a collection by OAuth saw."""
     patience: dict[str, Any] = {"workers": 4, "timeout": 5.0, "max_retries": 0, "max_throttled_seconds": 1.0}
     api = settings.Api(base_url=sandbox.base_url, **patience | said)
@@ -37,7 +37,7 @@ def gathered(sandbox: Sandbox, *organizations: Organization, secret: str = SECRE
 
 
 def test_a_listed_token_that_can_write_proves_the_list_whole_under_oauth_too(
-    sandbox: Sandbox, acme: Organization, healthy: Organization
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
 ) -> None:
     snapshot = gathered(sandbox, acme, healthy)
 
@@ -50,7 +50,9 @@ def test_a_listed_token_that_can_write_proves_the_list_whole_under_oauth_too(
     assert set(snapshot.header.value_lengths) >= {len(SECRET), *(len(token.token or "") for token in acme.tokens)}
 
 
-def test_without_such_a_token_nothing_is_proved_and_the_reason_says_so(sandbox: Sandbox, acme: Organization) -> None:
+def test_without_such_a_token_nothing_is_proved_and_the_reason_says_so(
+    sandbox: Sandbox, acme: SandboxOrganization
+) -> None:
     for token in acme.tokens:
         token.write_enabled = token.delete_enabled = False
 
@@ -60,7 +62,7 @@ def test_without_such_a_token_nothing_is_proved_and_the_reason_says_so(sandbox: 
     assert "with OAuth nothing shows whether Credly limited the list" in found["reason"]
 
 
-def test_a_refused_application_fails_its_organization_in_words(sandbox: Sandbox, acme: Organization) -> None:
+def test_a_refused_application_fails_its_organization_in_words(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     found = row(gathered(sandbox, acme, secret="MADE-UP-another-secret-0000000000000"), acme)
 
     assert (found["status"], found["tokens"]) == ("failed", 0)
@@ -71,7 +73,7 @@ def test_a_refused_application_fails_its_organization_in_words(sandbox: Sandbox,
 
 @pytest.mark.parametrize("skip", [0, 1, 2, 3])
 def test_an_access_token_that_ends_in_the_middle_of_a_listing_is_renewed_and_nothing_is_lost(
-    sandbox: Sandbox, acme: Organization, skip: int
+    sandbox: Sandbox, acme: SandboxOrganization, skip: int
 ) -> None:
     sandbox.faults = [f"status=401@list+{skip}x1"]
 
@@ -82,7 +84,7 @@ def test_an_access_token_that_ends_in_the_middle_of_a_listing_is_renewed_and_not
     assert sandbox.counts["oauth-token"] == 2
 
 
-def test_tokens_that_all_end_at_once_are_renewed_for_all_workers(sandbox: Sandbox, acme: Organization) -> None:
+def test_tokens_that_all_end_at_once_are_renewed_for_all_workers(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     sandbox.faults = ["oauth-expires=1", "latency=0.3"]
 
     found = row(gathered(sandbox, acme, workers=8, timeout=5), acme)
@@ -91,7 +93,7 @@ def test_tokens_that_all_end_at_once_are_renewed_for_all_workers(sandbox: Sandbo
     assert 2 <= sandbox.counts["oauth-token"] <= 5
 
 
-def shared(sandbox: Sandbox, organizations: list[Organization], **said: Any) -> Snapshot:
+def shared(sandbox: Sandbox, organizations: list[SandboxOrganization], **said: Any) -> Snapshot:
     """What a collection saw that asks for all organizations with one application."""
     for each in organizations:
         each.oauth_applications = [OAuthApplication(1, "Audit", "MADE-UP-uid-of-all", SECRET, "Audits tokens")]
@@ -118,7 +120,7 @@ def test_sixty_organizations_of_one_client_share_one_grant(sandbox: Sandbox) -> 
 
 @pytest.mark.parametrize("workers", [1, 16])
 def test_an_endpoint_that_stalls_in_the_middle_costs_the_same_with_any_number_of_workers(
-    sandbox: Sandbox, acme: Organization, workers: int
+    sandbox: Sandbox, acme: SandboxOrganization, workers: int
 ) -> None:
     acme.tokens += [made_up_token("more", number, now=NOW) for number in range(700)]
     sandbox.faults = ["stall@oauth-token+1", "status=401@list+1"]
@@ -132,7 +134,7 @@ def test_an_endpoint_that_stalls_in_the_middle_costs_the_same_with_any_number_of
     assert monotonic() - began < 30  # 700 tokens are 14 pages: each waiting on its own takes longer
 
 
-def test_an_access_token_that_a_description_shows_is_redacted(sandbox: Sandbox, acme: Organization) -> None:
+def test_an_access_token_that_a_description_shows_is_redacted(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     granted: list[str] = []
     grant = sandbox.api.bearers.grant
 
@@ -150,7 +152,7 @@ def test_an_access_token_that_a_description_shows_is_redacted(sandbox: Sandbox, 
     assert FINGERPRINTS.of(granted[0]) in snapshot.header.other_fingerprints
 
 
-def test_applications_are_read_under_oauth(sandbox: Sandbox, acme: Organization) -> None:
+def test_applications_are_read_under_oauth(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     snapshot = gathered(sandbox, acme, include_oauth_applications=True)
 
     assert list(snapshot.applications["name"]) == ["Audit"]

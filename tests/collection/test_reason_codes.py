@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from credly_audit.credly.refusals import Answer, explain_refusal
 from credly_audit.reasons import ReasonCode
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization
+from credly_audit.sandbox.world import SandboxOrganization
 from credly_audit.snapshot import STATUSES
 from tests.collection import test_oauth
 from tests.collection.gather import ask, gathered, row, without
@@ -44,7 +44,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_goes_wrong_with_a_list_has_a_code(sandbox: Sandbox, acme: Organization, fault: str) -> None:
+def test_what_goes_wrong_with_a_list_has_a_code(sandbox: Sandbox, acme: SandboxOrganization, fault: str) -> None:
     acme.faults = [fault]
 
     found = row(gathered(sandbox, [ask(acme)], timeout=1.0), acme)
@@ -53,22 +53,22 @@ def test_what_goes_wrong_with_a_list_has_a_code(sandbox: Sandbox, acme: Organiza
     assert found["status"] == ReasonCode(FAULTS[fault]).status
 
 
-def restrict(organization: Organization) -> None:
+def restrict(organization: SandboxOrganization) -> None:
     for token in organization.tokens:
         token.write_enabled = token.delete_enabled = False
 
 
-def hide_permissions(organization: Organization) -> None:
+def hide_permissions(organization: SandboxOrganization) -> None:
     restrict(organization)
     organization.tokens[0].write_enabled = None
 
 
-def withhold_values(organization: Organization) -> None:
+def withhold_values(organization: SandboxOrganization) -> None:
     restrict(organization)
     organization.faults = ["masked=null"]
 
 
-def hide_own_row(organization: Organization) -> None:
+def hide_own_row(organization: SandboxOrganization) -> None:
     restrict(organization)
     organization.tokens[0].raw = {"token": (organization.tokens[1].token or "")[::-1]}
 
@@ -83,7 +83,7 @@ def hide_own_row(organization: Organization) -> None:
     ],
 )
 def test_what_the_rows_prove_has_a_code(
-    sandbox: Sandbox, acme: Organization, prepare: Callable[[Organization], None], code: str
+    sandbox: Sandbox, acme: SandboxOrganization, prepare: Callable[[SandboxOrganization], None], code: str
 ) -> None:
     credential = acme.tokens[0].token
     prepare(acme)
@@ -93,7 +93,9 @@ def test_what_the_rows_prove_has_a_code(
     assert (found["reason_code"], found["status"]) == (code, ReasonCode(code).status)
 
 
-def test_whose_tokens_are_listed_has_a_code(sandbox: Sandbox, acme: Organization, healthy: Organization) -> None:
+def test_whose_tokens_are_listed_has_a_code(
+    sandbox: Sandbox, acme: SandboxOrganization, healthy: SandboxOrganization
+) -> None:
     acme.faults = [f"listing-of={healthy.id}"]
 
     found = row(gathered(sandbox, [ask(acme)]), acme)
@@ -101,7 +103,7 @@ def test_whose_tokens_are_listed_has_a_code(sandbox: Sandbox, acme: Organization
     assert found["reason_code"] == "other-owner"
 
 
-def test_oauth_has_codes_of_its_own(sandbox: Sandbox, acme: Organization) -> None:
+def test_oauth_has_codes_of_its_own(sandbox: Sandbox, acme: SandboxOrganization) -> None:
     assert row(test_oauth.gathered(sandbox, acme), acme)["reason_code"] == "proved"
     assert row(test_oauth.gathered(sandbox, acme, secret="MADE-UP-wrong"), acme)["reason_code"] == "oauth-refused"
     restrict(acme)
@@ -116,7 +118,7 @@ def test_oauth_has_codes_of_its_own(sandbox: Sandbox, acme: Organization) -> Non
     ],
 )
 def test_oauth_applications_have_codes_of_their_own(
-    sandbox: Sandbox, acme: Organization, fault: str, code: str
+    sandbox: Sandbox, acme: SandboxOrganization, fault: str, code: str
 ) -> None:
     acme.faults = [fault]
 
@@ -125,7 +127,7 @@ def test_oauth_applications_have_codes_of_their_own(
     assert (found["reason_code"], found["status"]) == (code, ReasonCode(code).status)
 
 
-def test_what_keeps_requests_from_leaving_has_a_code(acme: Organization) -> None:
+def test_what_keeps_requests_from_leaving_has_a_code(acme: SandboxOrganization) -> None:
     assert row(gathered("http://127.0.0.1:1/v1", [ask(acme)]), acme)["reason_code"] == "connection-failed"
     assert row(gathered("http://127.0.0.1:1/v1", [without(acme, "it is gone")]), acme)["reason_code"] == (
         "credential-unavailable"

@@ -14,25 +14,25 @@ from credly_audit.config.settings import Api
 from credly_audit.credly.auth import TokenCredential
 from credly_audit.credly.client import Client, Line
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World, made_up_organization
+from credly_audit.sandbox.world import SandboxOrganization, World, made_up_organization
 from credly_audit.secrets import Secret
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 @pytest.fixture
-def acme() -> Organization:
+def acme() -> SandboxOrganization:
     return made_up_organization("acme", now=NOW, name="Acme")
 
 
 @pytest.fixture
-def sandbox(acme: Organization) -> Iterator[Sandbox]:
+def sandbox(acme: SandboxOrganization) -> Iterator[Sandbox]:
     with Sandbox(World([acme]), now=NOW) as running:
         yield running
 
 
 @pytest.fixture
-def credential(acme: Organization) -> TokenCredential:
+def credential(acme: SandboxOrganization) -> TokenCredential:
     return TokenCredential(Secret(acme.auditor.token), "f" * 16)
 
 

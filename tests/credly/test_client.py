@@ -21,7 +21,7 @@ from credly_audit.credly.pace import Stopped, Throttled
 from credly_audit.credly.refusals import explain_refusal
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization
+from credly_audit.sandbox.world import SandboxOrganization
 from credly_audit.secrets import Secret
 from tests.credly.conftest import MakeClient, Raw
 
@@ -31,7 +31,7 @@ Server = Callable[[Callable[[socket], None] | bytes], Raw]
 
 
 @pytest.fixture
-def path(acme: Organization) -> str:
+def path(acme: SandboxOrganization) -> str:
     return f"/organizations/{acme.id}/authorization_tokens"
 
 
@@ -382,7 +382,7 @@ def test_netrc_is_never_read(
 def test_the_log_tells_method_path_status_and_time_and_no_more(
     sandbox: Sandbox,
     client_of: MakeClient,
-    acme: Organization,
+    acme: SandboxOrganization,
     path: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:

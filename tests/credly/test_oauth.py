@@ -18,7 +18,7 @@ from credly_audit.config.settings import Api
 from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.secrets.fingerprint import Fingerprints
 from tests.credly.conftest import MakeClient, Raw
@@ -66,7 +66,7 @@ def granting(**said: Any) -> bytes:
 
 
 @pytest.fixture
-def application(acme: Organization) -> Iterator[OAuthApplication]:
+def application(acme: SandboxOrganization) -> Iterator[OAuthApplication]:
     application = OAuthApplication(42, "Audit", UID, SECRET, "Audits tokens")
     acme.oauth_applications.append(application)
     return application
@@ -74,7 +74,7 @@ def application(acme: Organization) -> Iterator[OAuthApplication]:
 
 @pytest.mark.parametrize("way", ["form", "basic"])
 def test_an_access_token_is_had_by_form_or_basic_and_opens_the_listing(
-    sandbox: Sandbox, acme: Organization, application: OAuthApplication, client_of: MakeClient, way: str
+    sandbox: Sandbox, acme: SandboxOrganization, application: OAuthApplication, client_of: MakeClient, way: str
 ) -> None:
     who = credential(sandbox.base_url, oauth_client_authentication=way)
     assert application.secret
@@ -147,7 +147,7 @@ def test_one_access_token_serves_many_requests_and_threads(sandbox: Sandbox, app
 
 
 def test_after_a_401_in_the_middle_it_is_renewed_once_and_the_request_asked_again(
-    sandbox: Sandbox, acme: Organization, application: OAuthApplication, client_of: MakeClient
+    sandbox: Sandbox, acme: SandboxOrganization, application: OAuthApplication, client_of: MakeClient
 ) -> None:
     who = credential(sandbox.base_url)
     client = client_of(sandbox.base_url)
@@ -346,7 +346,7 @@ def test_plain_http_to_another_machine_is_refused_before_anything_is_sent() -> N
 
 @pytest.mark.parametrize(("status", "asked"), [(503, 3), (429, 3), (401, 1)])
 def test_a_get_is_tried_again_where_the_grant_may_do_better_later(
-    sandbox: Sandbox, acme: Organization, client_of: MakeClient, status: int, asked: int
+    sandbox: Sandbox, acme: SandboxOrganization, client_of: MakeClient, status: int, asked: int
 ) -> None:
     sandbox.faults = [f"status={status}@oauth-token", "retry-after=0"]
     client = client_of(sandbox.base_url, max_retries=2)
@@ -427,7 +427,7 @@ def test_a_client_that_was_refused_is_not_tried_again(sandbox: Sandbox) -> None:
 
 def test_neither_secret_nor_access_token_is_logged_or_shown(
     sandbox: Sandbox,
-    acme: Organization,
+    acme: SandboxOrganization,
     application: OAuthApplication,
     client_of: MakeClient,
     caplog: pytest.LogCaptureFixture,

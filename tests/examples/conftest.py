@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World, made_up_organization
+from credly_audit.sandbox.world import SandboxOrganization, World, made_up_organization
 from tests import needs
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ class Place:
     environ: dict[str, str] = field(default_factory=dict)
 
     @property
-    def acme(self) -> Organization:
+    def acme(self) -> SandboxOrganization:
         return self.sandbox.world.organizations[0]
 
     @property

@@ -10,7 +10,7 @@ from sqlalchemy.engine import URL
 
 from credly_audit.config.database_address import BadAddress, read_address
 from credly_audit.errors import UsageError
-from credly_audit.history.place import Place
+from credly_audit.history.place import DatabasePlace
 
 SECRET = "MADE-UP"
 
@@ -63,7 +63,7 @@ mangled = st.lists(
 def test_no_message_and_no_name_holds_a_part_of_a_password(scheme: str, before: str, parts: list[str]) -> None:
     url = f"{scheme}{before}{SECRET}{''.join(parts)}@host/db"
     try:
-        place = Place.of("env:HISTORY", Path("/nowhere"), {"HISTORY": url})
+        place = DatabasePlace.of("env:HISTORY", Path("/nowhere"), {"HISTORY": url})
         said = [place.name, repr(place)]
     except UsageError as error:
         said = [str(error)]

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
-from credly_audit.history.place import Place
+from credly_audit.history.place import DatabasePlace
 from credly_audit.history.schema import HEAD, VERSION_TABLE, metadata
 from credly_audit.history.store import History
 from tests import needs
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_answer_is_one_line_without_its_password(tmp_path
         History.opened("env:AUDIT_HISTORY", tmp_path / "credly-audit.toml", {"AUDIT_HISTORY": address}, create=True)
     assert str(told.value).startswith("the history at env:AUDIT_HISTORY cannot be opened (")
     assert "MADE-UP" not in str(told.value)
-    assert "MADE-UP" not in repr(Place.of(address, tmp_path, {}))
+    assert "MADE-UP" not in repr(DatabasePlace.of(address, tmp_path, {}))
     assert "\n" not in str(told.value)
 
 

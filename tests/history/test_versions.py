@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from credly_audit.errors import UsageError
 from credly_audit.history.database import Database
-from credly_audit.history.place import Place
+from credly_audit.history.place import DatabasePlace
 from credly_audit.history.schema import BY_SERIES, VERSION_TABLE, findings, key_figures, metadata
 from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, organization, token
@@ -25,7 +25,7 @@ GOOD = token(1, **LONG)
 @pytest.fixture
 def first_version(url: str, tmp_path: Path) -> Database:
     """A history as version 0001 left it: three audits; a token stays bad, one was fixed, one was not seen at last."""
-    database = Database.opened(Place.of(url, tmp_path, {}), create=True)
+    database = Database.opened(DatabasePlace.of(url, tmp_path, {}), create=True)
     assert database is not None
     make_first_version(database)
     return database
@@ -104,7 +104,7 @@ def test_forgetting_forgets_what_was_recorded_before_there_were_names(opened: Op
 
 
 def test_another_programs_alembic_version_is_left_alone(opened: Open, url: str, tmp_path: Path) -> None:
-    database = Database.opened(Place.of(url, tmp_path, {}), create=True)
+    database = Database.opened(DatabasePlace.of(url, tmp_path, {}), create=True)
     assert database is not None
     with database.writing() as connection:
         metadata.drop_all(connection)
@@ -119,7 +119,7 @@ def test_another_programs_alembic_version_is_left_alone(opened: Open, url: str, 
 
 
 def test_another_programs_tables_are_not_touched(url: str, tmp_path: Path, opened: Open) -> None:
-    database = Database.opened(Place.of(url, tmp_path, {}), create=True)
+    database = Database.opened(DatabasePlace.of(url, tmp_path, {}), create=True)
     assert database is not None
     with database.writing() as connection:
         metadata.drop_all(connection)

@@ -14,7 +14,7 @@ from credly_audit.audit.comparison import remediation_times
 from credly_audit.audit.model import Audit
 from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import LIFETIME, Organization, Token, World, made_up_organization, made_up_token
+from credly_audit.sandbox.world import LIFETIME, SandboxOrganization, Token, World, made_up_organization, made_up_token
 from credly_audit.sandbox.world import made_up_value as value
 from credly_audit.severity import Severity
 from credly_audit.snapshot import Snapshot
@@ -82,7 +82,7 @@ class Year:
         return Snapshot(header, snapshot.tokens, snapshot.organizations)
 
 
-def reader(organization: Organization) -> str:
+def reader(organization: SandboxOrganization) -> str:
     """The value of a token that sees the read-only ones alone."""
     found = [token for token in organization.tokens if token.read_only]
     if not found:

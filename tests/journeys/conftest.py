@@ -11,7 +11,7 @@ import pytest
 
 from credly_audit.cli.main import outcome
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization, World, made_up_organization
 from tests.build import AS_OF
 
 
@@ -74,7 +74,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def configure(
-    folder: Path, sandbox: Sandbox, organizations: Sequence[Organization] | None = None, extra: str = ""
+    folder: Path, sandbox: Sandbox, organizations: Sequence[SandboxOrganization] | None = None, extra: str = ""
 ) -> Path:
     """A configuration for the organizations of the sandbox, its secrets in files."""
     parts = [f'[api]\nbase_url = "{sandbox.base_url}"\ntimeout = 2\n{extra}']
@@ -91,7 +91,7 @@ def configure(
 SECRET = "MADE-UP-secret-of-an-application-000"
 
 
-def by_oauth(folder: Path, sandbox: Sandbox, theirs: Organization, secret: str = SECRET) -> None:
+def by_oauth(folder: Path, sandbox: Sandbox, theirs: SandboxOrganization, secret: str = SECRET) -> None:
     """A configuration for that organization alone, by OAuth."""
     theirs.oauth_applications.append(OAuthApplication(7, "Audit", "MADE-UP-uid", SECRET, "Audits tokens"))
     for name, value in (("uid", "MADE-UP-uid"), ("secret", secret)):

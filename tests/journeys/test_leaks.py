@@ -10,7 +10,7 @@ import pytest
 
 from credly_audit.config.formats import formats
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization, World, made_up_organization
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization, World, made_up_organization
 from credly_audit.secrets.redaction import REDACTED
 from credly_audit.snapshot import Snapshot
 from tests.build import AS_OF
@@ -24,7 +24,7 @@ REGISTER = ("organization_id", "token_id", "owner", "purpose", "permissions", "t
 
 
 @pytest.fixture
-def acme() -> Organization:
+def acme() -> SandboxOrganization:
     acme = made_up_organization("Acme", now=AS_OF, tokens=5, name="Acme")
     acme.tokens[1].token = WORDS
     return acme
@@ -46,7 +46,7 @@ def asked(*more: object, command: str = "run") -> list[object]:
     ]
 
 
-def values(organization: Organization) -> set[str]:
+def values(organization: SandboxOrganization) -> set[str]:
     return {token.token for token in organization.tokens if token.token}
 
 
@@ -75,14 +75,14 @@ def document(folder: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def entry(organization: Organization, number: int, **said: str) -> dict[str, str]:
+def entry(organization: SandboxOrganization, number: int, **said: str) -> dict[str, str]:
     token = organization.tokens[number]
     usual = {"owner": "crm-team@acme.example", "purpose": "Badge display", "permissions": "read"}
     return {"organization_id": organization.id, "token_id": token.id} | usual | said
 
 
 def test_a_value_in_any_field_of_credlys_answer_is_redacted(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     one, two, three, four, five = (token.token or "" for token in acme.tokens)
     acme.tokens[0].description = f"replaces {two[:12]}\u200b{two[12:]}"
@@ -105,7 +105,7 @@ def test_a_value_in_any_field_of_credlys_answer_is_redacted(
 
 
 def test_a_value_known_after_the_listing_is_redacted_and_reported_with_file_and_row(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     acme.oauth_applications.append(OAuthApplication(7, "App", "MADE-UP-uid", "MADE-UP-x", "Display"))
     document(
@@ -157,7 +157,7 @@ def test_a_value_known_after_the_listing_is_redacted_and_reported_with_file_and_
 
 
 def test_what_a_part_of_a_snapshot_leaves_out_is_redacted_too(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     beta = made_up_organization("Beta", now=AS_OF, tokens=2, name="Beta")
     beta.tokens[1].description = None
@@ -180,7 +180,7 @@ def test_what_a_part_of_a_snapshot_leaves_out_is_redacted_too(
 
 
 def test_collectors_that_did_not_know_each_others_values_are_checked_with_all_of_them(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     beta = made_up_organization("Beta", now=AS_OF, tokens=2, name="Beta")
     beta.tokens[1].description = f"Made from {WORDS}"
@@ -199,7 +199,7 @@ def test_collectors_that_did_not_know_each_others_values_are_checked_with_all_of
 
 @pytest.mark.parametrize("key", ["MADE-UP-key-of-fingerprints", None])
 def test_check_knows_the_values_of_a_snapshot_by_its_lengths(
-    credly_audit: Command, acme: Organization, tmp_path: Path, key: str | None
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path, key: str | None
 ) -> None:
     with Sandbox(World([acme]), now=AS_OF) as sandbox:
         path = configure(tmp_path, sandbox, [acme])
@@ -218,7 +218,7 @@ def test_check_knows_the_values_of_a_snapshot_by_its_lengths(
 
 
 def test_without_the_key_of_a_snapshot_check_says_that_it_knows_values_by_shape_only(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     with Sandbox(World([acme]), now=AS_OF) as sandbox:
         path = configure(tmp_path, sandbox, [acme])
@@ -235,7 +235,7 @@ def test_without_the_key_of_a_snapshot_check_says_that_it_knows_values_by_shape_
 
 @pytest.mark.parametrize("broken", ["", "\u200b"])
 def test_before_collection_what_looks_like_a_value_is_refused_with_its_place(
-    credly_audit: Command, acme: Organization, tmp_path: Path, broken: str
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path, broken: str
 ) -> None:
     value = acme.tokens[0].token or ""
     value = value[:20] + broken + value[20:]
@@ -266,7 +266,7 @@ def test_before_collection_what_looks_like_a_value_is_refused_with_its_place(
 
 
 def test_a_workbook_that_holds_a_value_is_not_copied_into_the_manifest(
-    credly_audit: Command, acme: Organization, tmp_path: Path
+    credly_audit: Command, acme: SandboxOrganization, tmp_path: Path
 ) -> None:
     book = openpyxl.Workbook()
     sheet = book.active

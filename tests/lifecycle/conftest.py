@@ -19,7 +19,7 @@ from credly_audit.cli.main import outcome
 from credly_audit.lifecycle import request
 from credly_audit.lifecycle.request import Patience
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, Token, World, made_up_organization
+from credly_audit.sandbox.world import SandboxOrganization, Token, World, made_up_organization
 from credly_audit.secrets import limits
 from tests.journeys.test_secrets_stay import everything, searched
 
@@ -91,7 +91,7 @@ class Bench:
     said: list[str] = field(default_factory=list)
 
     @property
-    def acme(self) -> Organization:
+    def acme(self) -> SandboxOrganization:
         return self.sandbox.world.organizations[0]
 
     @property
@@ -140,7 +140,7 @@ class Bench:
         self.said += [said.out, said.err]
         return Told(code, said.out, said.err)
 
-    def rotate(self, *arguments: object, organization: Organization | None = None, shape: str = "json") -> Told:
+    def rotate(self, *arguments: object, organization: SandboxOrganization | None = None, shape: str = "json") -> Told:
         """`rotate` for one organization, logging all there is."""
         return self.run(
             *("rotate", "--organization", (organization or self.acme).id, "--yes", "--verbose", "--format", shape),
@@ -148,7 +148,7 @@ class Bench:
             *arguments,
         )
 
-    def create(self, *arguments: object, organization: Organization | None = None, shape: str = "json") -> Told:
+    def create(self, *arguments: object, organization: SandboxOrganization | None = None, shape: str = "json") -> Told:
         """`create` for one organization, into `stores/new` if nothing else is said."""
         store = () if "--store" in arguments else ("--store", "file:stores/new")
         description = (

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from credly_audit.sandbox.api import Api, Request, basic_user
+from credly_audit.sandbox.api import ApiRequest, SandboxApi, basic_user
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import Reply, refusal
-from credly_audit.sandbox.world import Organization, Token
+from credly_audit.sandbox.world import SandboxOrganization, Token
 
 ROW = "**"
 """Stands in a template for the fields of the row but its value."""
@@ -100,8 +100,8 @@ def filled(template: Any, row: Mapping[str, Any], new: str, old: str) -> Any:
 class Odd:
     """Stands before the real endpoints. The POST does what it should, unless `refuses` says a status instead."""
 
-    api: Api
-    organization: Organization
+    api: SandboxApi
+    organization: SandboxOrganization
     form: Any = None
     """Of the answer to the POST."""
     refuses: int | None = None
@@ -119,7 +119,7 @@ class Odd:
     old: str = ""
     stale: Reply | None = None
 
-    def answer(self, request: Request, faults: Faults) -> Reply:
+    def answer(self, request: ApiRequest, faults: Faults) -> Reply:
         if request.method == "POST":
             return self._post(request, faults)
         answer = self.api.answer(request, faults)
@@ -136,7 +136,7 @@ class Odd:
             return self._shown(answer, self.listing)
         return answer
 
-    def _post(self, request: Request, faults: Faults) -> Reply:
+    def _post(self, request: ApiRequest, faults: Faults) -> Reply:
         if self.refuses:
             return refusal(self.refuses, "No")
         asks = self.organization.tokens[0]

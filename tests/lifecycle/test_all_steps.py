@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 
-from credly_audit.sandbox.world import Organization, Token
+from credly_audit.sandbox.world import SandboxOrganization, Token
 from tests.lifecycle.conftest import Bench, MakeBench, Told, Watched, watched
 
 ORGANIZATIONS, TOKENS = 10, 5
@@ -49,7 +49,7 @@ STEPS = [
 ]
 
 
-def in_turn(bench: Bench) -> Iterator[tuple[Organization, int, Step]]:
+def in_turn(bench: Bench) -> Iterator[tuple[SandboxOrganization, int, Step]]:
     """Each token and what goes wrong with it."""
     every = [(each, number) for number in range(TOKENS) for each in bench.sandbox.world.organizations]
     steps = islice(cycle(STEPS), len(every))
@@ -74,7 +74,7 @@ def kept(bench: Bench) -> str | None:
     return path.read_text() if path.exists() else None
 
 
-def must_be_safe(told: Told, token: Token, whose: Organization, working: str | None) -> None:
+def must_be_safe(told: Told, token: Token, whose: SandboxOrganization, working: str | None) -> None:
     """The store holds a working value, or a file does that is named, or the person knows which token to mend where."""
     if working == token.token:
         assert told.token["state"] in {"rotated", "created", "unchanged", "unknown", "lost"}
@@ -120,7 +120,9 @@ def test_fifty_tokens_are_rotated_with_a_fault_at_every_step_in_turn(make_bench:
     assert set(states) >= {"rotated", "unchanged", "emergency", "lost", "unknown", "refused"}
 
 
-def must_end_well(bench: Bench, command: tuple[object, ...], whose: Organization, token: Watched, step: Step) -> None:
+def must_end_well(
+    bench: Bench, command: tuple[object, ...], whose: SandboxOrganization, token: Watched, step: Step
+) -> None:
     """The same command again, when what was wrong is remediated: it finishes, or rotates anew, or says what is lost."""
     bench.sandbox.faults = ()
     if step.elsewhere:

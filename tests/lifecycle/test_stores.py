@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit.sandbox.api import Request
+from credly_audit.sandbox.api import ApiRequest
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import Reply
 from credly_audit.secrets import limits
@@ -528,7 +528,7 @@ def test_the_copys_folder_outlives_a_power_cut_before_the_request_and_the_stores
     before: list[Path] = []
     asked = bench.sandbox.api.answer
 
-    def answer(request: Request, faults: Faults) -> Reply:
+    def answer(request: ApiRequest, faults: Faults) -> Reply:
         if request.method == "POST":
             before.extend(synced)
         return asked(request, faults)

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World, made_up_organization, made_up_token
+from credly_audit.sandbox.world import SandboxOrganization, World, made_up_organization, made_up_token
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -26,43 +26,43 @@ class Caller:
         options = {"timeout": 5, "allow_redirects": False} | options
         return self.session.request(method, self.base_url + path, **options)
 
-    def tokens(self, organization: Organization, page: int = 1, **options: Any) -> requests.Response:
+    def tokens(self, organization: SandboxOrganization, page: int = 1, **options: Any) -> requests.Response:
         return self.ask("GET", f"/organizations/{organization.id}/authorization_tokens?page={page}", **options)
 
-    def create(self, organization: Organization, **body: Any) -> requests.Response:
+    def create(self, organization: SandboxOrganization, **body: Any) -> requests.Response:
         return self.ask("POST", f"/organizations/{organization.id}/authorization_tokens", json=body)
 
-    def rotate(self, organization: Organization, *, timeout: float = 5, **body: Any) -> requests.Response:
+    def rotate(self, organization: SandboxOrganization, *, timeout: float = 5, **body: Any) -> requests.Response:
         path = f"/organizations/{organization.id}/authorization_tokens/rotate"
         return self.ask("POST", path, json=body, timeout=timeout)
 
 
 @pytest.fixture
-def acme() -> Organization:
+def acme() -> SandboxOrganization:
     """122 tokens over three pages; the first can write, the others only read."""
     return made_up_organization("acme", now=NOW, tokens=122)
 
 
 @pytest.fixture
-def other() -> Organization:
+def other() -> SandboxOrganization:
     return made_up_organization("other", now=NOW)
 
 
 @pytest.fixture
-def sandbox(acme: Organization, other: Organization) -> Iterator[Sandbox]:
+def sandbox(acme: SandboxOrganization, other: SandboxOrganization) -> Iterator[Sandbox]:
     with Sandbox(World([acme, other]), now=NOW) as running:
         yield running
 
 
 @pytest.fixture
-def caller(sandbox: Sandbox, acme: Organization) -> Iterator[Caller]:
+def caller(sandbox: Sandbox, acme: SandboxOrganization) -> Iterator[Caller]:
     caller = Caller(sandbox, acme.auditor.token)
     with caller.session:
         yield caller
 
 
 @pytest.fixture
-def reader(sandbox: Sandbox, acme: Organization) -> Iterator[Caller]:
+def reader(sandbox: Sandbox, acme: SandboxOrganization) -> Iterator[Caller]:
     """A caller whose token can only read."""
     acme.tokens += [
         made_up_token("deleter", now=NOW, delete_enabled=True),

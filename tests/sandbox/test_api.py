@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import LIFETIME, Organization, World, made_up_token
+from credly_audit.sandbox.world import LIFETIME, SandboxOrganization, World, made_up_token
 from tests.sandbox.conftest import NOW, Caller
 
 
-def test_a_listing_comes_fifty_a_page_with_all_the_metadata(caller: Caller, acme: Organization) -> None:
+def test_a_listing_comes_fifty_a_page_with_all_the_metadata(caller: Caller, acme: SandboxOrganization) -> None:
     pages = [caller.tokens(acme, number).json() for number in (1, 2, 3, 4)]
 
     assert [len(page["data"]) for page in pages] == [50, 50, 22, 0]
@@ -28,7 +28,7 @@ def test_a_listing_comes_fifty_a_page_with_all_the_metadata(caller: Caller, acme
     }
 
 
-def test_a_row_has_the_fields_of_the_documented_sample(caller: Caller, acme: Organization) -> None:
+def test_a_row_has_the_fields_of_the_documented_sample(caller: Caller, acme: SandboxOrganization) -> None:
     row = caller.tokens(acme).json()["data"][0]
 
     assert set(row) == {
@@ -40,7 +40,7 @@ def test_a_row_has_the_fields_of_the_documented_sample(caller: Caller, acme: Org
 
 
 def test_per_is_no_documented_parameter_and_a_page_that_is_no_number_is_the_first(
-    caller: Caller, acme: Organization
+    caller: Caller, acme: SandboxOrganization
 ) -> None:
     answer = caller.ask("GET", f"/organizations/{acme.id}/authorization_tokens?page=nothing&per=100").json()
 
@@ -49,7 +49,7 @@ def test_per_is_no_documented_parameter_and_a_page_that_is_no_number_is_the_firs
 
 
 def test_a_caller_that_can_only_read_sees_only_what_can_only_read_and_no_word_of_the_rest(
-    reader: Caller, acme: Organization
+    reader: Caller, acme: SandboxOrganization
 ) -> None:
     answer = reader.tokens(acme, 3).json()
 
@@ -60,7 +60,7 @@ def test_a_caller_that_can_only_read_sees_only_what_can_only_read_and_no_word_of
 
 @pytest.mark.parametrize("permission", ["write_enabled", "delete_enabled"])
 def test_write_or_delete_alone_is_enough_to_see_everything(
-    sandbox: Sandbox, acme: Organization, permission: str
+    sandbox: Sandbox, acme: SandboxOrganization, permission: str
 ) -> None:
     able = made_up_token("able", now=NOW, read_enabled=False, **{permission: True})
     acme.tokens.append(able)
@@ -68,7 +68,9 @@ def test_write_or_delete_alone_is_enough_to_see_everything(
     assert Caller(sandbox, able.token).tokens(acme).json()["metadata"]["total_count"] == 123
 
 
-def test_an_expired_token_and_a_wrong_value_and_none_are_refused_alike(sandbox: Sandbox, acme: Organization) -> None:
+def test_an_expired_token_and_a_wrong_value_and_none_are_refused_alike(
+    sandbox: Sandbox, acme: SandboxOrganization
+) -> None:
     acme.tokens[1].expires_at = NOW
     url = f"{sandbox.base_url}/organizations/{acme.id}/authorization_tokens"
 
@@ -80,21 +82,23 @@ def test_an_expired_token_and_a_wrong_value_and_none_are_refused_alike(sandbox: 
 
 
 @pytest.mark.parametrize("header", ["Basic {value}", "Basic %%%", "Basic bWFkZTp1cA==", "Token {value}"])
-def test_only_the_documented_form_of_the_credential_is_taken(sandbox: Sandbox, acme: Organization, header: str) -> None:
+def test_only_the_documented_form_of_the_credential_is_taken(
+    sandbox: Sandbox, acme: SandboxOrganization, header: str
+) -> None:
     url = f"{sandbox.base_url}/organizations/{acme.id}/authorization_tokens"
     told = {"Authorization": header.format(value=acme.auditor.token)}
 
     assert requests.get(url, headers=told, timeout=5).status_code == 401
 
 
-def test_another_organization_is_not_found(caller: Caller, other: Organization) -> None:
+def test_another_organization_is_not_found(caller: Caller, other: SandboxOrganization) -> None:
     assert caller.tokens(other).status_code == 404
     assert caller.ask("GET", "/organizations/00000000-0000-4000-8000-000000000000").status_code == 404
     assert caller.ask("DELETE", f"/organizations/{other.id}").status_code == 404
 
 
 def test_a_credential_belongs_to_the_organizations_that_list_it(
-    caller: Caller, acme: Organization, other: Organization
+    caller: Caller, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     assert [row["name"] for row in caller.ask("GET", "/organizations").json()["data"]] == [acme.name]
     assert caller.ask("GET", f"/organizations/{acme.id}").json()["data"]["id"] == acme.id
@@ -106,7 +110,7 @@ def test_a_credential_belongs_to_the_organizations_that_list_it(
 
 
 def test_create_gives_a_token_of_full_access_that_works_for_180_days(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     made = caller.create(acme, description="Moodle issues badges")
     row = made.json()["data"]
@@ -119,19 +123,19 @@ def test_create_gives_a_token_of_full_access_that_works_for_180_days(
     assert Caller(sandbox, row["token"]).tokens(acme).json()["metadata"]["total_count"] == 123
 
 
-def test_create_needs_a_token_that_can_write(reader: Caller, acme: Organization) -> None:
+def test_create_needs_a_token_that_can_write(reader: Caller, acme: SandboxOrganization) -> None:
     assert reader.create(acme).status_code == 403
     assert len(acme.tokens) == 124
 
 
-def test_a_description_that_is_no_text_is_refused(caller: Caller, acme: Organization) -> None:
+def test_a_description_that_is_no_text_is_refused(caller: Caller, acme: SandboxOrganization) -> None:
     assert caller.create(acme, description=["no", "text"]).status_code == 422
     broken = caller.ask("POST", f"/organizations/{acme.id}/authorization_tokens", data=b"{")
     assert broken.status_code == 400
 
 
 def test_rotation_keeps_the_token_and_kills_its_old_value_at_once(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     before = acme.auditor.id, acme.auditor.created_at, acme.auditor.description
     answer = caller.rotate(acme)
@@ -144,19 +148,21 @@ def test_rotation_keeps_the_token_and_kills_its_old_value_at_once(
     assert Caller(sandbox, row["token"]).tokens(acme).status_code == 200
 
 
-def test_rotation_may_change_the_description(caller: Caller, acme: Organization) -> None:
+def test_rotation_may_change_the_description(caller: Caller, acme: SandboxOrganization) -> None:
     assert caller.rotate(acme, description="Rotated").json()["data"]["description"] == "Rotated"
 
 
 def test_new_values_have_the_length_and_alphabet_of_real_ones_and_say_that_they_are_made_up(
-    caller: Caller, acme: Organization
+    caller: Caller, acme: SandboxOrganization
 ) -> None:
     value = caller.create(acme).json()["data"]["token"]
 
     assert re.fullmatch(r"MADE-UP-[A-Za-z0-9_-]{28}", value)
 
 
-def test_the_older_shape_has_no_permissions_no_expiry_and_no_metadata(caller: Caller, acme: Organization) -> None:
+def test_the_older_shape_has_no_permissions_no_expiry_and_no_metadata(
+    caller: Caller, acme: SandboxOrganization
+) -> None:
     acme.shape = "legacy"
     answer = caller.tokens(acme, 3).json()
 
@@ -166,14 +172,14 @@ def test_the_older_shape_has_no_permissions_no_expiry_and_no_metadata(caller: Ca
     assert "expires_at" not in caller.rotate(acme).json()["data"]
 
 
-def test_a_masked_organization_withholds_values_in_the_listing_alone(caller: Caller, acme: Organization) -> None:
+def test_a_masked_organization_withholds_values_in_the_listing_alone(caller: Caller, acme: SandboxOrganization) -> None:
     acme.masked = True
 
     assert {row["token"] for row in caller.tokens(acme).json()["data"]} == {None}
     assert caller.rotate(acme).json()["data"]["token"] == acme.auditor.token
 
 
-def test_a_row_can_be_replaced_in_part_and_lack_fields(caller: Caller, acme: Organization) -> None:
+def test_a_row_can_be_replaced_in_part_and_lack_fields(caller: Caller, acme: SandboxOrganization) -> None:
     acme.tokens[0].raw = {"created_at": "31/05/2026", "write_enabled": "yes", "more": 1}
     acme.tokens[0].without = ("expires_at",)
     row = caller.tokens(acme).json()["data"][0]
@@ -183,7 +189,7 @@ def test_a_row_can_be_replaced_in_part_and_lack_fields(caller: Caller, acme: Org
 
 
 def test_what_changes_in_the_world_shows_in_the_next_answer(
-    sandbox: Sandbox, caller: Caller, acme: Organization, other: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     acme.tokens[1].description = "Changed"
     del acme.tokens[2:]
@@ -193,7 +199,7 @@ def test_what_changes_in_the_world_shows_in_the_next_answer(
     assert Caller(sandbox, other.auditor.token).tokens(other).status_code == 401
 
 
-def test_the_clock_can_run(acme: Organization) -> None:
+def test_the_clock_can_run(acme: SandboxOrganization) -> None:
     clock = [NOW]
     with Sandbox(World([acme]), now=lambda: clock[0]) as sandbox:
         caller = Caller(sandbox, acme.auditor.token)
@@ -202,7 +208,9 @@ def test_the_clock_can_run(acme: Organization) -> None:
         assert caller.tokens(acme).status_code == 401
 
 
-def test_requests_are_remembered_without_their_credential(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_requests_are_remembered_without_their_credential(
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
+) -> None:
     caller.tokens(acme, 2, headers={"User-Agent": "credly-audit/0"})
     caller.tokens(acme, 3)
 

@@ -13,7 +13,7 @@ import requests
 from credly_audit.errors import UsageError
 from credly_audit.sandbox.faults import KINDS, Fault
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import LIFETIME, Organization, World, made_up_organization
+from credly_audit.sandbox.world import LIFETIME, SandboxOrganization, World, made_up_organization
 from tests.sandbox.conftest import NOW, Caller
 
 HERE = re.compile(r'"([a-z0-9-]+)[=@+x"\[{]')
@@ -27,7 +27,7 @@ def test_the_tests_below_meet_every_fault() -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 422, 429, 500, 503])
 def test_an_error_comes_in_the_envelope_as_often_as_asked(
-    sandbox: Sandbox, caller: Caller, acme: Organization, status: int
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, status: int
 ) -> None:
     sandbox.faults = [f"status={status}x2"]
 
@@ -37,7 +37,7 @@ def test_an_error_comes_in_the_envelope_as_often_as_asked(
 
 
 def test_a_refused_rotation_is_not_done_and_one_that_failed_after_is(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     value = acme.auditor.token
     sandbox.faults = ["status=500@rotate"]
@@ -50,7 +50,7 @@ def test_a_refused_rotation_is_not_done_and_one_that_failed_after_is(
     assert acme.auditor.token != value
 
 
-def test_latency_is_waited_for(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_latency_is_waited_for(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["latency=0.1"]
     began = time.monotonic()
     caller.tokens(acme)
@@ -59,7 +59,7 @@ def test_latency_is_waited_for(sandbox: Sandbox, caller: Caller, acme: Organizat
 
 
 def test_a_rate_refuses_what_comes_faster_and_lets_the_patient_through(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     sandbox.faults = ["rate=20", "retry-after=1"]
     answers = [caller.tokens(acme) for _ in range(10)]
@@ -72,13 +72,13 @@ def test_a_rate_refuses_what_comes_faster_and_lets_the_patient_through(
     assert caller.tokens(acme).status_code == 200
 
 
-def test_when_to_come_back_may_be_a_date(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_when_to_come_back_may_be_a_date(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["status=503", "retry-after-date=60"]
 
     assert re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", caller.tokens(acme).headers["Retry-After"])
 
 
-def test_web_pages_and_empty_answers(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_web_pages_and_empty_answers(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     for fault, status in (("html", 200), ("forbidden-html", 403), ("empty-401", 401)):
         sandbox.faults = [fault]
         answer = caller.tokens(acme)
@@ -86,14 +86,14 @@ def test_web_pages_and_empty_answers(sandbox: Sandbox, caller: Caller, acme: Org
         assert (b"<html>" in answer.content) == (fault != "empty-401")
 
 
-def test_a_redirect_tempts_to_go_elsewhere(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_a_redirect_tempts_to_go_elsewhere(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["redirect=https://elsewhere.example/v1/x?y=1"]
     answer = caller.tokens(acme)
 
     assert (answer.status_code, answer.headers["Location"]) == (307, "https://elsewhere.example/v1/x?y=1")
 
 
-def test_a_stalled_server_does_not_keep_the_sandbox_from_closing(acme: Organization) -> None:
+def test_a_stalled_server_does_not_keep_the_sandbox_from_closing(acme: SandboxOrganization) -> None:
     with Sandbox(World([acme]), now=NOW, faults=["stall"]) as sandbox:
         with pytest.raises(requests.ReadTimeout):
             Caller(sandbox, acme.auditor.token).tokens(acme, timeout=0.1)
@@ -104,7 +104,7 @@ def test_a_stalled_server_does_not_keep_the_sandbox_from_closing(acme: Organizat
 
 @pytest.mark.parametrize("fault", ["reset", "lost-before@get", "lost-after@get"])
 def test_connections_that_end_without_an_answer(
-    sandbox: Sandbox, caller: Caller, acme: Organization, fault: str
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, fault: str
 ) -> None:
     sandbox.faults = [f"{fault}x1"]
 
@@ -114,7 +114,7 @@ def test_connections_that_end_without_an_answer(
 
 
 def test_an_answer_lost_before_leaves_the_old_value_and_one_lost_after_kills_it(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     for fault, status in (("lost-before", 200), ("lost-after", 401)):
         sandbox.faults = [fault]
@@ -123,7 +123,7 @@ def test_an_answer_lost_before_leaves_the_old_value_and_one_lost_after_kills_it(
         assert caller.tokens(acme).status_code == status
 
 
-def test_what_is_done_and_never_answered_is_done(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_what_is_done_and_never_answered_is_done(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["stall-after"]
 
     with pytest.raises(requests.ReadTimeout):
@@ -131,14 +131,14 @@ def test_what_is_done_and_never_answered_is_done(sandbox: Sandbox, caller: Calle
     assert caller.tokens(acme).status_code == 401
 
 
-def test_an_answer_cut_in_its_middle(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_an_answer_cut_in_its_middle(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["cut"]
 
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
         caller.tokens(acme)
 
 
-def test_an_answer_byte_by_byte(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_an_answer_byte_by_byte(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["drip=0.01"]
     with caller.tokens(acme, stream=True) as answer:
         began = time.monotonic()
@@ -147,7 +147,7 @@ def test_an_answer_byte_by_byte(sandbox: Sandbox, caller: Caller, acme: Organiza
 
 
 def test_texts_that_are_no_utf8_and_texts_with_half_a_character(
-    sandbox: Sandbox, caller: Caller, acme: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization
 ) -> None:
     sandbox.faults = ["bad-utf8"]
     with pytest.raises(UnicodeDecodeError):
@@ -158,7 +158,7 @@ def test_texts_that_are_no_utf8_and_texts_with_half_a_character(
     assert (description[0], description[-1]) == ("\ud83d", "\0")
 
 
-def test_data_and_metadata_of_other_kinds(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_data_and_metadata_of_other_kinds(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     def answer(fault: str) -> Any:
         sandbox.faults = [fault]
         return caller.tokens(acme).json()
@@ -176,21 +176,21 @@ def test_data_and_metadata_of_other_kinds(sandbox: Sandbox, caller: Caller, acme
     assert len(answer("short-page")["data"]) == 49
 
 
-def test_only_pages_before_the_last_are_short(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_only_pages_before_the_last_are_short(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["short-page"]
 
     assert [len(caller.tokens(acme, number).json()["data"]) for number in (1, 2, 3)] == [49, 49, 22]
 
 
 def test_the_listing_of_another_organization(
-    sandbox: Sandbox, caller: Caller, acme: Organization, other: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     sandbox.faults = [f"listing-of={other.id}@{acme.id}"]
 
     assert {row["owner_id"] for row in caller.tokens(acme).json()["data"]} == {other.id}
 
 
-def test_a_page_that_repeats(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_a_page_that_repeats(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["page-repeats"]
 
     assert caller.tokens(acme, 3).json()["data"] == caller.tokens(acme).json()["data"]
@@ -198,7 +198,7 @@ def test_a_page_that_repeats(sandbox: Sandbox, caller: Caller, acme: Organizatio
 
 @pytest.mark.parametrize(("how", "total"), [("", 121), ("=added", 123)])
 def test_tokens_that_come_and_go_between_pages(
-    sandbox: Sandbox, caller: Caller, acme: Organization, how: str, total: int
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, how: str, total: int
 ) -> None:
     sandbox.faults = [f"shifting{how}x1"]
     seen = [row["id"] for number in (1, 2, 3) for row in caller.tokens(acme, number).json()["data"]]
@@ -209,7 +209,7 @@ def test_tokens_that_come_and_go_between_pages(
     assert caller.tokens(acme).status_code == 200
 
 
-def test_values_that_are_withheld(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_values_that_are_withheld(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["masked"]
     assert caller.tokens(acme).json()["data"][0]["token"] is None
 
@@ -231,7 +231,7 @@ def test_values_that_are_withheld(sandbox: Sandbox, caller: Caller, acme: Organi
     assert acme.tokens[-1].write_enabled is False
 
 
-def test_the_older_shape_as_a_fault(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_the_older_shape_as_a_fault(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["legacy"]
     answer = caller.tokens(acme).json()
 
@@ -244,7 +244,7 @@ def test_access_tokens_that_end_soon_are_a_fault_of_their_own() -> None:
 
 
 def test_a_fault_may_keep_to_an_organization_an_action_a_method_and_a_page(
-    sandbox: Sandbox, caller: Caller, acme: Organization, other: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     sandbox.faults = [f"status=503@{acme.id}@list@get@page2"]
 
@@ -252,14 +252,14 @@ def test_a_fault_may_keep_to_an_organization_an_action_a_method_and_a_page(
     assert Caller(sandbox, other.auditor.token).tokens(other, 2).status_code == 200
 
 
-def test_a_fault_may_wait(sandbox: Sandbox, caller: Caller, acme: Organization) -> None:
+def test_a_fault_may_wait(sandbox: Sandbox, caller: Caller, acme: SandboxOrganization) -> None:
     sandbox.faults = ["status=503@list+1x2"]
 
     assert [caller.tokens(acme).status_code for _ in range(4)] == [200, 503, 503, 200]
 
 
 def test_an_organization_may_have_faults_of_its_own(
-    sandbox: Sandbox, caller: Caller, acme: Organization, other: Organization
+    sandbox: Sandbox, caller: Caller, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     acme.faults = ["status=503x1"]
 
@@ -292,7 +292,7 @@ def test_a_fault_that_is_none_is_found_in_an_organization_too() -> None:
         Sandbox(World([made_up_organization(1, now=NOW, faults=["mask"])]))
 
 
-def test_two_clients_at_once_lose_nothing(caller: Caller, acme: Organization) -> None:
+def test_two_clients_at_once_lose_nothing(caller: Caller, acme: SandboxOrganization) -> None:
     with ThreadPoolExecutor(16) as pool:
         made = list(pool.map(lambda number: caller.create(acme, description=f"Number {number} of many"), range(64)))
 

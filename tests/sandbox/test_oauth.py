@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import OAuthApplication, Organization
+from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization
 from tests.sandbox.conftest import Caller
 
 SECRET = "MADE-UP-secret"
@@ -14,7 +14,7 @@ FORM = {"grant_type": "client_credentials", "scope": "authorization_tokens"}
 
 
 @pytest.fixture
-def application(acme: Organization) -> OAuthApplication:
+def application(acme: SandboxOrganization) -> OAuthApplication:
     application = OAuthApplication(42, "Audit", "MADE-UP-uid", SECRET, "Audits tokens", creator_available=False)
     acme.oauth_applications.append(application)
     return application
@@ -48,7 +48,7 @@ def test_the_client_may_name_itself_in_the_form(sandbox: Sandbox, application: O
 
 
 def test_an_access_token_sees_every_token_and_creates_but_has_none_to_rotate(
-    sandbox: Sandbox, application: OAuthApplication, acme: Organization, other: Organization
+    sandbox: Sandbox, application: OAuthApplication, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     bearer = granted(sandbox, application).json()["access_token"]
     tokens = f"/organizations/{acme.id}/authorization_tokens"
@@ -60,7 +60,7 @@ def test_an_access_token_sees_every_token_and_creates_but_has_none_to_rotate(
 
 
 def test_a_client_of_several_organizations_has_one_access_token_for_all(
-    sandbox: Sandbox, application: OAuthApplication, acme: Organization, other: Organization
+    sandbox: Sandbox, application: OAuthApplication, acme: SandboxOrganization, other: SandboxOrganization
 ) -> None:
     other.oauth_applications.append(application)
 
@@ -71,7 +71,7 @@ def test_a_client_of_several_organizations_has_one_access_token_for_all(
 
 
 def test_organizations_are_not_open_to_an_access_token(
-    sandbox: Sandbox, application: OAuthApplication, acme: Organization
+    sandbox: Sandbox, application: OAuthApplication, acme: SandboxOrganization
 ) -> None:
     bearer = granted(sandbox, application).json()["access_token"]
 
@@ -80,7 +80,7 @@ def test_organizations_are_not_open_to_an_access_token(
 
 
 def test_without_its_scope_tokens_stay_closed(
-    sandbox: Sandbox, application: OAuthApplication, acme: Organization
+    sandbox: Sandbox, application: OAuthApplication, acme: SandboxOrganization
 ) -> None:
     bearer = granted(sandbox, application, scope="badge_templates").json()["access_token"]
 
@@ -88,7 +88,7 @@ def test_without_its_scope_tokens_stay_closed(
 
 
 def test_an_access_token_ends_and_a_new_one_can_be_had(
-    sandbox: Sandbox, application: OAuthApplication, acme: Organization
+    sandbox: Sandbox, application: OAuthApplication, acme: SandboxOrganization
 ) -> None:
     sandbox.faults = ["oauth-expires=0x1"]
     tokens = f"/organizations/{acme.id}/authorization_tokens"
@@ -119,7 +119,7 @@ def test_a_refusal_is_in_the_words_of_the_standard(
 
 
 def test_applications_are_listed_without_their_secret(
-    caller: Caller, application: OAuthApplication, acme: Organization
+    caller: Caller, application: OAuthApplication, acme: SandboxOrganization
 ) -> None:
     answer = caller.ask("GET", f"/organizations/{acme.id}/oauth_applications").json()
 

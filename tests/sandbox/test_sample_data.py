@@ -11,7 +11,7 @@ import pytest
 from credly_audit.errors import UsageError
 from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World
+from credly_audit.sandbox.world import SandboxOrganization, World
 from tests.sandbox.conftest import Caller
 
 FOLDER = shipped("sample_data")
@@ -38,7 +38,7 @@ def credential(name: str) -> str:
     return (FOLDER / configured()[name]["token"].removeprefix("file:")).read_text().strip()
 
 
-def named(world: World, beginning: str) -> Organization:
+def named(world: World, beginning: str) -> SandboxOrganization:
     return next(organization for organization in world.organizations if organization.name.startswith(beginning))
 
 

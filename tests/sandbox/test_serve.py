@@ -15,7 +15,7 @@ import trustme
 from credly_audit.errors import UsageError
 from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox
-from credly_audit.sandbox.world import Organization, World
+from credly_audit.sandbox.world import SandboxOrganization, World
 from tests.sandbox.conftest import NOW
 
 PROGRAM = [sys.executable, "-c", "from credly_audit.cli.main import main; main()", "sandbox", "serve"]
@@ -72,7 +72,7 @@ def test_help_explains_every_fault() -> None:
     assert "lost-after " in told
 
 
-def test_it_speaks_tls_where_it_is_given_a_certificate(acme: Organization, tmp_path: Path) -> None:
+def test_it_speaks_tls_where_it_is_given_a_certificate(acme: SandboxOrganization, tmp_path: Path) -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)

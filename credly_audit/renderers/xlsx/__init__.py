@@ -17,7 +17,7 @@ from credly_audit.renderers.xlsx.decide_by_group import groups
 from credly_audit.renderers.xlsx.decisions import decisions
 from credly_audit.renderers.xlsx.findings import findings
 from credly_audit.renderers.xlsx.organizations import organizations
-from credly_audit.renderers.xlsx.report import Report
+from credly_audit.renderers.xlsx.report import WorkbookReport
 from credly_audit.renderers.xlsx.resolved import resolved
 from credly_audit.renderers.xlsx.rules import controls, rules
 from credly_audit.renderers.xlsx.summary import add_summary
@@ -34,7 +34,7 @@ LISTS = (actions, findings, groups, tokens, organizations, expiries, decisions, 
 
 def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     """The workbook; a list longer than `most_rows` goes on in a next sheet. OSError also for its temporary files."""
-    report = Report(audit, most_rows)
+    report = WorkbookReport(audit, most_rows)
     title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     try:
         book = Book(title, headline(audit), audit.generated_at)

@@ -3,7 +3,7 @@
 from credly_audit import __version__
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import ABOUT, RULES, Report
+from credly_audit.renderers.xlsx.report import ABOUT, RULES, WorkbookReport
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.renderers.xlsx.table_xml import MOST_LINKS
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS, describe_setting
@@ -38,7 +38,7 @@ NOT_LOOKED_AT = (
 )
 
 
-def add_about(book: Book, report: Report) -> None:
+def add_about(book: Book, report: WorkbookReport) -> None:
     """The last sheet."""
     sheet = book.sheet(ABOUT)
     sheet.sheet_view.showGridLines = False
@@ -53,7 +53,7 @@ def add_about(book: Book, report: Report) -> None:
     page.write()
 
 
-def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
+def _parts(report: WorkbookReport) -> dict[str, list[tuple[str, str]]]:
     audit = report.audit
     header = audit.snapshot.header
     instants = {"As of": audit.as_of, "Collected": header.collected_at, "Generated": audit.generated_at}
@@ -78,24 +78,24 @@ def _parts(report: Report) -> dict[str, list[tuple[str, str]]]:
     return parts
 
 
-def _compared(report: Report) -> str:
+def _compared(report: WorkbookReport) -> str:
     compared = report.audit.compared
     return f"the audit of {spoken_day(compared.since)}" if compared else "no earlier audit"
 
 
-def _due(report: Report, severity: Severity) -> str:
+def _due(report: WorkbookReport, severity: Severity) -> str:
     within = report.audit.policy.due_within(severity)
     due = f"due within {count(within.days, 'day', 'days')}" if within else "no due date"
     fails = "; the audit fails on it" if _fails(report, severity) else ""
     return f"{due[0].upper()}{due[1:]}{fails}."
 
 
-def _fails(report: Report, severity: Severity) -> bool:
+def _fails(report: WorkbookReport, severity: Severity) -> bool:
     named = [Severity(selector) for selector in report.audit.gate.fail_on if selector in set(Severity)]
     return any(severity.weight >= least.weight for least in named)
 
 
-def _policy(report: Report) -> list[tuple[str, str]]:
+def _policy(report: WorkbookReport) -> list[tuple[str, str]]:
     settings = report.audit.policy.settings.model_dump(mode="json") | {"fail_on": list(report.audit.gate.fail_on)}
     settings["rules"] = f"see the sheet {RULES}, which has the options of each"
     return [(name.replace("_", " "), describe_setting(value)) for name, value in settings.items()]

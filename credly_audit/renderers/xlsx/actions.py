@@ -5,9 +5,9 @@ import pandas as pd
 from credly_audit.instant_columns import INSTANT
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import ACTIONS, FINDINGS, Report, described
+from credly_audit.renderers.xlsx.report import ACTIONS, FINDINGS, WorkbookReport, described
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
 from credly_audit.report.labels import ITSELF
 from credly_audit.text import NOTHING
 
@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 
-def actions(report: Report) -> Listing:
+def actions(report: WorkbookReport) -> SheetList:
     """Return all actions, in the order of the top priorities."""
 
     def piece(start: int, stop: int) -> Piece:
@@ -51,7 +51,7 @@ def actions(report: Report) -> Listing:
             "token_id": [action.token_id for action in part],
         }
 
-    return Listing(
+    return SheetList(
         title=ACTIONS,
         table="Actions",
         columns=COLUMNS,

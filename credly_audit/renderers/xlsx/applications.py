@@ -2,16 +2,16 @@
 
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import Report
-from credly_audit.renderers.xlsx.table import Listing
+from credly_audit.renderers.xlsx.report import WorkbookReport
+from credly_audit.renderers.xlsx.table import SheetList
 from credly_audit.report.columns import APPLICATION, ApplicationRows
 
 TITLE = "OAuth applications"
 
 
-def applications(report: Report) -> Listing:
+def applications(report: WorkbookReport) -> SheetList:
     """Every OAuth application that was collected, in the order of the organizations."""
-    return Listing(
+    return SheetList(
         title=TITLE,
         table="OAuthApplications",
         columns=make_columns(APPLICATION),

@@ -17,7 +17,7 @@ MANY_ROWS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class SheetBody:
     """What a sheet has beside openpyxl's part of it: its rows, and the links, known once the rows are written."""
 
     many: int
@@ -28,7 +28,7 @@ class Body:
 class Archive(ZipFile):
     """A zip for openpyxl to write into; every member bears one instant, and `bodies` go into the sheets they name."""
 
-    def __init__(self, out: BinaryIO, instant: datetime, bodies: Mapping[str, Body]) -> None:
+    def __init__(self, out: BinaryIO, instant: datetime, bodies: Mapping[str, SheetBody]) -> None:
         super().__init__(out, "w", ZIP_DEFLATED)
         self._instant = instant
         self._bodies = bodies

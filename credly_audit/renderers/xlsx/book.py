@@ -13,7 +13,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 
 from credly_audit import __version__
-from credly_audit.renderers.xlsx.archive import Archive, Body
+from credly_audit.renderers.xlsx.archive import Archive, SheetBody
 from credly_audit.text import one_line
 
 A4 = 9
@@ -25,7 +25,7 @@ class Book:
     def __init__(self, title: str, subject: str, generated_at: datetime) -> None:
         self.title = one_line(title)
         self._generated_at = generated_at
-        self._bodies: dict[str, Body] = {}
+        self._bodies: dict[str, SheetBody] = {}
         self._workbook = Workbook(write_only=True)
         self._workbook.calculation = CalcProperties(fullCalcOnLoad=False)
         instant = generated_at.replace(tzinfo=None, microsecond=0)
@@ -56,7 +56,7 @@ class Book:
             sheet.print_area = printed
         return sheet
 
-    def stream(self, body: Body) -> None:
+    def stream(self, body: SheetBody) -> None:
         """Put these rows under those of the newest sheet."""
         self._bodies[f"xl/worksheets/sheet{len(self._workbook.worksheets)}.xml"] = body
 

@@ -6,10 +6,10 @@ from credly_audit.audit.prior import TREND as TREND_COLUMNS
 from credly_audit.audit.prior import nothing
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import CHANGED_ORGANIZATIONS, TREND, Report, described
+from credly_audit.renderers.xlsx.report import CHANGED_ORGANIZATIONS, TREND, WorkbookReport, described
 from credly_audit.renderers.xlsx.report import CHANGES as CHANGES_SHEET
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
 from credly_audit.report.changes import LABELS
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
@@ -69,7 +69,7 @@ TREND_COLUMNS_OF_SHEET = (
 )
 
 
-def list_changes(report: Report) -> Listing:
+def list_changes(report: WorkbookReport) -> SheetList:
     """Return every change of a token or a finding since the last audit."""
     compared, rules = report.audit.compared, report.audit.rules
     frame = nothing(CHANGES) if compared is None else compared.changes
@@ -92,7 +92,7 @@ def list_changes(report: Report) -> Listing:
             "token_id": token_ids,
         }
 
-    return Listing(
+    return SheetList(
         title=CHANGES_SHEET,
         table="Changes",
         columns=COLUMNS,
@@ -104,7 +104,7 @@ def list_changes(report: Report) -> Listing:
     )
 
 
-def list_changed_organizations(report: Report) -> Listing:
+def list_changed_organizations(report: WorkbookReport) -> SheetList:
     """Return the changes of each organization that has any, counted by kind."""
     compared = report.audit.compared
     frame = nothing(DELTAS) if compared is None else compared.deltas
@@ -118,7 +118,7 @@ def list_changed_organizations(report: Report) -> Listing:
             "organization_id": plain(part["organization_id"]),
         }
 
-    return Listing(
+    return SheetList(
         title=CHANGED_ORGANIZATIONS,
         table="Changed",
         columns=DELTA_COLUMNS,
@@ -128,7 +128,7 @@ def list_changed_organizations(report: Report) -> Listing:
     )
 
 
-def list_audits(report: Report) -> Listing:
+def list_audits(report: WorkbookReport) -> SheetList:
     """Return every audit, oldest first, as its reports counted."""
     compared = report.audit.compared
     frame = nothing(TREND_COLUMNS) if compared is None else compared.trend
@@ -141,7 +141,7 @@ def list_audits(report: Report) -> Listing:
             **{title: plain(part[name]) for name, title in TREND_NUMBERS.items()},
         }
 
-    return Listing(
+    return SheetList(
         title=TREND,
         table="Trend",
         columns=TREND_COLUMNS_OF_SHEET,
@@ -151,7 +151,7 @@ def list_audits(report: Report) -> Listing:
     )
 
 
-def _describe_nothing(report: Report) -> str:
+def _describe_nothing(report: WorkbookReport) -> str:
     compared = report.audit.compared
     if compared is None:
         return "There is no earlier audit to compare with."

@@ -7,9 +7,9 @@ import pandas as pd
 from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.decisions import TYPED, validations
-from credly_audit.renderers.xlsx.report import GROUPS, Report
+from credly_audit.renderers.xlsx.report import GROUPS, WorkbookReport
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
 from credly_audit.severity import Severity
 from credly_audit.text import instant
 
@@ -52,7 +52,7 @@ class Group:
     organizations: tuple[str, ...]
 
 
-def groups(report: Report) -> Listing:
+def groups(report: WorkbookReport) -> SheetList:
     """Return a row for each rule and organization, and for each rule and tag, with open findings above info."""
     found = find_groups(report)
     rules, before = report.audit.rules, instant(report.audit.as_of)
@@ -73,7 +73,7 @@ def groups(report: Report) -> Listing:
             "created_before": [before] * len(part),
         }
 
-    return Listing(
+    return SheetList(
         title=GROUPS,
         table="Groups",
         columns=COLUMNS,
@@ -86,7 +86,7 @@ def groups(report: Report) -> Listing:
     )
 
 
-def find_groups(report: Report) -> list[Group]:
+def find_groups(report: WorkbookReport) -> list[Group]:
     """Return the groups: the most severe first, then the largest."""
     audit = report.audit
     frame = audit.findings.frame[audit.findings.actionable]

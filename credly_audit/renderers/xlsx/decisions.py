@@ -10,8 +10,8 @@ from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, 
 from credly_audit.instants import iso_day
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import DAY_ZERO, FIRST_DAY
-from credly_audit.renderers.xlsx.report import DECISIONS, Report, described
-from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.renderers.xlsx.report import DECISIONS, WorkbookReport, described
+from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
 from credly_audit.report.labels import STATES
 
 CHOICES = ("accept", "fix", "false positive")
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 
-def decisions(report: Report) -> Listing:
+def decisions(report: WorkbookReport) -> SheetList:
     """Every waiver and plan, those first that ask for attention."""
     made = report.audit.decisions
     judged = [(each.waiver, each.state, each.findings) for each in made.waivers]
@@ -66,7 +66,7 @@ def decisions(report: Report) -> Listing:
             "token": [decision.token for decision in part],
         }
 
-    return Listing(
+    return SheetList(
         title=DECISIONS,
         table="Decisions",
         columns=COLUMNS,
@@ -77,7 +77,7 @@ def decisions(report: Report) -> Listing:
     )
 
 
-def _descriptions(report: Report, wanted: set[str | None]) -> dict[str | None, str]:
+def _descriptions(report: WorkbookReport, wanted: set[str | None]) -> dict[str | None, str]:
     """What the tokens are called whose ids or fingerprints these are."""
     tokens = report.audit.tokens
     called: dict[str | None, str] = {}
@@ -109,7 +109,7 @@ def day_number(day: date) -> int | str:
     return (day - DAY_ZERO.date()).days if day >= FIRST_DAY.date() else iso_day(day)
 
 
-def validations(report: Report) -> dict[str, DataValidation]:
+def validations(report: WorkbookReport) -> dict[str, DataValidation]:
     """What may be typed in the yellow columns, and what a person is told there; blank is always right."""
     as_of, settings = report.audit.as_of, report.audit.policy.settings
     made = {

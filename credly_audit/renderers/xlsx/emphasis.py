@@ -14,7 +14,7 @@ from credly_audit.renderers.xlsx.styles import (
     SEVERITY_WORDS,
     paint,
 )
-from credly_audit.renderers.xlsx.table import Emphasis, Listing
+from credly_audit.renderers.xlsx.table import Emphasis, SheetList
 from credly_audit.report.labels import COVERAGE
 
 
@@ -59,7 +59,7 @@ def _where(formula: str, font: Font) -> Rule:
     return Rule(type="expression", formula=[formula], dxf=DifferentialStyle(font=font))
 
 
-def _word(word: str, colours: tuple[str, str]) -> Callable[[Listing], Rule]:
+def _word(word: str, colours: tuple[str, str]) -> Callable[[SheetList], Rule]:
     paper, ink = colours
     style = DifferentialStyle(font=Font(color=ink), fill=paint(paper))
     return lambda _: Rule(type="cellIs", operator="equal", formula=[f'"{word}"'], dxf=style)

@@ -7,8 +7,8 @@ from credly_audit.config.decision_models import Decision
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.decisions import as_typed, validations
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import FINDINGS, TOKENS, Report
-from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.report import FINDINGS, TOKENS, WorkbookReport
+from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
 from credly_audit.report.columns import FINDING, FindingRows
 from credly_audit.text import count
 
@@ -30,7 +30,7 @@ COLUMNS = (
 """The columns for decisions follow the finding and precede the columns that are not printed."""
 
 
-def findings(report: Report) -> Listing:
+def findings(report: WorkbookReport) -> SheetList:
     """All findings, worst first, waived ones too."""
     tokens = count(len(report.audit.tokens), "token", "tokens")
 
@@ -42,7 +42,7 @@ def findings(report: Report) -> Listing:
             for token, organization in rows
         ]
 
-    return Listing(
+    return SheetList(
         title=FINDINGS,
         table="Findings",
         columns=COLUMNS,
@@ -60,7 +60,7 @@ def findings(report: Report) -> Listing:
     )
 
 
-def _piece(report: Report, part: FindingRows) -> Piece:
+def _piece(report: WorkbookReport, part: FindingRows) -> Piece:
     typed = [as_typed(decision) for decision in _decided(report, part.frame)]
     return {
         **make_cells(FINDING, part),
@@ -69,7 +69,7 @@ def _piece(report: Report, part: FindingRows) -> Piece:
     }
 
 
-def _decided(report: Report, frame: pd.DataFrame) -> list[Decision | None]:
+def _decided(report: WorkbookReport, frame: pd.DataFrame) -> list[Decision | None]:
     """What was decided on each of some findings before."""
     made = report.audit.decisions
     waivers = {each.waiver.id: each.waiver for each in made.waivers}

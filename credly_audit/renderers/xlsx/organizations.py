@@ -2,15 +2,15 @@
 
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import ORGANIZATIONS, Report
-from credly_audit.renderers.xlsx.table import Listing
+from credly_audit.renderers.xlsx.report import ORGANIZATIONS, WorkbookReport
+from credly_audit.renderers.xlsx.table import SheetList
 from credly_audit.report.columns import ORGANIZATION, OrganizationRows
 
 
-def organizations(report: Report) -> Listing:
+def organizations(report: WorkbookReport) -> SheetList:
     """Return every organization, the worst first."""
     order = report.standing.worst_first
-    return Listing(
+    return SheetList(
         title=ORGANIZATIONS,
         table="Organizations",
         columns=make_columns(ORGANIZATION),

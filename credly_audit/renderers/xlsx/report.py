@@ -31,7 +31,7 @@ ORGANIZATIONS, EXPIRIES, RESOLVED, RULES, CONTROLS, ABOUT = (
 
 
 @dataclass(frozen=True)
-class Report:
+class WorkbookReport:
     """An audit on its way into a workbook whose lists have at most `most_rows` rows a sheet."""
 
     audit: Audit

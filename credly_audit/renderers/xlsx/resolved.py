@@ -3,9 +3,9 @@
 from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import RESOLVED, Report, described
+from credly_audit.renderers.xlsx.report import RESOLVED, WorkbookReport, described
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Listing, Piece
+from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
 from credly_audit.text import spoken_day
@@ -26,7 +26,7 @@ COLUMNS = (
 )
 
 
-def resolved(report: Report) -> Listing:
+def resolved(report: WorkbookReport) -> SheetList:
     """The findings that are gone since the audit compared with, worst first."""
     compared = report.audit.compared
     rules = report.audit.rules
@@ -55,7 +55,7 @@ def resolved(report: Report) -> Listing:
             "token_id": token_ids,
         }
 
-    return Listing(
+    return SheetList(
         title=RESOLVED,
         table="Resolved",
         columns=COLUMNS,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.report import CONTROLS, FINDINGS, RULES, Report
+from credly_audit.renderers.xlsx.report import CONTROLS, FINDINGS, RULES, WorkbookReport
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
 from credly_audit.report.counts import tally
 from credly_audit.report.labels import describe_setting
 from credly_audit.report.results import Result
@@ -40,7 +40,7 @@ CONTROL_COLUMNS = (
 )
 
 
-def rules(report: Report) -> Listing:
+def rules(report: WorkbookReport) -> SheetList:
     """The catalogue, disabled rules included."""
     catalogue = list(report.audit.rules.values())
     live = tally(report.audit)["by_rule"]
@@ -77,7 +77,7 @@ def rules(report: Report) -> Listing:
             "rule_id": [rule.id for rule in part],
         }
 
-    return Listing(
+    return SheetList(
         title=RULES,
         table="Rules",
         columns=RULE_COLUMNS,
@@ -89,13 +89,13 @@ def rules(report: Report) -> Listing:
     )
 
 
-def _in_force(report: Report, rule: Rule) -> str:
+def _in_force(report: WorkbookReport, rule: Rule) -> str:
     if rule.id in report.audit.broken:
         return "✕ broken"
     return "✓ yes" if report.audit.policy.enabled(rule) else "– disabled"
 
 
-def controls(report: Report) -> Listing:
+def controls(report: WorkbookReport) -> SheetList:
     """Return each control that an enabled rule is mapped to."""
     found = report.results.controls
 
@@ -110,7 +110,7 @@ def controls(report: Report) -> Listing:
             "Mapped rules": [", ".join(each.rules) for each in part],
         }
 
-    return Listing(
+    return SheetList(
         title=CONTROLS,
         table="Controls",
         columns=CONTROL_COLUMNS,

@@ -15,7 +15,7 @@ from credly_audit.renderers.xlsx.report import (
     ORGANIZATIONS,
     SUMMARY,
     TOKENS,
-    Report,
+    WorkbookReport,
 )
 from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.styles import (
@@ -49,7 +49,7 @@ SHEETS = {"tokens": TOKENS, "findings": FINDINGS}
 """The sheets of the lists whose rows the key figures count."""
 
 
-def add_summary(book: Book, report: Report) -> None:
+def add_summary(book: Book, report: WorkbookReport) -> None:
     """The first sheet, without grid lines."""
     sheet = book.sheet(SUMMARY)
     sheet.sheet_view.showGridLines = False
@@ -75,7 +75,7 @@ def add_summary(book: Book, report: Report) -> None:
     page.write()
 
 
-def _verdict(page: Page, report: Report) -> None:
+def _verdict(page: Page, report: WorkbookReport) -> None:
     audit = report.audit
     header = audit.snapshot.header
     dates = f"As of {_instant(audit.as_of)}. Collected {_instant(header.collected_at)} from {header.base_url}."
@@ -92,7 +92,7 @@ def _verdict(page: Page, report: Report) -> None:
     page.row += 1
 
 
-def _guidance(page: Page, report: Report) -> None:
+def _guidance(page: Page, report: WorkbookReport) -> None:
     """Write the team's own words, as plain lines."""
     lines = [MARKS.sub("", line).strip() for line in (report.audit.presentation.guidance or "").splitlines()]
     if any(lines):
@@ -101,7 +101,7 @@ def _guidance(page: Page, report: Report) -> None:
             page.line(B=(one_line(line, 500), "line"))
 
 
-def _standing(page: Page, report: Report) -> None:
+def _standing(page: Page, report: WorkbookReport) -> None:
     """The numbers, and beside them how completely the organizations were seen."""
     counts, figures = tally(report.audit), list(report.figures)
     page.heading("Key figures")
@@ -122,7 +122,7 @@ def _standing(page: Page, report: Report) -> None:
     page.row = start + len(figures)
 
 
-def _unseen(page: Page, report: Report) -> None:
+def _unseen(page: Page, report: WorkbookReport) -> None:
     hidden = unseen(report.audit)
     _unaudited(page, report)
     if not hidden:
@@ -142,7 +142,7 @@ def _unseen(page: Page, report: Report) -> None:
         page.line(B=(more, "more", report.place(ORGANIZATIONS, 0)))
 
 
-def _unaudited(page: Page, report: Report) -> None:
+def _unaudited(page: Page, report: WorkbookReport) -> None:
     """Organizations that the register names and nobody audits."""
     ids = report.audit.unaudited
     if ids:
@@ -152,7 +152,7 @@ def _unaudited(page: Page, report: Report) -> None:
         page.line(B=("Not audited", "strong"), C=(len(ids), "whole"), D=f"{are} in the register alone:", E=named)
 
 
-def _first(page: Page, report: Report) -> None:
+def _first(page: Page, report: WorkbookReport) -> None:
     page.heading("Top priorities")
     priorities = list(report.priorities.groups())
     if not priorities:
@@ -167,7 +167,7 @@ def _first(page: Page, report: Report) -> None:
         page.line(B=(f"… and {more}, on the sheet {ACTIONS}", "more", target))
 
 
-def _priority(page: Page, report: Report, priority: Priority) -> None:
+def _priority(page: Page, report: WorkbookReport, priority: Priority) -> None:
     as_of = report.audit.as_of
     page.line(
         B=(priority.describe_dates(as_of), "link", report.place_rows(ACTIONS, report.find_actions(priority.number))),
@@ -178,7 +178,7 @@ def _priority(page: Page, report: Report, priority: Priority) -> None:
     )
 
 
-def _findings(page: Page, report: Report) -> None:
+def _findings(page: Page, report: WorkbookReport) -> None:
     counts = tally(report.audit)
     page.new_sheet_of_paper()
     page.heading("Findings by severity")
@@ -197,7 +197,7 @@ def _findings(page: Page, report: Report) -> None:
     chart(page, title, start, 10, lying=True, colours=colours)
 
 
-def _ages(page: Page, report: Report) -> None:
+def _ages(page: Page, report: WorkbookReport) -> None:
     """The open findings by severity and age."""
     ages = {severity: counts for severity, counts in report.figures.ages.items() if any(counts)}
     if not ages:
@@ -209,7 +209,7 @@ def _ages(page: Page, report: Report) -> None:
         page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), **cells)
 
 
-def _permissions(page: Page, report: Report) -> None:
+def _permissions(page: Page, report: WorkbookReport) -> None:
     may = permissions(report.audit)
     page.heading("Token permissions")
     total = sum(may.values())
@@ -226,7 +226,7 @@ def _permissions(page: Page, report: Report) -> None:
     chart(page, title, start, 10, lying=True)
 
 
-def _coming(page: Page, report: Report) -> None:
+def _coming(page: Page, report: WorkbookReport) -> None:
     months, soon = expiries(report.audit), soon_days(report.audit)
     page.heading("Upcoming expirations")
     busiest = max(months, key=lambda month: month.tokens)
@@ -252,7 +252,7 @@ def _coming(page: Page, report: Report) -> None:
     chart(page, title, start, len(months), colours=colours, beside="E")
 
 
-def _place(report: Report, figure: KeyFigure) -> str | None:
+def _place(report: WorkbookReport, figure: KeyFigure) -> str | None:
     """Return where the rows of a figure are: those of the calendar are the next to expire, in their order."""
     if figure.name.startswith("expiring"):
         return report.place_rows(EXPIRIES, np.arange(figure.value))

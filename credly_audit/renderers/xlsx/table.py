@@ -35,13 +35,13 @@ class Link:
 class Emphasis:
     """A conditional format on the cells of the columns `first` … `last`; makes a rule of its own for every sheet."""
 
-    rule: Callable[["Listing"], Rule]
+    rule: Callable[["SheetList"], Rule]
     first: str
     last: str
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class SheetList:
     """A list of `many` rows; `piece(start, stop)` gives some of them, `nothing` is said where there are none.
 
     The first `frozen` columns stay in sight; `validations` makes what may be typed, by column.

@@ -14,12 +14,12 @@ from openpyxl.worksheet.table import Table, TableColumn, TableStyleInfo
 from openpyxl.worksheet.worksheet import Worksheet
 
 from credly_audit.renderers.xlsx import row_height as fit
-from credly_audit.renderers.xlsx.archive import Body
+from credly_audit.renderers.xlsx.archive import SheetBody
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.cell_xml import words
 from credly_audit.renderers.xlsx.report import counted
 from credly_audit.renderers.xlsx.styles import STYLES, Style, dressed
-from credly_audit.renderers.xlsx.table import Column, Listing
+from credly_audit.renderers.xlsx.table import Column, SheetList
 from credly_audit.renderers.xlsx.table_xml import Rows
 
 MOST_ROWS = 1_048_575
@@ -28,7 +28,7 @@ MOST_ROWS = 1_048_575
 MEASURED_ROWS = 1_000
 
 
-def add_list(book: Book, listing: Listing, most_rows: int) -> None:
+def add_list(book: Book, listing: SheetList, most_rows: int) -> None:
     """The list's sheet, or sheets; where there is nothing to list, a sentence that says so."""
     if not listing.many:
         sheet = book.sheet(listing.title)
@@ -39,7 +39,7 @@ def add_list(book: Book, listing: Listing, most_rows: int) -> None:
         _add_sheet(book, listing, number, start, min(start + most_rows, listing.many))
 
 
-def _add_sheet(book: Book, listing: Listing, number: int, start: int, stop: int) -> None:
+def _add_sheet(book: Book, listing: SheetList, number: int, start: int, stop: int) -> None:
     last_row = stop - start + 1
     printed = sum(column.printed for column in listing.columns)
     area = f"A1:{get_column_letter(printed)}{last_row}"
@@ -58,10 +58,10 @@ def _add_sheet(book: Book, listing: Listing, number: int, start: int, stop: int)
         sheet.data_validations.append(validation)
     _add_header(sheet, listing)
     rows = Rows(listing, sheet, start, stop, widths)
-    book.stream(Body(len(rows), rows, rows.links))
+    book.stream(SheetBody(len(rows), rows, rows.links))
 
 
-def _add_header(sheet: Worksheet, listing: Listing) -> None:
+def _add_header(sheet: Worksheet, listing: SheetList) -> None:
     sheet.row_dimensions[1].height = 32
     sheet.append([dressed(sheet, column.title, _header_style(column)) for column in listing.columns])
 
@@ -81,7 +81,7 @@ def width(column: Column, values: Sequence[Any]) -> float:
     return min(max([title, column.narrowest, *longest]), max(column.widest, column.narrowest))
 
 
-def _table(listing: Listing, name: str, last_row: int) -> Table:
+def _table(listing: SheetList, name: str, last_row: int) -> Table:
     ref = f"A1:{get_column_letter(len(listing.columns))}{last_row}"
     table = Table(displayName=name, ref=ref)
     titles = (words(column.title) for column in listing.columns)

@@ -11,7 +11,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from credly_audit.renderers.xlsx import cell_xml as cells
 from credly_audit.renderers.xlsx import row_height as fit
 from credly_audit.renderers.xlsx.styles import STYLES, number_of
-from credly_audit.renderers.xlsx.table import Listing, Piece
+from credly_audit.renderers.xlsx.table import Piece, SheetList
 
 MOST_LINKS = 60_000
 """A sheet holds 65,530; with more, Excel calls the file damaged."""
@@ -25,7 +25,7 @@ UNLINKED = {"go": "tick", "linked number": "number"}
 class Rows:
     """The rows start … stop of a list, under the header of one sheet whose columns have these widths."""
 
-    listing: Listing
+    listing: SheetList
     sheet: Worksheet
     start: int
     stop: int

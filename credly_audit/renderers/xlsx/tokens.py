@@ -5,8 +5,8 @@ import pandas as pd
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import EXPIRIES, TOKENS, Report
-from credly_audit.renderers.xlsx.table import Column, Link, Listing, Piece
+from credly_audit.renderers.xlsx.report import EXPIRIES, TOKENS, WorkbookReport
+from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
 from credly_audit.report.briefing import soon_days
 from credly_audit.report.columns import TOKEN, Field, FieldKind, TokenRows, pick
 from credly_audit.text import count
@@ -31,11 +31,11 @@ CALENDAR = (
 )
 
 
-def tokens(report: Report) -> Listing:
+def tokens(report: WorkbookReport) -> SheetList:
     """Every token that was collected, in the order of the organizations."""
     documented = report.audit.documented
     fields = (*TOKEN, *(_document(documented[name], name, number) for number, name in enumerate(documented, 1)))
-    return Listing(
+    return SheetList(
         title=TOKENS,
         table="Tokens",
         columns=make_columns(fields),
@@ -55,7 +55,7 @@ def _document(column: pd.Series, name: str, number: int) -> Field:
     return Field(name, FieldKind.TEXT, lambda part: column.iloc[part.rows], title, 28, printed=False)
 
 
-def expiries(report: Report) -> Listing:
+def expiries(report: WorkbookReport) -> SheetList:
     """The unexpired tokens that have an expiry, the next first."""
     soon, next_audit = soon_days(report.audit), report.audit.policy.next_audit.days
 
@@ -76,7 +76,7 @@ def expiries(report: Report) -> Listing:
             "When": [when(days) for days in apart.tolist()],
         }
 
-    return Listing(
+    return SheetList(
         title=EXPIRIES,
         table="Expiries",
         columns=CALENDAR,

@@ -7,7 +7,7 @@ from credly_audit.audit.comparison import Comparison, remediation_times
 from credly_audit.renderers.xlsx.changes import TREND_COLUMNS_OF_SHEET
 from credly_audit.renderers.xlsx.charts import stacks
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import CHANGES, RESOLVED, TREND, Report
+from credly_audit.renderers.xlsx.report import CHANGES, RESOLVED, TREND, WorkbookReport
 from credly_audit.renderers.xlsx.small_chart import WIDTHS, captions
 from credly_audit.renderers.xlsx.styles import SEVERITY_COLOURS, SEVERITY_WORDS
 from credly_audit.report.briefing import removed_from_scope
@@ -22,7 +22,7 @@ LINKS = {CHANGES: "All changes", RESOLVED: "What was resolved"}
 TREND_TITLES = tuple(column.title for column in TREND_COLUMNS_OF_SHEET)
 
 
-def trend(page: Page, report: Report) -> None:
+def trend(page: Page, report: WorkbookReport) -> None:
     """What changed since the audit before, the last audits as a chart, and the time to remediate by severity."""
     compared = report.audit.compared
     if compared is None:
@@ -52,7 +52,7 @@ def _since(compared: Comparison) -> str:
     return f"{before} {resolved}; {came}, {number(int(now['persisting']))} unchanged."
 
 
-def _audits(page: Page, report: Report, audits: pd.DataFrame, start: int) -> None:
+def _audits(page: Page, report: WorkbookReport, audits: pd.DataFrame, start: int) -> None:
     """Draw the open findings of the last audits by severity, from the sheet Trend, beside the times to remediate."""
     totals = audits[[severity.value for severity in Severity]].sum(axis=1).tolist()
     apart = int(totals[-1] - totals[-2])
