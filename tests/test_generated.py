@@ -38,6 +38,24 @@ def test_every_page_that_a_page_links_to_is_there() -> None:
             assert (DOCS / target).exists(), f"{page.name}: {target}"
 
 
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall("^#+ (.*)$", re.sub("^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_part_of_a_page_leads_to_a_heading() -> None:
+    found = {page.name: anchors(page.read_text()) for page in DOCS.glob("*.md")}
+    links = [
+        (page, target or page, part)
+        for page in found
+        for target, part in re.findall(r"\]\(([\w-]*\.md)?#([^)]+)\)", (DOCS / page).read_text())
+    ]
+
+    assert len(links) > 20
+    assert [link for link in links if link[2] not in found[link[1]]] == []
+
+
 EXAMPLES = [
     (page.name, block)
     for page in sorted(DOCS.glob("*.md"))

@@ -41,13 +41,13 @@ class Step(StrEnum):
     """The steps of a command, in the order of docs/lifecycle.md."""
 
     LOCK = "Lock"
-    TRY = "Try the store"
-    ANNOUNCE = "Say what will happen"
-    RESERVE = "Take up room"
-    POST = "POST, once"
-    STORE = "Copy"
-    PROVE = "Prove"
-    FINISH = "Remove the copy"
+    TRY = "Check the store"
+    ANNOUNCE = "Confirm"
+    RESERVE = "Reserve space"
+    POST = "Send the request"
+    STORE = "Store"
+    PROVE = "Verify"
+    FINISH = "Clean up"
     SWITCH = "Switch the consumers"
 
 
@@ -112,9 +112,9 @@ class Ending(Enum):
     SUCCESSOR_ELSEWHERE = (
         Step.TRY,
         State.UNCHANGED,
-        "nothing was done: token {old} has a successor already ({token}), whose value is not in {store}: {reason}",
+        "nothing was done: token {old} already has a successor ({token}), whose value is not in {store}: {reason}",
         (
-            "run the same command with the --store of the first time, or give that succession up with "
+            "run the same command with the --store of the first run, or abandon that succession with "
             "`credly-audit succession abandon {succession}`"
         ),
     )
@@ -195,7 +195,7 @@ class Ending(Enum):
     SEVERAL_CREATED = (
         Step.POST,
         State.UNKNOWN,
-        "{reason}; {many} tokens with this description are new: {tokens}",
+        "{reason}; {many} new tokens have this description: {tokens}",
         f"delete the unused ones in {WEB_PAGE}, remove {{journal}}, and run the command again",
     )
     CREATED_WITHOUT_VALUE = (
@@ -285,7 +285,7 @@ class Ending(Enum):
         Step.FINISH,
         None,
         "{message}; --then failed: {reason}",
-        "carry out by hand what --then does: the new value is in the store",
+        "run the --then program yourself: the new value is in the store",
         ExitCode.INCOMPLETE,
     )
     FINISHED_EARLIER = (Step.FINISH, None, "{message} (this run finished an earlier one that was interrupted)")
@@ -334,7 +334,7 @@ class Ending(Enum):
     STATE_NOT_RECORDED = (
         Step.SWITCH,
         None,
-        "{message}; the consumers were not all switched, as their states could not be recorded: {reason}",
+        "{message}; not all consumers were switched, as their states could not be recorded: {reason}",
         "fix that, and run the same command again: it switches those that are not confirmed",
         ExitCode.INCOMPLETE,
     )
@@ -364,14 +364,14 @@ class Ending(Enum):
         "{message}; {many} not confirmed: {waiting}",
         (
             "when each works with the new token, run `credly-audit succession confirm --consumer NAME`; do not delete "
-            "the old token {old} before"
+            "the old token {old} before that"
         ),
     )
     REPLACED = (
         Step.SWITCH,
         None,
         "{message}; every consumer is confirmed",
-        f"delete the old token {{old}} in {WEB_PAGE}; the next audit that finds it gone closes the succession",
+        f"delete the old token {{old}} in {WEB_PAGE}; the next audit that no longer finds it closes the succession",
     )
 
 
