@@ -8,21 +8,21 @@ from lxml import etree
 
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.renderers.xlsx.about import add_about
-from credly_audit.renderers.xlsx.actions import actions
-from credly_audit.renderers.xlsx.applications import applications
+from credly_audit.renderers.xlsx.about_sheet import add_about
+from credly_audit.renderers.xlsx.actions_sheet import actions
+from credly_audit.renderers.xlsx.applications_sheet import applications
 from credly_audit.renderers.xlsx.book import Book
-from credly_audit.renderers.xlsx.changes import list_audits, list_changed_organizations, list_changes
-from credly_audit.renderers.xlsx.decide_by_group import groups
-from credly_audit.renderers.xlsx.decisions import decisions
-from credly_audit.renderers.xlsx.findings import findings
-from credly_audit.renderers.xlsx.organizations import organizations
-from credly_audit.renderers.xlsx.report import WorkbookReport
-from credly_audit.renderers.xlsx.resolved import resolved
-from credly_audit.renderers.xlsx.rules import controls, rules
-from credly_audit.renderers.xlsx.summary import add_summary
+from credly_audit.renderers.xlsx.changes_sheet import list_audits, list_changed_organizations, list_changes
+from credly_audit.renderers.xlsx.decide_by_group_sheet import groups
+from credly_audit.renderers.xlsx.decisions_sheet import decisions
+from credly_audit.renderers.xlsx.findings_sheet import findings
+from credly_audit.renderers.xlsx.organizations_sheet import organizations
+from credly_audit.renderers.xlsx.resolved_sheet import resolved
+from credly_audit.renderers.xlsx.rules_sheet import controls, rules
+from credly_audit.renderers.xlsx.summary_sheet import add_summary
 from credly_audit.renderers.xlsx.table_sheet import MOST_ROWS, add_list
-from credly_audit.renderers.xlsx.tokens import expiries, tokens
+from credly_audit.renderers.xlsx.tokens_sheet import expiries, tokens
+from credly_audit.renderers.xlsx.workbook_report import WorkbookReport
 from credly_audit.report.briefing import headline
 from credly_audit.text import spoken_day
 

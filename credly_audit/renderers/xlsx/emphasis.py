@@ -6,6 +6,7 @@ from openpyxl.formatting.rule import DataBar, FormatObject, Rule
 from openpyxl.styles import Font
 from openpyxl.styles.differential import DifferentialStyle
 
+from credly_audit.renderers.xlsx.sheet_list import Emphasis, SheetList
 from credly_audit.renderers.xlsx.styles import (
     COVERAGE_COLOURS,
     MUTED,
@@ -14,7 +15,6 @@ from credly_audit.renderers.xlsx.styles import (
     SEVERITY_WORDS,
     paint,
 )
-from credly_audit.renderers.xlsx.table import Emphasis, SheetList
 from credly_audit.report.labels import COVERAGE
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import described, ticks
+from credly_audit.renderers.xlsx.sheet_list import Column, Piece
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Piece
+from credly_audit.renderers.xlsx.workbook_report import described, ticks
 from credly_audit.report.columns import Field, FieldKind, SubjectRows, list_values
 from credly_audit.report.labels import COVERAGE
 from credly_audit.severity import Severity

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from credly_audit.renderers.xlsx.charts import bars
 from credly_audit.renderers.xlsx.free_sheet import Page
+from credly_audit.renderers.xlsx.native_charts import bars
 
 CHART_ROW = 17.0
 """Points: the height of the rows that a chart stands beside."""

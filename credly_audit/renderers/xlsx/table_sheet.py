@@ -17,10 +17,10 @@ from credly_audit.renderers.xlsx import row_height as fit
 from credly_audit.renderers.xlsx.archive import SheetBody
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.cell_xml import words
-from credly_audit.renderers.xlsx.report import counted
+from credly_audit.renderers.xlsx.sheet_list import Column, SheetList
 from credly_audit.renderers.xlsx.styles import STYLES, Style, dressed
-from credly_audit.renderers.xlsx.table import Column, SheetList
 from credly_audit.renderers.xlsx.table_xml import Rows
+from credly_audit.renderers.xlsx.workbook_report import counted
 
 MOST_ROWS = 1_048_575
 """Of a sheet's 1,048,576 the header takes one."""

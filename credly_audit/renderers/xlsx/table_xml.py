@@ -10,8 +10,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from credly_audit.renderers.xlsx import cell_xml as cells
 from credly_audit.renderers.xlsx import row_height as fit
+from credly_audit.renderers.xlsx.sheet_list import Piece, SheetList
 from credly_audit.renderers.xlsx.styles import STYLES, number_of
-from credly_audit.renderers.xlsx.table import Piece, SheetList
 
 MOST_LINKS = 60_000
 """A sheet holds 65,530; with more, Excel calls the file damaged."""

@@ -4,12 +4,12 @@ import pandas as pd
 from openpyxl.utils import get_column_letter
 
 from credly_audit.audit.comparison import Comparison, remediation_times
-from credly_audit.renderers.xlsx.changes import TREND_COLUMNS_OF_SHEET
-from credly_audit.renderers.xlsx.charts import stacks
+from credly_audit.renderers.xlsx.changes_sheet import TREND_COLUMNS_OF_SHEET
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import CHANGES, RESOLVED, TREND, WorkbookReport
+from credly_audit.renderers.xlsx.native_charts import stacks
 from credly_audit.renderers.xlsx.small_chart import WIDTHS, captions
 from credly_audit.renderers.xlsx.styles import SEVERITY_COLOURS, SEVERITY_WORDS
+from credly_audit.renderers.xlsx.workbook_report import CHANGES, RESOLVED, TREND, WorkbookReport
 from credly_audit.report.briefing import removed_from_scope
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, spoken_day

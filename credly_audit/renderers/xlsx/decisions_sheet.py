@@ -10,8 +10,8 @@ from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, 
 from credly_audit.instants import iso_day
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import DAY_ZERO, FIRST_DAY
-from credly_audit.renderers.xlsx.report import DECISIONS, WorkbookReport, described
-from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
+from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import DECISIONS, WorkbookReport, described
 from credly_audit.report.labels import STATES
 
 CHOICES = ("accept", "fix", "false positive")

@@ -2,8 +2,8 @@
 
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import WorkbookReport
-from credly_audit.renderers.xlsx.table import SheetList
+from credly_audit.renderers.xlsx.sheet_list import SheetList
+from credly_audit.renderers.xlsx.workbook_report import WorkbookReport
 from credly_audit.report.columns import APPLICATION, ApplicationRows
 
 TITLE = "OAuth applications"

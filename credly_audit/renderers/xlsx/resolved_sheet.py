@@ -3,9 +3,9 @@
 from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import RESOLVED, WorkbookReport, described
+from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import RESOLVED, WorkbookReport, described
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
 from credly_audit.text import spoken_day

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.report import CONTROLS, FINDINGS, RULES, WorkbookReport
+from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import CONTROLS, FINDINGS, RULES, WorkbookReport
 from credly_audit.report.counts import tally
 from credly_audit.report.labels import describe_setting
 from credly_audit.report.results import Result

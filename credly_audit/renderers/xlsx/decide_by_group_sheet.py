@@ -6,10 +6,10 @@ import pandas as pd
 
 from credly_audit.audit.findings import plain
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.decisions import TYPED, validations
-from credly_audit.renderers.xlsx.report import GROUPS, WorkbookReport
+from credly_audit.renderers.xlsx.decisions_sheet import TYPED, validations
+from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import GROUPS, WorkbookReport
 from credly_audit.severity import Severity
 from credly_audit.text import instant
 

@@ -8,15 +8,6 @@ import numpy as np
 
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import (
-    ACTIONS,
-    EXPIRIES,
-    FINDINGS,
-    ORGANIZATIONS,
-    SUMMARY,
-    TOKENS,
-    WorkbookReport,
-)
 from credly_audit.renderers.xlsx.small_chart import CHART_ROW, captions, chart, day_cell, linked
 from credly_audit.renderers.xlsx.styles import (
     SEVERITY_COLOURS,
@@ -26,6 +17,15 @@ from credly_audit.renderers.xlsx.styles import (
     paint,
 )
 from credly_audit.renderers.xlsx.trend import trend
+from credly_audit.renderers.xlsx.workbook_report import (
+    ACTIONS,
+    EXPIRIES,
+    FINDINGS,
+    ORGANIZATIONS,
+    SUMMARY,
+    TOKENS,
+    WorkbookReport,
+)
 from credly_audit.report.briefing import (
     MONTHS,
     MOST_NAMED,

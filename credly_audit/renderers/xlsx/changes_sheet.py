@@ -6,10 +6,10 @@ from credly_audit.audit.prior import TREND as TREND_COLUMNS
 from credly_audit.audit.prior import nothing
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import CHANGED_ORGANIZATIONS, TREND, WorkbookReport, described
-from credly_audit.renderers.xlsx.report import CHANGES as CHANGES_SHEET
+from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import CHANGED_ORGANIZATIONS, TREND, WorkbookReport, described
+from credly_audit.renderers.xlsx.workbook_report import CHANGES as CHANGES_SHEET
 from credly_audit.report.changes import LABELS
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity

@@ -5,10 +5,10 @@ import pandas as pd
 from credly_audit.audit.findings import plain
 from credly_audit.config.decision_models import Decision
 from credly_audit.renderers.xlsx import emphasis
-from credly_audit.renderers.xlsx.decisions import as_typed, validations
+from credly_audit.renderers.xlsx.decisions_sheet import as_typed, validations
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import FINDINGS, TOKENS, WorkbookReport
-from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import FINDINGS, TOKENS, WorkbookReport
 from credly_audit.report.columns import FINDING, FindingRows
 from credly_audit.text import count
 

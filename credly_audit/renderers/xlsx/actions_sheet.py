@@ -5,9 +5,9 @@ import pandas as pd
 from credly_audit.instant_columns import INSTANT
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
-from credly_audit.renderers.xlsx.report import ACTIONS, FINDINGS, WorkbookReport, described
+from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import ACTIONS, FINDINGS, WorkbookReport, described
 from credly_audit.report.labels import ITSELF
 from credly_audit.text import NOTHING
 

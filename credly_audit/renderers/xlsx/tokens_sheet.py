@@ -5,8 +5,8 @@ import pandas as pd
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
-from credly_audit.renderers.xlsx.report import EXPIRIES, TOKENS, WorkbookReport
-from credly_audit.renderers.xlsx.table import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
+from credly_audit.renderers.xlsx.workbook_report import EXPIRIES, TOKENS, WorkbookReport
 from credly_audit.report.briefing import soon_days
 from credly_audit.report.columns import TOKEN, Field, FieldKind, TokenRows, pick
 from credly_audit.text import count

@@ -3,9 +3,9 @@
 from credly_audit import __version__
 from credly_audit.renderers.xlsx.book import Book
 from credly_audit.renderers.xlsx.free_sheet import Page
-from credly_audit.renderers.xlsx.report import ABOUT, RULES, WorkbookReport
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.renderers.xlsx.table_xml import MOST_LINKS
+from credly_audit.renderers.xlsx.workbook_report import ABOUT, RULES, WorkbookReport
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS, describe_setting
 from credly_audit.severity import Severity
 from credly_audit.text import count, spoken_day

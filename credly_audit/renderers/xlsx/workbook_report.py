@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.model import Audit
-from credly_audit.renderers.xlsx.table import Link
+from credly_audit.renderers.xlsx.sheet_list import Link
 from credly_audit.report.briefing import Action, actions
 from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.key_figures import KeyFigures
