@@ -62,7 +62,7 @@ def organizations() -> list:
 
 
 def collector_alone(base_url: str) -> tuple[float, float, int, float]:
-    from credly_audit.collection.collect import Ask, collect  # noqa: PLC0415
+    from credly_audit.collection.collect_snapshot import Ask, collect  # noqa: PLC0415
     from credly_audit.collection.progress import Lines  # noqa: PLC0415
     from credly_audit.config.settings import Api, Organization  # noqa: PLC0415
     from credly_audit.credly.auth import TokenCredential  # noqa: PLC0415

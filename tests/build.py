@@ -15,7 +15,7 @@ from credly_audit.audit.prior import Baseline, Past, Prior
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings
 from credly_audit.policy.policy import Policy
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.rules.declare import Rule
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, Header, Snapshot, conform
 

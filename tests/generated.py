@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from credly_audit.cli.main import cli
-from credly_audit.config.schema import schema
+from credly_audit.config.json_schema import schema
 from credly_audit.lifecycle.outcome import Ending, Outcome, State
 from credly_audit.reasons import ReasonCode
 from credly_audit.rules import built_in, catalogue

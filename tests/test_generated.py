@@ -8,7 +8,7 @@ from datetime import date
 import jsonschema
 import pytest
 
-from credly_audit.config.schema import schema
+from credly_audit.config.json_schema import schema
 from credly_audit.config.settings import Settings
 from credly_audit.rules import catalogue
 from tests.generated import DOCS, PAGES, generated

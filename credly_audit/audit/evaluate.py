@@ -18,7 +18,7 @@ from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import NO_PRIOR, Prior, nothing, positions_of_ids
 from credly_audit.audit.rotation import add_rotation, recall_completeness, recall_tokens
 from credly_audit.audit.run_rules import Flagging
-from credly_audit.audit.succession import place_successions
+from credly_audit.audit.succession_model import place_successions
 from credly_audit.audit.unseen import Scope, add_unassessed, find_absent, find_silent_rules
 from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.patterns.search import Deadline

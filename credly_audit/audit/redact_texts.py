@@ -15,7 +15,7 @@ from credly_audit.config.decision_models import Decision
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import PolicySettings, Settings
 from credly_audit.policy.policy import Policy
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.redaction import REDACTED, Redactor
 from credly_audit.snapshot import TOKENS, Snapshot

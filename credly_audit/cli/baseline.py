@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from credly_audit.audit.baseline import baseline_of, write_baseline
+from credly_audit.audit.baseline_file import baseline_of, write_baseline
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode

@@ -14,11 +14,11 @@ from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
 from credly_audit.config.credentials import read_all, read_credentials, read_fingerprint_key, warn_of_password
+from credly_audit.config.json_schema import schema
 from credly_audit.config.load import load
 from credly_audit.config.mistakes import Location, dotted
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.review import list_exits
-from credly_audit.config.schema import schema
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import DEFAULT_CONFIG, Source
 from credly_audit.errors import ConfigurationError, ExitCode, UsageError
@@ -28,7 +28,7 @@ from credly_audit.files.writing import write_file
 from credly_audit.patterns.hostile import find_hostile_text
 from credly_audit.policy.explain import DEFAULT, Explanation, Setting
 from credly_audit.policy.policy import Policy
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.redaction import Redactor

@@ -20,7 +20,7 @@ from credly_audit.config.load import COLUMNS, load
 from credly_audit.config.settings import Api, OAuth
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.credly.client import Client, Line
-from credly_audit.credly.credentials import make_credential_maker
+from credly_audit.credly.make_credentials import make_credential_maker
 from credly_audit.credly.organizations import ListedOrganization, organizations, owner
 from credly_audit.credly.pace import Throttled
 from credly_audit.credly.transport_errors import NoAnswer

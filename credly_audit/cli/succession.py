@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from credly_audit.audit.succession import Succession, SuccessionState
+from credly_audit.audit.succession_model import Succession, SuccessionState
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FOLDER, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
@@ -16,7 +16,7 @@ from credly_audit.errors import ExitCode
 from credly_audit.files.locks import hold_locks
 from credly_audit.lifecycle.outcome_report import describe_succession
 from credly_audit.lifecycle.succession_records import succession_lock
-from credly_audit.operations.successions import SuccessionBook
+from credly_audit.operations.succession_book import SuccessionBook
 from credly_audit.text import count, distance, one_line, spoken_day
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)

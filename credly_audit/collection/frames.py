@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from credly_audit.collection.coverage import evaluate_coverage
+from credly_audit.collection.evaluate_coverage import evaluate_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import TokenRow
 from credly_audit.instant_columns import read_instants

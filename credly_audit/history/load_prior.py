@@ -18,7 +18,7 @@ from credly_audit.audit.prior import (
     Past,
     frame_of,
 )
-from credly_audit.audit.succession import make_frame
+from credly_audit.audit.succession_model import make_frame
 from credly_audit.history import column_io as bulk
 from credly_audit.history.column_io import number
 from credly_audit.history.queries import Moment, Sightings, ends_of, mind_unjudged, named, with_ends

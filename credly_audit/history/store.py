@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import TREND, Past, frame_of
-from credly_audit.audit.succession import Succession
+from credly_audit.audit.succession_model import Succession
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.history import load_prior as remembering

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from credly_audit.audit.succession import (
+from credly_audit.audit.succession_model import (
     Succession,
     SuccessionState,
     Switch,

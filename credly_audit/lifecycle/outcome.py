@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Literal, Self
 
-from credly_audit.audit.succession import Succession
+from credly_audit.audit.succession_model import Succession
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ExitCode
 

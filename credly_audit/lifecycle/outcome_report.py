@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.audit.succession import Succession
+from credly_audit.audit.succession_model import Succession
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.journal import Journal
 from credly_audit.lifecycle.outcome import Outcome, State, find_exit_code

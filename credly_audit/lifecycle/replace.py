@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 
-from credly_audit.audit.succession import Succession, Switch, SwitchState
+from credly_audit.audit.succession_model import Succession, Switch, SwitchState
 from credly_audit.config.settings import Consumer
 from credly_audit.config.types import ALL_CONSUMERS
 from credly_audit.credly.wire import TokenRow

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from credly_audit.audit.succession import Succession
+from credly_audit.audit.succession_model import Succession
 from credly_audit.config.settings import Settings
 from credly_audit.errors import AuditError, CannotWrite
 from credly_audit.files.paths import make_folder, sync_folder

@@ -14,7 +14,7 @@ from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.credly.auth import Credential
 from credly_audit.credly.client import Client
-from credly_audit.credly.credentials import make_credential_maker
+from credly_audit.credly.make_credentials import make_credential_maker
 from credly_audit.credly.wire import TokenRow
 from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.files.paths import working_folder

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from credly_audit.collection.collect import Ask, collect
+from credly_audit.collection.collect_snapshot import Ask, collect
 from credly_audit.collection.progress import observer
 from credly_audit.config.credentials import read_credentials
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
-from credly_audit.credly.credentials import make_credential_maker
 from credly_audit.credly.host import Host
+from credly_audit.credly.make_credentials import make_credential_maker
 from credly_audit.secrets import Unavailable
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.snapshot import Part, Snapshot

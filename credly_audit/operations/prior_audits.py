@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from credly_audit.audit.baseline import read_baseline
+from credly_audit.audit.baseline_file import read_baseline
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import Baseline, Past, no_past
 from credly_audit.config.settings import Settings

@@ -12,7 +12,7 @@ import pandas as pd
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import Override, PolicySettings, Purpose, Settings
 from credly_audit.patterns.search import Deadline, Search
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.policy.scope import find_overrides
 from credly_audit.rules.declare import Options, Rule
 from credly_audit.rules.facts import PERMISSIONS, rows_by_group

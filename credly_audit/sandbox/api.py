@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from credly_audit.instants import shift
-from credly_audit.sandbox import oauth
+from credly_audit.sandbox import oauth_endpoint
 from credly_audit.sandbox.faults import Faults
 from credly_audit.sandbox.shapes import (
     PER_PAGE,
@@ -102,7 +102,7 @@ class SandboxApi:
         self.world = world
         self.clock = clock
         self.origin = origin
-        self.bearers = oauth.Bearers()
+        self.bearers = oauth_endpoint.Bearers()
         self._endpoints: dict[str, Endpoint] = {
             "organization": self._organization,
             "list": self._list,
@@ -131,7 +131,7 @@ class SandboxApi:
         if scheme.lower() == "bearer":
             bearer = self.bearers.known(credential)
             if bearer is None:
-                raise Refused(oauth.INVALID_TOKEN)
+                raise Refused(oauth_endpoint.INVALID_TOKEN)
             if organization is None or organization.id not in bearer.organizations:
                 raise Refused(NOT_FOUND)
             if "authorization_tokens" not in bearer.scopes:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from threading import Event
 from typing import Any
 
-from credly_audit.collection.collect import Ask, collect
+from credly_audit.collection.collect_snapshot import Ask, collect
 from credly_audit.collection.progress import Lines, Observer
 from credly_audit.config import settings
 from credly_audit.credly.auth import TokenCredential

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from credly_audit.collection.collect import Ask, collect
+from credly_audit.collection.collect_snapshot import Ask, collect
 from credly_audit.collection.progress import Lines
 from credly_audit.config import settings
-from credly_audit.credly.credentials import make_credential_maker
-from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
+from credly_audit.credly.make_credentials import make_credential_maker
+from credly_audit.credly.oauth_credential import OAuthCredential, TokenEndpoint
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.shapes import Reply
 from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization, made_up_organization, made_up_token

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from credly_audit.collection.coverage import evaluate_coverage
+from credly_audit.collection.evaluate_coverage import evaluate_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.collection.reading import MOST_PAGES, Reading, Wanted
 from credly_audit.config.settings import Organization

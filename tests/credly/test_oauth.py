@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, quote_plus
 import pytest
 
 from credly_audit.config.settings import Api
-from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
+from credly_audit.credly.oauth_credential import OAuthCredential, TokenEndpoint
 from credly_audit.credly.transport_errors import NoAnswer
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import OAuthApplication, SandboxOrganization
@@ -246,11 +246,11 @@ def test_an_access_token_is_renewed_before_its_end(raw: MakeRaw, monkeypatch: py
     bearer(who)
 
     ends = who._ends_at + 60
-    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: ends - 61)
+    monkeypatch.setattr("credly_audit.credly.oauth_credential.monotonic", lambda: ends - 61)
     bearer(who)
     assert len(server.heard) == 1
 
-    monkeypatch.setattr("credly_audit.credly.oauth.monotonic", lambda: ends - 59)
+    monkeypatch.setattr("credly_audit.credly.oauth_credential.monotonic", lambda: ends - 59)
     bearer(who)
     assert len(server.heard) == 2
 

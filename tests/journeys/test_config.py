@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from credly_audit.config.schema import schema
+from credly_audit.config.json_schema import schema
 from credly_audit.config.settings import Settings
 from credly_audit.files.resources import shipped
 from credly_audit.sandbox.server import Sandbox

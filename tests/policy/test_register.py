@@ -11,7 +11,7 @@ import pytest
 from openpyxl.utils.escape import unescape
 
 from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.renderers.base import renderer
 from tests.build import ACME, AS_OF, BETA, audited, organization, register, snapshot, token
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from credly_audit.audit.changes import TOKEN_CHANGES
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
-from credly_audit.report.changes import LABELS
+from credly_audit.report.change_labels import LABELS
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.priorities import Priorities
 from tests.build import ACME, BETA, audited, organization, register, snapshot, token

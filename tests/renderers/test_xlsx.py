@@ -20,7 +20,7 @@ from credly_audit.policy.decision_workbook import typed_rows
 from credly_audit.renderers.xlsx import render
 from credly_audit.renderers.xlsx import table_xml as rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
-from credly_audit.report.changes import LABELS
+from credly_audit.report.change_labels import LABELS
 from credly_audit.severity import Severity
 from credly_audit.text import harmless
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, snapshot, token, waiver

@@ -17,7 +17,7 @@ from openpyxl.styles import PatternFill
 
 from credly_audit.errors import ConfigurationError
 from credly_audit.policy.decision_workbook import typed_rows
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from tests import needs
 from tests.build import ACME, token
 from tests.spreadsheets import MAIN, row, text_cell, workbook

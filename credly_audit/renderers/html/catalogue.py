@@ -3,7 +3,7 @@
 from typing import Any
 
 from credly_audit.audit.model import Audit
-from credly_audit.renderers.html.labels import SEVERITIES
+from credly_audit.renderers.html.page_labels import SEVERITIES
 from credly_audit.report.counts import tally
 from credly_audit.report.labels import describe_setting
 from credly_audit.report.results import Results

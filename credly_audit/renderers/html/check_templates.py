@@ -31,7 +31,7 @@ from credly_audit.errors import UsageError
 from credly_audit.instant_columns import INSTANT
 from credly_audit.policy.apply import Decisions, JudgedPlan, JudgedWaiver, PlanState, WaiverState
 from credly_audit.policy.policy import Policy
-from credly_audit.policy.register import Register
+from credly_audit.policy.register_file import Register
 from credly_audit.renderers.html.page import facts
 from credly_audit.renderers.html.templates import OURS, templates
 from credly_audit.rules import built_in, catalogue

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.audit.rotation import LIFETIME
-from credly_audit.renderers.html.labels import SEVERITIES, described
+from credly_audit.renderers.html.page_labels import SEVERITIES, described
 from credly_audit.renderers.html.plain_list import PlainList
 from credly_audit.renderers.html.rows import BAR, OWNER, UNREGISTERED, Lists, own, seconds
 from credly_audit.report.columns import (

@@ -12,13 +12,13 @@ from markupsafe import Markup
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
+from credly_audit.renderers.html.about_part import about
 from credly_audit.renderers.html.catalogue import controls, rules
-from credly_audit.renderers.html.changes import change_lists, changes
+from credly_audit.renderers.html.changes_part import change_lists, changes
 from credly_audit.renderers.html.data_blocks import blocks
-from credly_audit.renderers.html.decisions import decision_list, decisions
-from credly_audit.renderers.html.labels import OUTCOMES, SEVERITIES
+from credly_audit.renderers.html.decisions_part import decision_list, decisions
+from credly_audit.renderers.html.page_labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
-from credly_audit.renderers.html.policy import about
 from credly_audit.renderers.html.rows import Lists, Row
 from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
 from credly_audit.report.columns import TOKEN

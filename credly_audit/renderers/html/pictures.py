@@ -4,7 +4,7 @@ from typing import Any
 
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
-from credly_audit.renderers.html.labels import SEVERITIES
+from credly_audit.renderers.html.page_labels import SEVERITIES
 from credly_audit.report.briefing import MONTHS, expiries, permissions, soon_days
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.severity import Severity

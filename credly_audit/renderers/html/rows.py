@@ -14,7 +14,7 @@ import pandas as pd
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
-from credly_audit.renderers.html.labels import (
+from credly_audit.renderers.html.page_labels import (
     SEVERITIES,
     described,
     permission_words,

@@ -10,7 +10,7 @@ from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.renderers.xlsx.workbook_report import CHANGED_ORGANIZATIONS, TREND, WorkbookReport, described
 from credly_audit.renderers.xlsx.workbook_report import CHANGES as CHANGES_SHEET
-from credly_audit.report.changes import LABELS
+from credly_audit.report.change_labels import LABELS
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
 from credly_audit.text import spoken_day

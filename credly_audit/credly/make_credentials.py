@@ -5,7 +5,7 @@ from functools import cache
 
 from credly_audit.config.settings import Api
 from credly_audit.credly.auth import Credential, TokenCredential
-from credly_audit.credly.oauth import OAuthCredential, TokenEndpoint
+from credly_audit.credly.oauth_credential import OAuthCredential, TokenEndpoint
 from credly_audit.secrets import ClientCredentials, Secret
 from credly_audit.secrets.fingerprint import Fingerprints
 

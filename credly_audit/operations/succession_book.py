@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from credly_audit.audit.succession import Succession, SwitchState
+from credly_audit.audit.succession_model import Succession, SwitchState
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.config.types import ALL_CONSUMERS

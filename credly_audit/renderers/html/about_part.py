@@ -4,7 +4,7 @@ from typing import Any
 
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
-from credly_audit.renderers.html.labels import SEVERITIES
+from credly_audit.renderers.html.page_labels import SEVERITIES
 from credly_audit.report.labels import describe_setting
 from credly_audit.severity import Severity
 from credly_audit.text import count, spoken_day

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any
 
 from credly_audit import __version__
-from credly_audit.collection.coverage import evaluate_coverage
+from credly_audit.collection.evaluate_coverage import evaluate_coverage
 from credly_audit.collection.frames import make_applications_frame, make_organizations_frame, make_tokens_frame, names
 from credly_audit.collection.listing import Applications, Listing, Tokens
 from credly_audit.collection.progress import Observer

@@ -8,7 +8,7 @@ import pandas as pd
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.config.decision_models import Plan, Waiver
-from credly_audit.renderers.html.labels import described
+from credly_audit.renderers.html.page_labels import described
 from credly_audit.renderers.html.plain_list import PlainList
 from credly_audit.report.labels import STATES
 from credly_audit.text import distance, number, spoken_day

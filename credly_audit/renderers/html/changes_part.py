@@ -9,10 +9,10 @@ from credly_audit.audit.comparison import Comparison, remediation_time, remediat
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, StackedChart, lying, stack
-from credly_audit.renderers.html.labels import SEVERITIES, described
+from credly_audit.renderers.html.page_labels import SEVERITIES, described
 from credly_audit.renderers.html.plain_list import PlainList
 from credly_audit.report.briefing import removed_from_scope
-from credly_audit.report.changes import LABELS, count_changes, describe_deltas, describe_rules
+from credly_audit.report.change_labels import LABELS, count_changes, describe_deltas, describe_rules
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, spoken, spoken_day
