@@ -13,6 +13,7 @@ from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.writing import write_file
 from credly_audit.rules import built_in, catalogue, require_all_rules
 from credly_audit.rules.catalogue_page import as_json, page
+from credly_audit.rules.controls import describe_controls
 from credly_audit.rules.declare import Rule, family_name
 
 
@@ -82,6 +83,5 @@ def described(rule: Rule) -> list[str]:
     ]
     parts += [f"Option {name} (default {text}): {about}" for name, text, about in rule.described_options()]
     if rule.controls:
-        controls = "; ".join(f"{name} {', '.join(ids)}" for name, ids in rule.controls.items())
-        parts.append(f"Mapped controls: {controls}")
+        parts += ["Mapped controls:", *(f"- {each}" for each in describe_controls(rule.controls))]
     return [line for part in parts for line in textwrap.wrap(part, 100, subsequent_indent="  ")]

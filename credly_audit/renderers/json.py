@@ -11,6 +11,7 @@ import msgspec
 import pandas as pd
 
 from credly_audit import __version__
+from credly_audit.audit.changes import CHANGES, DELTAS
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, remediation_times
 from credly_audit.audit.findings import plain
 from credly_audit.audit.model import AUDITED_TOKENS, Audit
@@ -96,10 +97,14 @@ def summarize(audit: Audit) -> dict[str, Any]:
 
 
 def compared(comparison: Comparison) -> dict[str, Any]:
-    """What the history says: since when, what was resolved and removed, every audit's counts, time to remediate."""
+    """Return the comparison with earlier audits: changes, resolved findings, the trend, and times to remediate."""
+    changes = comparison.changes.assign(change=comparison.changes["change"].str.replace(" ", "_"))
+    deltas = comparison.deltas.rename(columns=lambda name: name.replace(" ", "_"))
     return {
         "since": comparison.since,
         "key_figures": dict(comparison.figures),
+        "changes": list(rows(changes, list(CHANGES))),
+        "organization_changes": list(rows(deltas, [name.replace(" ", "_") for name in DELTAS])),
         "resolved": list(rows(comparison.resolved, list(RESOLVED))),
         "removed_from_scope": list(rows(comparison.removed, list(REMOVED))),
         "trend": list(rows(comparison.trend, list(TREND))),

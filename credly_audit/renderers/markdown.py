@@ -87,7 +87,7 @@ def coverage(audit: Audit) -> Iterator[str]:
         yield from ("", "Decisions that need attention:", "")
     yield from (f"- {markdown(words)}" for words in in_need)
     if audit.broken:
-        yield from ("", "Not judged:", "")
+        yield from ("", "Broken rules, not evaluated:", "")
     for rule, said in audit.broken.items():
         yield f"- Rule {markdown(rule)} is broken: {markdown(said)}"
 
@@ -99,8 +99,8 @@ def first(audit: Audit) -> Iterator[str]:
     for each in priorities.groups():
         dates = each.describe_dates(audit.as_of)
         contacts = f" Owners: {markdown(each.describe_contacts())}." if each.contacts else ""
-        details = " ".join(filter(None, [f"({dates})" if dates else "", markdown(each.describe_first(audit.as_of))]))
-        yield f"{each.number}. **{markdown(each.title)}** {details}{contacts}"
+        details = " ".join(filter(None, [f"{dates}." if dates else "", markdown(each.describe_first(audit.as_of))]))
+        yield f"{each.number}. **{markdown(each.title)}**{' — ' if details else ''}{details}{contacts}"
     if priorities.many > MOST_GROUPS:
         yield from ("", f"… and {count(priorities.many - MOST_GROUPS, 'more group', 'more groups')} of work.")
     if not priorities.many:

@@ -51,22 +51,13 @@ BREAK_TIMES = {"EXP001": "expires_at", "INV003": "last_expires_at", "COV005": "c
 """The evidence that says when what a rule flags stops working; for other rules, the due date counts."""
 
 TITLES = {
-    ("EXP001", Tier.BROKEN): "Replace {tokens} of {organizations} that expired and {is} still listed",
     ("EXP002", Tier.OUTAGE): "Rotate {tokens} of {organizations} that {expires} before the next audit",
     ("EXP002", Tier.EXPIRING): "Plan the rotation of {tokens} of {organizations} that {expires} after the next audit",
     ("INV003", Tier.OUTAGE): "Create a successor in {organizations} where every token expires before the next audit",
     ("INV003", Tier.EXPIRING): "Plan a successor in {organizations} where every token expires soon",
     ("COV005", Tier.OUTAGE): "Rotate the audit credential of {organizations}, which expires before the next audit",
-    (
-        "DOC006",
-        Tier.EXPOSURE,
-    ): "Remove secrets from the descriptions of {tokens} of {organizations}, then rotate them",
-    ("INV002", Tier.EXPOSURE): "Give {tokens} of {organizations} secret values of their own; now they share one",
-    ("PRM001", Tier.EXPOSURE): "Approve or replace {tokens} of {organizations} with full access",
-    ("OAU001", Tier.EXPOSURE): "Reassign {findings} of {organizations} whose creator is no longer active",
-    ("CHG001", Tier.EXPOSURE): "Review {tokens} of {organizations} whose permissions increased",
 }
-"""What to do about a group, by rule and tier; others are called by the name of their rule."""
+"""What to do about a group, by rule and tier, where that is more than the rule's task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +239,17 @@ class Priorities:
         words = {
             "tokens": count(tokens, "token", "tokens"),
             "organizations": organizations,
-            "findings": count(len(rows), "OAuth application", "OAuth applications"),
+            "applications": count(len(rows), "OAuth application", "OAuth applications"),
+            "entries": count(len(rows), "register entry", "register entries"),
+            "waivers": count(len(rows), "expired waiver", "expired waivers"),
             "is": "is" if one else "are",
             "expires": "expires" if one else "expire",
         }
-        title = TITLES.get((rule_id, tier))
-        if title is not None:
+        rule = self.audit.rules[rule_id]
+        title = TITLES.get((rule_id, tier), rule.task)
+        if title:
             return title.format(**words)
-        name = self.audit.rules[rule_id].name.replace("-", " ").capitalize()
+        name = rule.name.replace("-", " ").capitalize()
         many = words["tokens"] if tokens == len(rows) else count(len(rows), "finding", "findings")
         return f"{name}: {many} of {organizations}" if rows["token_row"].ge(0).any() else f"{name}: {organizations}"
 

@@ -5,28 +5,29 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
+from credly_audit.rules.controls import describe_controls
 from credly_audit.rules.declare import Rule, family_name
 
-HEAD = """# The rules
+HEAD = """# Rules
 
-Made by `credly-audit rules docs` from the rules' own declarations; do not edit it by hand.
+This page is generated from the declarations of the rules by `credly-audit rules docs`. Do not edit it.
 
-Every finding carries its rule's id, its remediation and the controls that the rule supports evidence for. Whether a
-rule is on, how much it weighs and its options are settings: `[policy] disable`, `[policy.severity]` and
-`[policy.rules.ID]`; `[[policy.overrides]]` changes them for some organizations.
+Every finding contains the ID of its rule, the remediation, and the controls that the rule is mapped to: findings are
+evidence for these controls, not proof of compliance. Configure rules with `[policy] disable`, `[policy.severity]` and
+`[policy.rules.ID]` (options), and with `[[policy.overrides]]` for some organizations.
 
-EXP001, EXP002, EXP004 and EXP005 flag one value of a token: after a rotation the finding is resolved, and one on the
-new value is a new finding with an id of its own (the token's `expires_at` is part of the id).
+A finding of EXP001, EXP002, EXP004 or EXP005 refers to one value of a token: rotating the token resolves it. A finding
+about the new value is a new finding with its own ID, because the token's `expires_at` is part of the ID.
 
-Rules judge tokens that have not expired; EXP001, EXP006, DOC006 and INV002 judge all. Days are counted on exact
-instants in UTC, and a boundary belongs to the window: exactly 7 days away is within 7 days."""
+Rules evaluate tokens that have not expired; EXP001, EXP006, DOC006 and INV002 evaluate all tokens. Days are counted
+between exact instants in UTC. A boundary belongs to its window: exactly 7 days before expiration is within 7 days."""
 
 
 def page(rules: Iterable[Rule]) -> str:
-    """Markdown: a table of all, then a part for each rule, family by family."""
+    """Return the catalogue as Markdown: a table of all rules, then a section for each rule, family by family."""
     rules = list(rules)
     rows = (f"| [{rule.id}](#{anchor(rule)}) | {rule.name} | {rule.severity} | {rule.summary} |" for rule in rules)
-    parts = [HEAD, "\n".join(["| id | name | severity | flags |", "|---|---|---|---|", *rows])]
+    parts = [HEAD, "\n".join(["| ID | Name | Severity | Reports |", "|---|---|---|---|", *rows])]
     for family, members in groupby(rules, key=lambda rule: rule.family):
         parts.append(f"## {family}: {family_name(family)}")
         parts += [part for rule in members for part in _described(rule)]
@@ -40,16 +41,22 @@ def anchor(rule: Rule) -> str:
 
 def _described(rule: Rule) -> Iterator[str]:
     yield f"### {rule.id} {rule.name}"
-    yield f"{rule.summary} Severity: {rule.tiers or rule.severity}. It judges each {rule.subject}."
-    yield f"**Why it matters.** {rule.rationale}"
-    yield f"**Remediation.** {rule.remediation}"
+    yield rule.summary
+    yield "\n".join(
+        [
+            f"- **Severity**: {rule.tiers or rule.severity}",
+            f"- **Evaluates**: each {rule.subject}",
+            f"- **Why it matters**: {rule.rationale}",
+            f"- **Remediation**: {rule.remediation}",
+        ]
+    )
     options = rule.described_options()
     if options:
         rows = (f"| `{name}` | `{_in_table(default)}` | {_in_table(about)} |" for name, default, about in options)
         yield "\n".join(["| option | default | description |", "|---|---|---|", *rows])
     if rule.controls:
-        controls = "; ".join(f"{framework} {', '.join(ids)}" for framework, ids in rule.controls.items())
-        yield f"Mapped controls: {controls}."
+        yield "Mapped controls:"
+        yield "\n".join(f"- {each}" for each in describe_controls(rule.controls))
 
 
 def _in_table(text: str) -> str:

@@ -24,6 +24,7 @@ GAINED = pd.array(
     rationale="A token whose permissions increase after a review bypasses that review; the change may not have been "
     "made by its owner.",
     remediation="Find out who increased the permissions and why; remove them, or have them approved.",
+    task="Review {tokens} of {organizations} whose permissions increased",
     controls=PERMISSIVE,
 )
 def permission_escalated(facts: Facts, _: Options) -> Flags:
@@ -49,6 +50,7 @@ def permission_escalated(facts: Facts, _: Options) -> Flags:
     rationale="Credly sets a new expiration date when it creates a new value. An old value that stays valid for longer "
     "keeps the exposure that its rotation was to end.",
     remediation="Rotate the token, and ask Credly's support why its expiration date changed.",
+    task="Rotate {tokens} of {organizations} whose expiration date was extended",
     controls=OVERDUE,
 )
 def expiry_extended(facts: Facts, _: Options) -> Flags:
@@ -80,6 +82,7 @@ def expiry_extended(facts: Facts, _: Options) -> Flags:
     summary="The token is new since its organization was last complete, and has write or delete permission.",
     rationale="A privileged token was created since the last audit and needs a review.",
     remediation="Check that its owner is known and that its permissions match its purpose.",
+    task="Check {tokens} of {organizations} created with write or delete permission",
     controls=NO_CONTROLS,
 )
 def new_privileged_token(facts: Facts, _: Options) -> Flags:

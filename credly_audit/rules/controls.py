@@ -3,7 +3,7 @@
 A report says 'supports evidence for', never 'complies with'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 Controls = Mapping[str, tuple[str, ...]]
 
@@ -86,6 +86,13 @@ CONTROL_TITLES = {
     "PR.AA-05": "Access permissions are managed",
 }
 """The titles of the controls, shortened where the framework's own is a sentence."""
+
+
+def describe_controls(controls: Controls) -> Iterator[str]:
+    """Yield the controls of each framework in words: `SOC 2 (TSC): CC6.1 Logical access security`."""
+    for framework, ids in controls.items():
+        names = "; ".join(name_control(framework, control) for control in ids)
+        yield f"{FRAMEWORK_NAMES.get(framework, framework)}: {names}"
 
 
 def name_control(framework: str, control: str) -> str:

@@ -30,6 +30,7 @@ def _flag_status(facts: Facts, status: str) -> Flags:
     rationale="Credly limits the list to read-only tokens for a credential that can neither write nor delete, without "
     "a notice: exactly the tokens with more permissions are missing.",
     remediation="Audit this organization with a token that has write permission, or with OAuth.",
+    task="Audit {organizations} with a credential that has write permission",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -47,6 +48,7 @@ def listing_truncated(facts: Facts, _: Options) -> Flags:
     "and the credential's own entry is missing, the list may be incomplete.",
     remediation="Audit this organization with a token that has write permission and appears in its own list, or waive "
     "this finding if the organization is known to have only read-only tokens.",
+    task="Prove that the token list of {organizations} is complete",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -64,6 +66,7 @@ def visibility_unverified(facts: Facts, _: Options) -> Flags:
     "organization give no information about this one.",
     remediation="Run the audit again off-peak; if the finding persists, ask Credly's support why the list is "
     "inconsistent. If the tokens belong to another organization, check the configured id and the credential.",
+    task="Resolve the inconsistent token list of {organizations}",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -79,6 +82,7 @@ def count_mismatch(facts: Facts, _: Options) -> Flags:
     summary="The organization could not be read.",
     rationale="Nothing is known about an organization that could not be read: it is not assessed, and not compliant.",
     remediation="Fix the problem that the reason names (usually an expired credential) and run the audit again.",
+    task="Restore access to {organizations}",
     controls=REVIEW,
     subject="organization",
     needs="nothing",
@@ -94,6 +98,7 @@ def organization_failed(facts: Facts, _: Options) -> Flags:
     summary="The credential that audits the organization expires before the next audit.",
     rationale="After that the audit cannot collect this organization.",
     remediation="Rotate the audit credential before it expires.",
+    task="Rotate the audit credential of {organizations}",
     controls=EXPIRING,
     subject="organization",
 )

@@ -48,6 +48,10 @@ TEXTS = ("name", "summary", "rationale", "remediation")
 """The fields that have to say something."""
 
 
+TASK_WORDS = ("tokens", "organizations", "applications", "entries", "waivers", "is", "expires")
+"""What braces in a rule's task stand for: counts with nouns (`12 tokens`), and verbs that agree with the tokens."""
+
+
 def family_name(family: str) -> str:
     """What a family is about, by its three letters; another package's has those for a name."""
     return FAMILIES.get(family, family)
@@ -137,6 +141,8 @@ class Rule:
     tiers: str
     judge: Judge
     needs: Needs
+    task: str = ""
+    """What to do about many findings; words in braces stand for the counts of TASK_WORDS. Empty: the rule's name."""
     by_row: bool = False
     """Whether `judge` takes OptionColumns: all is then judged at once, however many overrides set other options."""
 
@@ -167,6 +173,7 @@ def rule(
     rationale: str,
     remediation: str,
     controls: Mapping[str, tuple[str, ...]],
+    task: str = "",
     subject: Subject = "token",
     options: type[Options] = NoOptions,
     tiers: str = "",
@@ -175,12 +182,15 @@ def rule(
 ) -> Callable[[Judge], Rule]:
     """Declare a rule; `tiers` says in words when its severity is another than the default; `needs` is its subject.
 
+    `task` is what to do about a group of its findings: "Describe {tokens} of {organizations} without a description".
+
     The function becomes the `Rule`; ValueError where the declaration is not what its types say.
     """
 
     def declare(judge: Judge) -> Rule:
         texts = (summary, rationale, remediation)
-        return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needs or subject, by_row)
+        needed = needs or subject
+        return Rule(rule_id, name, severity, *texts, controls, subject, options, tiers, judge, needed, task, by_row)
 
     return declare
 
@@ -189,13 +199,14 @@ def check_declaration(rule: Rule) -> None:
     """Raise ValueError, in a sentence that names the rule and the field, for a declaration that cannot be used."""
     if not isinstance(rule.id, str) or not re.fullmatch(r"[A-Z]{3}[0-9]{3}", rule.id):
         raise ValueError(f"{rule.id!r:.40}: a rule's id is three capital letters and three digits")
-    for name in (*TEXTS, "tiers"):
+    for name in (*TEXTS, "tiers", "task"):
         text = getattr(rule, name)
         if not is_text(text) or (name in TEXTS and not text.strip()):
             raise ValueError(f"{rule.id}: {name} must be a text{' that is not empty' if name in TEXTS else ''}")
     for name, choices in CHOICES.items():
         if getattr(rule, name) not in choices:
             raise ValueError(f"{rule.id}: {name} must be one of {', '.join(choices)}, not {getattr(rule, name)!r:.40}")
+    _check_task(rule)
     _check_controls(rule)
     _check_options(rule)
 
@@ -203,6 +214,14 @@ def check_declaration(rule: Rule) -> None:
 def is_text(value: Any) -> bool:
     """Whether a value is a text that can be written to a file."""
     return isinstance(value, str) and value.encode(errors="ignore").decode() == value
+
+
+def _check_task(rule: Rule) -> None:
+    try:
+        rule.task.format(**dict.fromkeys(TASK_WORDS, ""))
+    except (LookupError, ValueError, AttributeError) as error:
+        words = ", ".join(f"{{{word}}}" for word in TASK_WORDS)
+        raise ValueError(f"{rule.id}: task may hold {words} and no other braces") from error
 
 
 def _check_controls(rule: Rule) -> None:

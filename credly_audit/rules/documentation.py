@@ -71,6 +71,7 @@ def placeholders(texts: pa.ChunkedArray, more: frozenset[str] = frozenset()) -> 
     "removed safely, and no one can be notified before it expires.",
     remediation="Identify what uses the token and describe it: system, purpose and owner; if no one needs it, "
     "delete it.",
+    task="Describe {tokens} of {organizations} without a description",
     controls=UNDOCUMENTED,
 )
 def description_missing(facts: Facts, _: Options) -> Flags:
@@ -104,6 +105,7 @@ class PlaceholderOptions(Options):
     summary="The token's description is a placeholder.",
     rationale="'test' or 'new token' is no better than an empty field: it names neither the system nor the owner.",
     remediation="Describe the token: system, purpose and owner.",
+    task="Describe {tokens} of {organizations} with only a placeholder as description",
     controls=UNDOCUMENTED,
     options=PlaceholderOptions,
     by_row=True,
@@ -131,6 +133,7 @@ class TooShortOptions(Options):
     summary="The token's description is too short to explain its purpose.",
     rationale="One word rarely names both a system and its owner.",
     remediation="Describe the token: system, purpose and owner.",
+    task="Describe {tokens} of {organizations} in more detail",
     controls=UNDOCUMENTED,
     options=TooShortOptions,
     by_row=True,
@@ -175,6 +178,7 @@ class LacksFieldOptions(Options):
     summary="The token's description lacks something that the policy requires.",
     rationale="The policy defines what a description must contain; without it the owner or the ticket is not known.",
     remediation="Add the missing information to the description.",
+    task="Complete the descriptions of {tokens} of {organizations}",
     controls=UNDOCUMENTED,
     options=LacksFieldOptions,
     by_row=True,
@@ -202,6 +206,7 @@ def description_lacks_field(facts: Facts, options: OptionColumns) -> Flags:
     summary="Several tokens of the organization share one description.",
     rationale="An administrator who has to rotate or remove one of them cannot identify it.",
     remediation="Give each of these tokens a distinct description, or delete those not needed.",
+    task="Give {tokens} of {organizations} distinct descriptions",
     controls=UNDOCUMENTED,
     needs="organization",
 )
@@ -232,6 +237,7 @@ def duplicate_description(facts: Facts, _: Options) -> Flags:
     rationale="Descriptions are visible to every administrator, in every export and every listing, so a value in one "
     "is disclosed.",
     remediation="Remove the value from the description in Credly, and rotate the token that it belongs to.",
+    task="Remove secrets from the descriptions of {tokens} of {organizations}, then rotate them",
     controls=LEAKED,
 )
 def secret_in_description(facts: Facts, _: Options) -> Flags:
@@ -254,6 +260,7 @@ def secret_in_description(facts: Facts, _: Options) -> Flags:
     summary="The token's description names a year before that of its last rotation.",
     rationale="A description that names an earlier year was probably not reviewed when the token was rotated.",
     remediation="Update the description.",
+    task="Update the descriptions of {tokens} of {organizations}",
     controls=UNDOCUMENTED,
 )
 def stale_description(facts: Facts, _: Options) -> Flags:

@@ -24,12 +24,13 @@ from credly_audit.severity import Severity
     "EXP001",
     "token-expired",
     Severity.HIGH,
-    tiers="high until the next audit has seen it too (audit_every_days + 4 days after its expiry), then medium",
+    tiers="high for audit_every_days + 4 days after expiration, then medium",
     summary="The token has expired and is still listed.",
     rationale="Credly disables a token when it expires, without a notice: integrations that still use it have "
     "stopped working, and expired entries make the list of active tokens harder to review.",
     remediation="Identify the integrations that used the token, give them a new one, and delete the expired entry in "
     "Credly.",
+    task="Replace {tokens} of {organizations} that expired and {is} still listed",
     controls=EXPIRED,
 )
 def token_expired(facts: Facts, _: Options) -> Flags:
@@ -81,6 +82,7 @@ class ExpiringOptions(Options):
     rationale="Credly disables a token 180 days after it was created or rotated, without a warning; integrations that "
     "use it will stop working at that instant.",
     remediation="Rotate the token and deploy the new value to the integrations that use it before it expires.",
+    task="Rotate {tokens} of {organizations} before the expiration date",
     controls=EXPIRING,
     options=ExpiringOptions,
     by_row=True,
@@ -117,6 +119,7 @@ def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
     summary="The token has no expiration date.",
     rationale="A value without an expiration date stays usable indefinitely for anyone who obtains it.",
     remediation="Replace it with a new token, which expires after 180 days, and delete this one in Credly.",
+    task="Replace {tokens} of {organizations} without an expiration date",
     controls=OVERDUE,
 )
 def token_never_expires(facts: Facts, _: Options) -> Flags:
@@ -141,6 +144,7 @@ class BeyondPolicyOptions(Options):
     rationale="A long-lived value can be misused for longer; tokens created before Credly limited them may stay valid "
     "for years.",
     remediation="Rotate the token: its new value expires after 180 days.",
+    task="Rotate {tokens} of {organizations} with an expiration date later than the policy allows",
     controls=OVERDUE,
     options=BeyondPolicyOptions,
     by_row=True,
@@ -179,6 +183,7 @@ class RotationOptions(Options):
     summary="The token has not been rotated within the period that the policy allows.",
     rationale="The longer a value is in use, the more copies of it exist.",
     remediation="Rotate the token and deploy the new value to the integrations that use it.",
+    task="Rotate {tokens} of {organizations} past the rotation period",
     controls=OVERDUE,
     options=RotationOptions,
     by_row=True,
@@ -209,6 +214,7 @@ def rotation_overdue(facts: Facts, options: OptionColumns) -> Flags:
     summary="The token's dates are missing, unreadable or contradictory.",
     rationale="Without reliable dates it is not known when the token expires, so it cannot be monitored.",
     remediation="Check the token in Credly, and rotate or replace it so that its dates are valid.",
+    task="Check the dates of {tokens} of {organizations}",
     controls=OVERDUE,
 )
 def invalid_dates(facts: Facts, _: Options) -> Flags:

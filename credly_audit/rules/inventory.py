@@ -25,6 +25,7 @@ class TooManyOptions(Options):
     summary="The organization has more tokens than the policy allows.",
     rationale="Each token is an entry point that must be monitored.",
     remediation="Review the organization's tokens and delete those that are not needed.",
+    task="Delete tokens that are not needed in {organizations} with more tokens than the policy allows",
     controls=NO_CONTROLS,
     subject="organization",
     options=TooManyOptions,
@@ -54,6 +55,7 @@ def too_many_tokens(facts: Facts, options: OptionColumns) -> Flags:
     rationale="A value that is listed in several places gives access to all of them, and rotating it for "
     "one breaks the others.",
     remediation="Give each place its own token, then rotate the shared value.",
+    task="Give {tokens} of {organizations} that share a secret value separate values",
     controls=SHARED,
     needs="everything",
 )
@@ -95,6 +97,7 @@ class NoSuccessorOptions(Options):
     summary="Every token of the organization expires soon.",
     rationale="All API access of the organization, including this audit, ends with the last token.",
     remediation="Create a token, or rotate one, before the last of them expires.",
+    task="Create a successor in {organizations} where every token expires soon",
     controls=EXPIRING,
     subject="organization",
     options=NoSuccessorOptions,
@@ -128,6 +131,7 @@ def no_successor(facts: Facts, options: OptionColumns) -> Flags:
     summary="The token belongs to another organization than the one it is listed for.",
     rationale="A foreign token in this list means that one organization has permissions on the badges of another.",
     remediation="Ask Credly's support why this token is listed here; check the organization's id in the configuration.",
+    task="Clarify why {tokens} of other organizations {is} listed in {organizations}",
     controls=MISPLACED,
 )
 def owner_mismatch(facts: Facts, _: Options) -> Flags:

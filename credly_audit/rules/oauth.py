@@ -37,6 +37,7 @@ def _flags(hit: pd.DataFrame, said: pd.Series, **evidence: pd.Series) -> Flags:
     "and the creator may still know its secret.",
     remediation="Identify what uses the application; have an active administrator create a new one, switch to it and "
     "delete this one, or delete it at once if no one needs it.",
+    task="Replace {applications} of {organizations} whose creator is no longer active",
     controls=UNDOCUMENTED,
     subject="organization",
 )
@@ -55,6 +56,7 @@ def oauth_app_orphaned(facts: Facts, _: Options) -> Flags:
     rationale="Without a description it is not known which system depends on the application, or whom to notify before "
     "its secret is changed.",
     remediation="Describe the application: system, purpose and owner; if no one needs it, delete it.",
+    task="Describe {applications} of {organizations}",
     controls=UNDOCUMENTED,
     subject="organization",
 )
@@ -82,6 +84,7 @@ class OldSecretOptions(Options):
     rationale="The API shows no expiration date for a client secret: copies of it work until it is changed. An "
     "application without a date of its last update is also flagged.",
     remediation="Create a new secret for the application, deploy it, and check that Credly shows the update.",
+    task="Renew the secrets of {applications} of {organizations}",
     controls=OVERDUE,
     subject="organization",
     options=OldSecretOptions,

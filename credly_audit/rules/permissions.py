@@ -40,6 +40,7 @@ def _flag_permissions(facts: Facts, mask: np.ndarray, message: str) -> Flags:
     rationale="Such a token is as powerful as an administrator's password: it can issue, revoke and delete "
     "badges and read the data of every earner.",
     remediation="Replace it with a token with the permissions that its purpose needs, or approve it in the policy.",
+    task="Approve or replace {tokens} of {organizations} with full access",
     controls=PERMISSIVE,
 )
 def full_access(facts: Facts, _: Options) -> Flags:
@@ -54,6 +55,7 @@ def full_access(facts: Facts, _: Options) -> Flags:
     summary="The token has delete permission.",
     rationale="Few integrations need to delete, and what is deleted in Credly is lost to its earners.",
     remediation="Replace it with a token without delete permission, or approve it in the policy.",
+    task="Approve or replace {tokens} of {organizations} with delete permission",
     controls=PERMISSIVE,
 )
 def delete_enabled(facts: Facts, _: Options) -> Flags:
@@ -69,6 +71,7 @@ def delete_enabled(facts: Facts, _: Options) -> Flags:
     rationale="A token with write permission can issue badges in the organization's name; its approval should be "
     "documented.",
     remediation="Replace it with a read-only token, or approve it in the policy.",
+    task="Approve or replace {tokens} of {organizations} with write permission",
     controls=PERMISSIVE,
 )
 def write_enabled(facts: Facts, _: Options) -> Flags:
@@ -84,6 +87,7 @@ def write_enabled(facts: Facts, _: Options) -> Flags:
     rationale="The policy defines what this purpose needs; every further permission only increases the damage if the "
     "value leaks.",
     remediation="Replace it with a token with the permissions that the policy allows for this purpose.",
+    task="Replace {tokens} of {organizations} with more permissions than the purpose allows",
     controls=PERMISSIVE,
 )
 def exceeds_purpose(facts: Facts, _: Options) -> Flags:
@@ -103,6 +107,7 @@ def exceeds_purpose(facts: Facts, _: Options) -> Flags:
     summary="The token has no permissions.",
     rationale="No integration can need it; an unused token is easily forgotten and may be granted permissions later.",
     remediation="Delete the token in Credly.",
+    task="Delete {tokens} of {organizations} without permissions",
     controls=PERMISSIVE,
 )
 def no_permissions(facts: Facts, _: Options) -> Flags:
@@ -129,6 +134,7 @@ class PrivilegedOptions(Options):
     rationale="Each of them is sufficient to issue or delete badges; the more there are, the more likely one leaks.",
     remediation="Review the tokens with write or delete permission: remove them or reduce their permissions, and "
     "approve the rest in the policy.",
+    task="Reduce the number of privileged tokens in {organizations}",
     controls=PERMISSIVE,
     subject="organization",
     options=PrivilegedOptions,
@@ -157,6 +163,7 @@ def too_many_privileged(facts: Facts, options: OptionColumns) -> Flags:
     summary="The API does not report the permissions of the token.",
     rationale="Unknown permissions cannot be evaluated: the token may have full access.",
     remediation="Check the token's permissions in Credly; rotate or replace it if they are not shown there either.",
+    task="Check {tokens} of {organizations} with unknown permissions",
     controls=PERMISSIVE,
 )
 def permissions_unknown(facts: Facts, _: Options) -> Flags:

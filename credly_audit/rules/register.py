@@ -21,6 +21,7 @@ LONGEST_PURPOSE = 300
     rationale="A token that is not documented has no known owner and no approved purpose; if it leaks, no one knows "
     "what breaks when it is deleted.",
     remediation="Identify what uses the token; add it to the register with its owner, or delete it in Credly.",
+    task="Add {tokens} of {organizations} to the register",
     controls=UNDOCUMENTED,
 )
 def not_in_register(facts: Facts, _: Options) -> Flags:
@@ -37,6 +38,7 @@ def not_in_register(facts: Facts, _: Options) -> Flags:
     rationale="Entries of removed tokens make a register unreliable, and an approval that remains after its token may "
     "be taken for the approval of another one.",
     remediation="Remove the entry from the register, or find out who deleted the token.",
+    task="Remove {entries} of {organizations} whose tokens no longer exist",
     controls=UNDOCUMENTED,
     subject="organization",
 )
@@ -66,6 +68,7 @@ def register_entry_gone(facts: Facts, _: Options) -> Flags:
     "not approved.",
     remediation="Replace the token with one that has the approved permissions, or review the entry and set a new "
     "review date.",
+    task="Review {tokens} of {organizations} against the register",
     controls=PERMISSIVE,
 )
 def exceeds_register(facts: Facts, _: Options) -> Flags:

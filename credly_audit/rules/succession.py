@@ -27,6 +27,7 @@ class SupersededOptions(Options):
     summary="A token whose consumers have all switched to its successor is still listed.",
     rationale="No consumer needs the token any more, and it still grants everything that it did before.",
     remediation="Delete the old token in Credly's web page (Developers > Authorization Tokens).",
+    task="Delete {tokens} of {organizations} that all consumers have replaced",
     controls=EXPIRED,
     options=SupersededOptions,
 )
@@ -55,6 +56,7 @@ def superseded_token_active(facts: Facts, options: SupersededOptions) -> Flags:
     rationale="Two tokens are valid where one should be, and the old one expires while consumers still use it.",
     remediation="Run `credly-audit create --replaces` again for consumers whose switch failed; confirm the others with "
     "`credly-audit succession confirm`, or give the succession up with `credly-audit succession abandon`.",
+    task="Complete the switch to the successors of {tokens} of {organizations}",
     controls=EXPIRING,
 )
 def succession_stalled(facts: Facts, _: NoOptions) -> Flags:

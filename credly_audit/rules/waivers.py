@@ -18,6 +18,7 @@ from credly_audit.severity import Severity
     rationale="A risk was accepted for a limited time that is over: either it is remediated, or the acceptance is "
     "renewed with a reason.",
     remediation="Remediate the findings, or renew the acceptance with a new date; then remove the expired waiver.",
+    task="Remediate the findings of {waivers} in {organizations}, or renew the acceptance",
     controls=REVIEW,
     subject="organization",
 )

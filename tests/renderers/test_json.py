@@ -1,6 +1,7 @@
 """JSON is what its schema says, for every kind of audit, and repeats what the audit holds."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.renderers.rendering import (
     with_a_broken_rule,
     with_a_past,
 )
+from tests.year import make_year
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 
@@ -72,3 +74,20 @@ def test_waived_findings_are_counted_apart() -> None:
     assert sum(report["summary"]["by_severity"].values()) == len(report["findings"]) - len(waived)
     assert sum(report["summary"]["by_rule"].values()) == len(report["findings"]) - len(waived)
     assert sum(report["summary"]["by_organization"].values()) == len(report["findings"]) - len(waived)
+
+
+def test_changes_are_listed_and_counted_by_organization(tmp_path: Path) -> None:
+    audit = make_year(tmp_path, organizations=12, tokens=20, audits=4)
+
+    compared = json.loads(rendered("json", audit))["compared"]
+
+    assert faults(audit) == []
+    assert {"rotated", "new", "resolved"} <= {each["change"] for each in compared["changes"]}
+    listed = Counter((each["organization_id"], each["change"]) for each in compared["changes"])
+    counted = {
+        (each["organization_id"], change): many
+        for each in compared["organization_changes"]
+        for change, many in each.items()
+        if isinstance(many, int) and many and not change.startswith("open_")
+    }
+    assert listed == counted
