@@ -12,7 +12,7 @@ from credly_audit.config.types import UUID_SHAPE
 from credly_audit.credly.wire import TokenRow
 from credly_audit.reasons import ReasonCode
 
-FULLER_SIGHT = "audit it with a token that has write permission, or with OAuth"
+USE_WRITE_PERMISSION = "Use a token with write permission, or OAuth"
 
 WORST_FIRST = ("failed", "truncated", "mismatch", "unverified", "complete")
 
@@ -58,7 +58,7 @@ def _evaluate_applications(listing: Applications) -> Coverage | None:
     if faults := reading.faults():
         return Coverage(
             ReasonCode.APPLICATIONS_FAULTY,
-            f"Credly's list of its OAuth applications cannot be trusted: {faults[0]}: ask Credly's support about it; "
+            f"Credly's list of its OAuth applications is not valid: {faults[0]}. Ask Credly's support; "
             f"{NO_APPLICATIONS}.",
         )
     if listing.doubts:
@@ -73,7 +73,7 @@ def _evaluate_tokens(listing: Tokens) -> Coverage:
         return Coverage(reading.trouble.code, _format_sentence(reading.trouble.sentence))
     if faults := reading.faults():
         more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
-        reason = f"Credly's list cannot be trusted: {faults[0]}{more}: ask Credly's support about it"
+        reason = f"Credly's list is not valid: {faults[0]}{more}. Ask Credly's support"
         return Coverage(ReasonCode.FAULTY_ROWS, _format_sentence(reason))
     return _evaluate_rows(listing)
 
@@ -86,7 +86,8 @@ def _evaluate_rows(listing: Tokens) -> Coverage:
     if proof is None and any(row.write_enabled is False and row.delete_enabled is False for row in caller):
         return Coverage(
             ReasonCode.READ_ONLY_CREDENTIAL,
-            f"The credential can neither write nor delete, so Credly lists only read-only tokens: {FULLER_SIGHT}.",
+            "The credential has no write or delete permission, so Credly lists only read-only tokens. "
+            f"{USE_WRITE_PERMISSION}.",
         )
     if listing.rows and not own:
         return Coverage(ReasonCode.OTHER_OWNER, _describe_foreign_owners(listing))
@@ -98,7 +99,7 @@ def _evaluate_rows(listing: Tokens) -> Coverage:
 
 
 def _describe_inconsistency(what: str, doubts: list[str]) -> str:
-    return f"Credly's {what} was inconsistent in two readings: {'; '.join(doubts)}: run the audit again off-peak."
+    return f"Credly's {what} was inconsistent in two attempts ({'; '.join(doubts)}). Run the audit again off-peak."
 
 
 def _describe_foreign_owners(listing: Tokens) -> str:
@@ -107,8 +108,8 @@ def _describe_foreign_owners(listing: Tokens) -> str:
     known = sorted(owner for owner in owners if re.fullmatch(UUID_SHAPE, owner))
     whose = f"organization {known[0]}" if len(owners) == len(known) == 1 else "other owners"
     return (
-        f"All {len(listing.rows):,} listed tokens belong to {whose}, none to this organization: check its id and whose "
-        "credential it uses; `credly-audit orgs` shows the organizations of a credential."
+        f"All {len(listing.rows):,} listed tokens belong to {whose}, none to this organization. Check its id and its "
+        "credential; `credly-audit orgs` lists the organizations of a credential."
     )
 
 
@@ -116,34 +117,34 @@ def _prove(listing: Tokens, proof: TokenRow) -> Coverage:
     can = "write" if proof.write_enabled else "delete"
     code, how = ReasonCode.PROVED, "Every reported token was collected."
     if not listing.reading.has_totals:
-        code, how = ReasonCode.PROVED_BY_REREADING, "Two readings showed the same tokens."
-    afresh = " An earlier reading was inconsistent." if listing.strikes else ""
-    cut = f"A listed token can {can}, so Credly did not limit the list to read-only tokens."
+        code, how = ReasonCode.PROVED_BY_REREADING, "Two attempts returned the same tokens."
+    afresh = " An earlier attempt was inconsistent." if listing.strikes else ""
+    cut = f"A listed token has {can} permission, so Credly did not limit the list to read-only tokens."
     return Coverage(code, f"{cut} {how}{afresh}")
 
 
 def _explain_missing_proof(listing: Tokens, own: list[TokenRow]) -> Coverage:
-    waive = "waive this if it is known to have only read-only tokens"
+    waive = "waive this if the organization is known to have only read-only tokens"
     if not listing.rows:
-        why = f"The list is empty, and nothing proves that Credly did not limit it: {FULLER_SIGHT}."
+        why = f"The list is empty, and nothing proves that Credly did not limit it. {USE_WRITE_PERMISSION}."
         return Coverage(ReasonCode.EMPTY_LIST, why)
-    unknown = "No listed token is known to write or delete, and"
+    unknown = "No listed token is known to have write or delete permission, and"
     if own:
         code, why = (
             ReasonCode.OWN_PERMISSIONS_MISSING,
             "Credly does not report the permissions of the credential itself",
         )
     elif listing.credential is not None and listing.credential.kind == "oauth":
-        why = f"{unknown} with OAuth nothing shows whether Credly limited the list: {waive}."
+        why = f"{unknown} with OAuth nothing shows whether Credly limited the list. {waive[0].upper()}{waive[1:]}."
         return Coverage(ReasonCode.OAUTH_WITHOUT_PROOF, why)
     elif any(row.fingerprint is None for row in listing.rows.values()):
         code, why = (
             ReasonCode.VALUES_WITHHELD,
-            "Credly withholds values, so the credential's own entry cannot be identified",
+            "Credly masks values, so the credential's own entry cannot be identified",
         )
     else:
         code, why = ReasonCode.OWN_ROW_MISSING, "the credential's own entry is not among them"
-    return Coverage(code, f"{unknown} {why}: {FULLER_SIGHT}, or {waive}.")
+    return Coverage(code, f"{unknown} {why}. {USE_WRITE_PERMISSION}, or {waive}.")
 
 
 def _format_sentence(text: str) -> str:

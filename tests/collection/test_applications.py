@@ -103,7 +103,7 @@ def test_an_organization_whose_applications_were_not_seen_is_not_complete(
 
     found = row(snapshot, acme)
     assert (found["status"], found["tokens"]) == (status, 122)
-    assert "A listed token can write" in found["reason"]
+    assert "A listed token has write permission" in found["reason"]
     assert said in found["reason"]
     assert "set [api] include_oauth_applications = false" in found["reason"]
     assert row(snapshot, healthy)["status"] == "complete"
@@ -119,7 +119,7 @@ def test_a_list_of_applications_that_contradicts_itself_is_read_again_and_then_a
 
     assert found["status"] == "mismatch"
     assert (
-        "OAuth applications was inconsistent in two readings: 1 of 3 reported OAuth applications were listed"
+        "OAuth applications was inconsistent in two attempts (1 of 3 reported OAuth applications were listed"
         in found["reason"]
     )
 

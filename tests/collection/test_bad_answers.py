@@ -80,7 +80,7 @@ def test_a_list_that_nobody_changes_is_complete_without_totals_too(sandbox: Sand
 
     found = row(gathered(sandbox, [ask(acme)]), acme)
 
-    assert found["reason"].endswith("Two readings showed the same tokens.")
+    assert found["reason"].endswith("Two attempts returned the same tokens.")
     assert found["requests"] == 8
 
 

@@ -32,7 +32,7 @@ def test_one_listed_token_that_can_write_or_delete_proves_the_list_whole(
     found = seen(sandbox, acme, auditor.token)
 
     assert (found["status"], found["tokens"], found["total_count"], found["pages"]) == ("complete", 122, 122, 3)
-    assert f"A listed token can {permission}" in found["reason"]
+    assert f"A listed token has {permission} permission" in found["reason"]
 
 
 def test_a_read_only_credential_never_yields_a_complete_organization(
@@ -43,8 +43,8 @@ def test_a_read_only_credential_never_yields_a_complete_organization(
     found = seen(sandbox, acme, reader.token)
 
     assert (found["status"], found["tokens"]) == ("truncated", 121)
-    assert "can neither write nor delete" in found["reason"]
-    assert "a token that has write permission, or with OAuth" in found["reason"]
+    assert "has no write or delete permission" in found["reason"]
+    assert "a token with write permission, or OAuth" in found["reason"]
 
 
 @pytest.mark.parametrize("flags", [(None, None), (False, None), (None, False)])
@@ -70,7 +70,7 @@ def test_withheld_values_leave_a_read_only_listing_unverified(
     snapshot = gathered(sandbox, [ask(acme, acme.tokens[0].token)])
 
     assert row(snapshot, acme)["status"] == "unverified"
-    assert "withholds values" in row(snapshot, acme)["reason"]
+    assert "masks values" in row(snapshot, acme)["reason"]
     assert snapshot.tokens["fingerprint"].isna().all()
     assert not snapshot.tokens["is_audit_credential"].any()
 
@@ -131,8 +131,8 @@ def test_a_list_that_contradicts_itself_twice_is_a_mismatch(
 
     assert found["status"] == "mismatch"
     assert CONTRADICTIONS[fault] in found["reason"]
-    assert "two readings" in found["reason"]
-    assert "run the audit again off-peak" in found["reason"]
+    assert "two attempts" in found["reason"]
+    assert "Run the audit again off-peak" in found["reason"]
 
 
 WITHOUT_TOTALS = ["metadata-empty", "metadata-null", "metadata-only=per", "metadata-only=total_pages,per"]
@@ -151,7 +151,7 @@ def test_without_totals_a_token_that_moves_to_a_page_that_was_read_is_not_lost(
 
     assert ids(snapshot, acme) == [token.id for token in acme.tokens]
     assert row(snapshot, acme)["status"] == "complete"
-    assert "Two readings showed the same tokens. An earlier reading was inconsistent." in row(snapshot, acme)["reason"]
+    assert "Two attempts returned the same tokens. An earlier attempt was inconsistent." in row(snapshot, acme)["reason"]
 
 
 @pytest.mark.parametrize("metadata", WITHOUT_TOTALS)
@@ -190,7 +190,7 @@ def test_the_list_of_another_organization_is_a_mismatch_that_names_it(
 
     assert (found["status"], found["tokens"]) == ("mismatch", 60)
     assert f"All 60 listed tokens belong to organization {healthy.id}, none to this organization" in found["reason"]
-    assert "`credly-audit orgs` shows the organizations of a credential" in found["reason"]
+    assert "`credly-audit orgs` lists the organizations of a credential" in found["reason"]
 
 
 def test_an_owner_that_is_no_id_is_not_repeated_in_a_reason(
@@ -276,7 +276,7 @@ def test_a_list_that_shifts_once_is_healed_by_the_second_reading(
     snapshot = gathered(sandbox, [ask(acme)], workers=1)
 
     assert row(snapshot, acme)["status"] == "complete"
-    assert "An earlier reading was inconsistent" in row(snapshot, acme)["reason"]
+    assert "An earlier attempt was inconsistent" in row(snapshot, acme)["reason"]
     assert ids(snapshot, acme) == [token.id for token in acme.tokens]
 
 
