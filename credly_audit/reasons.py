@@ -43,7 +43,7 @@ class ReasonCode(StrEnum):
     OWN_PERMISSIONS_MISSING = (
         "own-permissions-missing",
         "unverified",
-        "No listed token is known to have write or delete permission; the credential's own row does not show any.",
+        "No listed token is known to have write or delete permission; its own row shows no permissions.",
     )
     OWN_ROW_MISSING = (
         "own-row-missing",
