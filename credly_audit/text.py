@@ -6,7 +6,7 @@ characters that turn the direction of reading.
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -166,3 +166,15 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def in_columns(heads: Sequence[str], table: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield a table as lines: text is aligned left, numbers right."""
+    widths = [max(map(len, column)) for column in zip(heads, *table, strict=True)]
+    numbers = [all(each.isdecimal() for each in column) for column in zip(*table, strict=True)]
+    for line in (heads, *table):
+        cells = (
+            each.rjust(width) if right else each.ljust(width)
+            for each, width, right in zip(line, widths, numbers, strict=True)
+        )
+        yield "  ".join(cells).rstrip()

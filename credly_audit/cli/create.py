@@ -9,26 +9,50 @@ from credly_audit.cli.lifecycle import Days, carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
-from credly_audit.lifecycle.request import Request
+from credly_audit.lifecycle.request import LIMIT, Request
 from credly_audit.secrets import list_built_in_forms
 
 
 @click.command()
 @lifecycle_options
-@click.option("--organization", required=True, metavar="ID", help="Organization of the new token.")
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID",
+    help="Organization of the new token; repeatable with --for-expired, which otherwise looks at all.",
+)
 @click.option(
     "--store",
-    required=True,
     metavar="REF",
-    help=f"Where to store the value: {list_built_in_forms('store')}; a command reads it on standard input.",
+    help=f"Where to store the value: {list_built_in_forms('store')}; a command reads it on standard input. Required "
+    "unless --for-expired uses the store of the expired token.",
 )
 @click.option(
     "--description",
     metavar="TEXT",
-    help="Purpose and owner of the token; required unless --replaces takes the old token's description.",
+    help="Purpose and owner of the token; required unless --replaces or --for-expired takes the old token's.",
 )
 @click.option("--replaces", metavar="TOKEN_ID", help="The token that the new one replaces: open a succession.")
 @click.option("--replaces-due", type=Days(), metavar="DAYS", help="When its consumers must have switched; default 35d.")
+@click.option(
+    "--for-expired",
+    is_flag=True,
+    help="Create a token in the place of each that has expired in its store, with another credential.",
+)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    metavar="TAG",
+    help="With --for-expired: only organizations with this tag; `*` matches any characters; repeatable.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"With --for-expired: create at most this many tokens; default {LIMIT}.",
+)
 @click.option(
     "--fail-on",
     multiple=True,
@@ -38,13 +62,16 @@ from credly_audit.secrets import list_built_in_forms
 def create(
     *,
     config: Path | None,
-    organization: str,
+    organizations: tuple[str, ...],
     credential: str | None,
     store: str,
     read_back: str | None,
     description: str | None,
     replaces: str | None,
     replaces_due: timedelta | None,
+    for_expired: bool,
+    tags: tuple[str, ...],
+    limit: int | None,
     fail_on: tuple[str, ...],
     then: str | None,
     emergency_dir: Path | None,
@@ -62,6 +89,9 @@ def create(
     No other token changes: switch to the new one, then delete the old one in Credly's web page. Credly decides the
     permissions of a new token, so they are evaluated and reported at once.
 
+    With --for-expired: find the organizations whose token has expired in its store, and create for each, with its
+    fallback_token or OAuth application, a token with the same description into the same store.
+
     Exit codes: 0 created; 1 not created, or the new token has what --fail-on names; 2 usage, configuration or store
     error, nothing was done; 3 a person must act; 4 unexpected error; 130 interrupted.
     """
@@ -69,13 +99,16 @@ def create(
     request = Request(
         action="create",
         config=config or DEFAULT_CONFIG,
-        organizations=(organization,),
+        organizations=organizations,
         credential=credential,
         store=store,
         read_back=read_back,
         description=description,
         replaces=replaces,
         replaces_due=replaces_due,
+        for_expired=for_expired,
+        tags=tags,
+        limit=limit,
         then=then,
         emergency_dir=emergency_dir,
         fail_on=fail_on,

@@ -15,7 +15,6 @@ from credly_audit.audit.prior import no_past
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.cli.text_table import in_columns
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, environment, remembered
 from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.config.settings import Organization, Settings
@@ -25,7 +24,7 @@ from credly_audit.extras import MissingExtra
 from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.secrets import check_sources, mask_reference
 from credly_audit.secrets.fingerprint import Fingerprints
-from credly_audit.text import NOTHING, count, instant, number, one_line, spoken, spoken_day
+from credly_audit.text import NOTHING, count, in_columns, instant, number, one_line, spoken, spoken_day
 
 LABELS = {
     "not known": "unknown",

@@ -14,7 +14,6 @@ from credly_audit.audit.prior import TREND
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import Instant, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.cli.text_table import in_columns
 from credly_audit.config.load import load
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import DEFAULT_CONFIG
@@ -23,7 +22,7 @@ from credly_audit.instants import DAY, MOST_DAYS, iso_day, shift
 from credly_audit.operations.prior_audits import where
 from credly_audit.renderers.json import describe_remediation_times, encode, rows
 from credly_audit.severity import Severity
-from credly_audit.text import called, count, number, one_line
+from credly_audit.text import called, count, in_columns, number, one_line
 
 if TYPE_CHECKING:
     from credly_audit.history.store import History

@@ -10,14 +10,13 @@ from credly_audit.audit.succession_model import Succession, SuccessionState
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FOLDER, config_option, together
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.cli.text_table import in_columns
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
 from credly_audit.files.locks import hold_locks
 from credly_audit.lifecycle.outcome_report import describe_succession
 from credly_audit.lifecycle.succession_records import succession_lock
 from credly_audit.operations.succession_book import SuccessionBook
-from credly_audit.text import count, distance, one_line, spoken_day
+from credly_audit.text import count, distance, in_columns, one_line, spoken_day
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 common_options = together(

@@ -119,11 +119,9 @@ def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: dat
     """With the likely reason of a refusal, by what earlier audits saw of that value (past.LAST_KNOWN_TOKENS)."""
     if not _is_refused_by_api(found) or found.fingerprint is None:
         return found
-    same_key = tokens["fingerprint_key"].isna() if key is None else tokens["fingerprint_key"] == key
-    known = tokens[(same_key & (tokens["fingerprint"] == found.fingerprint)).fillna(value=False).to_numpy(dtype=bool)]
-    if known.empty:
+    last = find_last_known(tokens, found.fingerprint, key)
+    if last is None:
         return found
-    last = known.sort_values("seen_at").iloc[-1]
     seen = f"The audit of {spoken_day(last['seen_at'])} saw it"
     if pd.isna(last["expires_at"]):
         likely = f"{seen}, without an expiry: it was deleted, or its value has changed."
@@ -132,6 +130,13 @@ def remembered(found: Diagnosis, tokens: pd.DataFrame, key: str | None, now: dat
     else:
         likely = f"{seen}, to expire on {spoken_day(last['expires_at'])}: it was deleted, or its value has changed."
     return replace(found, likely=likely, next_step=f"Create a new one {_place_of(found)}.")
+
+
+def find_last_known(tokens: pd.DataFrame, fingerprint: str | None, key: str | None) -> Any | None:
+    """Return the row of the last audit that recorded a fingerprint under this key (prior.LAST_KNOWN_TOKENS)."""
+    same_key = tokens["fingerprint_key"].isna() if key is None else tokens["fingerprint_key"] == key
+    known = tokens[(same_key & (tokens["fingerprint"] == fingerprint)).fillna(value=False).to_numpy(dtype=bool)]
+    return None if known.empty else known.sort_values("seen_at").iloc[-1]
 
 
 def _place_of(found: Diagnosis) -> str:

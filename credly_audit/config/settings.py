@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -48,7 +49,7 @@ from credly_audit.config.types import (
     TokenId,
     mask_address,
 )
-from credly_audit.errors import BrokenRule
+from credly_audit.errors import BrokenRule, UsageError
 from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
@@ -56,6 +57,7 @@ from credly_audit.rules.facts import AUDIT_EVERY_DAYS
 from credly_audit.rules.guard import Failure, contain
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
+from credly_audit.text import fold, one_line
 
 
 class Model(BaseModel):
@@ -174,13 +176,15 @@ class Organization(Model):
     """Whether `rotate` rotates its token without `--organization`."""
 
     store: Place | None = None
-    """Where `rotate` stores the new value; without it, the place that `token` refers to."""
+    """Where `rotate` and `create --for-expired` store the new value; without it, the place that `token` refers to. With
+    `oauth`, where the token is that `create --for-expired` renews."""
 
     read_back: ReadBack | None = None
     """Where the stored value is read back to verify it; `none` if that is not possible."""
 
     fallback_token: Reference | None = None
-    """A second credential, with which `rotate` looks up a new value that the response did not contain."""
+    """A second credential, with which `rotate` looks up a new value that the response did not contain, and
+    `create --for-expired` creates a token."""
 
     from_defaults: NotWritten[bool] = False
     file: NotWritten[Path | None] = None
@@ -496,6 +500,23 @@ class Settings(Model):
         select = select_by_id_or_name if by_name else select_by_id
         ids = select(wanted, [(each.id, each.name) for each in self.organizations], lacking="not configured")
         chosen = tuple(organization for organization in self.organizations if organization.id in ids)
+        return self.model_copy(update={"organizations": chosen})
+
+    def only_tagged(self, globs: Sequence[str]) -> Self:
+        """Return the settings of the organizations with one of these tags, without regard to case.
+
+        UsageError where none has one.
+        """
+        patterns = [fold(glob.strip()) for glob in globs]
+        chosen = tuple(
+            each
+            for each in self.organizations
+            if any(fnmatchcase(fold(tag.strip()), pattern) for tag in each.tags for pattern in patterns)
+        )
+        if not chosen:
+            there = ", ".join(sorted({tag for each in self.organizations for tag in each.tags}))
+            hint = f"there are {one_line(there, 200)}" if there else "none has any"
+            raise UsageError(f"--tag {one_line(', '.join(globs), 60)}: no organization has it; {hint}")
         return self.model_copy(update={"organizations": chosen})
 
     def with_workers(self, workers: int) -> Self:

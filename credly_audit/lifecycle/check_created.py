@@ -25,12 +25,13 @@ def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outco
     """Return a function that adds to an outcome the rules that its token violates; UsageError for a wrong `fail_on`."""
     policy = Policy.of(settings)
     gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or settings.policy.fail_on
-    [organization] = settings.organizations
+    organizations = {each.id: each for each in settings.organizations}
 
     def review(outcome: Outcome) -> Outcome:
         if outcome.row is None:
             return outcome
         try:
+            organization = organizations[outcome.organization_id]
             found = find_violations(outcome.row, organization, policy, gate, api=settings.api, now=datetime.now(UTC))
         except Exception as error:  # noqa: BLE001 - the operator must learn of the token in any case
             reason = str(error) if isinstance(error, AuditError) else f"{type(error).__name__}; please report it"

@@ -103,6 +103,24 @@ class Ending(Enum):
             "again"
         ),
     )
+    EXPIRED_WITHOUT_CREDENTIAL = (
+        Step.TRY,
+        State.LOST,
+        "nothing was changed: the token in {store} has expired, and no other credential can create one: {reason}",
+        (
+            "create a token in Credly's web page (Developers > Authorization Tokens) and store it; or configure a "
+            "fallback_token with write permission and run the command again"
+        ),
+    )
+    NOT_PROVED_EXPIRED = (
+        Step.TRY,
+        State.LOST,
+        "nothing was changed: Credly refuses the token in {store}, but it is not known to have expired: {reason}",
+        (
+            "check base_url (production or sandbox), the store and the other credential; if the token has expired, "
+            "create one in Credly's web page (Developers > Authorization Tokens) and store it"
+        ),
+    )
     EXPIRY_UNKNOWN = (
         Step.TRY,
         State.UNCHANGED,
@@ -124,6 +142,12 @@ class Ending(Enum):
         "would be {done}; its value would be stored in {store}",
         None,
         ExitCode.OK,
+    )
+    LIMIT_REACHED = (
+        Step.ANNOUNCE,
+        State.UNCHANGED,
+        "not started: --limit {limit} is reached",
+        "run the command again, or raise --limit",
     )
     NOT_AGREED = (Step.ANNOUNCE, State.UNCHANGED, "not confirmed: nothing was changed")
     INTERRUPTED = (Step.ANNOUNCE, State.UNCHANGED, "not started: interrupted", "run the command again")
@@ -288,6 +312,12 @@ class Ending(Enum):
         "run the --then program yourself: the new value is in the store",
         ExitCode.INCOMPLETE,
     )
+    EXPIRED_REPLACED = (
+        Step.FINISH,
+        None,
+        "{message}; it takes the place of token {old}, which expired on {day}",
+        "make sure that {consumers} the new value; then delete the expired token {old} in " + WEB_PAGE,
+    )
     FINISHED_EARLIER = (Step.FINISH, None, "{message} (this run finished an earlier one that was interrupted)")
     NOT_REVIEWED = (
         Step.FINISH,
@@ -411,6 +441,8 @@ class Outcome:
     gap_seconds: float | None = None
     """From the request that ended the old value until the new one could be read, `--then` included."""
     old_value: OldValue | None = None
+    replaces: str | None = None
+    """The id of the token that a new one replaces."""
     succession: Succession | None = None
     """What `create --replaces` opened or continued."""
     violations: tuple[Violation, ...] = ()

@@ -18,7 +18,7 @@ from credly_audit.lifecycle.journal import Journal
 from credly_audit.lifecycle.outcome import Outcome, State, find_exit_code
 from credly_audit.lifecycle.replace import Replacement
 from credly_audit.lifecycle.tasks import Task
-from credly_audit.text import distance, instant, one_line, spoken_day
+from credly_audit.text import NOTHING, distance, in_columns, instant, one_line, spoken_day
 
 SCHEMA_VERSION = "1.0"
 
@@ -36,6 +36,8 @@ class OutcomeReport:
     emergency: Path
     """The folder in which the report is saved if no stream accepts it."""
     interrupted: bool = False
+    for_expired: bool = False
+    """Whether the text begins with one table of all states."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -53,6 +55,14 @@ def _announce(task: Task, now: datetime) -> Iterator[str]:
     called = one_line(task.organization.called, 60)
     if task.replacement is not None:
         yield from _announce_replacement(task, task.replacement)
+        return
+    if task.renewal is not None and task.renewal.expired is not None:
+        expired = task.renewal.expired
+        when = f"expired {spoken_day(expired.expires_at)}" if expired.expires_at else "expired"
+        verb = "Finish creating" if task.resumes else "Create"
+        described = one_line(task.description or "", 80)
+        yield f"{verb} a token for {called} in place of token {expired.id} ({when}): “{described}”."
+        yield f"  Its value will be stored in {task.store.name}. No other token changes."
         return
     if task.request.action == "create":
         yield f"Create a token for {called}: “{one_line(task.request.description or '', 80)}”."
@@ -84,8 +94,11 @@ def _announce_replacement(task: Task, replacement: Replacement) -> Iterator[str]
 
 def format_text(report: OutcomeReport, now: datetime) -> list[str]:
     """Return a paragraph for each token, one for each journal of an earlier run, and a summary line."""
-    lines = [line for outcome in report.outcomes for line in _describe_outcome(outcome, now)]
-    lines += [f"not due    {one_line(said)}" for said in report.not_due]
+    if report.for_expired:
+        lines = list(_list_states(report))
+    else:
+        lines = [line for outcome in report.outcomes for line in _describe_outcome(outcome, now)]
+        lines += [f"not due    {one_line(said)}" for said in report.not_due]
     lines += [_describe_journal(journal) for journal in report.left_behind]
     return [*lines, sum_up(report)]
 
@@ -99,6 +112,30 @@ def sum_up(report: OutcomeReport) -> str:
     parts = [f"{counts[state]} {state}" for state in State if counts[state]]
     parts += [f"{len(report.not_due)} not due"] if report.not_due else []
     return f"{', '.join(parts) or 'Nothing to do'}."
+
+
+STATE_HEADS = ("State", "Organization", "Expired token", "New token", "Stored in", "Expires")
+
+
+def _list_states(report: OutcomeReport) -> Iterator[str]:
+    """Yield one table of states, then what happened and is left to do, organization by organization."""
+    rows = [
+        (
+            "dry run" if each.is_dry_run else str(each.state),
+            one_line(each.organization_name, 40),
+            each.replaces or NOTHING,
+            each.token_id or NOTHING,
+            one_line(each.stored_in or NOTHING, 60),
+            spoken_day(each.expires_at) if each.expires_at and each.token_id else NOTHING,
+        )
+        for each in report.outcomes
+    ]
+    yield from in_columns(STATE_HEADS, rows) if rows else ()
+    for each in report.outcomes:
+        yield ""
+        yield f"{one_line(each.organization_name, 60)}: {one_line(each.message, PARTS)}"
+        yield from _describe_rest(each)
+    yield from [""] if rows else []
 
 
 def _describe_outcome(outcome: Outcome, now: datetime) -> Iterator[str]:
@@ -116,6 +153,11 @@ def _describe_outcome(outcome: Outcome, now: datetime) -> Iterator[str]:
     facts += [f"interruption {_describe_gap(outcome.gap_seconds)}"] if outcome.gap_seconds is not None else []
     if facts:
         yield f"           {one_line('; '.join(facts), PARTS)}"
+    yield from _describe_rest(outcome)
+
+
+def _describe_rest(outcome: Outcome) -> Iterator[str]:
+    """Yield the rules that the new token violates, and the next step."""
     for violation in outcome.violations:
         yield f"           {violation.severity}: {violation.rule_id}: {one_line(violation.message, PARTS)}"
     if outcome.next_step:
@@ -222,6 +264,7 @@ def _make_object(outcome: Outcome) -> dict[str, Any]:
         "emergency_file": str(outcome.emergency_file) if outcome.emergency_file else None,
         "gap_seconds": None if outcome.gap_seconds is None else round(outcome.gap_seconds, 3),
         "old_value": outcome.old_value,
+        "replaces": outcome.replaces,
         "succession": None if outcome.succession is None else describe_succession(outcome.succession),
         "findings": [
             {"rule_id": each.rule_id, "severity": each.severity, "message": each.message, "fails": each.fails}

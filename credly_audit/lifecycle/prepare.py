@@ -11,7 +11,9 @@ from credly_audit.instants import iso_day
 from credly_audit.lifecycle.deliver import describe_unreadable
 from credly_audit.lifecycle.journal import Journal, find_journals
 from credly_audit.lifecycle.outcome import Ending, Outcome
+from credly_audit.lifecycle.renewal import look_for_expired
 from credly_audit.lifecycle.replace import find_old_token, require_another_place
+from credly_audit.lifecycle.request import LIMIT
 from credly_audit.lifecycle.tasks import Task
 from credly_audit.lifecycle.token_endpoints import Access, ListedValue, Look, read_time
 from credly_audit.secrets import read_stored
@@ -33,31 +35,39 @@ def prepare(tasks: Sequence[Task], emergency: Path) -> None:
     for task in tasks:
         task.journal = find_earlier_journal(task, emergency)
     check_all(tasks, lambda task: task.store.check())
-    at_once = [task for task in tasks if not (task.request.due or task.journal or task.replacement)]
+    at_once = [task for task in tasks if not (task.request.due or task.journal or task.replacement or task.renewal)]
     try_stores(at_once)
     for task in tasks:
         look_at(task, emergency)
     for task in tasks:
         if task.outcome is None and not task.resumes:
             check_due(task)
+    apply_limit(tasks)
     try_stores(task for task in tasks if task.is_pending and task not in at_once and not task.resumes)
 
 
 def find_earlier_journal(task: Task, emergency: Path) -> Journal | None:
-    """Return the latest journal of an earlier rotation of the same value, or of creating the same successor."""
-    replaced = None if task.replacement is None else task.replacement.old_token_id
+    """Return the latest journal of an earlier rotation or renewal of the same value, or of the same successor."""
     journals = [
         journal
         for journal in find_journals(emergency)
         if journal.credential == task.lock
         and journal.action == task.request.action
-        and (journal.action == "rotate" or (replaced is not None and journal.replaces == replaced))
+        and (journal.action == "rotate" or is_replaced(task, journal.replaces))
     ]
     return journals[-1] if journals else None
 
 
+def is_replaced(task: Task, token_id: str | None) -> bool:
+    """Return whether a task that creates a token replaces that one, or may do so."""
+    return token_id is not None and (task.replaces == token_id or task.renewal is not None)
+
+
 def look_at(task: Task, emergency: Path) -> None:
     """Look at the token in the listing; set an outcome where it can be neither rotated nor finished."""
+    if task.renewal is not None:
+        look_for_expired(task, task.renewal, emergency)
+        return
     look = task.before = task.api.list_tokens(task.credential)
     if task.request.action == "create":
         look_at_creator(task, look)
@@ -156,6 +166,13 @@ def check_due(task: Task) -> None:
         task.not_due = f"{task.organization.called}: expires {iso_day(task.expires_at)}"
 
 
+def apply_limit(tasks: Sequence[Task]) -> None:
+    """Set the outcome of tasks for expired tokens beyond the limit; those that finish an earlier run come first."""
+    pending = sorted((task for task in tasks if task.is_pending and task.renewal), key=lambda task: not task.resumes)
+    for task in pending[(limit := pending[0].request.limit or LIMIT) :] if pending else []:
+        task.outcome = task.end(Ending.LIMIT_REACHED, limit=limit)
+
+
 def try_stores(tasks: Iterable[Task]) -> None:
     """Check that each store accepts the current value and returns it, except in a dry run."""
     check_all((task for task in tasks if not task.request.dry_run), try_store)
@@ -169,21 +186,28 @@ def try_store(task: Task) -> None:
             require_a_value(task)
             if task.replacement is not None:
                 require_another_place(task, task.replacement)
+            if task.renewal is not None:
+                require_current_value(task)
             task.store.try_write()
             return
         assert task.value is not None  # noqa: S101 - OAuth has nothing to rotate
-        for place in task.readers:
-            if read_stored(place.read) not in {None, task.value}:
-                raise UsageError(
-                    f"{called}: {place.name} contains another value than the current one, possibly of another token: "
-                    "name another store, or remove its content if it is not needed"
-                )
+        require_current_value(task)
         task.store.write(task.value)
         trouble = describe_unreadable(task, task.value)
     except StoreFailed as error:
         trouble = str(error)
     if trouble:
         raise UsageError(f"{called}: the test of the store failed: {trouble}; nothing was {action}d")
+
+
+def require_current_value(task: Task) -> None:
+    """Raise UsageError where the store contains another value than the configured token's."""
+    for place in task.readers:
+        if read_stored(place.read) not in {None, task.value}:
+            raise UsageError(
+                f"{task.organization.called}: {place.name} contains another value than the current one, possibly of "
+                "another token: name another store, or remove its content if it is not needed"
+            )
 
 
 def require_a_value(task: Task) -> None:

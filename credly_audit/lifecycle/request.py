@@ -40,6 +40,9 @@ class Patience:
 
 PATIENCE = Patience()
 
+LIMIT = 10
+"""How many tokens `create --for-expired` creates at most, where the command does not say."""
+
 
 def is_uuid(text: str) -> bool:
     """Return whether a text is a UUID as Credly writes one, in either case."""
@@ -67,6 +70,12 @@ class Request:
     """For `create`: the id of the token that the new one is to replace."""
     replaces_due: timedelta | None = None
     """Within which time every consumer is to be confirmed."""
+    for_expired: bool = False
+    """For `create`: create a token in the place of each that has expired in its store."""
+    tags: tuple[str, ...] = ()
+    """For `for_expired`: only organizations with one of these tags."""
+    limit: int | None = None
+    """For `for_expired`: the most tokens to create; None: LIMIT."""
     then: str | None = None
     emergency_dir: Path | None = None
     fail_on: tuple[str, ...] = ()
@@ -74,16 +83,19 @@ class Request:
     dry_run: bool = False
     patience: Patience = field(default_factory=lambda: PATIENCE)
 
+    @property
+    def renews(self) -> bool:
+        """Whether it is about the configured tokens, so that their `store` and `read_back` apply."""
+        return self.action == "rotate" or self.for_expired
+
     def __post_init__(self) -> None:
         """Check everything that can be checked before anything is read or sent."""
+        if self.action == "create":
+            self._check_create()
         if self.replaces is not None and not is_uuid(self.replaces):
             raise UsageError("--replaces: write the token's id, a UUID as the reports show it, and never its value")
         if self.replaces_due is not None and self.replaces is None:
             raise UsageError("--replaces-due: belongs to --replaces; add it, or leave this out")
-        if self.description is None and self.replaces is not None:
-            pass  # the new token takes the old one's
-        elif self.action == "create" and not (self.description or "").strip():
-            raise UsageError("--description is empty: name the purpose and the owner of the token")
         if self.credential is not None and not is_reference(self.credential):
             wrong = find_mistake(self.credential) or (
                 f"write a reference to the token, not the token: {list_forms()} "
@@ -95,3 +107,29 @@ class Request:
             raise UsageError(f"--read-back: {wrong}")
         if self.then is not None and not (self.then.startswith("exec:") and is_reference(self.then)):
             raise UsageError("--then: write exec:COMMAND")
+
+    def _check_create(self) -> None:
+        """Check which options of `create` go together."""
+        if not self.for_expired:
+            for option, value in (("--tag", self.tags), ("--limit", self.limit)):
+                if value:
+                    raise UsageError(f"{option}: belongs to --for-expired; add it, or leave this out")
+            if len(self.organizations) != 1:
+                raise UsageError("--organization: name the organization of the new token, one")
+            if self.store is None:
+                raise UsageError("--store: say where to store the new token's value")
+            if not (self.replaces and self.description is None) and not (self.description or "").strip():
+                raise UsageError("--description is empty: name the purpose and the owner of the token")
+            return
+        own = {
+            "--replaces": self.replaces,
+            "--credential": self.credential,
+            "--store": self.store,
+            "--read-back": self.read_back,
+            "--description": self.description,
+        }
+        given = [option for option, value in own.items() if value is not None]
+        if given:
+            raise UsageError(
+                f"{given[0]}: --for-expired takes this from the configuration and the expired token; leave it out"
+            )

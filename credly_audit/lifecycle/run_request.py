@@ -32,14 +32,15 @@ from credly_audit.lifecycle.journal import (
 from credly_audit.lifecycle.outcome import Ending, Outcome
 from credly_audit.lifecycle.outcome_report import OutcomeReport
 from credly_audit.lifecycle.prepare import prepare
+from credly_audit.lifecycle.renewal import PriorTokens, Renewal, renew
 from credly_audit.lifecycle.replace import Replacement, replace_token
 from credly_audit.lifecycle.request import Request
 from credly_audit.lifecycle.rotate_token import resume, rotate
 from credly_audit.lifecycle.succession_records import SuccessionRecords, succession_lock
-from credly_audit.lifecycle.tasks import Task, TaskMaker, Then
+from credly_audit.lifecycle.tasks import Task, TaskMaker, Then, find_readable_store
 from credly_audit.secrets.redaction import looks_like_a_value
 from credly_audit.secrets.sources.program import ProgramSource, run_to_end
-from credly_audit.text import count
+from credly_audit.text import count, one_line
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ Agree = Callable[[Sequence[Task]], bool]
 def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> OutcomeReport:
     """Rotate or create tokens; UsageError, before any request, for what the configuration or a store lacks."""
     settings = load(request.config, environ, for_collecting=request.credential is None)
-    settings, request = choose_organizations(settings, request)
+    settings, request = choose_organizations(settings, request, environ)
     review = make_review(settings, request.fail_on) if request.action == "create" else None
     settings, written = resolve_proxy(settings, environ), settings
     many = count(len(settings.organizations), "organization", "organizations")
@@ -67,13 +68,17 @@ def carry_out(request: Request, environ: Mapping[str, str], agree: Agree) -> Out
             "--description contains what looks like a token's value, and everyone who can list tokens reads it"
         )
     with Client(Line(settings.api, Event())) as client:
-        tasks = TaskMaker(request, settings, client, fingerprints, environ).make_tasks()
+        maker = TaskMaker(request, settings, client, fingerprints, environ)
+        tasks = maker.make_tasks()
         then = make_then(request.then, environ)
         emergency = find_emergency_folder(request.emergency_dir, environ, dry_run=request.dry_run)
         if not request.dry_run:
             require_room_for_copies(emergency)
+        prior = PriorTokens(settings, environ, fingerprints.key_fingerprint)
         for task in tasks:
             task.then = then
+            if request.for_expired:
+                task.renewal = Renewal(maker.list_other_credentials(task), settings.consumers, prior)
             if request.replaces is not None:
                 task.replacement = make_replacement(task, request.replaces, settings, emergency, environ)
         report = run_tasks(request, tasks, emergency, agree)
@@ -99,8 +104,10 @@ def make_replacement(
     return replacement
 
 
-def choose_organizations(settings: Settings, request: Request) -> tuple[Settings, Request]:
+def choose_organizations(settings: Settings, request: Request, environ: Mapping[str, str]) -> tuple[Settings, Request]:
     """Return the settings limited to the organizations of the request, and the request with its default `due`."""
+    if request.for_expired:
+        return choose_with_store(settings, request, environ), request
     if request.organizations:
         return settings.only(request.organizations), request
     if request.credential is not None:
@@ -111,6 +118,28 @@ def choose_organizations(settings: Settings, request: Request) -> tuple[Settings
     if request.due is None:
         request = replace(request, due=settings.policy.next_audit)
     return settings.only(marked), request
+
+
+def choose_with_store(settings: Settings, request: Request, environ: Mapping[str, str]) -> Settings:
+    """Return the settings limited to the organizations whose token has a store; others are named in a warning."""
+    settings = settings.only(request.organizations) if request.organizations else settings
+    if request.tags:
+        settings = settings.only_tagged(request.tags)
+    if request.organizations:  # a store that is missing is a mistake then
+        return settings
+    stored: list[str] = []
+    others: list[str] = []
+    for each in settings.organizations:
+        if each.store is not None or find_readable_store(each.token, settings.folder, environ) is not None:
+            stored.append(each.id)
+        else:
+            others.append(each.called)
+    if not stored:
+        raise UsageError("--for-expired: no token is read from a place that can store a new one; set `store`")
+    if others:
+        many = count(len(others), "organization", "organizations")
+        log.warning("%s left out, whose token has no store: %s", many, one_line(", ".join(others), 200))
+    return settings.only(stored)
 
 
 def make_then(text: str | None, environ: Mapping[str, str]) -> Then | None:
@@ -160,6 +189,7 @@ def run_tasks(request: Request, tasks: Sequence[Task], emergency: Path, agree: A
         tuple(left),
         emergency,
         interrupted.is_set(),
+        request.for_expired,
     )
 
 
@@ -204,7 +234,7 @@ def execute_task(task: Task, emergency: Path) -> Outcome:
         except (CannotWrite, OSError) as error:
             return task.end(Ending.NO_ROOM, reason=error)
     task.began = monotonic()
-    creates = replace_token if task.replacement else create
+    creates = replace_token if task.replacement else renew if task.renewal else create
     step = creates if task.request.action == "create" else resume if task.resumes else rotate
     try:
         return step(task)
@@ -244,7 +274,7 @@ def make_journal(task: Task) -> Journal:
         task.description,
         datetime.now(UTC).isoformat(timespec="seconds"),
         tuple(sorted(task.before.rows)) if task.before and creates else (),
-        None if task.replacement is None else task.replacement.old_token_id,
+        task.replaces,
     )
 
 

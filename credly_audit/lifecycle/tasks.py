@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -34,11 +35,13 @@ from credly_audit.secrets import (
     list_forms,
     mask_reference,
     read_secret,
+    read_stored,
 )
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.secrets.sources.interface import Reader, SecretStore
 
 if TYPE_CHECKING:
+    from credly_audit.lifecycle.renewal import Renewal
     from credly_audit.lifecycle.replace import Replacement
 
 Then = Callable[[Outcome], None]
@@ -61,7 +64,8 @@ class Task:
     organization: Organization
     api: TokensApi
     credential: Credential
-    """What the requests authenticate with; for `rotate` the token that is rotated."""
+    """What the requests authenticate with; for `rotate` the token that is rotated. For `create --for-expired` it is the
+    stored token, until that has turned out to have expired and another credential is chosen."""
     value: Secret | None = field(repr=False)
     """The credential's value; None for OAuth, which has none to rotate."""
     reread: Callable[[], Secret | None]
@@ -94,6 +98,8 @@ class Task:
     """Of the token to create, or the new one of the token to rotate."""
     replacement: "Replacement | None" = None
     """The replacement that a token to create belongs to; None where it replaces none."""
+    renewal: "Renewal | None" = None
+    """The search for an expired token whose place a token to create takes; None where it takes none's."""
     on_proved: Callable[[Outcome], None] = lambda _: None
     """What has to be recorded before the copy of a proved value is removed; CannotWrite where it cannot be."""
 
@@ -121,8 +127,14 @@ class Task:
     @property
     def readers(self) -> list[ReadBack]:
         """All places that must return the new value."""
-        own = [] if self.store.read is None else [ReadBack(self.store.name, self.store.read)]
-        return own + ([] if self.read_back is None else [self.read_back])
+        return _list_readers(self.store, self.read_back)
+
+    @property
+    def replaces(self) -> str | None:
+        """The id of the token that the one to create replaces; None where it replaces none."""
+        if self.replacement is not None:
+            return self.replacement.old_token_id
+        return self.renewal.expired.id if self.renewal and self.renewal.expired else None
 
     def is_new(self, value: Secret) -> bool:
         """Return whether a value differs from the old one and from those listed before."""
@@ -138,6 +150,7 @@ class Task:
             State.UNKNOWN,
             "",
             fingerprint_before=before,
+            replaces=self.replaces,
         )
 
     def end(self, ending: Ending, **facts: object) -> Outcome:
@@ -179,10 +192,15 @@ class TaskMaker:
             if self._request.credential
             else read_credentials(organizations, self._settings.folder, self._environ)
         )
+        self._secrets = secrets
+        make = self._make_renewing_task if self._request.for_expired else self._make_task
         tasks, wrong = [], []
         for each in organizations:
+            secret = secrets[each.id]
             try:
-                tasks.append(self._make_task(each, secrets[each.id]))
+                if isinstance(secret, Unavailable):
+                    raise UsageError(secret.reason)
+                tasks.append(make(each, secret))
             except UsageError as error:
                 wrong.append(f"{each.called}: {error}")
         wrong += _list_shared(
@@ -199,9 +217,35 @@ class TaskMaker:
             return read_secret(reference, folder, self._environ) if reference else None
         return None
 
-    def _make_task(self, organization: Organization, secret: Secret | ClientCredentials | Unavailable) -> Task:
-        if isinstance(secret, Unavailable):
-            raise UsageError(secret.reason)
+    def list_other_credentials(self, task: Task) -> list[Credential | str]:
+        """Return the credentials of a task's organization besides its token; a text where one cannot be read."""
+        organization, own = task.organization, self._secrets[task.organization.id]
+        others: list[Credential | str] = [self._who(own)] if isinstance(own, ClientCredentials) else []
+        if organization.fallback_token is not None:
+            try:
+                fallback = read_secret(organization.fallback_token, self._settings.folder, self._environ)
+            except SecretError as error:
+                others.append(f"fallback_token could not be read: {error}")
+            else:
+                others += [self._who(fallback)] if fallback != task.value else []
+        return others
+
+    def _make_renewing_task(self, organization: Organization, secret: Secret | ClientCredentials) -> Task:
+        """Make a task about the token in the organization's store, which is the configured one unless that is OAuth."""
+        store = self._choose_store(organization)
+        read_back = self._choose_read_back(organization, store)
+        reread = partial(self._reread, organization)
+        if isinstance(secret, ClientCredentials):
+            places = _list_readers(store, read_back)
+            if not places:
+                raise UsageError(f"{store.name} cannot be read: set `read_back` to where its token can be read")
+            secret = places[0].read()
+            reread = partial(read_stored, places[0].read)
+        api = TokensApi(self._client, organization, self._fingerprints)
+        who, lock = self._who(secret), name_lock(secret)
+        return Task(self._request, organization, api, who, secret, reread, lock, store, read_back, fallback=None)
+
+    def _make_task(self, organization: Organization, secret: Secret | ClientCredentials) -> Task:
         if isinstance(secret, ClientCredentials) and self._request.action == "rotate":
             raise UsageError("authenticates with OAuth, which has no token to rotate: name a token with --credential")
         store = self._choose_store(organization)
@@ -228,7 +272,7 @@ class TaskMaker:
 
     def _is_own(self, organization: Organization) -> bool:
         """Return whether the credential is the configured token, so that its `store` and `read_back` apply."""
-        return self._request.action == "rotate" and self._request.credential in {None, organization.token}
+        return self._request.renews and self._request.credential in {None, organization.token}
 
     def _choose_store(self, organization: Organization) -> SecretStore:
         if self._request.store is not None:
@@ -236,12 +280,12 @@ class TaskMaker:
         if self._is_own(organization) and organization.store is not None:
             return _require_store(organization.store, self._settings.folder, self._environ)
         reference, folder = self._find_source(organization)
-        store = find_store(reference, folder, self._environ) if reference else None
-        if store is None or store.read is None:
+        store = find_readable_store(reference, folder, self._environ)
+        if store is None:
             where = mask_reference(reference) if reference else "OAuth"
+            named = "set `store`" if self._request.for_expired else "name a store with --store"
             raise UsageError(
-                f"its credential comes from {where}, which cannot store a new value: name a store with --store "
-                f"({list_forms('store')})"
+                f"its credential comes from {where}, which cannot store a new value: {named} ({list_forms('store')})"
             )
         return store
 
@@ -256,11 +300,12 @@ class TaskMaker:
         reference, folder = self._find_source(organization)
         if store.read is not None:
             return None
-        if self._request.action == "rotate" and reference is not None and is_reference(reference, "read back"):
+        if self._request.renews and reference is not None and is_reference(reference, "read back"):
             return self._make_read_back(reference, folder)
+        named = "set `read_back` to a place" if self._request.for_expired else "name a place with --read-back"
+        skip = "`none`" if self._request.for_expired else "--read-back none"
         raise UsageError(
-            f"{store.name} cannot be read back: name a place with --read-back {list_forms('read back')}, or use "
-            "--read-back none to skip that check"
+            f"{store.name} cannot be read back: {named} {list_forms('read back')}, or use {skip} to skip that check"
         )
 
     def _make_read_back(self, reference: str, folder: Path) -> ReadBack:
@@ -283,6 +328,18 @@ class TaskMaker:
                 return None
             second = found
         return None if second == own else self._who(second)
+
+
+def find_readable_store(reference: str | None, folder: Path, environ: Mapping[str, str]) -> SecretStore | None:
+    """Return the place of a credential as a store for a new value, where it can be written and read."""
+    store = find_store(reference, folder, environ) if reference else None
+    return None if store is None or store.read is None else store
+
+
+def _list_readers(store: SecretStore, read_back: ReadBack | None) -> list[ReadBack]:
+    """Return the places that must return what a store took."""
+    own = [] if store.read is None else [ReadBack(store.name, store.read)]
+    return own + ([] if read_back is None else [read_back])
 
 
 def _require_store(reference: str, folder: Path, environ: Mapping[str, str]) -> SecretStore:
