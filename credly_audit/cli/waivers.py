@@ -313,7 +313,7 @@ def said(done: Import, target: Path, *, dry_run: bool) -> str:
     verb = "Would write" if dry_run else "Wrote"
     rows = count(len(done.refused), "row", "rows")
     refused = f"; {rows} refused, named above" if done.refused else ""
-    stood = f"; {number(done.unchanged)} stood already" if done.unchanged else ""
+    stood = f"; {number(done.unchanged)} already there" if done.unchanged else ""
     if not (done.added or done.changed):
         return f"Nothing new for {target}{stood}{refused}."
     return f"{verb} {target}: {number(len(done.added))} added, {number(len(done.changed))} changed{stood}{refused}."

@@ -49,7 +49,7 @@ def _some_words(text: str) -> str:
 def _a_rule(text: str) -> str:
     rule = text.strip().upper()
     if rule.startswith("WVR"):
-        raise ValueError("tells of a waiver past its date and cannot be decided on; renew or remove that waiver")
+        raise ValueError("reports an expired waiver and cannot be decided on; renew or remove that waiver")
     known = [*catalogue(), *dict.fromkeys(each[:3] for each in catalogue())]
     if rule not in known and not may_be_unloadable(rule):
         near = difflib.get_close_matches(rule, known, 1, 0.5)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from credly_audit.instants import read_instant
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.tables.table import Row, Titles, read_table
 from credly_audit.tables.values import as_day, read_text
+from credly_audit.text import count
 
 NEEDED = ("decision", "reason", "approved_by", "until")
 TYPED = (*NEEDED, "assigned_to", "reference")
@@ -33,7 +34,7 @@ TITLES = Titles(
 GROUP = ("rule_id", "organization_ids", "created_before")
 
 GROUP_TITLES = Titles(
-    (*TYPED, *GROUP, "group"),
+    (*TYPED, *GROUP, "group", "organizations"),
     needed=tuple((name,) for name in (*NEEDED, *GROUP)),
     codes=frozenset({"decision", "until", *GROUP}),
     keeps_others=False,
@@ -159,9 +160,10 @@ def _of_group(row: Row, source: str) -> Iterator[Typed]:
     """Yield the decision of a group for each of its organizations."""
     texts = _read_texts(row, GROUP_TITLES)
     before = read_instant(texts["created_before"])
-    faults = () if before else ("created_before is no instant; take the workbook as the report wrote it",)
+    ids = texts["organization_ids"].split()
+    faults = tuple(_find_group_faults(texts["organizations"], ids, before))
     decided = _read_decision(row, texts)
-    for organization in texts["organization_ids"].split() or [""]:
+    for organization in ids or [""]:
         yield Typed(
             **decided | {"faults": (*decided["faults"], *faults)},
             rule=texts["rule_id"],
@@ -171,6 +173,17 @@ def _of_group(row: Row, source: str) -> Iterator[Typed]:
             created_before=before,
             called=mask_shapes(texts["group"][:60]),
             source=source,
+        )
+
+
+def _find_group_faults(organizations: str, ids: Sequence[str], before: datetime | None) -> Iterator[str]:
+    """Yield what is wrong with the columns of a group that nobody types into."""
+    if before is None:
+        yield "created_before is not an instant; use the workbook as the report wrote it"
+    if organizations and organizations != str(len(ids)):
+        yield (
+            f"organization_ids has {count(len(ids), 'ID', 'IDs')} for {mask_shapes(organizations)[:20]} organizations; "
+            "use the workbook as the report wrote it"
         )
 
 

@@ -43,7 +43,7 @@ class Import:
     """The ids of new decisions."""
     changed: list[str] = field(default_factory=list)
     unchanged: int = 0
-    """How many stood already."""
+    """How many were already there."""
     rejected: dict[str, str] = field(default_factory=dict)
     """By the place of a row, what is wrong with it."""
     refused: list[str] = field(default_factory=list)

@@ -185,7 +185,7 @@ expires = 2026-12-31  # the end of the quarter
     kept = Path("waivers.toml").read_text() + decided
     Path("waivers.toml").write_text(kept)
     audit()
-    assert audit("waivers", "import", WORKBOOK).out == "Nothing new for waivers.toml; 1 stood already.\n"
+    assert audit("waivers", "import", WORKBOOK).out == "Nothing new for waivers.toml; 1 already there.\n"
     assert Path("waivers.toml").read_text() == kept
 
     row = next(row for row in of_rule("PRM001") if row["token_id"] == first["token_id"])
@@ -204,7 +204,7 @@ expires = 2026-12-31  # the end of the quarter
         .replace("2026-12-31  # the end", f"{SOON}  # the end")
     )
     again = audit("waivers", "import", WORKBOOK, WORKBOOK)
-    assert (again.code, again.out) == (0, "Nothing new for waivers.toml; 1 stood already.\n")
+    assert (again.code, again.out) == (0, "Nothing new for waivers.toml; 1 already there.\n")
     assert Path("waivers.toml").read_text() == changed
 
 
@@ -343,7 +343,7 @@ def test_a_file_for_decisions_may_be_made_by_the_import_and_one_that_no_audit_re
     assert tomllib.loads(Path("waivers.toml").read_text())["waivers"][0]["expires"] == SOON
     assert Path("waivers.toml").stat().st_mode & 0o777 == 0o600
     other = audit("waivers", "import", "typed.xlsx", "--into", "other.toml")
-    assert other.out == "Nothing new for other.toml; 1 stood already.\n"
+    assert other.out == "Nothing new for other.toml; 1 already there.\n"
     Path("waivers.toml").unlink()
     other = audit("waivers", "import", "typed.xlsx", "--into", "other.toml")
     assert "No audit reads other.toml yet: set [policy] waivers_file to it." in other.out

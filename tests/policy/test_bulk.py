@@ -154,6 +154,24 @@ def test_one_row_decides_for_an_organization_and_one_for_all_with_a_tag(tmp_path
     assert (again, done.unchanged) == (text, 2)
 
 
+def test_a_tag_of_hundreds_of_organizations_is_decided_on_with_one_row(tmp_path: Path) -> None:
+    ids = [f"00000000-0000-4000-9000-{number:012d}" for number in range(300)]
+    rows = [token(number, each, **FULL) for number, each in enumerate(ids)]
+    path = tmp_path / "audit.xlsx"
+    with path.open("wb") as file:
+        render(audited(snapshot(rows, [organization(each, tags="prod") for each in ids])), file)
+    tag = {"rule_id": "PRM001", "Group": "tag prod"}
+    type_into(path, "Decide by group", tag, ACCEPT)
+
+    _, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    assert (len(done.added), done.refused) == (300, [])
+
+    type_into(path, "Decide by group", tag, {"organization_ids": " ".join(ids[:54])})
+    _, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    assert done.added == []
+    assert "organization_ids has 54 IDs for 300 organizations" in done.refused[0]
+
+
 def test_a_plan_is_assigned_and_two_different_names_are_refused(tmp_path: Path) -> None:
     path = workbook_of(tmp_path)
     token_id = token(1)["token_id"]

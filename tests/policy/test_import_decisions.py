@@ -64,7 +64,7 @@ def refused(*rows: Typed, text: str = "", policy: PolicySettings = POLICY, elsew
         ({"rule": "PRM999"}, "rule: names no rule or family: 'PRM999'; did you mean PRM?"),
         (
             {"rule": "WVR001"},
-            "rule: tells of a waiver past its date and cannot be decided on; renew or remove that waiver",
+            "rule: reports an expired waiver and cannot be decided on; renew or remove that waiver",
         ),
         ({"organization": "acme"}, "organization: must be the organization's id, a UUID"),
     ],

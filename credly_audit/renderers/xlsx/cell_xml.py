@@ -12,7 +12,10 @@ from credly_audit.renderers.xlsx.row_height import MOST_LINES, height
 from credly_audit.text import cell
 
 MOST_LETTERS = 2_000
-"""A text is cut here: nobody reads on in a cell, and the JSON report has all of it."""
+"""A text is shortened to this: no one reads on in a cell, and the JSON report has all of it."""
+
+MOST_IN_CELL = 32_767
+"""The most characters of a cell in Excel; IDs, which are read back, are not shortened before that."""
 
 ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 """Excel reads `_x000D_` in a text as the character of that number."""
@@ -24,15 +27,15 @@ DAY_ZERO = pd.Timestamp("1899-12-30", tz="UTC")
 
 
 @lru_cache(maxsize=20_000)
-def words(text: str) -> str:
-    """A text as a cell may hold it, before XML's own escapes."""
+def words(text: str, most: int = MOST_LETTERS) -> str:
+    """Return a text as a cell may hold it, before XML's own escapes: at most so many characters."""
     safe = ESCAPED.sub("_x005F_", cell(text))
-    return safe if len(safe) <= MOST_LETTERS else safe[: MOST_LETTERS - 1] + "…"
+    return safe if len(safe) <= most else safe[: most - 1] + "…"
 
 
 @lru_cache(maxsize=20_000)
-def _in_xml(text: str) -> str:
-    return escape(words(text))
+def _in_xml(text: str, most: int) -> str:
+    return escape(words(text, most))
 
 
 def serial(instants: pd.Series) -> list[float | str | None]:
@@ -46,12 +49,15 @@ def serial(instants: pd.Series) -> list[float | str | None]:
     return days
 
 
-def column(letter: str, style: int, values: Sequence[Any], first_row: int) -> list[str]:
-    """The cells of one column from `first_row` down; None is an empty cell, a str a text, else it is a number."""
+def column(letter: str, style: int, values: Sequence[Any], first_row: int, most: int = MOST_LETTERS) -> list[str]:
+    """Return the cells of one column from `first_row` down: None is an empty cell, a str a text, else it is a number.
+
+    Texts are shortened to `most` characters.
+    """
     start, dressed = f'<c r="{letter}', f'" s="{style}'
     text = f'{dressed}" t="inlineStr"><is><t xml:space="preserve">'
     return [
-        f"{start}{row}{text}{_in_xml(value)}</t></is></c>"
+        f"{start}{row}{text}{_in_xml(value, most)}</t></is></c>"
         if isinstance(value, str)
         else f'{start}{row}{dressed}"/>'
         if value is None

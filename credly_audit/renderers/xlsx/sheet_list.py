@@ -8,6 +8,8 @@ from openpyxl.formatting.rule import Rule
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from credly_audit.renderers.xlsx.cell_xml import MOST_IN_CELL, MOST_LETTERS
+
 Piece = Mapping[str, Sequence[Any]]
 """Plain values by the titles of their columns; a column that is not named is empty."""
 
@@ -21,6 +23,11 @@ class Column:
     widest: int = 60
     narrowest: int = 9
     printed: bool = True
+
+    @property
+    def most_letters(self) -> int:
+        """The length to which its texts are shortened; IDs are read back, and are kept complete."""
+        return MOST_IN_CELL if self.style == "code" else MOST_LETTERS
 
 
 @dataclass(frozen=True, slots=True)

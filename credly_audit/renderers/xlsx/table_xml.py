@@ -45,7 +45,7 @@ class Rows:
             empty: Sequence[Any] = [None] * (last - first)
             values = self.listing.piece(first, last)
             written = [
-                cells.column(letter, dress, values.get(column.title, empty), row)
+                cells.column(letter, dress, values.get(column.title, empty), row, column.most_letters)
                 for letter, dress, column in zip(letters, dresses, columns, strict=True)
             ]
             self._link(written, values, first, last)
