@@ -4,7 +4,7 @@ import importlib.util
 
 from credly_audit.errors import UsageError
 
-MODULES = {"keyring": "keyring", "notify": "apprise", "postgresql": "psycopg"}
+MODULES = {"keyring": "keyring", "notify": "apprise", "postgresql": "psycopg", "sign": "securesystemslib"}
 """The extras of pyproject.toml, and the module that each brings."""
 
 

@@ -97,6 +97,15 @@ TREND = {
 
 
 @dataclass(frozen=True, slots=True)
+class PriorManifest:
+    """The last signed manifest of a series: its number, from 1 on, its file's name and SHA-256 in hex digits."""
+
+    number: int
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """The audits before an instant, as of the last of them.
 

@@ -13,6 +13,7 @@ from credly_audit.config.formats import formats
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.files.paths import BadPath, local_path
 from credly_audit.instants import read_instant
+from credly_audit.secrets import list_built_in_forms
 
 Command = Callable[..., Any]
 
@@ -147,6 +148,24 @@ audit_options = together(
     click.option("--overwrite", is_flag=True, help="Replace an earlier audit's files in --output-dir."),
     click.option(
         "--manifest", is_flag=True, help="Also write the SHA-256 of every file and copies of the policy, for `verify`."
+    ),
+    click.option(
+        "--sign",
+        metavar="KEY",
+        help="Sign the manifest with a private key (a PEM file, or a signer URI of securesystemslib) and chain it to "
+        "the one before it.",
+    ),
+    click.option("--sign-public-key", type=FILE, metavar="FILE", help="The public key (PEM) of a signer URI."),
+    click.option(
+        "--sign-passphrase",
+        metavar="REFERENCE",
+        help=f"Where the passphrase of the key is: {list_built_in_forms()}.",
+    ),
+    click.option(
+        "--chain",
+        type=FOLDER,
+        metavar="FOLDER",
+        help="Folder of the earlier signed manifests. Default: the history names the last one.",
     ),
     click.option(
         "--fail-on",

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-VERSIONS = ("0001", "0002", "0003", "0004")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005")
 """The versions of the schema, as `migrations/versions` makes them."""
 
 HEAD = VERSIONS[-1]
@@ -76,6 +76,9 @@ series = Table(
     Column("name", Text, unique=True, comment="[history] name; null: the configuration has none"),
     Column("file", Text, unique=True, comment="the configuration's resolved path; null: it has a name"),
     Column("host", Text, comment="where that path was; null: the history is a file, which moves with it"),
+    Column("manifest_number", Integer, comment="of the last signed manifest; null: none was signed"),
+    Column("manifest_name", Text, comment="the name of its file"),
+    Column("manifest_sha256", String(64), comment="its SHA-256"),
 )
 
 

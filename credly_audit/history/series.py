@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from credly_audit.audit.prior import PriorManifest
 from credly_audit.errors import UsageError
 from credly_audit.history.schema import BY_SERIES, EARLIER, audits, series
 from credly_audit.history.successions import has_unfinished
@@ -108,6 +109,22 @@ def remove_empty_series(connection: sa.Connection) -> None:
     """Remove the series that have neither an audit nor an unfinished succession any more."""
     used = sa.exists().where(audits.c.series == series.c.id) | has_unfinished(series.c.id)
     connection.execute(sa.delete(series).where(~used))
+
+
+def load_last_manifest(connection: sa.Connection, number: int) -> PriorManifest | None:
+    """Return the last signed manifest of a series; None where there is none."""
+    columns = (series.c.manifest_number, series.c.manifest_name, series.c.manifest_sha256)
+    row = connection.execute(sa.select(*columns).where(series.c.id == number)).one_or_none()
+    return None if row is None or row.manifest_number is None else PriorManifest(*row)
+
+
+def save_last_manifest(connection: sa.Connection, number: int, manifest: PriorManifest) -> None:
+    """Save the last signed manifest of a series."""
+    connection.execute(
+        sa.update(series)
+        .where(series.c.id == number)
+        .values(manifest_number=manifest.number, manifest_name=manifest.name, manifest_sha256=manifest.sha256)
+    )
 
 
 def _host(connection: sa.Connection) -> str | None:

@@ -12,7 +12,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import TREND, Past, frame_of
+from credly_audit.audit.prior import TREND, Past, PriorManifest, frame_of
 from credly_audit.audit.succession_model import Succession
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable
@@ -29,8 +29,10 @@ from credly_audit.history.series import (
     Configuration,
     begin_series,
     find_series,
+    load_last_manifest,
     named_series,
     remove_empty_series,
+    save_last_manifest,
     series_names,
 )
 from credly_audit.history.successions import (
@@ -99,10 +101,15 @@ class History:
         with self.database.told(HistoryLost, "cannot be read", way_out), self.database.reading() as connection:
             yield remembering.past(connection, Moment.before(connection, self._series(connection), as_of))
 
-    def record(self, audit: Audit, *, keep_days: int = 0) -> int:
+    def find_last_manifest(self) -> PriorManifest | None:
+        """Return the last signed manifest of the series; None where there is none."""
+        with self._read() as connection:
+            return load_last_manifest(connection, self._series(connection))
+
+    def record(self, audit: Audit, *, keep_days: int = 0, manifest: PriorManifest | None = None) -> int:
         """Add an audit and forget those that keep_days (0: all) no longer keeps; return how many were forgotten.
 
-        CannotWrite: nothing is done.
+        `manifest` is the audit's own, where it is the last of a chain now. CannotWrite: nothing is done.
         """
         seen = seen_by(audit)
         with cannot_write(self.database), self.database.writing() as connection:
@@ -110,6 +117,8 @@ class History:
             retention = Retention.at(connection, series, audit.as_of, keep_days)
             inserted(connection, series, seen, audit.rules)
             close_successions(connection, series, seen)
+            if manifest is not None:
+                save_last_manifest(connection, series, manifest)
             forgotten = 0
             if not retention.doubtful:
                 forgotten = forget_before(connection, series, retention.since)

@@ -21,6 +21,16 @@ class AuditOptions:
     split_by: str | None = None
     overwrite: bool = False
     manifest: bool = False
+    sign: str | None = None
+    """The path of a private key, or a signer URI of securesystemslib."""
+
+    sign_public_key: Path | None = None
+    sign_passphrase: str | None = None
+    """A reference to the passphrase."""
+
+    chain: Path | None = None
+    """Where earlier signed manifests are; None: the history names the last one."""
+
     fail_on: tuple[str, ...] = ()
     allow_partial: bool = False
     as_of: datetime | None = None

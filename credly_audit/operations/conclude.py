@@ -21,6 +21,7 @@ from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.outputs import Outputs
 from credly_audit.operations.policy_files import copy_sources, find_places
 from credly_audit.operations.prior_audits import PriorAudits
+from credly_audit.operations.sign_manifest import ManifestSigner
 from credly_audit.policy.policy import Policy
 from credly_audit.rules import catalogue
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -50,6 +51,7 @@ class AuditJob:
     presentation: Presentation
     notices: Notices | None
     summarize: Summarize
+    manifest_signer: ManifestSigner | None = None
     against: Policy | None = None
     """Another policy, beside which the audit says what this one changes."""
 
@@ -71,6 +73,7 @@ class AuditJob:
         sources = copy_sources(config, settings, snapshots) if options.manifest else None
         outputs = Outputs.from_options(options, mode=settings.output.mode, manifest=sources)
         prior_audits = PriorAudits.from_options(options, settings, environ)
+        manifest_signer = ManifestSigner.from_options(options, settings, prior_audits, environ)
         selectors = checked_gate(options.fail_on, list(catalogue()), policy.settings.disable)
         return cls(
             options,
@@ -83,6 +86,7 @@ class AuditJob:
             read_presentation(settings.report, sarif_without_waived=options.sarif_without_waived),
             notices,
             summarize,
+            manifest_signer,
             against,
         )
 
@@ -113,11 +117,11 @@ class AuditJob:
             presentation=own.presentation,
             limitations=own.found,
         )
-        written = self.outputs.write(audit, redactor)
+        written = self.outputs.write(audit, redactor, self.manifest_signer)
         with written.attempt("the history"):
             if lost is not None:
                 raise lost
-            self.prior_audits.record_audit(audit)
+            self.prior_audits.record_audit(audit, written.chained)
         print_summary = None
         with written.attempt("the summary"):
             print_summary = self.summarize(audit, written.paths, self.outputs.to_standard_output)

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from credly_audit.audit.model import Audit
+from credly_audit.audit.prior import PriorManifest
 from credly_audit.audit.split import parts
 from credly_audit.errors import AuditError, CannotWrite, HistoryLost, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.files.streams import trouble_of
 from credly_audit.files.writing import OWNER_ONLY, replace_file, write_file
 from credly_audit.instants import iso_day
-from credly_audit.manifest import STANDARD_OUTPUT, SUFFIX, Sources, write_manifest
+from credly_audit.manifest.contents import STANDARD_OUTPUT, SUFFIX, Sources, collect_contents, write_document
 from credly_audit.operations.audit_options import AuditOptions
+from credly_audit.operations.sign_manifest import ManifestSigner
 from credly_audit.renderers.base import Render, renderer
 from credly_audit.secrets.redaction import Redactor
 
@@ -30,13 +32,15 @@ class Written:
     """The reports that were written and those that could not be.
 
     `paths` are files, in the order of asking; `reports` are those of the whole audit by format; `digests` are of what
-    went to standard output, a pipe or a device; `failed` holds a sentence for each report that is missing.
+    went to standard output, a pipe or a device; `failed` holds a sentence for each report that is missing; `chained` is
+    the signed manifest that the next audit's is to name, where there is one.
     """
 
     paths: list[Path] = field(default_factory=list)
     reports: dict[str, Path] = field(default_factory=dict)
     digests: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    chained: PriorManifest | None = None
 
     @contextmanager
     def attempt(self, what: object) -> Iterator[None]:
@@ -103,10 +107,10 @@ class Outputs:
         """Return whether a report goes to standard output, so that nothing else may."""
         return any(path == STANDARD_OUTPUT for _, path in self.elsewhere)
 
-    def write(self, audit: Audit, redactor: Redactor) -> Written:
+    def write(self, audit: Audit, redactor: Redactor, signer: ManifestSigner | None = None) -> Written:
         """Write every report, each completely or not at all; one that fails does not stop the others.
 
-        The redactor is for what the manifest copies.
+        The redactor is for what the manifest copies; with a signer the manifest is signed.
         """
         written = Written()
         stem = self._stem(audit)
@@ -127,11 +131,21 @@ class Outputs:
             elif _write_as_named(audit, name, Path(place), written, self._mode(name)):
                 written.reports.setdefault(name, Path(place))
         if self.manifest is not None:
-            path = self.folder / f"{stem}{SUFFIX}"
-            with written.attempt(path):
-                write_manifest(path, audit, self.manifest.redacted(redactor), written.paths, written.digests)
-                written.paths.append(path)
+            self._write_manifest(
+                self.manifest.redacted(redactor), self.folder / f"{stem}{SUFFIX}", audit, signer, written
+            )
         return written
+
+    def _write_manifest(
+        self, sources: Sources, path: Path, audit: Audit, signer: ManifestSigner | None, written: Written
+    ) -> None:
+        with written.attempt(path):
+            contents = collect_contents(path, audit, sources, written.paths, written.digests)
+            if signer is None:
+                write_document(path, contents)
+            else:
+                written.chained = signer.write(path, contents, audit)
+            written.paths.append(path)
 
     def _mode(self, name: str) -> int:
         return self.mode if renderer(name).counts_only else OWNER_ONLY

@@ -6,7 +6,7 @@ from pathlib import Path
 from credly_audit.audit.model import Places
 from credly_audit.config.settings import Settings
 from credly_audit.files.paths import working_folder
-from credly_audit.manifest import PolicyRole, Sources
+from credly_audit.manifest.contents import PolicyRole, Sources
 
 WORKSPACES = ("GITHUB_WORKSPACE", "CI_PROJECT_DIR")
 """Environment variables in which GitHub Actions and GitLab CI name the folder of the checkout."""

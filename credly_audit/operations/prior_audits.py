@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from credly_audit.audit.baseline_file import read_baseline
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import Baseline, Past, no_past
+from credly_audit.audit.prior import Baseline, Past, PriorManifest, no_past
 from credly_audit.config.settings import Settings
 from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.paths import NoStateFolder, state_folder
@@ -76,8 +76,12 @@ class PriorAudits:
                 )
             yield past
 
-    def record_audit(self, audit: Audit) -> None:
-        """Record the audit, where `record` is set."""
+    def find_last_manifest(self) -> PriorManifest | None:
+        """Return the last signed manifest that the history knows; None where there is none. HistoryError."""
+        return None if self.history is None else self.history.find_last_manifest()
+
+    def record_audit(self, audit: Audit, manifest: PriorManifest | None = None) -> None:
+        """Record the audit, and its signed manifest where it is chained; only where `record` is set."""
         if not self.record:
             return
         from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
@@ -89,7 +93,7 @@ class PriorAudits:
             raise CannotWrite(f"nothing of this audit is recorded: {error}") from None
         assert history is not None  # noqa: S101 - it is created
         self._take_in_successions(history)
-        history.record(audit, keep_days=self.settings.history.keep_days)
+        history.record(audit, keep_days=self.settings.history.keep_days, manifest=manifest)
 
     def _take_in_successions(self, history: "History") -> None:
         """Move the successions into the history that were recorded before it could be used."""

@@ -13,7 +13,7 @@ from tests.build import AS_OF
 from tests.installed.conftest import Installed, Machine
 from tests.journeys.conftest import configure
 
-KEYRING, NOTIFY, POSTGRESQL = "keyring", "notify", "postgresql"
+KEYRING, NOTIFY, POSTGRESQL, SIGN = "keyring", "notify", "postgresql", "sign"
 
 ORGANIZATION = "88cf96b7-e4ca-4a17-b938-a72bf2b9c273"
 
@@ -75,6 +75,8 @@ ADDRESS = also('[history]\nurl = "postgresql://audit@127.0.0.1:1/audits"')
         (POSTGRESQL, ADDRESS, DOCTOR),
         (POSTGRESQL, ADDRESS, ("history", "list")),
         (POSTGRESQL, ADDRESS, ("check", "a.snapshot")),
+        (SIGN, also(""), (*RUN, "--manifest", "--sign", "key.pem")),
+        (SIGN, also(""), ("verify", "a.manifest.json", "--key", "key.pub")),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

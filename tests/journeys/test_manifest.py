@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.manifest import Sources, write_manifest
+from credly_audit.manifest.contents import Sources, collect_contents, write_document
 from credly_audit.operations.outputs import Written
 from credly_audit.sandbox.server import Sandbox
 from credly_audit.sandbox.world import World, made_up_organization
@@ -243,7 +243,7 @@ def test_the_manifest_of_the_same_audit_is_the_same_bytes(tmp_path: Path) -> Non
     written.paths[0].write_text("{}")
     for name in ("one", "two"):
         sources = Sources.taken([("configuration", tmp_path / "policy.toml")])
-        write_manifest(tmp_path / name, audit, sources, written.paths)
+        write_document(tmp_path / name, collect_contents(tmp_path / name, audit, sources, written.paths))
 
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     assert content(tmp_path / "one")["policy"][0]["encoding"] == "base64"

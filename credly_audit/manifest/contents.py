@@ -1,6 +1,6 @@
-"""The manifest of an audit: what was written, from what and by what, so that an auditor can tell that nothing changed.
+"""The contents of a manifest: what was written, from what and by what, so that a change afterwards can be detected.
 
-It holds the SHA-256 of every report and snapshot and copies of the files that make up the policy. It is not signed:
+It holds the SHA-256 of every report and snapshot and copies of the files that make up the policy. Without a signature,
 keep it, or its own SHA-256, where those who write the reports cannot.
 """
 
@@ -161,15 +161,15 @@ def copy_of(role: PolicyRole, path: Path) -> Copy:
         return Copy(role, str(path), digest, "base64", base64.b64encode(content).decode())
 
 
-def write_manifest(
+def collect_contents(
     path: Path, audit: Audit, sources: Sources, written: Sequence[Path], told: Sequence[str] = ()
-) -> None:
-    """The manifest of an audit whose files are `written`; `told` are the hashes of what went to no file."""
+) -> Manifest:
+    """Return the manifest at `path` of an audit whose files are `written`; `told` hashes what went to no file."""
     verdict = audit.verdict
     files = [entry(path.parent, file, "snapshot") for file in sources.snapshots]
     files += [entry(path.parent, file, "snapshot" if file.suffix == ".snapshot" else "report") for file in written]
     files += [ManifestEntry("report", STANDARD_OUTPUT, digest) for digest in told]
-    manifest = Manifest(
+    return Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
         generated_at=audit.generated_at,
@@ -180,9 +180,20 @@ def write_manifest(
         files=files,
         policy=list(sources.policy),
     )
+
+
+def write_document(path: Path, document: msgspec.Struct) -> bytes:
+    """Write a document as JSON and return its bytes."""
+    content = encode_document(document)
     with replace_file(path) as file:
-        text = msgspec.json.format(msgspec.json.encode(manifest), indent=1).decode()
-        file.write(f"{inert_json(text)}\n".encode())
+        file.write(content)
+    return content
+
+
+def encode_document(document: msgspec.Struct) -> bytes:
+    """Return the one form in which a document is written: indented JSON, without control characters."""
+    text = msgspec.json.format(msgspec.json.encode(document), indent=1).decode()
+    return f"{inert_json(text)}\n".encode()
 
 
 def entry(folder: Path, file: Path, role: Role) -> ManifestEntry:
@@ -216,12 +227,10 @@ def _list_libraries() -> Iterator[str]:
             yield name[0]
 
 
-def read_manifest(path: Path) -> Manifest:
-    """A manifest; UsageError, in one line, for a file that is missing, damaged or of another kind."""
+def decode_manifest(content: bytes, path: Path) -> Manifest:
+    """Return the manifest that `path` holds; UsageError, in one line, where it is damaged or of another kind."""
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+        manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a manifest of credly-audit, or damaged ({error})") from None
     if manifest.format_version != FORMAT_VERSION:
@@ -232,11 +241,14 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
-def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
-    """A sentence for each file that is not as the manifest says; `folder` is the manifest's."""
+def list_differences(manifest: Manifest, folder: Path, *, missing: bool = True) -> Iterator[str]:
+    """Yield a sentence for each file that is not as the manifest says; `folder` is the manifest's.
+
+    Without `missing`, files that are not there are passed over.
+    """
     for each in manifest.files:
         if each.path != STANDARD_OUTPUT:
-            yield from _describe_difference(each, folder / each.path)
+            yield from _describe_difference(each, folder / each.path, missing=missing)
     for copy in manifest.policy:
         try:
             sound = copy.is_sound
@@ -246,11 +258,12 @@ def differences(manifest: Manifest, folder: Path) -> Iterator[str]:
             yield f"{copy.path}: the copy of the {copy.role} in the manifest differs from the file that the audit used"
 
 
-def _describe_difference(each: ManifestEntry, path: Path) -> Iterator[str]:
+def _describe_difference(each: ManifestEntry, path: Path, *, missing: bool) -> Iterator[str]:
     try:
         digest = digest_of(path)
-    except FileNotFoundError:
-        yield f"{each.path}: is missing"
+    except (FileNotFoundError, NotADirectoryError):
+        if missing:
+            yield f"{each.path}: is missing"
     except OSError as error:
         yield f"{each.path}: cannot be read ({error.strerror})"
     else:
