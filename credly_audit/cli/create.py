@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
-from credly_audit.cli.lifecycle import Days, carry_out, lifecycle_options
+from credly_audit.cli.lifecycle import carry_out, lifecycle_options
 from credly_audit.cli.logs import start_log
+from credly_audit.cli.options import Days
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
 from credly_audit.lifecycle.request import LIMIT, Request

@@ -2,14 +2,12 @@
 
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,21 +24,6 @@ from credly_audit.lifecycle.tasks import Task
 from credly_audit.secrets import list_built_in_forms
 
 log = logging.getLogger(__name__)
-
-
-class Days(click.ParamType[timedelta]):
-    """A number of days: `35d`."""
-
-    name = "days"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return the number of days as a timedelta."""
-        if isinstance(value, timedelta):
-            return value
-        days = re.fullmatch(r"(\d{1,5})d?", value, re.ASCII)
-        if days is None:
-            self.fail(f"{value!r} is not a number of days; write 35d", param, ctx)
-        return timedelta(days=int(days[1]))
 
 
 lifecycle_options = together(

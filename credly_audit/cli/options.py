@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,21 @@ def _likely(value: str) -> str:
             instant = datetime.fromtimestamp(int(value) // a_second, UTC)
             return f"{instant:%Y-%m-%dT%H:%M:%SZ}, if it counts the {unit} since 1970"
     return "2026-11-23 or 2026-11-23T09:30:00Z"
+
+
+class Days(click.ParamType[timedelta]):
+    """A number of days: `35d`."""
+
+    name = "days"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the number of days as a timedelta."""
+        if isinstance(value, timedelta):
+            return value
+        days = re.fullmatch(r"(\d{1,5})d?", value, re.ASCII)
+        if days is None:
+            self.fail(f"{value!r} is not a number of days; write 35d", param, ctx)
+        return timedelta(days=int(days[1]))
 
 
 class LocalPath(click.Path):

@@ -39,7 +39,7 @@ ACCEPTED = frozenset({ReasonCode.HTTP_404, ReasonCode.HTTP_422})
 """Failures of a request whose credential was accepted."""
 
 CredentialAnswer = Literal["accepted", "refused", "not known"]
-Purpose = Literal["audit", "fallback"]
+Purpose = Literal["audit", "fallback", "store"]
 
 
 @dataclass(frozen=True, slots=True)

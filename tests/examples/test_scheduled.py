@@ -90,11 +90,23 @@ def in_place(text: str, place: Place) -> str:
     return text
 
 
+@pytest.mark.parametrize(("days", "printed"), [(6, "Expires "), (30, "")])
+def test_only_a_credential_that_expires_soon_is_printed_for_cron_to_mail(place: Place, days: int, printed: str) -> None:
+    place.acme.auditor.expires_at = datetime.now(UTC) + timedelta(days=days)
+    [line] = [line for line in in_place(CRON.read_text(), place).splitlines() if "--within" in line]
+    command = line.partition(" credly-audit ")[2].replace("$(credly-audit", f"$({place.folder}/bin/credly-audit")
+
+    done = place.run("/bin/sh", "-c", command)
+
+    assert (printed in done.stdout, bool(done.stdout)) == (True, bool(printed))
+    assert done.stderr == ""
+
+
 def test_the_table_is_one_by_crons_own_check(place: Place) -> None:
     """`crontab -n` knows a person's table: the same without the column of the user."""
     crontab = needs.program("crontab")
     table = place.folder / "table"
-    table.write_text(CRON.read_text().replace("* credly-audit /opt", "* /opt"))
+    table.write_text(CRON.read_text().replace("* credly-audit ", "* "))
 
     assert place.run(crontab, "-n", table).returncode == 0
     table.write_text(table.read_text().replace("17 6 1 * *", "17 36 1 * *"))
@@ -108,6 +120,7 @@ def test_a_real_cron_runs_an_audit(place: Place, when: str) -> None:
     cron, unshare = needs.program("cron"), needs.program("unshare")
     table = in_place(CRON.read_text(), place).replace("17 6 1 * *", when)
     table = table.replace(f"{when} credly-audit ", f"{when} {getpass.getuser()} ").replace("MAILTO=security", "#")
+    table = table.replace("* * * credly-audit ", f"* * * {getpass.getuser()} ")
     place.acme.tokens[1].description = None  # a finding below the gate
     mine = place.folder / "cron"
     for name in ("cron.d", "crontabs", "run"):

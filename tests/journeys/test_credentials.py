@@ -283,6 +283,109 @@ def test_doctor_tells_a_refused_application(credly_audit: Command, sandbox: Sand
     assert "MADE-UP" not in done.out + done.err
 
 
+def lifetimes(done: Outcome) -> dict[str, str]:
+    """Return whether each credential is verified, by its reference and purpose."""
+    return {f"{each['credential']} ({each['purpose']})": each["lifetime"]["state"] for each in told(done)}
+
+
+def with_second(tmp_path: Path, sandbox: Sandbox) -> Path:
+    """A configuration in which Acme has a second, read-only token, and Beta's is stored in another place too."""
+    path = configure(tmp_path, sandbox)
+    acme, beta = sandbox.world.organizations
+    for name, value in (("second", acme.tokens[2].token), ("stored", beta.auditor.token)):
+        (tmp_path / name).write_text(value)
+        (tmp_path / name).chmod(0o600)
+    text = path.read_text().replace('"file:secret-0"', '"file:secret-0"\nfallback_token = "file:second"')
+    path.write_text(text.replace('"file:secret-1"', '"file:secret-1"\nstore = "file:stored"'))
+    return path
+
+
+def test_doctor_verifies_every_token_that_the_configuration_refers_to(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    with_second(tmp_path, sandbox)
+
+    done = credly_audit("doctor", "--within", "7d", "--format", "json")
+
+    every = ("file:secret-0 (audit)", "file:secret-1 (audit)", "file:second (fallback)", "file:stored (store)")
+    assert lifetimes(done) == dict.fromkeys(every, "ok")
+    assert (done.code, json.loads(done.out)["within_days"]) == (0, 7)
+    assert all("lifetime" not in each for each in told(credly_audit("doctor", "--format", "json")))
+
+
+@pytest.mark.parametrize(("days", "code", "state"), [(6.9, 1, "expires"), (7.1, 0, "ok")])
+def test_doctor_fails_softly_where_only_a_life_is_too_short(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, days: float, code: int, state: str
+) -> None:
+    with_second(tmp_path, sandbox)
+    sandbox.world.organizations[0].tokens[2].expires_at = datetime.now(UTC) + timedelta(days=days)
+
+    done = credly_audit("doctor", "--within", "7d", "--format", "json")
+
+    assert (done.code, lifetimes(done)["file:second (fallback)"]) == (code, state)
+
+
+def lose(folder: Path, _: Sandbox) -> None:
+    """Remove the file of a token."""
+    (folder / "stored").unlink()
+
+
+def refuse(folder: Path, _: Sandbox) -> None:
+    """Store a value that Credly does not know."""
+    (folder / "stored").write_text("MADE-UP-value-that-is-not-known-0001")
+
+
+def hide(_: Path, sandbox: Sandbox) -> None:
+    """Let Credly withhold values."""
+    sandbox.world.organizations[1].masked = True
+
+
+def spoil(_: Path, sandbox: Sandbox) -> None:
+    """Let Credly list a date that is none."""
+    sandbox.world.organizations[1].auditor.raw = {"expires_at": "soon"}
+
+
+def silence(_: Path, sandbox: Sandbox) -> None:
+    """Let Credly not answer."""
+    sandbox.world.organizations[1].faults = ["status=503"]
+
+
+@pytest.mark.parametrize("spoils", [lose, refuse, hide, spoil, silence])
+def test_doctor_fails_where_a_token_cannot_be_verified(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path, spoils: Callable[[Path, Sandbox], None]
+) -> None:
+    path = with_second(tmp_path, sandbox)
+    path.write_text(path.read_text().replace("timeout = 2", "timeout = 2\nmax_retries = 0"))
+    sandbox.world.organizations[0].auditor.expires_at = datetime.now(UTC) + timedelta(days=2)
+    spoils(tmp_path, sandbox)
+
+    done = credly_audit("doctor", "--within", "7d", "--format", "json")
+    text = credly_audit("doctor", "--within", "7d")
+
+    states = lifetimes(done)
+    assert (done.code, text.code) == (3, 3)
+    assert (states["file:stored (store)"], states["file:secret-0 (audit)"]) == ("failed", "expires")
+    assert "1 expires within 7 days" in text.out
+
+
+def test_doctor_lets_oauth_pass_and_verifies_the_token_that_it_renews(
+    credly_audit: Command, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    acme = sandbox.world.organizations[0]
+    by_oauth(tmp_path, sandbox, acme)
+    (tmp_path / "stored").write_text(acme.auditor.token)
+    (tmp_path / "stored").chmod(0o600)
+    with (tmp_path / "credly-audit.toml").open("a") as file:
+        file.write('store = "file:stored"\n')
+
+    assert lifetimes(credly_audit("doctor", "--within", "7d", "--format", "json")) == {
+        "oauth file:uid (audit)": "ok",
+        "file:stored (store)": "ok",
+    }
+    acme.auditor.expires_at = datetime.now(UTC) + timedelta(days=1)
+    assert credly_audit("doctor", "--within", "7d").code == 1
+
+
 def test_doctor_names_the_fingerprint_key_and_not_its_value(
     credly_audit: Command, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
