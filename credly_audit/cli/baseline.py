@@ -16,10 +16,10 @@ from credly_audit.text import count
 @click.argument("report", type=FILE, metavar="REPORT.json")
 @click.option("-o", "--output", required=True, type=FILE, help="The file to write.")
 def baseline(report: Path, output: Path) -> ExitCode:
-    """Write the ids and severities of a JSON report's findings, and nothing else: it is safe to commit.
+    """Write the IDs and severities of a JSON report's findings to a file that is safe to commit.
 
     `run --new-only --baseline FILE` then fails only for findings that are new or of increased severity. Waived findings
-    are omitted, so that one that is no longer waived counts as new.
+    are omitted: a finding that is no longer waived counts as new.
     """
     found = baseline_of(report)
     place = file_can_be_written(output, "--output")

@@ -18,7 +18,7 @@ from credly_audit.operations.audits import check_snapshots
 @config_option
 @audit_options
 @organization_option
-@click.option("--notify", is_flag=True, help="Send the notices that [notify] configures. Default: none.")
+@click.option("--notify", is_flag=True, help="Send the notifications of [notify]. Default: none.")
 @click.option("--record", is_flag=True, help="Also record the audit in the history, at its place by as-of.")
 @click.option(
     "--untrusted",

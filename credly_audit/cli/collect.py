@@ -47,7 +47,7 @@ def collect(
     no_color: bool,
     log_format: str,
 ) -> ExitCode:
-    """Collect every organization's tokens into a snapshot, which holds no token value.
+    """Collect every organization's tokens into a snapshot, which contains no token values.
 
     Exit codes: 0 every organization is complete; 3 an organization is incomplete.
     """

@@ -71,13 +71,13 @@ def init(path: Path, *, overwrite: bool) -> ExitCode:
 def validate(config: Path | None, *, secrets: bool, strict: bool) -> ExitCode:
     """Report every mistake in a configuration, and in the files that it names, in one pass.
 
-    References to secrets are checked as text only: the secrets need not be on this machine, unless --secrets is given.
-    Each pattern is tried on texts that are difficult for it, and a warning names one that takes too long.
+    Only the form of secret references is checked, so the secrets need not be available, unless --secrets is given.
+    Each pattern is tried on difficult texts; a warning names one that takes too long.
 
-    With --strict each line names a place, a setting and what it can do: addresses, proxy, CA bundle, history,
-    programs (exec: and packages), stores. Compare the list of a change with that of the default branch.
+    With --strict, each line names a place, a setting and its effect: addresses, proxy, CA bundle, history, programs
+    (exec: and packages), stores. Compare the list of a change with that of the default branch.
 
-    Exit codes: 0 it is valid; 2 it is not: each mistake is a line with its place.
+    Exit codes: 0 the configuration is valid; 2 it is not valid: one line for each mistake, with its place.
     """
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or DEFAULT_CONFIG

@@ -21,7 +21,7 @@ from credly_audit.secrets import list_built_in_forms
     "organizations",
     multiple=True,
     metavar="ID",
-    help="Organization of the new token; repeatable with --for-expired, which otherwise looks at all.",
+    help="Organization of the new token; repeatable with --for-expired (default: all).",
 )
 @click.option(
     "--store",
@@ -34,12 +34,14 @@ from credly_audit.secrets import list_built_in_forms
     metavar="TEXT",
     help="Purpose and owner of the token; required unless --replaces or --for-expired takes the old token's.",
 )
-@click.option("--replaces", metavar="TOKEN_ID", help="The token that the new one replaces: open a succession.")
-@click.option("--replaces-due", type=Days(), metavar="DAYS", help="When its consumers must have switched; default 35d.")
+@click.option("--replaces", metavar="TOKEN_ID", help="The token that the new one replaces; starts a succession.")
+@click.option(
+    "--replaces-due", type=Days(), metavar="DAYS", help="Days within which its consumers must switch. Default: 35d."
+)
 @click.option(
     "--for-expired",
     is_flag=True,
-    help="Create a token in the place of each that has expired in its store, with another credential.",
+    help="Replace each token that has expired in its store, with another credential.",
 )
 @click.option(
     "--tag",
@@ -52,7 +54,7 @@ from credly_audit.secrets import list_built_in_forms
     "--limit",
     type=click.IntRange(min=1),
     metavar="N",
-    help=f"With --for-expired: create at most this many tokens; default {LIMIT}.",
+    help=f"With --for-expired: create at most this many tokens. Default: {LIMIT}.",
 )
 @click.option(
     "--fail-on",
@@ -90,11 +92,11 @@ def create(
     No other token changes: switch to the new one, then delete the old one in Credly's web page. Credly decides the
     permissions of a new token, so they are evaluated and reported at once.
 
-    With --for-expired: find the organizations whose token has expired in its store, and create for each, with its
-    fallback_token or OAuth application, a token with the same description into the same store.
+    With --for-expired, finds the organizations whose token has expired in its store and creates for each, with its
+    fallback_token or OAuth application, a token with the same description in the same store.
 
-    Exit codes: 0 created; 1 not created, or the new token has what --fail-on names; 2 usage, configuration or store
-    error, nothing was done; 3 a person must act; 4 unexpected error; 130 interrupted.
+    Exit codes: 0 created; 1 not created, or the new token violates --fail-on; 2 usage, configuration or store error,
+    nothing was changed; 3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     request = Request(

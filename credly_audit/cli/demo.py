@@ -34,9 +34,9 @@ MEANINGS = {
     help="Folder of the reports.",
 )
 def demo(output_dir: Path) -> ExitCode:
-    """Audit made-up organizations of a stand-in API on this machine over a year, and keep the reports.
+    """Audit sample organizations of the embedded sandbox API over a year, and keep the reports.
 
-    No request goes to Credly. The exit code is 0; the output names that of a real run.
+    No request is sent to Credly. The exit code is 0; the output names that of a real run.
     """
     data = shipped("sample_data")
     world = World.load(data)

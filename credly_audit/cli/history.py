@@ -93,7 +93,7 @@ def list_audits(config: Path | None, name: str | None, shape: str) -> None:
 @click.argument("earlier", required=False, metavar="[A]")
 @click.argument("later", required=False, metavar="[B]")
 def diff(config: Path | None, name: str | None, shape: str, earlier: str | None, later: str | None) -> None:
-    """Compare two audits: tokens created, removed, rotated, escalated; findings new, resolved, reopened.
+    """Compare two audits: tokens created, removed, rotated, permissions increased; findings new, resolved, reopened.
 
     Name an audit by its number in `history list`, its day (2026-11-23: the last of that day) or its timestamp.
     Without B, the last one is compared; without A, the last two.
@@ -175,8 +175,8 @@ def purge(
 ) -> ExitCode:
     """Delete earlier audits of a configuration, and data referenced only by them.
 
-    Exit codes: 0 deleted, and the space is freed; 2 usage error, nothing is deleted; 4 nothing could be deleted, or
-    another process kept the space from being freed: the line says which.
+    Exit codes: 0 deleted, and the space is freed; 2 usage error, nothing is deleted; 4 an error: the message says
+    whether the audits could not be deleted or only the space could not be freed.
     """
     kept, settings = opened(config, name)
     if sum((before is not None, keep_days is not None, everything)) > 1:

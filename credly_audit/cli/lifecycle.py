@@ -36,7 +36,7 @@ lifecycle_options = together(
     click.option(
         "--read-back",
         metavar="REF|none",
-        help="Where the stored value must become readable within 60 s; {id} is replaced by the organization's id.",
+        help="Where to read the stored value back, within 60 s; {id} is replaced by the organization's ID.",
     ),
     click.option(
         "--then",
@@ -46,7 +46,7 @@ lifecycle_options = together(
     click.option(
         "--emergency-dir",
         type=FOLDER,
-        help="Folder for a value that the store did not accept. Default: the user's state directory.",
+        help="Folder for a value that could not be stored. Default: the user's state directory.",
     ),
     break_lock_option,
     click.option("--dry-run", is_flag=True, help="Send only GET requests and write nothing."),

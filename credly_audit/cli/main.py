@@ -26,7 +26,7 @@ from credly_audit.secrets.shape import mask_shapes
 log = logging.getLogger(__name__)
 
 COMMANDS = {
-    "demo": "run a complete audit against the embedded sandbox API, on sample data",
+    "demo": "audit sample organizations of the embedded sandbox API over a year",
     "run": "collect, evaluate, report and enforce policy: the main command",
     "collect": "collect tokens into a snapshot only",
     "check": "evaluate stored snapshots, report and enforce policy",
@@ -34,12 +34,12 @@ COMMANDS = {
     "orgs": "list the organizations that credentials can access, as configuration",
     "doctor": "check every credential: access, coverage, expiration",
     "rotate": "rotate tokens that are due and store the new values",
-    "create": "create a token, for a replacement without an interruption",
+    "create": "create a token; replace one without an interruption",
     "succession": "track tokens that are being replaced: list, show, confirm, abandon",
-    "history": "earlier audits: list, compare, show the trend, delete",
+    "history": "list and compare earlier audits, show the trend, delete",
     "baseline": "write a report's findings as a baseline for --new-only",
     "rules": "list and show the rules",
-    "waivers": "decisions on findings: list, check, import from the Excel report",
+    "waivers": "list, check and import decisions on findings",
     "config": "create, validate and explain the configuration",
     "sandbox": "serve a stand-in for Credly's API, for dry runs",
 }
@@ -107,8 +107,8 @@ class Commands(click.Group):
 def cli() -> None:
     """Audit the authorization tokens of Credly organizations.
 
-    Reports tokens that expire soon, have more permissions than they need or are not documented, and what could not be
-    collected.
+    Reports tokens that expire soon, have more permissions than they need or are not documented, and organizations that
+    could not be collected completely.
 
     Exit codes: 0 policy holds and every organization is complete; 1 violations; 2 usage or configuration error;
     3 incomplete; 4 unexpected error; 130 interrupted.

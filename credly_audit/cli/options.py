@@ -114,7 +114,7 @@ organization_option = click.option(
     "organizations",
     multiple=True,
     metavar="ID|NAME",
-    help="Only this organization, by its id or a name that is unique; repeatable.",
+    help="Only this organization, by ID or unique name; repeatable.",
 )
 
 break_lock_option = click.option(
@@ -188,7 +188,7 @@ audit_options = together(
         metavar="SEVERITY|RULE|FAMILY|never",
         help="Findings that make the audit fail (exit 1); repeatable. Default: fail_on of the configuration (high).",
     ),
-    click.option("--allow-partial", is_flag=True, help="Do not fail (exit 3) where an organization is incomplete."),
+    click.option("--allow-partial", is_flag=True, help="Do not fail (exit 3) if an organization is incomplete."),
     click.option(
         "--as-of",
         type=Instant(),
@@ -204,7 +204,7 @@ audit_options = together(
         "--baseline",
         type=FILE,
         metavar="FILE",
-        help="Findings for --new-only to compare with if there is no history; `credly-audit baseline` writes it.",
+        help="Earlier findings for --new-only, as written by `credly-audit baseline`.",
     ),
     click.option(
         "--sarif-without-waived",

@@ -21,7 +21,7 @@ from credly_audit.secrets import list_built_in_forms
     "organizations",
     multiple=True,
     metavar="ID",
-    help="Rotate the token of this organization; repeatable.",
+    help="Rotate the token of this organization, due or not; repeatable.",
 )
 @click.option("--due", type=Days(), help="Rotate only tokens that expire within this many days, such as 35d.")
 @click.option(
@@ -52,12 +52,12 @@ def rotate(
 ) -> ExitCode:
     """Rotate tokens: Credly issues a new value, and the old one stops working at once.
 
-    Rotates the tokens of the organizations named, or the token of one of them that --credential refers to; otherwise
-    those that are due of the organizations marked `rotate = true`. Integrations that use a token are interrupted until
-    they have the new value; `create` replaces a token without an interruption.
+    Without --organization, rotates the tokens that are due of the organizations with `rotate = true`. Integrations
+    that use a token are interrupted until they have the new value; `create --replaces` replaces a token without an
+    interruption.
 
-    Exit codes: 0 all rotated, or none due; 1 some unchanged; 2 usage, configuration or store error, nothing was done;
-    3 a person must act; 4 unexpected error; 130 interrupted.
+    Exit codes: 0 all rotated, or none due; 1 some unchanged; 2 usage, configuration or store error, nothing was
+    changed; 3 a person must act; 4 unexpected error; 130 interrupted.
     """
     start_log(quiet=quiet, verbose=verbose, log_format=log_format)
     request = Request(

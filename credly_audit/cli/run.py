@@ -25,7 +25,7 @@ from credly_audit.operations.audits import run_audit
 @audit_options
 @organization_option
 @workers_option
-@click.option("--no-notify", is_flag=True, help="Send none of the notices that [notify] asks for.")
+@click.option("--no-notify", is_flag=True, help="Do not send the notifications of [notify].")
 @break_lock_option
 @talk_options
 def run(*, no_notify: bool, **typed: Any) -> ExitCode:

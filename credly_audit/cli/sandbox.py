@@ -20,16 +20,16 @@ WIDTH = max(len(written) for written, _ in explained())
 
 SERVE = """Serve made-up organizations as Credly's web service API would, on 127.0.0.1, until Ctrl-C or SIGTERM.
 
-Both end it with exit code 0. The clock shows --now: expired tokens are refused, new ones are valid for 180 days.
+Both stop it with exit code 0. Its clock shows --now: expired tokens are refused, new ones are valid for 180 days.
 
 \b
-A fault is written NAME[=VALUE][@SCOPE]...[+SKIP][xCOUNT], for instance
+A fault has the form NAME[=VALUE][@SCOPE]...[+SKIP][xCOUNT], for example
   status=503x2               the first two requests are answered 503
-  stall@list@page3           page 3 of a listing never comes
+  stall@list@page3           page 3 of a listing is never sent
   lost-after@rotate          a rotation is done, its response is lost
 A scope is an organization's id, an action (list, create, rotate,
 organizations, organization, oauth-applications, oauth-token), get, post or
-pageN. The first SKIP requests are answered normally; COUNT requests meet the fault.
+pageN. The first SKIP requests are answered normally; the next COUNT get the fault.
 
 \b
 Faults:
@@ -70,7 +70,7 @@ def serve(data: Path | None, port: int, now: str | None, faults: tuple[str, ...]
             as_of = f" --as-of {world.as_of:%Y-%m-%dT%H:%M:%SZ}" if world.as_of else ""
             command = f"CREDLY_API_URL={api.base_url} credly-audit run -c {folder / 'credly-audit.toml'}{as_of}"
             print_lines(f"To audit them: {command}")
-        print_lines("Ctrl-C ends it.")
+        print_lines("Press Ctrl-C to stop.")
         stopped.wait()
     return ExitCode.OK
 

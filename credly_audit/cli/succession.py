@@ -24,7 +24,7 @@ common_options = together(
     click.option(
         "--emergency-dir",
         type=FOLDER,
-        help="Where `create --replaces` recorded what the history did not take; default: the user's state directory.",
+        help="Folder of successions that are not in the history yet. Default: the user's state directory.",
     ),
 )
 OUTCOMES = {
@@ -87,12 +87,12 @@ def show(config: Path | None, emergency_dir: Path | None, succession_id: str, sh
 @succession.command()
 @common_options
 @click.argument("succession_id", metavar="[SUCCESSION]", required=False)
-@click.option("--consumer", required=True, metavar="NAME", help="The consumer that works with the new token; or all.")
+@click.option("--consumer", required=True, metavar="NAME", help="The consumer that works with the new token, or `all`.")
 def confirm(config: Path | None, emergency_dir: Path | None, succession_id: str | None, consumer: str) -> ExitCode:
     """Confirm that a consumer works with the new token; a configured `verify` program must agree.
 
-    SUCCESSION may be left out where only one unfinished succession has that consumer. Exit code 1: `verify` failed,
-    and nothing was confirmed.
+    SUCCESSION can be omitted if only one unfinished succession has that consumer. Exit code 1: `verify` failed, and
+    nothing was confirmed.
     """
     book = SuccessionBook.open(config or DEFAULT_CONFIG, emergency_dir)
     found = book.find_with_consumer(succession_id, consumer)

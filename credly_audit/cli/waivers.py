@@ -79,7 +79,7 @@ def waivers() -> None:
 @click.option("--soon", is_flag=True, help="Only those that end before the next audit.")
 @shape_option
 def list_waivers(config: Path | None, as_of: datetime | None, shape: str, *, expired: bool, soon: bool) -> None:
-    """List the waivers and plans of the configuration, and whether each is valid on the day."""
+    """List the waivers and plans of the configuration, and whether each is valid."""
     settings = configured(config)
     now, next_audit = as_of or datetime.now(UTC), settings.policy.next_audit
     found = list(judged(dated(settings, as_of), looked=False))
@@ -94,7 +94,9 @@ def list_waivers(config: Path | None, as_of: datetime | None, shape: str, *, exp
 
 @waivers.command()
 @click.argument("snapshots", nargs=-1, required=True, type=FILE, metavar="SNAPSHOT...")
-@click.option("--from", "source", type=FILE, metavar="FILE", help="The TOML file; default: [policy] waivers_file.")
+@click.option(
+    "--from", "source", type=FILE, metavar="FILE", help="TOML file of the decisions. Default: [policy] waivers_file."
+)
 @config_option
 @as_of_option
 @click.option("--dry-run", is_flag=True, help="Show what would be moved; write nothing.")
@@ -141,13 +143,13 @@ def prune(
 @as_of_option
 @shape_option
 def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | None, shape: str) -> ExitCode:
-    """Report which decisions are expired, unused or overdue, and which soon will be.
+    """Report decisions that are expired, unused, overdue or about to end.
 
     With snapshots, their tokens are evaluated: a waiver that matches no finding is unused, a plan whose findings are
-    resolved is kept, and neither is expired or overdue any more. Without snapshots, decisions are checked only by
+    resolved is kept, and both are no longer expired or overdue. Without snapshots, decisions are checked only by
     date and by the organizations of the configuration.
 
-    Exit codes: 0 every decision is valid, those that soon end are listed; 1 a decision is expired, unused or overdue;
+    Exit codes: 0 every decision is valid, possibly about to end; 1 a decision is expired, unused or overdue;
     2 usage or configuration error.
     """
     settings = configured(config)
@@ -180,11 +182,11 @@ def import_waivers(
 ) -> ExitCode:
     """Import the Decision columns of Excel reports into a file, as waivers and plans.
 
-    The content of the file keeps its order, comments and ids; a decision that is already there is unchanged. A row
-    that is incomplete, or that [policy] approvers and max_waiver_days do not allow, is refused, and the others are
+    The file keeps its order, comments and IDs; a decision that changed in the workbook is changed in place. A row that
+    is incomplete, or that [policy] approvers and max_waiver_days do not allow, is rejected, and the others are
     written. To withdraw a decision, remove it from the file, not from the workbook.
 
-    Exit codes: 0 all rows were imported; 1 a row was refused; 2 usage, configuration or workbook error: nothing was
+    Exit codes: 0 all rows were imported; 1 a row was rejected; 2 usage, configuration or workbook error: nothing was
     written.
     """
     settings = configured(config, waivers_file_needed=False)

@@ -38,26 +38,26 @@ class FaultKind:
 KINDS = {
     kind.name: kind
     for kind in (
-        FaultKind("latency", "delay every answer", "SECONDS", NUMBER),
-        FaultKind("status", "answer with this error status; do nothing", "CODE", r"[45]\d\d"),
+        FaultKind("latency", "delay every response", "SECONDS", NUMBER),
+        FaultKind("status", "respond with this error status; do nothing", "CODE", r"[45]\d\d"),
         FaultKind(
-            "status-after", "carry out the request, then answer with this status", "CODE", r"[45]\d\d", None, ("post",)
+            "status-after", "carry out the request, then respond with this status", "CODE", r"[45]\d\d", None, ("post",)
         ),
-        FaultKind("rate", "answer 429 above this number of requests per second", "REQUESTS", NUMBER),
+        FaultKind("rate", "respond 429 above this number of requests per second", "REQUESTS", NUMBER),
         FaultKind("retry-after", "send Retry-After in seconds with 429 and 503", "SECONDS", WHOLE),
         FaultKind("retry-after-date", "send Retry-After as a date with 429 and 503", "SECONDS", WHOLE),
         FaultKind("html", "a web page with status 200"),
         FaultKind("forbidden-html", "a web page with status 403, as firewalls send it"),
         FaultKind("empty-401", "status 401 without a body"),
         FaultKind("redirect", "redirect (307) to this address", "URL", r".+"),
-        FaultKind("stall", "accept the request and never answer"),
-        FaultKind("stall-after", "carry out the request and never answer", where=("post",)),
+        FaultKind("stall", "accept the request and never respond"),
+        FaultKind("stall-after", "carry out the request and never respond", where=("post",)),
         FaultKind("reset", "reset the connection"),
         FaultKind("lost-before", "close the connection; do nothing", where=("post",)),
         FaultKind("lost-after", "carry out the request, then close the connection", where=("post",)),
-        FaultKind("cut", "cut off the answer"),
-        FaultKind("drip", "send the answer byte by byte at this interval", "SECONDS", NUMBER, "0.2"),
-        FaultKind("bad-utf8", "answer in bytes that are not UTF-8"),
+        FaultKind("cut", "cut off the response"),
+        FaultKind("drip", "send the response byte by byte at this interval", "SECONDS", NUMBER, "0.2"),
+        FaultKind("bad-utf8", "respond in bytes that are not UTF-8"),
         FaultKind("data-object", "`data` is an object instead of a list", where=("list",)),
         FaultKind("data-missing", "`data` is missing", where=("list",)),
         FaultKind("metadata-null", "`metadata` is null", where=("list",)),
@@ -81,10 +81,10 @@ KINDS = {
         ),
         FaultKind("lone-surrogates", "descriptions contain half a character and a NUL", where=("list",)),
         FaultKind("foreign-next-page-url", "links to pages lead to another host", where=("list",)),
-        FaultKind("masked", "the listing withholds values: null, or stars", "HOW", "null|stars", "null", ("list",)),
+        FaultKind("masked", "the listing masks values: null, or stars", "HOW", "null|stars", "null", ("list",)),
         FaultKind("legacy", "the older shape: no permissions, expiry, metadata", where=("list",)),
-        FaultKind("no-token-in-answer", "the answers to create and rotate lack the value"),
-        FaultKind("read-only-token", "a created token can only read", where=("create",)),
+        FaultKind("no-token-in-answer", "the responses to create and rotate lack the value"),
+        FaultKind("read-only-token", "a created token is read-only", where=("create",)),
         FaultKind("oauth-expires", "lifetime of OAuth access tokens (7200)", "SECONDS", WHOLE, None, ("oauth-token",)),
     )
 }
