@@ -11,7 +11,7 @@ import pytest
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.config.settings import ReportSettings
 from credly_audit.errors import UsageError
-from credly_audit.operations.conclude import read_presentation
+from credly_audit.operations.evaluation import read_presentation
 from credly_audit.renderers.html.check_templates import made_up_pages
 from credly_audit.renderers.html.templates import FOLDER, templates
 from tests.proof import mostly_in_proof
