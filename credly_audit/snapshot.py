@@ -20,8 +20,8 @@ import pyarrow.parquet as pq
 
 from credly_audit.errors import UsageError
 from credly_audit.files.writing import write_file
-from credly_audit.instant_columns import INSTANT, keep_within
 from credly_audit.instants import read_instant
+from credly_audit.instants.instant_columns import INSTANT, keep_within
 from credly_audit.reasons import ReasonCode
 
 FORMAT = "credly-audit-snapshot"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.instant_columns import keep_within, last_days, read_instants
 from credly_audit.instants import FIRST, LAST, end_of, iso_day, read_instant, shift
+from credly_audit.instants.instant_columns import keep_within, last_days, read_instants
 
 NOON = datetime(2026, 11, 29, 12, 30, 15, 500_000, UTC)
 MIDNIGHT = datetime(2026, 11, 29, tzinfo=UTC)

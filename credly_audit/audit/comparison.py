@@ -16,7 +16,7 @@ from credly_audit.audit.prior import (
     frame_of,
     nothing,
 )
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.policy.policy import Policy
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity

@@ -20,7 +20,7 @@ from credly_audit.audit.rotation import add_rotation, recall_completeness, recal
 from credly_audit.audit.run_rules import Flagging
 from credly_audit.audit.succession_model import place_successions
 from credly_audit.audit.unseen import Scope, add_unassessed, find_absent, find_silent_rules
-from credly_audit.instant_columns import INSTANT, keep_within
+from credly_audit.instants.instant_columns import INSTANT, keep_within
 from credly_audit.patterns.search import Deadline
 from credly_audit.policy.apply import Decisions, apply_decisions
 from credly_audit.policy.policy import Policy

@@ -13,7 +13,7 @@ import pandas as pd
 
 from credly_audit.audit.prior import ABOUT, nothing
 from credly_audit.errors import BrokenRule
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.declare import Flags, Rule
 from credly_audit.severity import Severity
 

@@ -14,7 +14,7 @@ from credly_audit.audit.findings import Findings
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.errors import ExitCode
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.policy import Policy
 from credly_audit.rules.declare import Rule

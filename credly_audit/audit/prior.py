@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.facts import SUCCESSIONS
 from credly_audit.severity import Severity
 

@@ -10,7 +10,7 @@ from credly_audit.audit.prior import (
     positions,
     with_default,
 )
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.facts import BEFORE
 
 LIFETIME = timedelta(days=180)

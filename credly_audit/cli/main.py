@@ -20,7 +20,7 @@ from credly_audit.cli.screen import print_lines
 from credly_audit.cli.variables import defaults_of, describe_variable
 from credly_audit.errors import AuditError, ConfigurationError, ExitCode, Unfinished, without_values
 from credly_audit.files.streams import ignore_unraisable, tolerant_streams, trouble_of
-from credly_audit.interruption import watch_signals
+from credly_audit.process.interruption import watch_signals
 from credly_audit.secrets.shape import mask_shapes
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from credly_audit.collection.evaluate_coverage import evaluate_coverage
 from credly_audit.collection.listing import Tokens
 from credly_audit.credly.wire import TokenRow
-from credly_audit.instant_columns import read_instants
+from credly_audit.instants.instant_columns import read_instants
 from credly_audit.secrets.redaction import Redactor
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS, TOKENS, conform
 

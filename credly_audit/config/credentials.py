@@ -9,9 +9,9 @@ from threading import Thread
 
 from pydantic import SecretStr
 
-from credly_audit import programs
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import ConfigurationError
+from credly_audit.process import programs
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,

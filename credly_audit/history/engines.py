@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from credly_audit.config.database_address import DatabaseAddress
-from credly_audit.extras import MissingExtra
+from credly_audit.process.extras import MissingExtra
 
 PATIENCE = 120
 """Seconds that a run waits for another one that writes."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from credly_audit.config.database_address import BadAddress, DatabaseAddress, read_address
 from credly_audit.errors import UsageError
-from credly_audit.extras import must_have
 from credly_audit.files.paths import BadPath, local_path, state_folder
+from credly_audit.process.extras import must_have
 from credly_audit.secrets import is_reference, mask_reference, read_secret
 
 FILE = "history.sqlite"

@@ -14,7 +14,7 @@ from credly_audit.audit.figures import Figures
 from credly_audit.audit.model import Audit
 from credly_audit.audit.unseen import Scope, find_silent_rules
 from credly_audit.history.schema import NULL_INSTANT, microseconds
-from credly_audit.instant_columns import keep_within
+from credly_audit.instants.instant_columns import keep_within
 from credly_audit.rules.facts import BITS
 
 

@@ -41,7 +41,7 @@ from credly_audit.history.successions import (
     load_successions,
     save_succession,
 )
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 
 log = logging.getLogger(__name__)
 

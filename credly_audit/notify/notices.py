@@ -17,12 +17,12 @@ from credly_audit.audit.model import Audit
 from credly_audit.audit.split import for_contact
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError, ExitCode
-from credly_audit.extras import must_have
 from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
 from credly_audit.notify.heartbeat import Heartbeat
 from credly_audit.notify.mail import SERVER, Address, Body, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.notify.mail_body import write_html
+from credly_audit.process.extras import must_have
 from credly_audit.renderers.base import renderer
 from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
 from credly_audit.report.priorities import Priorities

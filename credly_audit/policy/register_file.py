@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.instant_columns import last_days
 from credly_audit.instants import end_of
+from credly_audit.instants.instant_columns import last_days
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
 from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.secrets.shape import mask_shapes

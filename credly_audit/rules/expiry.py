@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.instant_columns import iso_seconds
+from credly_audit.instants.instant_columns import iso_seconds
 from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from credly_audit.instant_columns import INSTANT
 from credly_audit.instants import DAY
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.patterns.search import Deadline, Search
 from credly_audit.snapshot import APPLICATIONS
 

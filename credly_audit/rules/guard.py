@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 
 from credly_audit.errors import AuditError
-from credly_audit.interruption import is_interrupted
+from credly_audit.process.interruption import is_interrupted
 
 LONGEST_REASON = 300
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.errors import BrokenRule
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.declare import Flags, Rule, is_text
 from credly_audit.rules.facts import Facts
 from credly_audit.severity import Severity

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from credly_audit.instant_columns import last_days
+from credly_audit.instants.instant_columns import last_days
 from credly_audit.rules.controls import PERMISSIVE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from credly_audit.instant_columns import last_days
+from credly_audit.instants.instant_columns import last_days
 from credly_audit.rules.controls import REVIEW
 from credly_audit.rules.declare import Flags, Options, rule
 from credly_audit.rules.facts import Facts

@@ -113,7 +113,7 @@ def test_what_needs_no_extra_is_not_kept_from_working(machine: Machine) -> None:
 
 def test_the_extras_are_those_of_the_package(installed: Installed) -> None:
     code = (
-        "import importlib.metadata as m, json; from credly_audit.extras import MODULES; "
+        "import importlib.metadata as m, json; from credly_audit.process.extras import MODULES; "
         "print(json.dumps([sorted(m.metadata('credly-audit').get_all('Provides-Extra')), sorted(MODULES)]))"
     )
     words = [installed.python, "-I", "-c", code]

@@ -20,8 +20,8 @@ from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
-from credly_audit.extras import MissingExtra
 from credly_audit.notify.notices import Notices, body
+from credly_audit.process.extras import MissingExtra
 from credly_audit.renderers.base import Renderer
 from credly_audit.text import message
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token, waiver

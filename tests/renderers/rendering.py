@@ -17,7 +17,7 @@ from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
 from credly_audit.audit.prior import REMEDIATED, TREND, frame_of
 from credly_audit.config.decision_models import Waiver
 from credly_audit.config.settings import PolicySettings
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.policy.policy import Policy
 from credly_audit.renderers.base import renderer
 from credly_audit.rules import catalogue

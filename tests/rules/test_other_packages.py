@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from credly_audit.audit.model import Audit
 from credly_audit.errors import BrokenRule, ExitCode
-from credly_audit.interruption import watch_signals
+from credly_audit.process.interruption import watch_signals
 from credly_audit.rules import built_in, catalogue
 from credly_audit.rules.declare import Flags, OptionColumns, Options, Rule, flag, rule
 from credly_audit.rules.facts import Facts

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from credly_audit import programs
 from credly_audit.cli.config import START
 from credly_audit.config.credentials import read_credentials
 from credly_audit.config.settings import OAuth, Organization
 from credly_audit.errors import ConfigurationError
-from credly_audit.extras import MissingExtra
+from credly_audit.process import programs
+from credly_audit.process.extras import MissingExtra
 from credly_audit.secrets import (
     ClientCredentials,
     Secret,

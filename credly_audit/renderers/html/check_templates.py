@@ -28,7 +28,7 @@ from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import UsageError
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.policy.apply import Decisions, JudgedPlan, JudgedWaiver, PlanState, WaiverState
 from credly_audit.policy.policy import Policy
 from credly_audit.policy.register_file import Register

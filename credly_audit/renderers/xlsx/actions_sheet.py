@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from credly_audit.instant_columns import INSTANT
+from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList

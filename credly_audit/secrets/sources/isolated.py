@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from credly_audit import programs
+from credly_audit.process import programs
 from credly_audit.secrets import limits
 from credly_audit.secrets.plugin import SourcePlugin
 from credly_audit.secrets.secret import Secret, SecretError

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from credly_audit.extras import must_have
+from credly_audit.process.extras import must_have
 from credly_audit.secrets.plugin import SourceError, SourcePlugin
 from credly_audit.secrets.sources.isolated import IsolatedSource
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from credly_audit import programs
 from credly_audit.errors import UsageError
 from credly_audit.files.paths import BadPath
+from credly_audit.process import programs
 from credly_audit.secrets import limits
 from credly_audit.secrets.secret import Secret, SecretError
 from credly_audit.secrets.shape import mask_shapes
