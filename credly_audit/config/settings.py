@@ -50,11 +50,11 @@ from credly_audit.config.types import (
     mask_address,
 )
 from credly_audit.errors import BrokenRule, UsageError
-from credly_audit.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.rules import catalogue, unloadable
 from credly_audit.rules.declare import Rule
 from credly_audit.rules.facts import AUDIT_EVERY_DAYS
 from credly_audit.rules.guard import Failure, contain
+from credly_audit.rules.quantities import Days, DaysOrNone, Rate, Seconds
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.severity import Severity
 from credly_audit.text import fold, one_line

@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from pydantic import AfterValidator, Field
 
 from credly_audit.patterns.search import Search, check_pattern
-from credly_audit.quantities import Count
 from credly_audit.rules.controls import LEAKED, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import Facts
+from credly_audit.rules.quantities import Count
 from credly_audit.rules.wording import plural, sentence
 from credly_audit.severity import Severity
 from credly_audit.text import fold

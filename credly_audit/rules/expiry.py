@@ -12,10 +12,10 @@ import pandas as pd
 from pydantic import Field
 
 from credly_audit.instants.instant_columns import iso_seconds
-from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import Facts, durations
+from credly_audit.rules.quantities import Days
 from credly_audit.rules.wording import day, distance, plural, sentence, whole_days
 from credly_audit.severity import Severity
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.quantities import Count, Days
 from credly_audit.rules.controls import EXPIRING, MISPLACED, NO_CONTROLS, SHARED
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import Facts, durations
+from credly_audit.rules.quantities import Count, Days
 from credly_audit.rules.wording import day, distance, plural, sentence, shorten
 from credly_audit.severity import Severity
 

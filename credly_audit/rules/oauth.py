@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.quantities import Days
 from credly_audit.rules.controls import OVERDUE, UNDOCUMENTED
 from credly_audit.rules.declare import Flags, OptionColumns, Options, rule
 from credly_audit.rules.documentation import placeholders
 from credly_audit.rules.facts import Facts, blank, durations
+from credly_audit.rules.quantities import Days
 from credly_audit.rules.wording import day, plural, sentence, shorten, whole_days
 from credly_audit.severity import Severity
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.quantities import Count
 from credly_audit.rules.controls import PERMISSIVE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import PERMISSIONS, Facts
+from credly_audit.rules.quantities import Count
 from credly_audit.rules.wording import plural, sentence
 from credly_audit.severity import Severity
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from credly_audit.quantities import Days
 from credly_audit.rules.controls import EXPIRED, EXPIRING
 from credly_audit.rules.declare import Flags, NoOptions, Options, rule
 from credly_audit.rules.facts import Facts
+from credly_audit.rules.quantities import Days
 from credly_audit.rules.wording import day, distance, sentence, shorten
 from credly_audit.severity import Severity
 

@@ -1,4 +1,4 @@
-"""Numbers that a configuration may hold, so bounded that nothing that is calculated from them overflows."""
+"""Numbers that an option of a rule or a setting may hold, so bounded that what is calculated from them is finite."""
 
 from typing import Annotated
 
