@@ -12,21 +12,22 @@ PACKAGE = "credly_audit"
 ROOT = Path(__file__).parents[1]
 
 VERBS = frozenset(
-    """add announce append apply ask assemble attach back begin bind break build bundle call can carry check choose
-    clean close collect combine compare compile complete compute configure confirm connect contain convert copy
-    count create decide decode delay delete deliver describe detect diff digest discard divide draft draw drop
-    encode end ensure enter escape estimate evaluate exchange execute expand explain export extract fail fetch
-    fill filter find finish fit flag flatten fold follow forget format free freeze gather generate get give
-    group handle has hash have hold ignore import include index init insert install interrupt is join judge keep
-    know label launch leave limit link list load locate lock log look make map mark mask match measure merge
-    migrate move must name narrow neutralize normalize note number open order pack pad parse pass pick place
-    plan plot poll post prepare print probe process prove publish pull purge push put query quote raise reach
-    read rebuild receive record recover redact reduce refresh refuse register rehearse release remember remove
-    rename render renew repeat replace report request require reserve reset resolve respect restore resume retry
-    return reverse review revoke rewrite rotate round run sanitize save scan search select send serve set settle
-    shape shorten show sign skip sort spell split start stop store strip style substitute sum summarize take
-    tell test tidy track transform translate trim try turn unpack update upload use validate verify wait walk
-    warn watch weigh widen wrap write yield""".split()
+    """add align announce append apply ask assemble attach attempt back begin bind break build bundle call can
+    carry check choose classify clean close collect combine compare compile complete compute conclude configure
+    confirm connect contain convert copy count create decide decode delay delete deliver describe detect diff
+    digest discard divide draft draw drop encode end enforce ensure enter escape estimate evaluate exchange
+    execute expand explain export extend extract fail fetch fill filter find finish fit flag flatten fold follow
+    forget format free freeze gather generate get give group handle has hash have hold ignore import include
+    index init insert install interrupt is join judge keep know label launch leave limit link list load locate
+    lock log look make map mark mask match measure merge migrate move must name narrow neutralize normalize note
+    number open order pack pad parse pass pick place plan plot poll post prepare print probe process prove
+    publish pull purge push put query quote raise reach read rebuild recall receive recognize record recover
+    redact reduce refresh refuse register rehearse release remember remove rename render renew repeat replace
+    report request require reserve reset resolve respect restore resume retry return reverse review revoke rewind
+    rewrite rotate round run sanitize save scan search select send separate serve set settle shape shorten show
+    shrink sign skip sort spell split start stop store strip style substitute suggest sum summarize take tell
+    test tidy track transform translate trim try turn unpack update upload use validate verify wait walk warn
+    watch weigh widen wrap write yield""".split()
 )
 
 

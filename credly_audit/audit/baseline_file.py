@@ -42,15 +42,15 @@ class _Report(msgspec.Struct):
     findings: list[_Finding]
 
 
-def baseline_of(report: Path) -> Baseline:
+def read_report_findings(report: Path) -> Baseline:
     """The findings of a JSON report but the waived ones: once no longer waived, they count as new."""
-    told = _decoded(report, _Report, "JSON report")
+    told = _decode(report, _Report, "JSON report")
     return Baseline(told.as_of, {each.finding_id: each.severity for each in told.findings if not each.waived})
 
 
 def read_baseline(path: Path) -> Baseline:
     """What `write_baseline` wrote; UsageError for a file that is missing, damaged or of another kind."""
-    told = _decoded(path, _File, "baseline")
+    told = _decode(path, _File, "baseline")
     if told.format_version != FORMAT_VERSION:
         raise UsageError(
             f"{path}: a baseline of format {told.format_version}; this version reads {FORMAT_VERSION}: write it anew"
@@ -66,7 +66,7 @@ def write_baseline(baseline: Baseline, path: Path) -> None:
         out.write(msgspec.json.format(msgspec.json.encode(file), indent=1) + b"\n")
 
 
-def _decoded(path: Path, kind: type[Kind], name: str) -> Kind:
+def _decode(path: Path, kind: type[Kind], name: str) -> Kind:
     try:
         told = msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.findings import SEVERITY
-from credly_audit.audit.prior import Past, nothing, positions, positions_of_ids, with_default
+from credly_audit.audit.prior import Past, find_positions, find_positions_of_ids, make_empty_frame, take_with_default
 from credly_audit.rules.facts import BITS, Facts
 
 TOKEN_CHANGES = ("created", "removed", "rotated", "permissions increased", "permissions reduced")
@@ -59,7 +59,7 @@ def pack_permissions(tokens: pd.DataFrame) -> np.ndarray:
     return packed
 
 
-def gained_bits(before: np.ndarray, now: np.ndarray) -> np.ndarray:
+def find_gained_bits(before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Return the permissions that are on now and were known to be off, as sums of bits (packed as the history does)."""
     bits: np.ndarray = now & ~(before | before // UNKNOWN_BITS) & 7
     return bits
@@ -71,10 +71,10 @@ def find_changes(past: Past, facts: Facts, findings: pd.DataFrame, resolved: pd.
     `findings` are those of the audit, `resolved` has the columns `comparison.RESOLVED`.
     """
     tokens = _TokenChanges(past, facts)
-    rows = [*tokens.rows(), *_finding_rows(past, facts, findings), _resolved_rows(tokens, resolved)]
+    rows = [*tokens.rows(), *_select_findings(past, facts, findings), _select_resolved(tokens, resolved)]
     rows = [each for each in rows if len(each)]
     if not rows:
-        return nothing(CHANGES)
+        return make_empty_frame(CHANGES)
     frame = pd.concat([each.reindex(columns=list(CHANGES)).astype(CHANGES) for each in rows], ignore_index=True)
     order = pd.Categorical(frame["change"], [*TOKEN_CHANGES, *FINDING_CHANGES]).codes
     weights = -frame["severity"].cat.codes.to_numpy()
@@ -95,34 +95,34 @@ class _TokenChanges:
         watched = facts.fully_seen_before.notna().to_numpy(dtype=bool)[facts.organization_rows]
         self.created = ~there & watched
         self.rotated = there & _find_rotated(facts)
-        self.gained = np.where(there, gained_bits(before["permissions"].to_numpy(), permissions), 0)
-        self.lost = np.where(there, gained_bits(permissions, before["permissions"].to_numpy()), 0)
+        self.gained = np.where(there, find_gained_bits(before["permissions"].to_numpy(), permissions), 0)
+        self.lost = np.where(there, find_gained_bits(permissions, before["permissions"].to_numpy()), 0)
 
     def rows(self) -> list[pd.DataFrame]:
         """Return a frame for each kind of change."""
         return [
-            self._listed("created", self.created),
-            self._removed(),
-            self._listed("rotated", self.rotated),
-            self._listed("permissions increased", self.gained > 0, self.gained),
-            self._listed("permissions reduced", self.lost > 0, self.lost),
+            self._compare_listed("created", self.created),
+            self._find_removed(),
+            self._compare_listed("rotated", self.rotated),
+            self._compare_listed("permissions increased", self.gained > 0, self.gained),
+            self._compare_listed("permissions reduced", self.lost > 0, self.lost),
         ]
 
-    def _listed(self, change: str, mask: np.ndarray, bits: np.ndarray | None = None) -> pd.DataFrame:
+    def _compare_listed(self, change: str, mask: np.ndarray, bits: np.ndarray | None = None) -> pd.DataFrame:
         rows = np.flatnonzero(mask)
         detail = [None] * len(rows) if bits is None else PERMISSIONS[bits[rows]].tolist()
-        return about_tokens(self.facts, rows).assign(change=change, detail=detail)
+        return describe_tokens(self.facts, rows).assign(change=change, detail=detail)
 
-    def _removed(self) -> pd.DataFrame:
+    def _find_removed(self) -> pd.DataFrame:
         known, tokens, organizations = self.past.tokens, self.facts.tokens, self.facts.organizations
-        places = positions(known["organization_id"], organizations["organization_id"])
-        complete = with_default(self.facts.fully_seen.to_numpy(), places, default=False)
-        listed = positions(
+        places = find_positions(known["organization_id"], organizations["organization_id"])
+        complete = take_with_default(self.facts.fully_seen.to_numpy(), places, default=False)
+        listed = find_positions(
             (known["organization_id"], known["token_id"]), (tokens["organization_id"], tokens["token_id"])
         )
         gone = known[complete & (listed < 0) & ~known["gone"].to_numpy()]
         described = self.past.describe(gone["token_id"])
-        found = positions(
+        found = find_positions(
             (gone["organization_id"], gone["token_id"]), (described["organization_id"], described["token_id"])
         )
         return gone[["organization_id", "token_id", "fingerprint"]].assign(
@@ -145,7 +145,7 @@ def _find_rotated(facts: Facts) -> np.ndarray:
     return rotated
 
 
-def about_tokens(facts: Facts, rows: np.ndarray) -> pd.DataFrame:
+def describe_tokens(facts: Facts, rows: np.ndarray) -> pd.DataFrame:
     """Return what a change says of the tokens at these positions."""
     tokens, organizations = facts.tokens, facts.organizations.take(facts.organization_rows[rows])
     columns = {name: tokens[name].take(rows).array for name in ("token_id", "description", "fingerprint")}
@@ -156,23 +156,23 @@ def about_tokens(facts: Facts, rows: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns | owners)
 
 
-def _finding_rows(past: Past, facts: Facts, findings: pd.DataFrame) -> list[pd.DataFrame]:
+def _select_findings(past: Past, facts: Facts, findings: pd.DataFrame) -> list[pd.DataFrame]:
     """Return the findings that are new or reopened, and those whose acceptance began or ended."""
     known = past.findings
-    places = positions_of_ids(findings["finding_id"], known["finding_id"])
+    places = find_positions_of_ids(findings["finding_id"], known["finding_id"])
     statuses = findings["status"].astype(object).to_numpy()
     waived, unseen = findings["waived"].to_numpy(dtype=bool), statuses == "unseen"
-    waived_before = with_default(known["waived"].to_numpy(), places, default=False) & (statuses == "persisting")
+    waived_before = take_with_default(known["waived"].to_numpy(), places, default=False) & (statuses == "persisting")
     masks = {
         "new": (statuses == "new") & ~waived,
         "reopened": (statuses == "reopened") & ~waived,
         "accepted": waived & ~waived_before & ~unseen,
         "no longer accepted": waived_before & ~waived,
     }
-    return [_about_findings(facts, findings[mask]).assign(change=change) for change, mask in masks.items()]
+    return [_describe_findings(facts, findings[mask]).assign(change=change) for change, mask in masks.items()]
 
 
-def _about_findings(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
+def _describe_findings(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
     tokens = facts.tokens.reindex(rows["token_row"].where(rows["token_row"] >= 0))
     organizations = facts.organizations.take(rows["organization_row"])
     return pd.DataFrame(
@@ -187,7 +187,7 @@ def _about_findings(facts: Facts, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _resolved_rows(tokens: _TokenChanges, resolved: pd.DataFrame) -> pd.DataFrame:
+def _select_resolved(tokens: _TokenChanges, resolved: pd.DataFrame) -> pd.DataFrame:
     rows = resolved.reindex(columns=[name for name in CHANGES if name in resolved])
     return rows.assign(change="resolved", detail=_find_reasons(tokens, resolved))
 
@@ -195,13 +195,13 @@ def _resolved_rows(tokens: _TokenChanges, resolved: pd.DataFrame) -> pd.DataFram
 def _find_reasons(changed: _TokenChanges, resolved: pd.DataFrame) -> np.ndarray:
     """Return why each finding was resolved: what happened to its token that the rule depends on."""
     facts = changed.facts
-    rows = positions(
+    rows = find_positions(
         (resolved["organization_id"], resolved["token_id"].fillna("")),
         (facts.tokens["organization_id"], facts.tokens["token_id"]),
     )
 
     def happened(mask: np.ndarray) -> np.ndarray:
-        return with_default(mask, rows, default=False)
+        return take_with_default(mask, rows, default=False)
 
     def concerns(rules: tuple[str, ...]) -> np.ndarray:
         mask: np.ndarray = resolved["rule_id"].str.startswith(rules).to_numpy(dtype=bool)

@@ -13,8 +13,8 @@ from credly_audit.audit.prior import (
     REMEDIATED,
     TREND,
     Past,
-    frame_of,
-    nothing,
+    make_empty_frame,
+    make_typed_frame,
 )
 from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.policy.policy import Policy
@@ -64,9 +64,9 @@ class Comparison:
     """REMOVED: what was removed from scope; its findings are not resolved."""
     figures: Mapping[str, int] = field(default_factory=dict)
     """The key figures of the audit compared with, by name (audit.figures), as far as it recorded them."""
-    changes: pd.DataFrame = field(default_factory=lambda: nothing(CHANGES))
+    changes: pd.DataFrame = field(default_factory=lambda: make_empty_frame(CHANGES))
     """CHANGES of tokens and findings."""
-    deltas: pd.DataFrame = field(default_factory=lambda: nothing(DELTAS))
+    deltas: pd.DataFrame = field(default_factory=lambda: make_empty_frame(DELTAS))
     """DELTAS: the changes of each organization that has any."""
 
 
@@ -83,17 +83,19 @@ class RemediationTime:
         return f"{self.median_days:,g} {'day' if self.median_days == 1 else 'days'}"
 
 
-def remediation_time(remediated: pd.DataFrame) -> RemediationTime | None:
+def compute_remediation_time(remediated: pd.DataFrame) -> RemediationTime | None:
     """Return the median over a frame with the columns REMEDIATED, in days to one decimal; None where it is empty."""
     days = (remediated["resolved_at"] - remediated["opened_at"]) / pd.Timedelta(days=1)
     lasted = np.repeat(days.to_numpy(dtype="float64"), remediated["findings"].to_numpy())
     return RemediationTime(len(lasted), round(float(np.median(lasted)), 1)) if len(lasted) else None
 
 
-def remediation_times(remediated: pd.DataFrame) -> dict[Severity, RemediationTime | None]:
+def compute_remediation_times(remediated: pd.DataFrame) -> dict[Severity, RemediationTime | None]:
     """Return the median by severity, most severe first, over a frame with the columns REMEDIATED."""
     weights = remediated["weight"].to_numpy()
-    return {severity: remediation_time(remediated[weights == severity.weight]) for severity in reversed(Severity)}
+    return {
+        severity: compute_remediation_time(remediated[weights == severity.weight]) for severity in reversed(Severity)
+    }
 
 
 def compare(
@@ -124,7 +126,7 @@ def compare(
     frame = frame.sort_values(order, ascending=[False, True, True, True, True], kind="stable", ignore_index=True)
     fresh = resolved.groupby(["weight", "opened_at"], as_index=False).size().rename(columns={"size": "findings"})
     fresh["resolved_at"] = pd.Series(as_of, fresh.index, dtype=INSTANT)
-    last = frame_of({name: [value] for name, value in now.items()}, TREND)
+    last = make_typed_frame({name: [value] for name, value in now.items()}, TREND)
     settled = frame[list(RESOLVED)].astype(RESOLVED)
     changes = find_changes(past, facts, findings, settled)
     return Comparison(
@@ -132,7 +134,7 @@ def compare(
         settled,
         pd.concat([past.remediated, fresh[list(REMEDIATED)].astype(REMEDIATED)], ignore_index=True),
         pd.concat([past.audits, last], ignore_index=True),
-        find_removed(past, policy, organizations) if full_scope else nothing(REMOVED),
+        find_removed(past, policy, organizations) if full_scope else make_empty_frame(REMOVED),
         past.figures,
         changes,
         count_by_organization(changes, findings, organizations, past.open_in),
@@ -178,7 +180,7 @@ def find_removed(past: Past, policy: Policy, organizations: pd.DataFrame) -> pd.
     here = policy.configured | set(organizations["organization_id"].str.lower())
     gone = known["in_scope"].to_numpy() & ~ids.isin(list(here)).to_numpy(dtype=bool)
     if not gone.any():
-        return nothing(REMOVED)
+        return make_empty_frame(REMOVED)
     known_open = past.open_in(known["organization_id"][gone])
     severities = pd.Categorical.from_codes(known_open["weight"].to_numpy(), dtype=SEVERITY)
     removed = known_open.assign(highest_severity=severities)

@@ -15,7 +15,7 @@ from credly_audit.audit.finding_status import add_status
 from credly_audit.audit.findings import Findings
 from credly_audit.audit.gate import enforce_policy
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import NO_PRIOR, Prior, nothing, positions_of_ids
+from credly_audit.audit.prior import NO_PRIOR, Prior, find_positions_of_ids, make_empty_frame
 from credly_audit.audit.rotation import add_rotation, recall_completeness, recall_tokens
 from credly_audit.audit.run_rules import Flagging
 from credly_audit.audit.succession_model import place_successions
@@ -43,7 +43,7 @@ def evaluate(
     skip_broken_rules: bool = False,
 ) -> Audit:
     """Return the audit of a snapshot; BrokenRule where a rule raises, unless such rules may be skipped."""
-    recalled = recall(snapshot, prior)
+    recalled = recall_past(snapshot, prior)
     known = gather_facts(snapshot, policy, recalled, as_of)
     flagged = run_rules(rules, policy, known.facts, skip_broken_rules=skip_broken_rules)
     decided = decide(flagged, known.facts, policy, snapshot, prior)
@@ -103,10 +103,10 @@ class Decided:
     """Rules from whose silence nothing follows."""
 
 
-def recall(snapshot: Snapshot, prior: Prior) -> Recalled:
+def recall_past(snapshot: Snapshot, prior: Prior) -> Recalled:
     """Look up what earlier audits knew of a snapshot's tokens and organizations."""
     if prior.past is None:
-        return Recalled(None, None, nothing(SUCCESSIONS))
+        return Recalled(None, None, make_empty_frame(SUCCESSIONS))
     return Recalled(
         recall_tokens(prior.past, snapshot.tokens, snapshot.header.fingerprint_key),
         recall_completeness(prior.past, snapshot.organizations),
@@ -183,7 +183,7 @@ def find_escalations(found: pd.DataFrame, prior: Prior, facts: Facts) -> pd.Seri
     if gained.empty or prior.past is None:
         return since
     known = prior.past.findings
-    places = positions_of_ids(gained["finding_id"], known["finding_id"])
+    places = find_positions_of_ids(gained["finding_id"], known["finding_id"])
     first = known["first_seen_at"].reindex(np.where(places < 0, len(known), places)).fillna(facts.as_of)
     since.iloc[gained["token_row"].to_numpy()] = first.to_numpy()
     return since

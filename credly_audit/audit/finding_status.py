@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.former_ids import recognize
-from credly_audit.audit.prior import Prior, no_past, positions_of_ids, with_default
+from credly_audit.audit.prior import Prior, find_positions_of_ids, make_empty_past, take_with_default
 from credly_audit.rules.facts import Facts
 
 STATUSES = ("new", "persisting", "reopened", "unseen")
@@ -23,17 +23,17 @@ class Tracked:
 
 def add_status(frame: pd.DataFrame, prior: Prior, facts: Facts) -> Tracked:
     """Return the findings with `status`, `first_seen_at` and `newly`; null where nothing was known before."""
-    known = (prior.past or no_past()).findings
-    places = positions_of_ids(frame["finding_id"], known["finding_id"])
+    known = (prior.past or make_empty_past()).findings
+    places = find_positions_of_ids(frame["finding_id"], known["finding_id"])
     status = np.full(len(frame), -1, dtype="int8")
     first = np.full(len(frame), np.datetime64("NaT", "us"))
     as_of = facts.as_of
     ids = frame["finding_id"] if prior.baseline is None else recognize(frame, prior.baseline, facts)
     now = as_of.tz_localize(None).to_datetime64().astype("datetime64[us]")
     if prior.past is not None:
-        resolved = with_default(known["resolved"].to_numpy(), places, default=False)
+        resolved = take_with_default(known["resolved"].to_numpy(), places, default=False)
         status = np.where(places < 0, 0, np.where(resolved, 2, 1)).astype("int8")
-        first = with_default(known["first_seen_at"].dt.tz_localize(None).to_numpy(), places, default=now)
+        first = take_with_default(known["first_seen_at"].dt.tz_localize(None).to_numpy(), places, default=now)
     elif prior.baseline is not None:
         known_ids = ids.isin(list(prior.baseline.findings)).to_numpy(dtype=bool)
         then = min(pd.Timestamp(prior.baseline.as_of), as_of).tz_localize(None).to_datetime64()
@@ -55,7 +55,7 @@ def _find_newly(frame: pd.DataFrame, ids: pd.Series, prior: Prior, places: np.nd
     if prior.past is None:
         return np.ones(len(frame), dtype=bool)
     known = prior.past.findings
-    more_severe = weights > with_default(known["weight"].to_numpy(), places, default=-1)
-    waived = with_default(known["waived"].to_numpy(), places, default=False)
-    resolved = with_default(known["resolved"].to_numpy(), places, default=True)
+    more_severe = weights > take_with_default(known["weight"].to_numpy(), places, default=-1)
+    waived = take_with_default(known["waived"].to_numpy(), places, default=False)
+    resolved = take_with_default(known["resolved"].to_numpy(), places, default=True)
     return more_severe | (waived & ~frame["waived"].to_numpy(dtype=bool)) | resolved

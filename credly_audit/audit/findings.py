@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.prior import ABOUT, nothing
+from credly_audit.audit.prior import ABOUT, make_empty_frame
 from credly_audit.errors import BrokenRule
 from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.declare import Flags, Rule
@@ -58,10 +58,12 @@ NO_FINDINGS = pd.DataFrame(
         "owner": pd.Series(dtype="string"),
     }
 )
-"""What `compact` gives, without a row."""
+"""What `pack_flags` gives, without a row."""
 
 
-def finding_ids(rule_id: str, organizations: Sequence[str], tokens: Sequence[str], more: Sequence[str]) -> list[str]:
+def compute_finding_ids(
+    rule_id: str, organizations: Sequence[str], tokens: Sequence[str], more: Sequence[str]
+) -> list[str]:
     """Stable ids: the first 16 hex digits of the SHA-256 of the four texts joined by U+001F."""
     sha256 = hashlib.sha256
     return [
@@ -70,7 +72,7 @@ def finding_ids(rule_id: str, organizations: Sequence[str], tokens: Sequence[str
     ]
 
 
-def compact(rule: Rule, flags: Flags, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+def pack_flags(rule: Rule, flags: Flags, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
     """The flags of one rule as rows of `Findings.frame`, unsorted, in the severity that the rule itself gives them.
 
     BrokenRule where two of them would have one id.
@@ -92,7 +94,7 @@ def compact(rule: Rule, flags: Flags, tokens: pd.DataFrame, organizations: pd.Da
     names = organizations["organization_id"].to_numpy(dtype=object)[organization_row]
     more = [""] * many if flags.discriminator is None else flags.discriminator.tolist()
     weights = [rule.severity] * many if flags.severity is None else flags.severity
-    ids = finding_ids(rule.id, names, token_ids, more)
+    ids = compute_finding_ids(rule.id, names, token_ids, more)
     if not flags.rows.is_unique and len(set(ids)) < many:
         raise BrokenRule(f"flags one {rule.subject} twice; tell the findings apart by a discriminator")
     return pd.DataFrame(
@@ -126,7 +128,7 @@ class Findings:
     tokens: pd.DataFrame
     organizations: pd.DataFrame
     rules: Mapping[str, Rule]
-    elsewhere: pd.DataFrame = field(default_factory=lambda: nothing(ABOUT))
+    elsewhere: pd.DataFrame = field(default_factory=lambda: make_empty_frame(ABOUT))
 
     def __len__(self) -> int:
         """Return the number of findings, waived ones included."""
@@ -162,7 +164,7 @@ class Findings:
         for start in range(0, len(self.frame), PIECE):
             piece = self.frame.iloc[start : start + PIECE]
             spelled = self.spell_out(piece)
-            columns = {name: plain(spelled[name]) for name in spelled}
+            columns = {name: convert_to_plain(spelled[name]) for name in spelled}
             columns["evidence"] = self.list_evidence(piece)
             columns["controls"] = [self.controls(rule_id) for rule_id in columns["rule_id"]]
             for values in zip(*(columns[name] for name in COLUMNS), strict=True):
@@ -210,13 +212,13 @@ class Findings:
         for rule_id in dict.fromkeys(rule_ids[here]):
             positions = np.flatnonzero(here & (rule_ids == rule_id))
             seen = self.evidence[rule_id].take(piece["evidence_row"].to_numpy()[positions])
-            columns = [plain(seen[name]) for name in seen]
+            columns = [convert_to_plain(seen[name]) for name in seen]
             for position, values in zip(positions, zip(*columns, strict=True), strict=columns != []):
                 evidence[position] = dict(zip(seen.columns, values, strict=True))
         return evidence
 
 
-def plain(column: pd.Series) -> list[Any]:
+def convert_to_plain(column: pd.Series) -> list[Any]:
     """A column as plain Python values; null is None."""
     values = column.astype(object)
     return list(values.where(values.notna(), None))

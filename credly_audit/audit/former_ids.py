@@ -5,7 +5,7 @@ For one release: then baselines have been written again, and this module goes.
 
 import pandas as pd
 
-from credly_audit.audit.findings import finding_ids
+from credly_audit.audit.findings import compute_finding_ids
 from credly_audit.audit.prior import Baseline
 from credly_audit.rules.facts import Facts
 
@@ -21,7 +21,9 @@ def recognize(frame: pd.DataFrame, baseline: Baseline, facts: Facts) -> pd.Serie
         organization_ids = facts.organizations["organization_id"].take(frame.loc[rows, "organization_row"])
         token_ids = facts.tokens["token_id"].take(frame.loc[rows, "token_row"])
         former = pd.Series(
-            finding_ids(rule_id, organization_ids.tolist(), token_ids.tolist(), [""] * len(rows)), rows, dtype="string"
+            compute_finding_ids(rule_id, organization_ids.tolist(), token_ids.tolist(), [""] * len(rows)),
+            rows,
+            dtype="string",
         )
         ids.update(former[former.isin(list(baseline.findings))])
     return ids

@@ -64,7 +64,7 @@ def reach_verdict(
     return Verdict(outcome, code, violations, not_seen, waived)
 
 
-def checked_gate(selectors: Sequence[str], rule_ids: Sequence[str], disabled: Sequence[str]) -> tuple[str, ...]:
+def check_gate(selectors: Sequence[str], rule_ids: Sequence[str], disabled: Sequence[str]) -> tuple[str, ...]:
     """Return the selectors of `--fail-on`; UsageError for one that is unknown, naming the closest, or disabled."""
     known = {*Severity, *rule_ids, *(rule_id[:3] for rule_id in rule_ids), "never"}
     for selector in selectors:

@@ -39,14 +39,14 @@ class PolicyChange:
 
 def compare_policies(before: Findings, after: Findings) -> PolicyChange:
     """Compare the findings that two configurations lead to in the same snapshot."""
-    old, new = _rules_of(before), _rules_of(after)
+    old, new = _map_rules(before), _map_rules(after)
     added = [new[each] for each in new.keys() - old.keys()]
     removed = [old[each] for each in old.keys() - new.keys()]
     rules = sorted({*added, *removed})
     return PolicyChange(tuple(RuleChange(each, added.count(each), removed.count(each)) for each in rules))
 
 
-def _rules_of(findings: Findings) -> dict[str, str]:
+def _map_rules(findings: Findings) -> dict[str, str]:
     """Return the rule of each finding that counts, by the finding's id."""
     frame = findings.frame[~findings.frame["waived"].to_numpy(dtype=bool) & ~findings.unseen]
     return dict(zip(frame["finding_id"], frame["rule_id"].astype(object), strict=True))

@@ -128,19 +128,19 @@ class Past:
     open_in: Callable[[pd.Series], pd.DataFrame]
 
 
-def no_past() -> Past:
+def make_empty_past() -> Past:
     """That of a history that has just begun."""
     return Past(
-        nothing(LAST_KNOWN_TOKENS),
-        nothing(LAST_KNOWN_FINDINGS),
-        nothing(SEEN_ORGANIZATIONS),
-        nothing(REMEDIATED),
-        nothing(TREND),
-        nothing(SUCCESSIONS),
+        make_empty_frame(LAST_KNOWN_TOKENS),
+        make_empty_frame(LAST_KNOWN_FINDINGS),
+        make_empty_frame(SEEN_ORGANIZATIONS),
+        make_empty_frame(REMEDIATED),
+        make_empty_frame(TREND),
+        make_empty_frame(SUCCESSIONS),
         {},
-        lambda _ids: nothing(DESCRIBED),
-        lambda _ids: nothing(ABOUT),
-        lambda _ids: nothing(OPEN),
+        lambda _ids: make_empty_frame(DESCRIBED),
+        lambda _ids: make_empty_frame(ABOUT),
+        lambda _ids: make_empty_frame(OPEN),
     )
 
 
@@ -166,7 +166,7 @@ class Prior:
 NO_PRIOR = Prior()
 
 
-def frame_of(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.DataFrame:
+def make_typed_frame(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.DataFrame:
     """A frame of these columns in these dtypes; instants may be given as microseconds (int64, least: null)."""
     typed = {}
     for name, dtype in dtypes.items():
@@ -178,25 +178,25 @@ def frame_of(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.Dat
     return pd.DataFrame(typed)
 
 
-def nothing(dtypes: Mapping[str, str]) -> pd.DataFrame:
+def make_empty_frame(dtypes: Mapping[str, str]) -> pd.DataFrame:
     """A frame of these dtypes without a row."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
 
 
-def positions(wanted: object, known: object) -> np.ndarray:
+def find_positions(wanted: object, known: object) -> np.ndarray:
     """For each text where it stands among the known ones (int64, the first of several), -1 where it does not."""
-    places = pc.index_in(texts(wanted), value_set=texts(known), skip_nulls=True)
+    places = pc.index_in(join_texts(wanted), value_set=join_texts(known), skip_nulls=True)
     found: np.ndarray = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype("int64")
     return found
 
 
-def positions_of_ids(wanted: pd.Series, known: pd.Series) -> np.ndarray:
+def find_positions_of_ids(wanted: pd.Series, known: pd.Series) -> np.ndarray:
     """The same for ids of 16 hex digits, each of which is known once at most: as numbers, five times as fast."""
-    return pd.Index(_numbers(known)).get_indexer(_numbers(wanted))
+    return pd.Index(_read_ids(known)).get_indexer(_read_ids(wanted))
 
 
-def _numbers(ids: pd.Series) -> np.ndarray:
-    digits = texts(ids)
+def _read_ids(ids: pd.Series) -> np.ndarray:
+    digits = join_texts(ids)
     if not len(digits):
         return np.zeros(0, dtype="uint64")
     ends = np.frombuffer(digits.buffers()[1], dtype="int64")[digits.offset :][: len(digits) + 1]
@@ -204,10 +204,10 @@ def _numbers(ids: pd.Series) -> np.ndarray:
     return np.frombuffer(bytes.fromhex(letters.decode()), dtype=">u8").astype("uint64")
 
 
-def texts(column: object) -> pa.Array:
+def join_texts(column: object) -> pa.Array:
     """A column of texts, or several joined row by row by U+001F, as Arrow knows them."""
     if isinstance(column, tuple):
-        return pc.binary_join_element_wise(*(texts(each) for each in column), pa.scalar("\x1f", pa.large_string()))
+        return pc.binary_join_element_wise(*(join_texts(each) for each in column), pa.scalar("\x1f", pa.large_string()))
     array = pa.array(column)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
@@ -216,6 +216,6 @@ def texts(column: object) -> pa.Array:
     return array.cast(pa.large_string())
 
 
-def with_default(values: np.ndarray, places: np.ndarray, default: object) -> np.ndarray:
+def take_with_default(values: np.ndarray, places: np.ndarray, default: object) -> np.ndarray:
     """The values at these places; the default where a place is -1."""
     return np.append(values, np.array([default], dtype=values.dtype))[places]

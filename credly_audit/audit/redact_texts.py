@@ -39,7 +39,7 @@ class OwnTexts:
     found: tuple[str, ...] = ()
 
 
-def redactor_of(snapshot: Snapshot, fingerprints: Fingerprints | None) -> Redactor:
+def make_redactor(snapshot: Snapshot, fingerprints: Fingerprints | None) -> Redactor:
     """Return what knows the values of a collection; under another key than the snapshot's it knows none."""
     header = snapshot.header
     if fingerprints is None or fingerprints.key_fingerprint != header.fingerprint_key:
@@ -59,13 +59,13 @@ def redact_own_texts(policy: Policy, presentation: Presentation, settings: Setti
     waivers, in_waivers = _redact_decisions(policy.waivers, settings, redactor)
     plans, in_plans = _redact_decisions(policy.plans, settings, redactor)
     shown, in_presentation = _redact_presentation(presentation, settings, redactor)
-    found += [*in_waivers, *in_plans, *in_presentation, *_in_settings(settings, redactor)]
+    found += [*in_waivers, *in_plans, *in_presentation, *_find_in_settings(settings, redactor)]
     return OwnTexts(replace(policy, register=register, waivers=waivers, plans=plans), shown, tuple(found))
 
 
 def redact_settings(settings: PolicySettings, redactor: Redactor) -> PolicySettings:
     """Return the policy's settings as reports may show them."""
-    return _with_texts(settings, _clean(_texts_of(settings), redactor, by_shape=True))
+    return _replace_texts(settings, _clean(_list_texts(settings), redactor, by_shape=True))
 
 
 def redact_past(past: Past, redactor: Redactor) -> Past:
@@ -73,11 +73,11 @@ def redact_past(past: Past, redactor: Redactor) -> Past:
 
     def about(ids: pd.Series) -> pd.DataFrame:
         known = past.about(ids)
-        return known.assign(description=_redacted_column(known["description"], redactor)[0])
+        return known.assign(description=_redact_column(known["description"], redactor)[0])
 
     def open_in(ids: pd.Series) -> pd.DataFrame:
         known = past.open_in(ids)
-        return known.assign(organization_name=_redacted_column(known["organization_name"], redactor)[0])
+        return known.assign(organization_name=_redact_column(known["organization_name"], redactor)[0])
 
     return replace(past, about=about, open_in=open_in)
 
@@ -88,18 +88,18 @@ def redact_snapshot(snapshot: Snapshot, redactor: Redactor) -> Snapshot:
         frame.copy() for frame in (snapshot.tokens, snapshot.organizations, snapshot.applications)
     )
     for frame in (tokens, applications):
-        frame["description"], counts = _redacted_column(frame["description"], redactor)
+        frame["description"], counts = _redact_column(frame["description"], redactor)
         secrets = frame["secrets_in_description"].fillna(0).astype("int64") + counts
         frame["secrets_in_description"] = secrets.clip(upper=32_767).astype(TOKENS["secrets_in_description"])
     named = {"organization_name": tokens, "owner_id": tokens, "owner_name": tokens, "owner_type": tokens}
     for name, frame in (*named.items(), ("name", organizations), ("name", applications)):
-        frame[name] = _redacted_column(frame[name], redactor)[0]
+        frame[name] = _redact_column(frame[name], redactor)[0]
     for name in ("reason", "contact", "tags"):
-        organizations[name] = _redacted_column(organizations[name], redactor, by_shape=False)[0]
+        organizations[name] = _redact_column(organizations[name], redactor, by_shape=False)[0]
     return Snapshot(snapshot.header, tokens, organizations, applications)
 
 
-def _redacted_column(
+def _redact_column(
     column: pd.Series, redactor: Redactor, *, by_shape: bool = True
 ) -> tuple[pd.Series, NDArray[np.int64]]:
     """The texts without secrets, and how many each held."""
@@ -115,15 +115,15 @@ def _redact_register(register: Register | None, redactor: Redactor) -> tuple[Reg
     entries, extra = register.entries.copy(), register.extra.copy()
     for frame, names in ((entries, ("owner", "purpose")), (extra, tuple(extra))):
         for name in names:
-            frame[name], counts = _redacted_column(frame[name], redactor)
+            frame[name], counts = _redact_column(frame[name], redactor)
             hit = rows[counts > 0].tolist()
-            place = f"{register.path}: {f'{register.sheet} ' if register.sheet else ''}{_rows(hit)}"
+            place = f"{register.path}: {f'{register.sheet} ' if register.sheet else ''}{_redact_rows(hit)}"
             found += [f"{place}: {redactor.redact(name)} {HOLDS}: {ADVICE}"] if hit else []
     extra.columns = pd.Index([redactor.redact(name) for name in extra])
     return replace(register, entries=entries, extra=extra), found
 
 
-def _rows(rows: list[int]) -> str:
+def _redact_rows(rows: list[int]) -> str:
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
     more = f" and {len(rows) - MOST_ROWS_NAMED:,} more" if len(rows) > MOST_ROWS_NAMED else ""
     return f"row{'' if len(rows) == 1 else 's'} {named}{more}"
@@ -132,14 +132,14 @@ def _rows(rows: list[int]) -> str:
 def _redact_decisions(
     decisions: tuple[AnyDecision, ...], settings: Settings, redactor: Redactor
 ) -> tuple[tuple[AnyDecision, ...], list[str]]:
-    clean = _clean((text for each in decisions for text in _texts_of(each)), redactor)
+    clean = _clean((text for each in decisions for text in _list_texts(each)), redactor)
     found = [
         f"{settings.decision_places.get(each.id, settings.file)}: {name} holds a token's value: {ADVICE}"
         for each in decisions
         for name in type(each).model_fields
         if getattr(each, name) in clean
     ]
-    return tuple(_with_texts(each, clean) for each in decisions), found
+    return tuple(_replace_texts(each, clean) for each in decisions), found
 
 
 def _redact_presentation(
@@ -153,10 +153,10 @@ def _redact_presentation(
     return replace(presentation, title=title, guidance=guidance, logo=logo), found
 
 
-def _in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
+def _find_in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
     """Where the configuration holds a value in a text that reports show."""
     texts = [text for each in settings.organizations for text in (each.name or "", each.contact or "", *each.tags)]
-    clean = _clean([*texts, *_texts_of(settings.policy)], redactor)
+    clean = _clean([*texts, *_list_texts(settings.policy)], redactor)
     if not clean:
         return
     for each in settings.organizations:
@@ -164,7 +164,7 @@ def _in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
             if any(text in clean for text in said):
                 yield f"{each.place}: {name} holds a token's value: {ADVICE}"
     for name in type(settings.policy).model_fields:
-        if any(text in clean for text in _texts_of(getattr(settings.policy, name))):
+        if any(text in clean for text in _list_texts(getattr(settings.policy, name))):
             yield f"{settings.file}: [policy] {name} holds a token's value: {ADVICE}"
 
 
@@ -175,18 +175,18 @@ def _clean(texts: Iterable[str], redactor: Redactor, *, by_shape: bool = False) 
     return {text: said or "" for text, said, count in zip(different, clean, counts, strict=True) if count}
 
 
-def _texts_of(value: Any) -> Iterator[str]:
+def _list_texts(value: Any) -> Iterator[str]:
     if isinstance(value, str | Path):
         yield str(value)
     elif isinstance(value, BaseModel):
-        yield from (text for name in type(value).model_fields for text in _texts_of(getattr(value, name)))
+        yield from (text for name in type(value).model_fields for text in _list_texts(getattr(value, name)))
     elif isinstance(value, Mapping):
-        yield from (text for pair in value.items() for each in pair for text in _texts_of(each))
+        yield from (text for pair in value.items() for each in pair for text in _list_texts(each))
     elif isinstance(value, tuple | list | frozenset):
-        yield from (text for each in value for text in _texts_of(each))
+        yield from (text for each in value for text in _list_texts(each))
 
 
-def _with_texts(value: T, clean: Mapping[str, str]) -> T:
+def _replace_texts(value: T, clean: Mapping[str, str]) -> T:
     """The same with other texts in it; what holds none of them is passed on as it is."""
     if not clean:
         return value
@@ -195,9 +195,9 @@ def _with_texts(value: T, clean: Mapping[str, str]) -> T:
         changed = type(value)(clean[str(value)]) if str(value) in clean else value
     elif isinstance(value, BaseModel):
         fields = {name: getattr(value, name) for name in type(value).model_fields}
-        changed = value.model_copy(update={name: _with_texts(each, clean) for name, each in fields.items()})
+        changed = value.model_copy(update={name: _replace_texts(each, clean) for name, each in fields.items()})
     elif isinstance(value, Mapping):
-        changed = {_with_texts(key, clean): _with_texts(each, clean) for key, each in value.items()}
+        changed = {_replace_texts(key, clean): _replace_texts(each, clean) for key, each in value.items()}
     elif isinstance(value, tuple | list | frozenset):
-        changed = type(value)(_with_texts(each, clean) for each in value)
+        changed = type(value)(_replace_texts(each, clean) for each in value)
     return cast("T", changed)

@@ -7,8 +7,8 @@ import pandas as pd
 
 from credly_audit.audit.prior import (
     Past,
-    positions,
-    with_default,
+    find_positions,
+    take_with_default,
 )
 from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.facts import BEFORE
@@ -35,15 +35,17 @@ def add_rotation(tokens: pd.DataFrame, as_of: pd.Timestamp, before: pd.DataFrame
 def recall_tokens(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None) -> pd.DataFrame:
     """Return what earlier audits knew of each token (columns BEFORE, indexed as `tokens`)."""
     known = past.tokens
-    places = positions((tokens["organization_id"], tokens["token_id"]), (known["organization_id"], known["token_id"]))
+    places = find_positions(
+        (tokens["organization_id"], tokens["token_id"]), (known["organization_id"], known["token_id"])
+    )
     key = known["fingerprint_key"]
     comparable = (key.isna() if fingerprint_key is None else key.eq(fingerprint_key).fillna(value=False)).to_numpy(bool)
     columns = {
         "known": places >= 0,
-        "gone": with_default(known["gone"].to_numpy(), places, default=False),
+        "gone": take_with_default(known["gone"].to_numpy(), places, default=False),
         "fingerprint": known["fingerprint"].where(comparable).array.take(places, allow_fill=True),
-        "permissions": with_default(known["permissions"].to_numpy(), places, default=0),
-        "denied": with_default(known["denied"].to_numpy(), places, default=0),
+        "permissions": take_with_default(known["permissions"].to_numpy(), places, default=0),
+        "denied": take_with_default(known["denied"].to_numpy(), places, default=0),
         **{name: known[name].array.take(places, allow_fill=True) for name in ("expires_at", "rotated_at", "seen_at")},
     }
     return pd.DataFrame({name: columns[name] for name in BEFORE}, index=tokens.index)
@@ -52,7 +54,7 @@ def recall_tokens(past: Past, tokens: pd.DataFrame, fingerprint_key: str | None)
 def recall_completeness(past: Past, organizations: pd.DataFrame) -> pd.Series:
     """Return when each organization was last complete (null: never), indexed as `organizations`."""
     known = past.organizations
-    places = positions(organizations["organization_id"], known["organization_id"])
+    places = find_positions(organizations["organization_id"], known["organization_id"])
     seen = known["fully_seen_at"].reindex(np.where(places < 0, len(known), places))
     return seen.set_axis(organizations.index).astype(INSTANT)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import NO_FINDINGS, SEVERITY, compact
+from credly_audit.audit.findings import NO_FINDINGS, SEVERITY, pack_flags
 from credly_audit.errors import BrokenRule
 from credly_audit.patterns.search import TooSlow
 from credly_audit.policy.policy import Variants
@@ -42,15 +42,15 @@ class Flagging:
                 if not self.skip_broken_rules and isinstance(failure.__cause__, TooSlow):
                     raise failure.__cause__ from None
                 if not self.skip_broken_rules:
-                    raise BrokenRule(broken_rule(rule, failure)) from failure
+                    raise BrokenRule(describe_broken_rule(rule, failure)) from failure
                 self.broken[rule.id] = str(failure)
 
     def _run(self, rule: Rule, facts: Facts) -> None:
         parts: list[pd.DataFrame] = []
         seen: list[pd.DataFrame] = []
-        for options, theirs in self._judgements(rule, facts):
-            flags = flags_of(rule, facts, options)
-            part = compact(rule, flags, facts.tokens, facts.organizations)
+        for options, theirs in self._group_organizations(rule, facts):
+            flags = run_rule(rule, facts, options)
+            part = pack_flags(rule, flags, facts.tokens, facts.organizations)
             part["evidence_row"] += sum(len(evidence) for evidence in seen)
             parts.append(part[theirs[part["organization_row"]]])
             seen.append(flags.evidence)
@@ -59,16 +59,16 @@ class Flagging:
             self.parts[rule.id] = self._weigh(rule, found)
             self.evidence[rule.id] = pd.concat(seen, ignore_index=True) if len(seen) > 1 else seen[0]
 
-    def _judgements(self, rule: Rule, facts: Facts) -> Iterator[tuple[Any, np.ndarray]]:
+    def _group_organizations(self, rule: Rule, facts: Facts) -> Iterator[tuple[Any, np.ndarray]]:
         """The options by which the rule is to judge, and the organizations (bool) for which its findings then count."""
-        different, numbers = self._options(rule)
+        different, numbers = self._find_options(rule)
         if rule.by_row and different:
             of_row = numbers if rule.subject == "organization" else numbers[facts.organization_rows]
             yield OptionColumns(tuple(different), of_row), numbers >= 0
         else:
             yield from ((options, numbers == number) for number, options in enumerate(different))
 
-    def _options(self, rule: Rule) -> tuple[list[Options], np.ndarray]:
+    def _find_options(self, rule: Rule) -> tuple[list[Options], np.ndarray]:
         """The different options of the rule, and for each organization which it has (-1: the rule is off there)."""
         different: list[Options] = []
         alike: dict[str, list[int]] = defaultdict(list)
@@ -105,7 +105,7 @@ class Flagging:
         return frame
 
 
-def flags_of(rule: Rule, facts: Facts, options: Any) -> Flags:
+def run_rule(rule: Rule, facts: Facts, options: Any) -> Flags:
     """Return what a rule flags; BrokenRule where it changed the facts, or returned what no report can hold.
 
     The rules of this package are not watched here; its tests hold them to the same.
@@ -120,7 +120,7 @@ def flags_of(rule: Rule, facts: Facts, options: Any) -> Flags:
     return check_flags(rule, flags, facts)
 
 
-def broken_rule(rule: Rule, failure: Failure) -> str:
+def describe_broken_rule(rule: Rule, failure: Failure) -> str:
     """One line that names the rule, what it raised and the way round it."""
     return (
         f"rule {rule.id} ({rule.name}) is broken: {failure}; nothing can be said of what it "

@@ -29,11 +29,11 @@ class SplitPart:
     audit: Audit
 
 
-def parts(audit: Audit, by: str) -> Iterator[SplitPart]:
+def split_audit(audit: Audit, by: str) -> Iterator[SplitPart]:
     """A part for each organization, contact, owner or tag, in the order of their first organizations."""
     organizations = audit.organizations
     if by == "owner":
-        yield from _by_owner(audit)
+        yield from _group_by_owner(audit)
         return
     if by == "organization":
         groups = [[each] for each in organizations["organization_id"]]
@@ -44,17 +44,17 @@ def parts(audit: Audit, by: str) -> Iterator[SplitPart]:
     for label in dict.fromkeys(each for group in groups for each in group):
         chosen = np.array([label in group for group in groups])
         title = organizations.loc[chosen, "name"].iloc[0] if by == "organization" else label
-        name = _file_name(by, title, label)
-        yield SplitPart(label, name, _part(audit, chosen, snapshot.Part(by, name)))
+        name = _make_file_name(by, title, label)
+        yield SplitPart(label, name, _make_part(audit, chosen, snapshot.Part(by, name)))
 
 
-def for_contact(audit: Audit, *contacts: str) -> Audit:
+def select_contact(audit: Audit, *contacts: str) -> Audit:
     """Return the part of the organizations that have this contact, in one of the ways that it is written."""
     chosen = audit.organizations["contact"].isin(contacts).to_numpy(dtype=bool)
-    return _part(audit, chosen, snapshot.Part("contact", _file_name("contact", contacts[0], contacts[0])))
+    return _make_part(audit, chosen, snapshot.Part("contact", _make_file_name("contact", contacts[0], contacts[0])))
 
 
-def _by_owner(audit: Audit) -> Iterator[SplitPart]:
+def _group_by_owner(audit: Audit) -> Iterator[SplitPart]:
     """By whom to ask about a token: its owner in the register, else the organization's contact."""
     rows = audit.tokens["organization_id"].cat.codes.to_numpy()
     contacts = audit.organizations["contact"].fillna(NOBODY).to_numpy(dtype=object)
@@ -68,17 +68,17 @@ def _by_owner(audit: Audit) -> Iterator[SplitPart]:
         chosen = contacts == label
         chosen[rows[tokens]] = True
         chosen[audit.findings.frame["organization_row"].to_numpy()[findings]] = True
-        name = _file_name("owner", label, label)
-        theirs = _part(audit, chosen, snapshot.Part("owner", name), (tokens, findings, contacts == label))
+        name = _make_file_name("owner", label, label)
+        theirs = _make_part(audit, chosen, snapshot.Part("owner", name), (tokens, findings, contacts == label))
         yield SplitPart(label, name, theirs)
 
 
-def _file_name(by: str, title: str, label: str) -> str:
+def _make_file_name(by: str, title: str, label: str) -> str:
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or ("other" if label else "nobody")
     return f"by-{by}-{words}-{snapshot.short_digest(label)}"
 
 
-def _part(
+def _make_part(
     audit: Audit,
     organizations: np.ndarray,
     part: snapshot.Part,
@@ -94,15 +94,15 @@ def _part(
         rows = audit.tokens["organization_id"].cat.codes.to_numpy()
         of_them = organizations[rows], organizations[frame["organization_row"].to_numpy()], organizations
     tokens, findings, with_applications = of_them
-    findings = findings & _with_their_token(frame["token_row"].to_numpy(), tokens)
+    findings = findings & _select_with_tokens(frame["token_row"].to_numpy(), tokens)
     ids = list(audit.organizations.loc[organizations, "organization_id"])
-    policy, entries = _policy_of(audit, organizations, ids)
+    policy, entries = _select_policy(audit, organizations, ids)
     own = audit.tokens[tokens].reset_index(drop=True)
     own["organization_id"] = own["organization_id"].cat.set_categories(ids)
-    own["register_row"] = _moved(own["register_row"].to_numpy(), entries)
+    own["register_row"] = _move_positions(own["register_row"].to_numpy(), entries)
     chosen = frame[findings].reset_index(drop=True)
-    chosen["organization_row"] = _moved(chosen["organization_row"].to_numpy(), organizations)
-    chosen["token_row"] = _moved(chosen["token_row"].to_numpy(), tokens)
+    chosen["organization_row"] = _move_positions(chosen["organization_row"].to_numpy(), organizations)
+    chosen["token_row"] = _move_positions(chosen["token_row"].to_numpy(), tokens)
     for name in ("owner", "waiver_id", "plan_id"):
         chosen[name] = chosen[name].cat.remove_unused_categories()
     theirs = audit.organizations[organizations].reset_index(drop=True)
@@ -111,9 +111,9 @@ def _part(
         header,
         audit.snapshot.tokens[tokens].reset_index(drop=True),
         theirs,
-        _of_organizations(audit.snapshot.applications, audit.organizations[with_applications]),
+        _select_organizations(audit.snapshot.applications, audit.organizations[with_applications]),
     )
-    decisions = _decisions_of(audit.decisions, ids)
+    decisions = _select_decisions(audit.decisions, ids)
     violates = audit.violates[findings]
     return replace(
         audit,
@@ -127,11 +127,11 @@ def _part(
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
         limitations=(),
-        compared=_compared_of(audit.compared, audit.organizations[with_applications]),
+        compared=_select_comparison(audit.compared, audit.organizations[with_applications]),
     )
 
 
-def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
+def _select_comparison(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
     """What these organizations resolved; what is of all organizations, or of others, is left out."""
     if compared is None:
         return None
@@ -145,22 +145,22 @@ def _compared_of(compared: Comparison | None, organizations: pd.DataFrame) -> Co
     return replace(compared, resolved=resolved, **of_others, **theirs_too)
 
 
-def _of_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
+def _select_organizations(applications: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
     return applications[applications["organization_id"].isin(organizations["organization_id"])].reset_index(drop=True)
 
 
-def _with_their_token(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
+def _select_with_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
     """Findings on an organization, and those on a token of the mask."""
     return np.append(tokens, np.True_)[rows]
 
 
-def _moved(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def _move_positions(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """Positions in a frame as positions in what is kept of it (-1 stays)."""
     places = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     return places[rows].astype(rows.dtype)
 
 
-def _policy_of(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple[Policy, np.ndarray]:
+def _select_policy(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple[Policy, np.ndarray]:
     """The policy without what it says of others, and the mask of the register's entries that stay."""
     policy = audit.policy
     theirs = audit.organizations[organizations]
@@ -190,7 +190,7 @@ def _policy_of(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple
     )
 
 
-def _decisions_of(decisions: Decisions, ids: list[str]) -> Decisions:
+def _select_decisions(decisions: Decisions, ids: list[str]) -> Decisions:
     return Decisions(
         tuple(each for each in decisions.waivers if each.waiver.organization in ids),
         tuple(each for each in decisions.plans if each.plan.organization in ids),

@@ -12,7 +12,7 @@ from typing import Self
 
 import pandas as pd
 
-from credly_audit.audit.prior import positions
+from credly_audit.audit.prior import find_positions
 from credly_audit.rules.facts import PLACED_SUCCESSIONS, SUCCESSIONS
 
 
@@ -131,7 +131,7 @@ def place_successions(successions: pd.DataFrame, tokens: pd.DataFrame, as_of: pd
     opened = successions[(successions["opened_at"] <= as_of).to_numpy(dtype=bool)].reset_index(drop=True)
     listed = (tokens["organization_id"].astype("string").str.lower(), tokens["token_id"].str.lower())
     rows = {
-        f"{which}_row": positions((opened["organization_id"], opened[f"{which}_token_id"].str.lower()), listed)
+        f"{which}_row": find_positions((opened["organization_id"], opened[f"{which}_token_id"].str.lower()), listed)
         for which in ("old", "new")
     }
     return opened.assign(**rows).astype(PLACED_SUCCESSIONS)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from credly_audit.audit.finding_status import STATUSES, Tracked
 from credly_audit.audit.findings import SEVERITY
-from credly_audit.audit.prior import ABOUT, Prior, nothing, positions, with_default
+from credly_audit.audit.prior import ABOUT, Prior, find_positions, make_empty_frame, take_with_default
 from credly_audit.policy.apply import apply_decisions
 from credly_audit.policy.policy import Policy
 from credly_audit.rules.declare import Rule
@@ -44,7 +44,7 @@ class Scope:
     ) -> "Scope":
         """Return the scope of an audit of these frames by this policy; `silent` rules assess nothing."""
         seen = organizations[["organization_id", "status"]].assign(
-            not_judged=_not_judged(policy, organizations, rules, silent)
+            not_judged=_find_not_judged(policy, organizations, rules, silent)
         )
         asked = policy.configured <= set(organizations["organization_id"].str.lower())
         whole = asked and bool(organizations["status"].eq("complete").all())
@@ -56,8 +56,10 @@ class Scope:
 
         A finding of an organization or of a rule that this audit did not evaluate is neither.
         """
-        places = positions(absent["organization_id"], self.organizations["organization_id"])
-        complete = with_default(self.organizations["status"].eq("complete").to_numpy(dtype=bool), places, default=False)
+        places = find_positions(absent["organization_id"], self.organizations["organization_id"])
+        complete = take_with_default(
+            self.organizations["status"].eq("complete").to_numpy(dtype=bool), places, default=False
+        )
         silent = [set(each.split(",")) for each in self.organizations["not_judged"]]
         rule_ids = absent["rule_id"].tolist()
         judged = np.array(
@@ -70,7 +72,9 @@ class Scope:
         of_token = absent["token_id"].notna().to_numpy(dtype=bool)
         like = self.listed[1].isin(absent["token_id"]).to_numpy(dtype=bool)
         listed_ids = tuple(ids[like] for ids in self.listed)
-        listed = of_token & (positions((absent["organization_id"], absent["token_id"].fillna("")), listed_ids) >= 0)
+        listed = of_token & (
+            find_positions((absent["organization_id"], absent["token_id"].fillna("")), listed_ids) >= 0
+        )
         needs = np.array([rules[each].needs if each in rules else "" for each in rule_ids], dtype="U12")
         proved = (
             (of_token & complete & ~listed)
@@ -82,7 +86,7 @@ class Scope:
         return judged & proved, judged & ~proved
 
 
-def _not_judged(
+def _find_not_judged(
     policy: Policy, organizations: pd.DataFrame, rules: Mapping[str, Rule], silent: Collection[str]
 ) -> pd.Series:
     variants = policy.variants(organizations)
@@ -111,11 +115,11 @@ def find_silent_rules(snapshot: Snapshot, rules: Mapping[str, Rule], broken: Col
 def find_absent(tracked: Tracked, prior: Prior, scope: Scope, rules: Mapping[str, Rule]) -> Absent:
     """Find what was open at the last audits and is not here: which of it is resolved, which could not be assessed."""
     if prior.past is None:
-        return Absent(nothing(ABOUT), nothing(ABOUT))
+        return Absent(make_empty_frame(ABOUT), make_empty_frame(ABOUT))
     wanted = ~prior.past.findings["resolved"].to_numpy()
     wanted[tracked.places[tracked.places >= 0]] = False
     if not wanted.any():
-        return Absent(nothing(ABOUT), nothing(ABOUT))
+        return Absent(make_empty_frame(ABOUT), make_empty_frame(ABOUT))
     known = prior.past.about(prior.past.findings["finding_id"][wanted])
     resolved, unassessed = scope.classify_absent(known, rules)
     return Absent(known[resolved].reset_index(drop=True), known[unassessed].reset_index(drop=True))
@@ -131,7 +135,7 @@ def add_unassessed(frame: pd.DataFrame, unseen: pd.DataFrame, facts: Facts, poli
     if unseen.empty:
         return frame
     many = len(unseen)
-    places = positions(unseen["organization_id"], organizations["organization_id"])
+    places = find_positions(unseen["organization_id"], organizations["organization_id"])
     rows = pd.DataFrame(
         {
             "finding_id": unseen["finding_id"],
@@ -159,7 +163,7 @@ def add_unassessed(frame: pd.DataFrame, unseen: pd.DataFrame, facts: Facts, poli
     decided = apply_decisions(
         rows, theirs, organizations, policy.waivers, policy.plans, as_of=as_of, next_audit=policy.next_audit
     ).findings
-    decided["token_row"] = positions(
+    decided["token_row"] = find_positions(
         (unseen["organization_id"], unseen["token_id"].fillna("")), (tokens["organization_id"], tokens["token_id"])
     ).astype("int32")
     return _append(frame, decided)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from credly_audit.audit.baseline_file import baseline_of, write_baseline
+from credly_audit.audit.baseline_file import read_report_findings, write_baseline
 from credly_audit.cli.options import FILE
 from credly_audit.cli.screen import print_lines
 from credly_audit.errors import ExitCode
@@ -21,7 +21,7 @@ def baseline(report: Path, output: Path) -> ExitCode:
     `run --new-only --baseline FILE` then fails only for findings that are new or of increased severity. Waived findings
     are omitted: a finding that is no longer waived counts as new.
     """
-    found = baseline_of(report)
+    found = read_report_findings(report)
     place = file_can_be_written(output, "--output")
     write_baseline(found, output)
     said = f"Wrote {output}: {count(len(found.findings), 'finding', 'findings')}"

@@ -12,7 +12,7 @@ from typing import Any
 import click
 import pandas as pd
 
-from credly_audit.audit.prior import no_past
+from credly_audit.audit.prior import make_empty_past
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import Days, config_option, organization_option
 from credly_audit.cli.screen import print_json, print_lines
@@ -182,7 +182,7 @@ def kept(
     from credly_audit.history.store import History  # noqa: PLC0415
 
     where = (settings.history.url, settings.file, environ)
-    place, tokens = "[history] url", no_past().tokens
+    place, tokens = "[history] url", make_empty_past().tokens
     try:
         place = DatabasePlace.of(settings.history.url, settings.folder, environ).name
         history = History.opened(*where, name=settings.history.name, create=False)

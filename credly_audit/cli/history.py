@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pandas as pd
 
-from credly_audit.audit.comparison import remediation_times
+from credly_audit.audit.comparison import compute_remediation_times
 from credly_audit.audit.prior import TREND
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import Instant, config_option, together
@@ -19,7 +19,7 @@ from credly_audit.config.settings import Settings
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import CannotWrite, ExitCode, UsageError
 from credly_audit.instants import DAY, MOST_DAYS, iso_day, shift
-from credly_audit.operations.prior_audits import where
+from credly_audit.operations.prior_audits import find_database
 from credly_audit.renderers.json import describe_remediation_times, encode, rows
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, in_columns, number, one_line
@@ -147,7 +147,7 @@ def trend(config: Path | None, name: str | None, shape: str) -> None:
     ]
     heads = ("As of (UTC)", "Open", *(LABELS.get(counted, counted).capitalize() for counted in names))
     print_lines(*(in_columns(heads, table) if table else ["The history has no audits."]))
-    for severity, time in remediation_times(remediated).items():
+    for severity, time in compute_remediation_times(remediated).items():
         if time is not None:
             findings = count(time.findings, "resolved finding", "resolved findings")
             print_lines(f"Median time to remediate {severity.value}: {time.days} ({findings}).")
@@ -205,7 +205,7 @@ def opened(config: Path | None, name: str | None = None) -> "tuple[History, Sett
 
     path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
     settings = load(path, os.environ, for_collecting=False) if path else Settings()
-    kept = History.opened(*where(settings, os.environ), name=settings.history.name, create=False)
+    kept = History.opened(*find_database(settings, os.environ), name=settings.history.name, create=False)
     if kept is None:
         raise UsageError("there is no history yet; `run` begins one, and `check --record` adds to it")
     return kept if name is None else kept.called(name), settings

@@ -13,8 +13,14 @@ from credly_audit.audit.model import Audit
 from credly_audit.cli import screen
 from credly_audit.cli.logs import is_json, print_summary
 from credly_audit.cli.screen import Line, Span
-from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.report.counts import tally
+from credly_audit.report.briefing import (
+    MOST_NAMED,
+    describe_decisions,
+    describe_removed,
+    list_incomplete,
+    write_headline,
+)
+from credly_audit.report.counts import count_audit
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.priorities import Priorities
 from credly_audit.severity import Severity
@@ -60,7 +66,7 @@ class SummaryPrinter:
 
 def describe(audit: Audit, written: Sequence[Path]) -> dict[str, Any]:
     """Return the facts of a summary for programs, under the names that the JSON report has for them."""
-    verdict, counts = audit.verdict, tally(audit)
+    verdict, counts = audit.verdict, count_audit(audit)
     return {
         "outcome": verdict.outcome,
         "exit_code": int(verdict.exit_code),
@@ -73,7 +79,7 @@ def describe(audit: Audit, written: Sequence[Path]) -> dict[str, Any]:
                 "status": each.status,
                 "reason": harmless(each.reason),
             }
-            for each in unseen(audit)
+            for each in list_incomplete(audit)
         ],
         "tokens": len(audit.tokens),
         "by_severity": counts["by_severity"],
@@ -91,9 +97,9 @@ def summary(audit: Audit, written: Sequence[Path], size: os.terminal_size = PAGE
 
 
 def _verdict(audit: Audit, columns: int) -> Iterator[Line]:
-    for line in textwrap.wrap(headline(audit), columns) if columns else [headline(audit)]:
+    for line in textwrap.wrap(write_headline(audit), columns) if columns else [write_headline(audit)]:
         yield (Span(line, OUTCOMES[audit.verdict.outcome], bold=True),)
-    counts = tally(audit)
+    counts = count_audit(audit)
     weights = [
         Span(f"{number(many)} {severity}", SEVERITIES[Severity(severity)])
         for severity, many in reversed(counts["by_severity"].items())
@@ -131,7 +137,7 @@ def since_then(audit: Audit) -> Iterator[str]:
 
 def _incomplete(audit: Audit, columns: int) -> Iterator[Line]:
     """Yield the incomplete organizations and the rules that failed; what a screen has no room for is in the reports."""
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     if len(hidden) > MOST_EXPLAINED and columns:
         most = max(columns * LINES_OF_NAMES // MOST_NAMED - len(" (unverified), "), SHORTEST_NAME)
         names = ", ".join(f"{one_line(each.name, most)} ({each.status})" for each in hidden[:MOST_NAMED])
@@ -143,7 +149,7 @@ def _incomplete(audit: Audit, columns: int) -> Iterator[Line]:
             yield (Span(_cut(line, columns), "yellow"),)
     if len(hidden) > MOST_NAMED and columns:
         yield f"  … and {number(len(hidden) - MOST_NAMED)} more, in the reports"
-    for line in (*removed_from_scope(audit), *decisions_in_need(audit)):
+    for line in (*describe_removed(audit), *describe_decisions(audit)):
         yield _cut(f"  {line}", columns)
     if audit.unaudited:
         names = one_line(", ".join(audit.unaudited[:MOST_NAMED]), 1_000)

@@ -12,7 +12,7 @@ import click
 
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Gate
-from credly_audit.audit.redact_texts import redact_own_texts, redactor_of
+from credly_audit.audit.redact_texts import make_redactor, redact_own_texts
 from credly_audit.cli.options import FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
 from credly_audit.config.decision_models import Decision
@@ -26,8 +26,8 @@ from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.writing import write_file
 from credly_audit.operations.stored_snapshots import read_snapshots
 from credly_audit.policy.apply import Decisions
-from credly_audit.policy.decision_dates import by_calendar
-from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.policy.decision_dates import classify_by_calendar
+from credly_audit.policy.decision_workbook import read_typed_rows
 from credly_audit.policy.import_decisions import Import, import_rows, write_rejected
 from credly_audit.policy.policy import Policy
 from credly_audit.policy.toml_file import remove_decisions
@@ -196,7 +196,7 @@ def import_waivers(
     place = file_can_be_written(target, "--into")
     if not place.is_file:
         raise UsageError(f"--into: {target} is not a regular file; name a file for the decisions")
-    rows = [row for workbook in dict.fromkeys(workbooks) for row in typed_rows(workbook, today())]
+    rows = [row for workbook in dict.fromkeys(workbooks) for row in read_typed_rows(workbook, today())]
     before, elsewhere = standing(target, settings)
     try:
         after, done = import_rows(before, rows, settings.policy, today(), elsewhere)
@@ -234,13 +234,15 @@ def dated(settings: Settings, as_of: datetime | None) -> Decisions:
     """Return the decisions as their dates say."""
     known = {each.id.lower() for each in settings.organizations}
     next_audit = Policy(settings.policy).next_audit
-    return by_calendar(settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit)
+    return classify_by_calendar(
+        settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit
+    )
 
 
 def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
     """Return the decisions as an audit of the snapshots finds them, without the token values in their texts."""
     snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
-    own = redact_own_texts(Policy.of(settings), PLAIN, settings, redactor_of(snapshot, fingerprints))
+    own = redact_own_texts(Policy.of(settings), PLAIN, settings, make_redactor(snapshot, fingerprints))
     print_lines(*(f"credly-audit: {sentence}" for sentence in own.found), err=True)
     return evaluate(snapshot, own.policy, Gate(), catalogue(), as_of=as_of).decisions
 

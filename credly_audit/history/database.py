@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from credly_audit.errors import AuditError, CannotWrite, UsageError
-from credly_audit.history.engines import PATIENCE, access_to, copy_of, postgresql_engine, sqlite_engine
+from credly_audit.history.engines import PATIENCE, copy_of, find_access, make_postgresql_engine, make_sqlite_engine
 from credly_audit.history.place import DatabasePlace
 from credly_audit.history.schema import HEAD, VERSION_TABLE, VERSIONS, metadata
-from credly_audit.history.troubles import trouble, words
+from credly_audit.history.troubles import explain_error, quote_driver
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Database:
                 return None
             _new_file(file, place)
         with told(place, HistoryError, "cannot be opened", WAYS_OUT):
-            database = cls(place, postgresql_engine(place.address)) if file is None else cls._in_file(place, file)
+            database = cls(place, make_postgresql_engine(place.address)) if file is None else cls._in_file(place, file)
             with database.reading() as connection:
                 version = _version(connection)
                 _must_be_utf8(connection, place)
@@ -66,14 +66,14 @@ class Database:
 
     @classmethod
     def _in_file(cls, place: DatabasePlace, file: Path) -> "Database":
-        access = access_to(file)
+        access = find_access(file)
         if access == "copy":
             return cls._copied(place, file)
-        return cls(place, sqlite_engine(file, access), writable=access == "write")
+        return cls(place, make_sqlite_engine(file, access), writable=access == "write")
 
     @classmethod
     def _copied(cls, place: DatabasePlace, file: Path) -> "Database":
-        return cls(place, sqlite_engine(copy_of(file), "write"), writable=False, is_copy=True)
+        return cls(place, make_sqlite_engine(copy_of(file), "write"), writable=False, is_copy=True)
 
     def migrated(self, version: str | None) -> "Database":
         """Create or migrate the tables; where the history cannot be written, those of a copy."""
@@ -140,7 +140,7 @@ class Database:
                 driver.execute("VACUUM")
                 (is_busy, *_) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except (sqlite3.Error, SQLAlchemyError) as error:
-            return trouble(error).cause
+            return explain_error(error).cause
         return "another process is reading it" if is_busy else None
 
     @contextmanager
@@ -158,7 +158,7 @@ def told(place: DatabasePlace, kind: type[AuditError], what: str, way_out: str) 
     except Exception as error:
         if not isinstance(error, _errors_of_drivers()):
             raise
-        found, said = trouble(error), words(error)
+        found, said = explain_error(error), quote_driver(error)
         for secret in place.address.secrets:
             said = said.replace(secret, "…")
         raise kind(f"the history {place.name} {what} ({found.cause}: {said}); {found.remedy}, {way_out}") from None
@@ -172,7 +172,7 @@ def _errors_of_drivers() -> tuple[type[Exception], ...]:
 
 def must_be_creatable(place: DatabasePlace) -> None:
     """HistoryError where the tables of a new history cannot be created on a server."""
-    database = Database(place, postgresql_engine(place.address))
+    database = Database(place, make_postgresql_engine(place.address))
     with database.told(HistoryError, "cannot be created", WAYS_OUT), database.writing() as connection:
         _migrate(connection, _version(connection))
         transaction = connection.get_transaction()

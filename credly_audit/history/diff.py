@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
-from credly_audit.audit.changes import PERMISSIONS, gained_bits
+from credly_audit.audit.changes import PERMISSIONS, find_gained_bits
 from credly_audit.audit.findings import SEVERITY
 from credly_audit.history import column_io as bulk
-from credly_audit.history.queries import Moment, Sightings, known_findings, known_tokens
+from credly_audit.history.queries import Moment, Sightings, load_known_findings, load_known_tokens
 from credly_audit.history.schema import NULL_INSTANT, organizations, tokens
 
 TOKEN = ("organization_id", "organization_name", "token_id", "description", "fingerprint")
@@ -29,14 +29,14 @@ class Difference:
     reopened: pd.DataFrame
 
 
-def difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
+def compute_difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
     """Between two audits of a series by their numbers; of what is incomplete, only what was collected."""
     then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
     seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
-    names = _names(connection, now)
-    tokens_then = known_tokens(connection, then, seen_then)
-    tokens_now = known_tokens(connection, now, seen_now, described=True)
-    before, after = _aligned(tokens_then, tokens_now, "token")
+    names = _load_names(connection, now)
+    tokens_then = load_known_tokens(connection, then, seen_then)
+    tokens_now = load_known_tokens(connection, now, seen_now, described=True)
+    before, after = _align(tokens_then, tokens_now, "token")
     there, there_now = before["known"] & ~before["gone"], ~after["gone"]
     fully_seen = seen_then.fully_seen_at != NULL_INSTANT
     places = after["organization"].to_numpy()
@@ -45,25 +45,25 @@ def difference(connection: sa.Connection, series: int, earlier: int, later: int)
     same_key = before["fingerprint_key"].fillna("") == after["fingerprint_key"].fillna("")
     other = (before["fingerprint"] != after["fingerprint"]) & before["fingerprint"].notna()
     could = np.nan_to_num(before["permissions"].to_numpy(dtype="float64"), nan=7).astype("int64")
-    gained = gained_bits(could, after["permissions"].to_numpy())
+    gained = find_gained_bits(could, after["permissions"].to_numpy())
     listed = after.assign(gained=PERMISSIONS[gained])
-    findings_then = known_findings(connection, then, seen_then)
-    findings_now = known_findings(connection, now, seen_now, whole=True)
-    was, is_now = _aligned(findings_then, findings_now, "finding")
+    findings_then = load_known_findings(connection, then, seen_then)
+    findings_now = load_known_findings(connection, now, seen_now, whole=True)
+    was, is_now = _align(findings_then, findings_now, "finding")
     first = is_now["first_seen_at"].to_numpy() > then.as_of
-    token_names = _token_names(connection, now)
+    token_names = _load_token_names(connection, now)
     return Difference(
         **{
-            name: _told(listed[mask.to_numpy(dtype=bool)], names)
+            name: _describe_changes(listed[mask.to_numpy(dtype=bool)], names)
             for name, mask in {
                 "made": there_now & ~there & watched,
                 "gone": there & ~there_now,
                 "rotated": there & there_now & same_key & other,
             }.items()
         },
-        escalated=_told(listed[(there & there_now & (gained > 0)).to_numpy(dtype=bool)], names, "gained"),
+        escalated=_describe_changes(listed[(there & there_now & (gained > 0)).to_numpy(dtype=bool)], names, "gained"),
         **{
-            name: _findings(is_now[mask.to_numpy(dtype=bool)], names, token_names)
+            name: _compare_findings(is_now[mask.to_numpy(dtype=bool)], names, token_names)
             for name, mask in {
                 "new": ~is_now["gone"] & first,
                 "remediated": was["known"] & ~was["gone"] & is_now["gone"],
@@ -73,14 +73,14 @@ def difference(connection: sa.Connection, series: int, earlier: int, later: int)
     )
 
 
-def _aligned(then: pd.DataFrame, now: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _align(then: pd.DataFrame, now: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both as rows of the later one, the earlier with `known`."""
     places = pd.Index(then[subject]).get_indexer(now[subject])
     before = then.reindex(np.where(places < 0, len(then), places)).reset_index(drop=True)
     return before.assign(known=places >= 0, gone=(before["gone"] == True).to_numpy(dtype=bool)), now  # noqa: E712 - null is not true
 
 
-def _names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+def _load_names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
     columns = (organizations.c.id, organizations.c.organization_id, organizations.c.name)
     known = bulk.read(connection, sa.select(*columns).where(*now.of(organizations)))
     return pd.DataFrame(
@@ -88,20 +88,20 @@ def _names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
     ).astype("string")
 
 
-def _token_names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
+def _load_token_names(connection: sa.Connection, now: Moment) -> pd.DataFrame:
     columns = (tokens.c.id, tokens.c.token_id, tokens.c.description)
     known = bulk.read(connection, sa.select(*columns).where(*now.of(tokens)))
     frame = pd.DataFrame({name: known[name] for name in ("token_id", "description")}, index=known["id"])
     return frame.astype("string")
 
 
-def _told(rows: pd.DataFrame, names: pd.DataFrame, *more: str) -> pd.DataFrame:
+def _describe_changes(rows: pd.DataFrame, names: pd.DataFrame, *more: str) -> pd.DataFrame:
     theirs = names.reindex(rows["organization"]).reset_index(drop=True)
     frame = pd.concat([theirs, rows.reset_index(drop=True)], axis=1)
     return frame.sort_values(["organization_name", "token_id"], ignore_index=True)[[*TOKEN, *more]]
 
 
-def _findings(rows: pd.DataFrame, names: pd.DataFrame, of_tokens: pd.DataFrame) -> pd.DataFrame:
+def _compare_findings(rows: pd.DataFrame, names: pd.DataFrame, of_tokens: pd.DataFrame) -> pd.DataFrame:
     frame = pd.concat(
         [
             rows.reset_index(drop=True),

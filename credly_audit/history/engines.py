@@ -30,7 +30,7 @@ WRITING = ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON")
 """Readers do not wait for a writer, and what is deleted is overwritten."""
 
 
-def access_to(file: Path) -> Access:
+def find_access(file: Path) -> Access:
     """Return how the file of a history can be opened so that nothing stays beside it.
 
     In WAL mode even readers need files beside it. Where these cannot be written they must be there already; a file
@@ -56,18 +56,18 @@ def copy_of(file: Path) -> Path:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     copied = Path(folder) / file.name
     for _ in range(COPIES):
-        before = _states(file)
+        before = _read_states(file)
         for suffix in ("", "-wal", "-journal"):
             Path(f"{copied}{suffix}").unlink(missing_ok=True)
             if before[suffix] is not None:
                 shutil.copyfile(f"{file}{suffix}", f"{copied}{suffix}")
-        if _states(file) == before:
+        if _read_states(file) == before:
             return copied
         time.sleep(PAUSE)
     raise TimeoutError(0, "it is being written all the time")
 
 
-def _states(file: Path) -> dict[str, tuple[int, int] | None]:
+def _read_states(file: Path) -> dict[str, tuple[int, int] | None]:
     states: dict[str, tuple[int, int] | None] = {}
     for suffix in ("", "-wal", "-journal"):
         path = Path(f"{file}{suffix}")
@@ -76,19 +76,19 @@ def _states(file: Path) -> dict[str, tuple[int, int] | None]:
     return states
 
 
-def sqlite_engine(file: Path, access: Access) -> sa.Engine:
+def make_sqlite_engine(file: Path, access: Access) -> sa.Engine:
     """Return what connects to the file of a history."""
     url = URL.create("sqlite", database=str(file))
     if access != "write":
         query = {"mode": "ro", "uri": "true"} | ({"immutable": "1"} if access == "immutable" else {})
         url = URL.create("sqlite", database=f"file:{quote(str(file.absolute()))}", query=query)
     engine = sa.create_engine(url, poolclass=sa.NullPool, hide_parameters=True, connect_args={"timeout": PATIENCE})
-    sa.event.listen(engine, "connect", _tune)
+    sa.event.listen(engine, "connect", _set_up_connection)
     sa.event.listen(engine, "begin", _begin)
     return engine
 
 
-def _tune(connection: Any, _record: Any) -> None:
+def _set_up_connection(connection: Any, _record: Any) -> None:
     """Transactions are ours to begin."""
     connection.isolation_level = None
     connection.execute("PRAGMA cache_size=-65536")
@@ -103,7 +103,7 @@ def _begin(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def postgresql_engine(address: DatabaseAddress) -> sa.Engine:
+def make_postgresql_engine(address: DatabaseAddress) -> sa.Engine:
     """Return what connects to a PostgreSQL server, or to a pool before one: no statement is prepared on the server."""
     ours = {"connect_timeout": "15", "application_name": "credly-audit"}
     given = ours | address.connection | {"client_encoding": "UTF8", "prepare_threshold": None}

@@ -16,12 +16,12 @@ from credly_audit.audit.prior import (
     SEEN_ORGANIZATIONS,
     TREND,
     Past,
-    frame_of,
+    make_typed_frame,
 )
 from credly_audit.audit.succession_model import make_frame
 from credly_audit.history import column_io as bulk
 from credly_audit.history.column_io import number
-from credly_audit.history.queries import Moment, Sightings, ends_of, mind_unjudged, named, with_ends
+from credly_audit.history.queries import Moment, Sightings, add_ends, find_ends, load_named, set_seen_at
 from credly_audit.history.schema import (
     NULL_INSTANT,
     audits,
@@ -35,14 +35,14 @@ from credly_audit.history.schema import (
 from credly_audit.history.successions import load_successions
 
 
-def past(connection: sa.Connection, moment: Moment) -> Past:
+def load_past(connection: sa.Connection, moment: Moment) -> Past:
     """All that judging may know; usable for as long as the connection."""
     seen = Sightings.upto(connection, moment)
     listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
     return Past(
-        tokens=_last_known_tokens(connection, moment, seen),
-        findings=_last_known_findings(connection, moment),
-        organizations=frame_of(
+        tokens=_load_tokens(connection, moment, seen),
+        findings=_load_findings(connection, moment),
+        organizations=make_typed_frame(
             {
                 "organization_id": seen.ids[listed],
                 "audited_at": seen.audited_at[listed],
@@ -51,20 +51,20 @@ def past(connection: sa.Connection, moment: Moment) -> Past:
             },
             SEEN_ORGANIZATIONS,
         ),
-        remediated=remediated(connection, moment),
-        audits=_trend(connection, moment),
+        remediated=load_remediated(connection, moment),
+        audits=_load_trend(connection, moment),
         successions=make_frame(load_successions(connection, moment.series)),
         figures=load_figures(connection, moment),
         describe=lambda ids: describe_tokens(connection, moment, ids),
-        about=lambda ids: about(connection, moment, seen, ids),
+        about=lambda ids: load_about(connection, moment, seen, ids),
         open_in=lambda ids: open_in(connection, moment, seen, ids),
     )
 
 
-def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
+def _load_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
     """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
     states = token_states
-    ends, seen_at = ends_of(states, moment)
+    ends, seen_at = find_ends(states, moment)
     state = bulk.pack(states.c.permissions, (states.c.denied, 3), (ends, 2))
     keyed = states.c.fingerprint + sa.func.coalesce(":" + states.c.fingerprint_key, "")
     dates = [number(states.c[name]).label(name) for name in ("expires_at", "rotated_at")]
@@ -72,11 +72,11 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
     query = sa.select(*columns, seen_at).where(moment.latest(states)).order_by(states.c.token)
     known = bulk.read(connection, query)
     about = (tokens, (tokens.c.organization, tokens.c.token_id))
-    known |= named(connection, moment, len(known["state"]), states, about)
+    known |= load_named(connection, moment, len(known["state"]), states, about)
     denied, ended_or_gone, permissions = bulk.unpack(known["state"], 3, 2)
     ended = ended_or_gone & 1 != 0
-    fingerprint, key = _parted(known["fingerprint"])
-    return frame_of(
+    fingerprint, key = _split_fingerprints(known["fingerprint"])
+    return make_typed_frame(
         {
             "organization_id": pd.array(seen.ids, dtype="string").take(known["organization"]),
             "token_id": known["token_id"],
@@ -93,7 +93,7 @@ def _last_known_tokens(connection: sa.Connection, moment: Moment, seen: Sighting
     )
 
 
-def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
+def _split_fingerprints(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
     """Fingerprints and the names of their keys (null: no key), from `fingerprint` or `fingerprint:key`."""
     texts = pd.Series(keyed)
     if not texts.str.contains(":", regex=False).any():
@@ -102,7 +102,7 @@ def _parted(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
     return parts[0], parts[2].where(parts[2] != "")
 
 
-def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+def _load_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
     states = finding_states
     gone = sa.case((states.c.gone_at <= moment.as_of, 1), else_=0)
@@ -111,14 +111,14 @@ def _last_known_findings(connection: sa.Connection, moment: Moment) -> pd.DataFr
     query = sa.select(state.label("state")).where(moment.latest(states)).order_by(states.c.finding)
     packed = bulk.read(connection, query)["state"]
     weight, waived, resolved, first_seen_at = bulk.unpack(packed, 3, 1, 1)
-    ids = named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
+    ids = load_named(connection, moment, len(packed), states, (findings, (findings.c.finding_id,)))
     columns = {
         "weight": weight,
         "waived": waived != 0,
         "resolved": resolved != 0,
         "first_seen_at": first_seen_at,
     }
-    return frame_of(ids | columns, LAST_KNOWN_FINDINGS)
+    return make_typed_frame(ids | columns, LAST_KNOWN_FINDINGS)
 
 
 def describe_tokens(connection: sa.Connection, moment: Moment, ids: pd.Series) -> pd.DataFrame:
@@ -126,12 +126,12 @@ def describe_tokens(connection: sa.Connection, moment: Moment, ids: pd.Series) -
     query = (
         sa.select(organizations.c.organization_id, tokens.c.token_id, tokens.c.description)
         .join(organizations, organizations.c.id == tokens.c.organization)
-        .where(*moment.of(tokens, organizations), bulk.among(connection, tokens.c.token_id, ids.tolist()))
+        .where(*moment.of(tokens, organizations), bulk.match_any(connection, tokens.c.token_id, ids.tolist()))
     )
-    return frame_of(bulk.read(connection, query), DESCRIBED)
+    return make_typed_frame(bulk.read(connection, query), DESCRIBED)
 
 
-def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
+def load_about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
     """ABOUT for some of the findings' ids."""
     states, of_token = finding_states, token_states
     last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
@@ -147,16 +147,18 @@ def about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Se
             states.c.weight,
             states.c.since,
             *(number(states.c[name]).label(name) for name in ("due_at", "first_seen_at", "opened_at")),
-            *ends_of(states, moment),
+            *find_ends(states, moment),
         )
         .join(findings, findings.c.id == states.c.finding)
         .outerjoin(tokens, own)
         .outerjoin(last, last.c.token == findings.c.token)
-        .where(moment.latest(states), *moment.of(findings), bulk.among(connection, findings.c.finding_id, ids.tolist()))
+        .where(
+            moment.latest(states), *moment.of(findings), bulk.match_any(connection, findings.c.finding_id, ids.tolist())
+        )
     )
-    frame = mind_unjudged(connection, moment, seen, with_ends(bulk.read(connection, query), seen))
+    frame = set_seen_at(connection, moment, seen, add_ends(bulk.read(connection, query), seen))
     columns = {name: frame[name].to_numpy() for name in ABOUT if name in frame}
-    return frame_of(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
+    return make_typed_frame(columns | {"organization_id": seen.ids[frame["organization"].to_numpy()]}, ABOUT)
 
 
 def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
@@ -177,16 +179,16 @@ def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.
             *moment.of(findings, organizations),
             ~states.c.waived,
             states.c.gone_at.is_(None) | (states.c.gone_at > moment.as_of),
-            bulk.among(connection, organizations.c.organization_id, ids.tolist()),
+            bulk.match_any(connection, organizations.c.organization_id, ids.tolist()),
         )
         .group_by(organizations.c.id, organizations.c.organization_id, organizations.c.name)
         .order_by(organizations.c.organization_id)
     )
     columns = bulk.read(connection, query)
-    return frame_of(columns | {"last_audited_at": seen.audited_at[columns["id"]]}, OPEN)
+    return make_typed_frame(columns | {"last_audited_at": seen.audited_at[columns["id"]]}, OPEN)
 
 
-def remediated(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+def load_remediated(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     """Return how many findings of each severity appeared at one audit and were resolved at another (REMEDIATED)."""
     states = finding_states
     query = (
@@ -199,7 +201,7 @@ def remediated(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
         .where(*moment.of(states), states.c.gone_at.is_not(None), states.c.gone_at <= moment.as_of)
         .group_by(states.c.weight, states.c.opened_at, states.c.gone_at)
     )
-    return frame_of(bulk.read(connection, query), REMEDIATED)
+    return make_typed_frame(bulk.read(connection, query), REMEDIATED)
 
 
 def load_figures(connection: sa.Connection, moment: Moment) -> dict[str, int]:
@@ -209,7 +211,7 @@ def load_figures(connection: sa.Connection, moment: Moment) -> dict[str, int]:
     return {row.name: row.value for row in rows}
 
 
-def _trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+def _load_trend(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     query = sa.select(*(audits.c[name] for name in TREND)).where(*moment.of(audits), audits.c.id <= moment.audit)
     rows = pd.DataFrame(connection.execute(query.order_by(audits.c.id)).all(), columns=list(TREND))
-    return frame_of({name: rows[name] for name in TREND}, TREND)
+    return make_typed_frame({name: rows[name] for name in TREND}, TREND)

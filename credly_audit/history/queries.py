@@ -114,11 +114,11 @@ class Sightings:
         for last, wanted in zip(last_in, (statuses != "failed", statuses != "", statuses == "complete"), strict=True):
             np.maximum.at(last, places[wanted.astype(bool)], rows["audit"][wanted.astype(bool)])
         heard_at, audited_at, fully_seen_at = instants[last_in]
-        in_scope = last_in[1] >= _scope_since(moment, dates)
+        in_scope = last_in[1] >= _find_scope_since(moment, dates)
         return cls(ids, last_in[0], heard_at, audited_at, fully_seen_at, in_scope, instants)
 
 
-def _scope_since(moment: Moment, dates: dict[str, Any]) -> int:
+def _find_scope_since(moment: Moment, dates: dict[str, Any]) -> int:
     """The number of the audit since which audited organizations count as in scope.
 
     What was recorded before there were series may be of other configurations: it says nothing of the scope of one.
@@ -129,7 +129,7 @@ def _scope_since(moment: Moment, dates: dict[str, Any]) -> int:
     return max(last_full, int(dates["id"][of_others].max(initial=0)) + 1)
 
 
-def known_tokens(
+def load_known_tokens(
     connection: sa.Connection, moment: Moment, seen: Sightings, *, described: bool = False
 ) -> pd.DataFrame:
     """Every token as last known.
@@ -147,10 +147,12 @@ def known_tokens(
         number(states.c.rotated_at).label("rotated_at"),
     )
     about = (tokens.c.organization, tokens.c.token_id, *([tokens.c.description] if described else []))
-    return _known(connection, moment, seen, (states, columns), (tokens, about))
+    return _load_known(connection, moment, seen, (states, columns), (tokens, about))
 
 
-def known_findings(connection: sa.Connection, moment: Moment, seen: Sightings, *, whole: bool = False) -> pd.DataFrame:
+def load_known_findings(
+    connection: sa.Connection, moment: Moment, seen: Sightings, *, whole: bool = False
+) -> pd.DataFrame:
     """Every finding as last known: finding, finding_id, organization, since, weight, waived, first_seen_at, and ends.
 
     With `whole` also rule_id, token (NULL_INSTANT: none), due_at and opened_at.
@@ -160,14 +162,14 @@ def known_findings(connection: sa.Connection, moment: Moment, seen: Sightings, *
     columns += [number(states.c[name]).label(name) for name in ("first_seen_at", *(WHOLE if whole else ()))]
     about = [findings.c.finding_id, findings.c.organization]
     about += [findings.c.rule_id, number(findings.c.token).label("token")] if whole else []
-    frame = _known(connection, moment, seen, (states, columns), (findings, about))
+    frame = _load_known(connection, moment, seen, (states, columns), (findings, about))
     return frame.assign(waived=frame["weight"] >= 8, weight=frame["weight"] % 8)  # noqa: PLR2004 - as asked for above
 
 
 WHOLE = ("due_at", "opened_at")
 
 
-def _known(
+def _load_known(
     connection: sa.Connection,
     moment: Moment,
     seen: Sightings,
@@ -177,12 +179,12 @@ def _known(
     """Columns of the last known states beside those of their subjects: read apart, for a join takes thrice as long."""
     states, columns = of_states
     subject = SUBJECT[states]
-    query = sa.select(subject, states.c.since, *columns, *ends_of(states, moment)).where(moment.latest(states))
+    query = sa.select(subject, states.c.since, *columns, *find_ends(states, moment)).where(moment.latest(states))
     known = bulk.read(connection, query.order_by(subject))
-    return with_ends(known | named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
+    return add_ends(known | load_named(connection, moment, len(known[subject.name]), states, of_subjects), seen)
 
 
-def named(
+def load_named(
     connection: sa.Connection,
     moment: Moment,
     many: int,
@@ -202,14 +204,14 @@ def named(
     return {name: values.take(rows) for name, values in found.items()}
 
 
-def ends_of(states: sa.Table, moment: Moment) -> list[Any]:
+def find_ends(states: sa.Table, moment: Moment) -> list[Any]:
     """1: it has ended; 2: it is gone; and when it was last seen, where it has ended."""
     ended = sa.case((states.c.until <= moment.audit, 1), else_=0)
     gone = sa.case((states.c.gone_at <= moment.as_of, 2), else_=0)
     return [(ended + gone).label("ends"), number(states.c.seen_at).label("seen_at")]
 
 
-def with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
+def add_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
     """With ended, gone, began_at and seen_at: an open state was last seen when its organization last answered."""
     ends = columns.pop("ends")
     ended = ends % 2 == 1
@@ -219,7 +221,7 @@ def with_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
     return pd.DataFrame(columns | {"ended": ended, "gone": ends >= 2, "began_at": began, "seen_at": seen_at})  # noqa: PLR2004 - as asked for above
 
 
-def mind_unjudged(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
+def set_seen_at(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
     """With `seen_at` of open findings whose rule the last audits did not judge: when it was last judged.
 
     `frame` has organization, rule_id, ended, began_at and seen_at.

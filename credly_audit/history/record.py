@@ -13,7 +13,7 @@ from credly_audit.audit.comparison import count_for_trend
 from credly_audit.audit.figures import Figures
 from credly_audit.audit.model import Audit
 from credly_audit.audit.unseen import Scope, find_silent_rules
-from credly_audit.history.schema import NULL_INSTANT, microseconds
+from credly_audit.history.schema import NULL_INSTANT, convert_to_microseconds
 from credly_audit.instants.instant_columns import keep_within
 from credly_audit.rules.facts import BITS
 
@@ -37,10 +37,10 @@ class AuditRecord:
     @property
     def as_of(self) -> int:
         """The instant of the audit."""
-        return microseconds(self.audit["as_of"])
+        return convert_to_microseconds(self.audit["as_of"])
 
 
-def seen_by(audit: Audit) -> AuditRecord:
+def describe_audit(audit: Audit) -> AuditRecord:
     """What an audit saw."""
     header = audit.snapshot.header
     scope = Scope.of(
@@ -74,13 +74,13 @@ def seen_by(audit: Audit) -> AuditRecord:
             "inherited": False,
         },
         scope.organizations.assign(name=audit.organizations["name"].fillna(audit.organizations["organization_id"])),
-        _tokens(audit),
-        _findings(audit),
+        _describe_tokens(audit),
+        _describe_findings(audit),
         Figures(audit).counts,
     )
 
 
-def _tokens(audit: Audit) -> pd.DataFrame:
+def _describe_tokens(audit: Audit) -> pd.DataFrame:
     frame = audit.tokens
     flags = {name: frame[f"{name}_enabled"] for name in BITS}
     off = {name: flag.eq(other=False).fillna(value=False).to_numpy(dtype=bool) for name, flag in flags.items()}
@@ -93,13 +93,13 @@ def _tokens(audit: Audit) -> pd.DataFrame:
             "fingerprint": frame["fingerprint"],
             "permissions": pack_permissions(frame),
             "denied": sum(off[name] * bit for name, bit in BITS.items()),
-            "expires_at": _numbers(frame["expires_at"]),
-            "rotated_at": np.where(seen, _numbers(frame["last_rotated_at"]), NULL_INSTANT),
+            "expires_at": _find_numbers(frame["expires_at"]),
+            "rotated_at": np.where(seen, _find_numbers(frame["last_rotated_at"]), NULL_INSTANT),
         }
     ).drop_duplicates(["organization_id", "token_id"], ignore_index=True)
 
 
-def _findings(audit: Audit) -> pd.DataFrame:
+def _describe_findings(audit: Audit) -> pd.DataFrame:
     frame = audit.findings.frame[~audit.findings.unseen].reset_index(drop=True)
     rows = frame["token_row"].to_numpy()
     token_ids = audit.tokens["token_id"].reindex(np.where(rows < 0, len(audit.tokens), rows))
@@ -115,12 +115,12 @@ def _findings(audit: Audit) -> pd.DataFrame:
             "token_id": token_ids.array,
             "weight": frame["severity"].cat.codes.astype("int64"),
             "waived": frame["waived"].astype(bool),
-            "due_at": _numbers(frame["due_at"].mask(frame["due_at"] == usual)),
-            "first_seen_at": _numbers(first),
+            "due_at": _find_numbers(frame["due_at"].mask(frame["due_at"] == usual)),
+            "first_seen_at": _find_numbers(first),
         }
     ).drop_duplicates("finding_id", ignore_index=True)
 
 
-def _numbers(instants: pd.Series) -> np.ndarray:
+def _find_numbers(instants: pd.Series) -> np.ndarray:
     numbers: np.ndarray = instants.dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype("int64")
     return numbers

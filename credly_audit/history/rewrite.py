@@ -31,7 +31,7 @@ from credly_audit.rules.declare import Rule
 STATES = {token_states: tokens, finding_states: findings}
 
 
-def inserted(connection: sa.Connection, series: int, seen: AuditRecord, rules: Mapping[str, Rule]) -> None:
+def insert_audit(connection: sa.Connection, series: int, seen: AuditRecord, rules: Mapping[str, Rule]) -> None:
     """Add an audit to a series where its as_of places it; the same one (as_of and collection) takes its own place.
 
     Those after it are taken out and added again, so that each is held against the one before it.
@@ -48,14 +48,14 @@ def inserted(connection: sa.Connection, series: int, seen: AuditRecord, rules: M
         sa.select(audits.c.id).where(own, audits.c.id >= first, ~again).order_by(audits.c.id)
     ).scalars()
     always = [rule.id for rule in rules.values() if rule.needs == "nothing"]
-    others = [recorded(connection, Moment.at(connection, series, each), always) for each in kept]
+    others = [read_recorded(connection, Moment.at(connection, series, each), always) for each in kept]
     _rewind(connection, Moment.at(connection, series, first))
     earlier = [each for each in others if each.as_of <= seen.as_of]
     for each in [*earlier, seen, *others[len(earlier) :]]:
         append(connection, series, each, rules)
 
 
-def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> AuditRecord:
+def read_recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> AuditRecord:
     """What an audit saw, as far as the history tells: of an organization that failed, what was new alone.
 
     The rules `always` (ids) judge an organization that failed, too.
@@ -71,13 +71,13 @@ def recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -
     return AuditRecord(
         {name: value for name, value in row.items() if name not in {"series", "id"}},
         pd.DataFrame(seen),
-        _tokens(connection, moment),
-        _findings(connection, moment, always),
+        _read_tokens(connection, moment),
+        _read_findings(connection, moment, always),
         load_figures(connection, moment),
     )
 
 
-def _tokens(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
+def _read_tokens(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
     states = token_states
     rows = bulk.read(
         connection,
@@ -94,12 +94,12 @@ def _tokens(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
         .join(tokens, tokens.c.id == states.c.token)
         .join(organizations, organizations.c.id == tokens.c.organization)
         .join(coverage, coverage.c.organization == organizations.c.id)
-        .where(*moment.of(tokens, organizations), *_there(states, moment)),
+        .where(*moment.of(tokens, organizations), *_match_seen(states, moment)),
     )
     return pd.DataFrame(rows)
 
 
-def _findings(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> pd.DataFrame:
+def _read_findings(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> pd.DataFrame:
     states = finding_states
     own = sa.and_(tokens.c.id == findings.c.token, *moment.of(tokens))
     rows = bulk.read(
@@ -120,7 +120,7 @@ def _findings(connection: sa.Connection, moment: Moment, always: Sequence[str]) 
         .join(organizations, organizations.c.id == findings.c.organization)
         .join(coverage, coverage.c.organization == organizations.c.id)
         .outerjoin(tokens, own)
-        .where(*moment.of(findings, organizations), *_there(states, moment, findings.c.rule_id.in_(always))),
+        .where(*moment.of(findings, organizations), *_match_seen(states, moment, findings.c.rule_id.in_(always))),
     )
     frame = pd.DataFrame(rows)
     silent = frame.pop("not_judged").tolist()
@@ -129,7 +129,7 @@ def _findings(connection: sa.Connection, moment: Moment, always: Sequence[str]) 
     return frame.assign(waived=frame["waived"].astype(bool)).reset_index(drop=True)
 
 
-def _there(states: sa.Table, moment: Moment, also: Any = None) -> list[Any]:
+def _match_seen(states: sa.Table, moment: Moment, also: Any = None) -> list[Any]:
     """The conditions that a state was seen by an audit: begun, not ended, of an organization that answered."""
     audit = moment.audit
     return [
@@ -199,25 +199,27 @@ def _forget(connection: sa.Connection, series: int, instant: datetime | None) ->
     if not many:
         return 0
     for table in (coverage, key_figures):
-        _delete_unused(connection, last, table, _used(last, audits, audits.c.id == table.c.audit))
+        _delete_unused(connection, last, table, _is_used(last, audits, audits.c.id == table.c.audit))
     for states, subjects in STATES.items():
         of_subject = coverage.c.organization == subjects.c.organization
-        heard = _used(last, coverage, coverage.c.status != "failed", of_subject)
+        heard = _is_used(last, coverage, coverage.c.status != "failed", of_subject)
         unheard = sa.select(subjects.c.id).where(*last.of(subjects), ~heard)
         own = sa.and_(*last.of(states))
         connection.execute(sa.delete(states).where(own, SUBJECT[states].in_(unheard)))
         if oldest is not None:
             connection.execute(sa.delete(states).where(own, states.c.until <= oldest))
             connection.execute(sa.update(states).where(own, states.c.since < oldest).values(since=oldest))
-    _delete_unused(connection, last, findings, _used(last, finding_states, finding_states.c.finding == findings.c.id))
-    with_state = _used(last, token_states, token_states.c.token == tokens.c.id)
-    _delete_unused(connection, last, tokens, with_state, _used(last, findings, findings.c.token == tokens.c.id))
-    by = [_used(last, table, table.c.organization == organizations.c.id) for table in (coverage, tokens, findings)]
+    _delete_unused(
+        connection, last, findings, _is_used(last, finding_states, finding_states.c.finding == findings.c.id)
+    )
+    with_state = _is_used(last, token_states, token_states.c.token == tokens.c.id)
+    _delete_unused(connection, last, tokens, with_state, _is_used(last, findings, findings.c.token == tokens.c.id))
+    by = [_is_used(last, table, table.c.organization == organizations.c.id) for table in (coverage, tokens, findings)]
     _delete_unused(connection, last, organizations, *by)
     return many
 
 
-def _used(last: Moment, table: sa.Table, *conditions: Any) -> Any:
+def _is_used(last: Moment, table: sa.Table, *conditions: Any) -> Any:
     """The condition that the series has such a row in a table."""
     return sa.exists().where(*last.of(table), *conditions)
 

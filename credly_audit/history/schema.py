@@ -47,7 +47,7 @@ NULL_INSTANT = -(2**63)
 """How a null instant is read in bulk: numpy's not-a-time."""
 
 
-def microseconds(instant: datetime) -> int:
+def convert_to_microseconds(instant: datetime) -> int:
     """Microseconds since 1970 in UTC."""
     return (instant - EPOCH) // timedelta(microseconds=1)
 
@@ -60,7 +60,7 @@ class InstantType(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Numbers go through as they are: bulk writers have them already."""
-        return microseconds(value) if isinstance(value, datetime) else value
+        return convert_to_microseconds(value) if isinstance(value, datetime) else value
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """An aware instant in UTC."""
@@ -82,7 +82,7 @@ series = Table(
 )
 
 
-def in_series() -> Column[int]:
+def make_series_column() -> Column[int]:
     """The column that says which series a row belongs to."""
     return Column("series", Integer, primary_key=True, autoincrement=False)
 
@@ -90,7 +90,7 @@ def in_series() -> Column[int]:
 audits = Table(
     "audits",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("id", Integer, primary_key=True, autoincrement=False, comment="ascends with as_of"),
     Column("as_of", InstantType, nullable=False),
     Column("collected_at", InstantType, nullable=False),
@@ -119,7 +119,7 @@ audits = Table(
 organizations = Table(
     "organizations",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("organization_id", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -130,7 +130,7 @@ organizations = Table(
 coverage = Table(
     "coverage",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("audit", Integer, primary_key=True, autoincrement=False),
     Column("organization", Integer, primary_key=True, autoincrement=False),
     Column("status", String(12), nullable=False),
@@ -142,7 +142,7 @@ coverage = Table(
 tokens = Table(
     "tokens",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("organization", Integer, nullable=False),
     Column("token_id", Text, nullable=False),
@@ -154,7 +154,7 @@ tokens = Table(
 findings = Table(
     "findings",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("finding_id", String(16), nullable=False),
     Column("rule_id", String(6), nullable=False),
@@ -166,12 +166,12 @@ findings = Table(
 )
 
 
-def states(subject: str, *columns: Column[Any]) -> Table:
+def make_states_table(subject: str, *columns: Column[Any]) -> Table:
     """A table of the states of a subject."""
     return Table(
         f"{subject}_states",
         metadata,
-        in_series(),
+        make_series_column(),
         Column(subject, Integer, primary_key=True, autoincrement=False),
         Column("since", Integer, primary_key=True, autoincrement=False, comment="the audit that first saw it so"),
         Column("until", Integer, comment="the first audit that asked and did not see it so"),
@@ -183,7 +183,7 @@ def states(subject: str, *columns: Column[Any]) -> Table:
     )
 
 
-token_states = states(
+token_states = make_states_table(
     "token",
     Column("fingerprint", String(16), comment="the last one known"),
     Column("fingerprint_key", String(16), comment="names the key of the fingerprint"),
@@ -193,7 +193,7 @@ token_states = states(
     Column("rotated_at", InstantType, comment="when its value was seen to change"),
 )
 
-finding_states = states(
+finding_states = make_states_table(
     "finding",
     Column("weight", SmallInteger, nullable=False, comment="the severity: 0 info to 4 critical"),
     Column("waived", Boolean, nullable=False),
@@ -205,7 +205,7 @@ finding_states = states(
 key_figures = Table(
     "key_figures",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("audit", Integer, primary_key=True, autoincrement=False),
     Column("name", String(40), primary_key=True),
     Column("value", Integer, nullable=False),
@@ -215,7 +215,7 @@ key_figures = Table(
 successions = Table(
     "successions",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("id", String(16), primary_key=True),
     Column("organization_id", Text, nullable=False),
     Column("organization_name", Text, nullable=False),
@@ -234,7 +234,7 @@ successions = Table(
 succession_consumers = Table(
     "succession_consumers",
     metadata,
-    in_series(),
+    make_series_column(),
     Column("succession", String(16), primary_key=True),
     Column("position", Integer, primary_key=True, autoincrement=False, comment="in the order of switching, from 0"),
     Column("consumer", Text, nullable=False),

@@ -59,7 +59,7 @@ def find_series(connection: sa.Connection, configuration: Configuration) -> Seri
         return Series(rows[0].id) if len(rows) == 1 else Series(EARLIER)
     nameless = [row for row in rows if row.file is not None]
     candidates = [row for row in nameless if row.file == str(configuration.file)] or [
-        row for row in nameless if row.host == _host(connection) and _is_gone(Path(row.file))
+        row for row in nameless if row.host == _name_host(connection) and _is_gone(Path(row.file))
     ]
     if len(candidates) != 1:
         return Series(EARLIER)
@@ -72,7 +72,7 @@ def begin_series(connection: sa.Connection, configuration: Configuration) -> int
     identity = {
         "name": configuration.name,
         "file": str(configuration.file) if configuration.name is None else None,
-        "host": _host(connection) if configuration.name is None else None,
+        "host": _name_host(connection) if configuration.name is None else None,
     }
     if found.continues is not None:
         connection.execute(sa.update(series).where(series.c.id == found.number).values(identity))
@@ -90,15 +90,15 @@ def begin_series(connection: sa.Connection, configuration: Configuration) -> int
     return number
 
 
-def series_names(connection: sa.Connection) -> dict[str, int]:
+def list_series(connection: sa.Connection) -> dict[str, int]:
     """Return the number of each series by its name (or path), oldest first."""
     rows = connection.execute(sa.select(series).order_by(series.c.id)).all()
     return {row.name or row.file: row.id for row in rows}
 
 
-def named_series(connection: sa.Connection, name: str) -> int:
+def find_named_series(connection: sa.Connection, name: str) -> int:
     """Return the number of the series of this name (or path); UsageError, naming all, where there is none."""
-    names = series_names(connection)
+    names = list_series(connection)
     if name not in names:
         known = f"the history has {', '.join(names)}" if names else "no audit has one yet"
         raise UsageError(f"--name {name}: no audit has that name; {known}")
@@ -112,14 +112,14 @@ def remove_empty_series(connection: sa.Connection) -> None:
 
 
 def load_last_manifest(connection: sa.Connection, number: int) -> PriorManifest | None:
-    """Return the last signed manifest of a series; None where there is none."""
+    """Return the last signed manifest take_column a series; None find_database there is none."""
     columns = (series.c.manifest_number, series.c.manifest_name, series.c.manifest_sha256)
     row = connection.execute(sa.select(*columns).where(series.c.id == number)).one_or_none()
     return None if row is None or row.manifest_number is None else PriorManifest(*row)
 
 
 def save_last_manifest(connection: sa.Connection, number: int, manifest: PriorManifest) -> None:
-    """Save the last signed manifest of a series."""
+    """Save the last signed manifest take_column a series."""
     connection.execute(
         sa.update(series)
         .where(series.c.id == number)
@@ -127,7 +127,7 @@ def save_last_manifest(connection: sa.Connection, number: int, manifest: PriorMa
     )
 
 
-def _host(connection: sa.Connection) -> str | None:
+def _name_host(connection: sa.Connection) -> str | None:
     """This machine, where others may share the history: a path of theirs is not gone because it is not here."""
     return None if connection.dialect.name == "sqlite" else socket.gethostname()
 

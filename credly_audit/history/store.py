@@ -12,28 +12,28 @@ import pandas as pd
 import sqlalchemy as sa
 
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import TREND, Past, PriorManifest, frame_of
+from credly_audit.audit.prior import TREND, Past, PriorManifest, make_typed_frame
 from credly_audit.audit.succession_model import Succession
 from credly_audit.errors import CannotWrite, HistoryLost
 from credly_audit.files.destinations import must_be_writable
 from credly_audit.history import load_prior as remembering
 from credly_audit.history import schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, cannot_write, must_be_creatable
-from credly_audit.history.diff import Difference, difference
+from credly_audit.history.diff import Difference, compute_difference
 from credly_audit.history.place import DatabasePlace
 from credly_audit.history.queries import Moment
-from credly_audit.history.record import seen_by
+from credly_audit.history.record import describe_audit
 from credly_audit.history.retention import Retention
-from credly_audit.history.rewrite import forget_before, inserted
+from credly_audit.history.rewrite import forget_before, insert_audit
 from credly_audit.history.series import (
     Configuration,
     begin_series,
+    find_named_series,
     find_series,
+    list_series,
     load_last_manifest,
-    named_series,
     remove_empty_series,
     save_last_manifest,
-    series_names,
 )
 from credly_audit.history.successions import (
     close_successions,
@@ -99,7 +99,7 @@ class History:
         """The audits before an instant, for as long as the block lasts."""
         way_out = "then compare the snapshot again by `credly-audit check SNAPSHOT`"
         with self.database.told(HistoryLost, "cannot be read", way_out), self.database.reading() as connection:
-            yield remembering.past(connection, Moment.before(connection, self._series(connection), as_of))
+            yield remembering.load_past(connection, Moment.before(connection, self._series(connection), as_of))
 
     def find_last_manifest(self) -> PriorManifest | None:
         """Return the last signed manifest of the series; None where there is none."""
@@ -111,11 +111,11 @@ class History:
 
         `manifest` is the audit's own, where it is the last of a chain now. CannotWrite: nothing is done.
         """
-        seen = seen_by(audit)
+        seen = describe_audit(audit)
         with cannot_write(self.database), self.database.writing() as connection:
             series = begin_series(connection, self.configuration)
             retention = Retention.at(connection, series, audit.as_of, keep_days)
-            inserted(connection, series, seen, audit.rules)
+            insert_audit(connection, series, seen, audit.rules)
             close_successions(connection, series, seen)
             if manifest is not None:
                 save_last_manifest(connection, series, manifest)
@@ -129,12 +129,12 @@ class History:
     def called(self, name: str) -> "History":
         """Return the same history as the series of a name (or path) sees it; UsageError where there is none."""
         with self._read() as connection:
-            return replace(self, chosen=named_series(connection, name))
+            return replace(self, chosen=find_named_series(connection, name))
 
     def names(self) -> list[str]:
         """Return the names of all series, oldest first."""
         with self._read() as connection:
-            return list(series_names(connection))
+            return list(list_series(connection))
 
     def audits(self) -> pd.DataFrame:
         """Every audit of the series, oldest first: id, collected_at, violations, exit_code, name, columns of TREND."""
@@ -152,7 +152,7 @@ class History:
     def remediated(self) -> pd.DataFrame:
         """Return how long remediation took: REMEDIATED over all audits of the series."""
         with self._read() as connection:
-            return remembering.remediated(connection, Moment.before(connection, self._series(connection), None))
+            return remembering.load_remediated(connection, Moment.before(connection, self._series(connection), None))
 
     def successions(self) -> list[Succession]:
         """Return all successions of the series, oldest first."""
@@ -167,7 +167,7 @@ class History:
     def difference(self, earlier: int, later: int) -> Difference:
         """What changed between two audits of the series, by their ids."""
         with self._read() as connection:
-            return difference(connection, self._series(connection), earlier, later)
+            return compute_difference(connection, self._series(connection), earlier, later)
 
     def purge(self, before: datetime | None) -> Purged:
         """Delete the series' audits before an instant, or all (None), and data referenced only by them."""
@@ -201,7 +201,7 @@ def _listed(connection: sa.Connection, *conditions: Any) -> pd.DataFrame:
     )
     columns = LISTED | {"name": "string"}
     frame = pd.DataFrame(connection.execute(query).all(), columns=list(columns))
-    return frame_of({name: frame[name] for name in columns}, columns)
+    return make_typed_frame({name: frame[name] for name in columns}, columns)
 
 
 def must_be_possible(url: str | None, configuration: Path, environ: Mapping[str, str]) -> None:

@@ -25,7 +25,7 @@ def save_succession(connection: sa.Connection, series: int, succession: Successi
     if saved_at is not None and saved_at > succession.updated_at:
         return
     connection.execute(sa.delete(successions).where(*own))
-    connection.execute(sa.delete(succession_consumers).where(*_consumers_of(series, succession.id)))
+    connection.execute(sa.delete(succession_consumers).where(*_load_consumers(series, succession.id)))
     row = {name: getattr(succession, name) for name in COLUMNS}
     connection.execute(sa.insert(successions).values(row | {"series": series}))
     for position, each in enumerate(succession.switches):
@@ -87,7 +87,7 @@ def forget_successions(connection: sa.Connection, series: int, instant: datetime
         ended.append(successions.c.ended_at < instant)
     ids = connection.execute(sa.select(successions.c.id).where(*ended)).scalars().all()
     for each in ids:
-        connection.execute(sa.delete(succession_consumers).where(*_consumers_of(series, each)))
+        connection.execute(sa.delete(succession_consumers).where(*_load_consumers(series, each)))
         connection.execute(sa.delete(successions).where(successions.c.series == series, successions.c.id == each))
 
 
@@ -96,5 +96,5 @@ def has_unfinished(series: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     return sa.exists().where(successions.c.series == series, successions.c.ended_at.is_(None))
 
 
-def _consumers_of(series: int, succession: str) -> tuple[sa.ColumnElement[bool], ...]:
+def _load_consumers(series: int, succession: str) -> tuple[sa.ColumnElement[bool], ...]:
     return succession_consumers.c.series == series, succession_consumers.c.succession == succession

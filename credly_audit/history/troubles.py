@@ -101,20 +101,20 @@ CONNECTING = {
 """By what a server says that refuses a connection: libpq gives no SQLSTATE then."""
 
 
-def trouble(error: BaseException) -> Trouble:
+def explain_error(error: BaseException) -> Trouble:
     """Return what an error of a driver, or of the operating system, means."""
-    driver = driver_error(error)
+    driver = find_driver_error(error)
     if isinstance(driver, sqlite3.Error):
         return SQLITE.get(getattr(driver, "sqlite_errorcode", 0) & 0xFF, UNKNOWN)
     if isinstance(driver, OSError):
         return Trouble("the file cannot be read or written", "check its path and permissions")
     state = getattr(driver, "sqlstate", None)
     if state is None:
-        return _without_state(driver)
+        return _explain_no_connection(driver)
     return next((POSTGRESQL[state[:end]] for end in (5, 3, 2) if state[:end] in POSTGRESQL), UNKNOWN)
 
 
-def _without_state(driver: BaseException) -> Trouble:
+def _explain_no_connection(driver: BaseException) -> Trouble:
     """Return what it means that there was no connection, or is none any more."""
     if type(driver).__name__ == "ProgrammingError":
         return BAD_OPTION
@@ -124,14 +124,14 @@ def _without_state(driver: BaseException) -> Trouble:
     return next((found for pattern, found in CONNECTING.items() if re.search(pattern, said)), UNREACHABLE)
 
 
-def driver_error(error: BaseException) -> BaseException:
+def find_driver_error(error: BaseException) -> BaseException:
     """Return the driver's own error."""
     return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
 
 
-def words(error: BaseException) -> str:
+def quote_driver(error: BaseException) -> str:
     """Return the driver's own words on one line: no statement, no row, nothing that stands in an address."""
-    driver = driver_error(error)
+    driver = find_driver_error(error)
     if isinstance(driver, OSError):
         return driver.strerror or type(driver).__name__
     if isinstance(driver, SQLAlchemyError):

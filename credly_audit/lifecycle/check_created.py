@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from credly_audit import __version__
 from credly_audit.audit.evaluate import evaluate
-from credly_audit.audit.gate import checked_gate
+from credly_audit.audit.gate import check_gate
 from credly_audit.audit.model import Gate
 from credly_audit.config.settings import Api, Organization, Settings
 from credly_audit.credly.wire import TokenRow
@@ -24,7 +24,7 @@ FAMILIES = ("PRM", "DOC")
 def make_review(settings: Settings, fail_on: tuple[str, ...]) -> Callable[[Outcome], Outcome]:
     """Return a function that adds to an outcome the rules that its token violates; UsageError for a wrong `fail_on`."""
     policy = Policy.of(settings)
-    gate = checked_gate(fail_on, list(catalogue()), policy.settings.disable) or settings.policy.fail_on
+    gate = check_gate(fail_on, list(catalogue()), policy.settings.disable) or settings.policy.fail_on
     organizations = {each.id: each for each in settings.organizations}
 
     def review(outcome: Outcome) -> Outcome:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from credly_audit.audit.prior import no_past
+from credly_audit.audit.prior import make_empty_past
 from credly_audit.collection.credential_check import find_last_known
 from credly_audit.config.settings import Consumer, Settings
 from credly_audit.credly.auth import Credential
@@ -60,7 +60,7 @@ class PriorTokens:
         if self._tokens is None or self._described is None:
             from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
 
-            past = no_past()
+            past = make_empty_past()
             self._tokens, self._described = past.tokens, past.describe(past.tokens["token_id"])
             url, name = self.settings.history.url, self.settings.history.name
             try:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from credly_audit.errors import UsageError
-from credly_audit.extras import must_have
+from credly_audit.process.extras import must_have
 from credly_audit.secrets import Secret
 from credly_audit.text import one_line
 

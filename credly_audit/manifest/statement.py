@@ -15,7 +15,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import PriorManifest
 from credly_audit.errors import UsageError
 from credly_audit.manifest.contents import FORMAT, FORMAT_VERSION, Copy, FileVerdict, Manifest, ManifestEntry, Role
-from credly_audit.report.counts import tally
+from credly_audit.report.counts import count_audit
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
@@ -133,7 +133,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     @classmethod
     def of(cls, path: Path, manifest: Manifest, audit: Audit, origin: Origin, chain: ChainLink | None) -> Self:
         """Return the statement of an audit, whose manifest goes to `path`."""
-        counts = tally(audit)
+        counts = count_audit(audit)
         predicate = AuditPredicate(
             path.name,
             manifest.generated_at,

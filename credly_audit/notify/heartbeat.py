@@ -11,7 +11,7 @@ import requests
 
 from credly_audit.audit.model import Audit
 from credly_audit.errors import AuditError, ExitCode
-from credly_audit.report.briefing import headline
+from credly_audit.report.briefing import write_headline
 from credly_audit.secrets import Secret
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Heartbeat:
         """Report that an audit has a verdict; the body holds the verdict and counts, no names."""
         code = audit.verdict.exit_code
         ending = str(int(code)) if code in self.fails_on else ""
-        self._request(ending, f"{audit.verdict.outcome} (exit code {int(code)})\n{headline(audit)}\n")
+        self._request(ending, f"{audit.verdict.outcome} (exit code {int(code)})\n{write_headline(audit)}\n")
 
     def report_failure(self, code: ExitCode) -> None:
         """Report that a run ended without a verdict; the plain protocol is silent then."""

@@ -5,7 +5,7 @@ from markupsafe import Markup, escape
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.page import guidance
-from credly_audit.report.briefing import MOST_NAMED, headline, unseen
+from credly_audit.report.briefing import MOST_NAMED, list_incomplete, write_headline
 from credly_audit.report.priorities import MOST_GROUPS, Priorities
 from credly_audit.text import count, harmless, message, spoken_day
 
@@ -28,7 +28,7 @@ def write_html(audit: Audit, title: str) -> str:
     page: str = PAGE.format(
         title=message(title, 100),
         band=BANDS[audit.verdict.outcome],
-        headline=message(headline(audit), 500),
+        headline=message(write_headline(audit), 500),
         parts=Markup("").join(parts),
         day=spoken_day(audit.as_of),
         version=__version__,
@@ -42,7 +42,7 @@ def _guidance(audit: Audit) -> list[Markup]:
 
 
 def _incomplete(audit: Audit) -> list[Markup]:
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     if not hidden:
         return []
     items = [

@@ -14,7 +14,7 @@ from typing import Any
 
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
-from credly_audit.audit.split import for_contact
+from credly_audit.audit.split import select_contact
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError, ExitCode
 from credly_audit.files.writing import replace_file
@@ -24,7 +24,13 @@ from credly_audit.notify.mail import SERVER, Address, Body, MailServer, NoServer
 from credly_audit.notify.mail_body import write_html
 from credly_audit.process.extras import must_have
 from credly_audit.renderers.base import renderer
-from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
+from credly_audit.report.briefing import (
+    MOST_NAMED,
+    describe_decisions,
+    describe_removed,
+    list_incomplete,
+    write_headline,
+)
 from credly_audit.report.priorities import Priorities
 from credly_audit.secrets import Secret, SecretError, mask_reference, read_secret
 from credly_audit.text import message, one_line, spoken_day
@@ -107,7 +113,7 @@ class Notices:
         post = Post(server)
         for each in _people(audit):
             with _survived(f"the notice to {each.named}"):
-                part = for_contact(audit, *each.contacts)
+                part = select_contact(audit, *each.contacts)
                 if not self._tells(part):
                     continue
                 for text in each.unusable:
@@ -162,19 +168,19 @@ class Notices:
 
 def body(audit: Audit) -> str:
     """The audit in a mail's worth of plain text: the verdict, what is incomplete, the top priorities."""
-    lines = [headline(audit)]
+    lines = [write_headline(audit)]
     if audit.presentation.guidance:
         lines += ["", *(message(line, 500) for line in audit.presentation.guidance.strip().splitlines())]
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     if hidden:
         lines += ["", "Incomplete:"]
         lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_NAMED]]
     if len(hidden) > MOST_NAMED:
         lines.append(f"- and {len(hidden) - MOST_NAMED} more, in the report")
-    removed = list(removed_from_scope(audit))
+    removed = list(describe_removed(audit))
     if removed:
         lines += ["", *(f"- {message(each, 500)}" for each in removed)]
-    in_need = list(decisions_in_need(audit))
+    in_need = list(describe_decisions(audit))
     if in_need:
         lines += ["", "Decisions that need attention:", *(f"- {message(each, 500)}" for each in in_need)]
     first = list(Priorities(audit).groups())
@@ -272,7 +278,7 @@ class Post:
 
 
 def _subject(audit: Audit) -> str:
-    return message(f"{_title(audit)}: {headline(audit)}", 300)
+    return message(f"{_title(audit)}: {write_headline(audit)}", 300)
 
 
 def _title(audit: Audit) -> str:

@@ -74,7 +74,7 @@ def _rewind_tokens(organization: SandboxOrganization, at: datetime, credentials:
         if token.created_at is not None and token.created_at > at:
             continue
         yield _rewind_token(token, at, is_escalated=many and number % 23 == 7)  # noqa: PLR2004 - some
-        if many and number % 5 == 0 and at < _turning_point(token):
+        if many and number % 5 == 0 and at < _choose_turning_point(token):
             yield make_twin(token)
 
 
@@ -84,7 +84,7 @@ def _rewind_token(token: Token, at: datetime, *, is_escalated: bool) -> Token:
     while expires is not None and expires - LIFETIME > at:
         expires, rotations = expires - LIFETIME, rotations + 1
     value = token.token if not rotations else _make_value(f"{token.id}/{rotations}")
-    narrower = is_escalated and at < _turning_point(token)
+    narrower = is_escalated and at < _choose_turning_point(token)
     write = False if narrower and token.write_enabled else token.write_enabled
     return replace(token, expires_at=expires, token=value, write_enabled=write)
 
@@ -92,7 +92,7 @@ def _rewind_token(token: Token, at: datetime, *, is_escalated: bool) -> Token:
 def make_twin(token: Token) -> Token:
     """Return a token that stood beside another one until its turning point, and is gone today."""
     twin_id = f"{hashlib.sha256(token.id.encode()).hexdigest()[:8]}{token.id[8:]}"
-    gone = _turning_point(token)
+    gone = _choose_turning_point(token)
     return Token(
         twin_id,
         _make_value(twin_id),
@@ -102,7 +102,7 @@ def make_twin(token: Token) -> Token:
     )
 
 
-def _turning_point(token: Token) -> datetime:
+def _choose_turning_point(token: Token) -> datetime:
     """Return an instant of that year, another one for each token, at which something about it changed."""
     return FIRST + timedelta(days=int(hashlib.sha256(token.id.encode()).hexdigest(), 16) % 270)
 

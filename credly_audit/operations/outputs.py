@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import PriorManifest
-from credly_audit.audit.split import parts
+from credly_audit.audit.split import split_audit
 from credly_audit.errors import AuditError, CannotWrite, HistoryLost, UsageError, without_values
 from credly_audit.files.destinations import file_can_be_written, must_be_writable, place_of
 from credly_audit.files.streams import trouble_of
@@ -113,22 +113,24 @@ class Outputs:
         The redactor is for what the manifest copies; with a signer the manifest is signed.
         """
         written = Written()
-        stem = self._stem(audit)
+        stem = self._choose_stem(audit)
         if self.with_snapshot:
             path = self.folder / f"{stem}.snapshot"
             _write(audit, path, _save_snapshot, written)
         for name in self.formats:
-            path = self._path(name, stem, audit)
-            if _write_format(audit, name, path, written, self._mode(name)):
+            path = self._place_report(name, stem, audit)
+            if _write_format(audit, name, path, written, self._choose_mode(name)):
                 written.reports[name] = path
         with written.attempt("--split-by"):
-            for part in parts(audit, self.split_by) if self.split_by else ():
+            for part in split_audit(audit, self.split_by) if self.split_by else ():
                 for name in self.formats:
-                    _write_format(part.audit, name, self._path(name, stem, part.audit), written, self._mode(name))
+                    _write_format(
+                        part.audit, name, self._place_report(name, stem, part.audit), written, self._choose_mode(name)
+                    )
         for name, place in self.elsewhere:
             if place == STANDARD_OUTPUT:
                 _print(audit, name, written)
-            elif _write_as_named(audit, name, Path(place), written, self._mode(name)):
+            elif _write_as_named(audit, name, Path(place), written, self._choose_mode(name)):
                 written.reports.setdefault(name, Path(place))
         if self.manifest is not None:
             self._write_manifest(
@@ -147,10 +149,10 @@ class Outputs:
                 written.chained = signer.write(path, contents, audit)
             written.paths.append(path)
 
-    def _mode(self, name: str) -> int:
+    def _choose_mode(self, name: str) -> int:
         return self.mode if renderer(name).counts_only else OWNER_ONLY
 
-    def _path(self, name: str, stem: str, audit: Audit) -> Path:
+    def _place_report(self, name: str, stem: str, audit: Audit) -> Path:
         """Return where a report goes. Only the complete audit's may have a name without a date, which others poll."""
         chosen, part = renderer(name), audit.part
         if part is None:
@@ -159,21 +161,21 @@ class Outputs:
             base = stem if part.kind == "subset" else f"{stem}-{part.name}"
         return self.folder / f"{base}{chosen.suffix}"
 
-    def _stem(self, audit: Audit) -> str:
+    def _choose_stem(self, audit: Audit) -> str:
         """Return a name that no earlier audit's file has, unless those may be replaced."""
         stem = f"credly-audit-{iso_day(audit.as_of)}{'' if audit.part is None else '-subset'}"
-        if self.overwrite or not self._taken(stem, audit):
+        if self.overwrite or not self._is_taken(stem, audit):
             return stem
         stem = f"{stem}-{audit.generated_at:%H%M%S}"
         later = [stem, *(f"{stem}-{number}" for number in range(2, 1_000))]
-        return next(name for name in later if not self._taken(name, audit))
+        return next(name for name in later if not self._is_taken(name, audit))
 
-    def _taken(self, stem: str, audit: Audit) -> bool:
+    def _is_taken(self, stem: str, audit: Audit) -> bool:
         paths = [
             path
             for name in self.formats
             if renderer(name).dated or audit.part
-            for path, _ in _with_those_beside(name, self._path(name, stem, audit))
+            for path, _ in _add_files_beside(name, self._place_report(name, stem, audit))
         ]
         kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
         return any(path.exists() for path in [*paths, *kept])
@@ -227,7 +229,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
             written.digests.append(out.digest.hexdigest())
         else:
             written.paths.append(path)
-    _, *beside = _with_those_beside(name, path)
+    _, *beside = _add_files_beside(name, path)
     for target, render in beside if is_file else ():
         _write(audit, target, render, written)
     return path in written.paths
@@ -235,7 +237,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
 
 def _write_format(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
     """Write the files of a format under generated names; return whether its report was written."""
-    for target, render in _with_those_beside(name, path):
+    for target, render in _add_files_beside(name, path):
         _write(audit, target, render, written, mode)
     return path in written.paths
 
@@ -253,7 +255,7 @@ def _save_snapshot(audit: Audit, file: BinaryIO) -> None:
     audit.snapshot.save(file)
 
 
-def _with_those_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
+def _add_files_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
     chosen = renderer(name)
     yield path, chosen.render
     for suffix, render in chosen.beside.items():

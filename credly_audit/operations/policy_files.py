@@ -32,12 +32,12 @@ def list_policy_files(config: Path | None, settings: Settings) -> Iterator[tuple
 
 def find_places(settings: Settings, environ: Mapping[str, str], snapshots: Sequence[Path] = ()) -> Places:
     """Find where each organization is configured; for the others the first snapshot."""
-    files = {each.file: path_in_repository(each.file, environ) for each in settings.organizations if each.file}
+    files = {each.file: find_path_in_repository(each.file, environ) for each in settings.organizations if each.file}
     lines = {each.id: (files[each.file], each.line or 1) for each in settings.organizations if each.file}
-    return Places(lines, path_in_repository(snapshots[0], environ)) if snapshots else Places(lines)
+    return Places(lines, find_path_in_repository(snapshots[0], environ)) if snapshots else Places(lines)
 
 
-def path_in_repository(path: Path, environ: Mapping[str, str]) -> str:
+def find_path_in_repository(path: Path, environ: Mapping[str, str]) -> str:
     """Return a file's path as code hosts know it: relative to the checkout that holds it, with `/` between its parts.
 
     The checkout is what GitHub or GitLab name, else the closest folder with `.git`, else the working directory. The

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from credly_audit.audit.baseline_file import read_baseline
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import Baseline, Past, PriorManifest, no_past
+from credly_audit.audit.prior import Baseline, Past, PriorManifest, make_empty_past
 from credly_audit.config.settings import Settings
 from credly_audit.errors import CannotWrite, UsageError
 from credly_audit.files.paths import NoStateFolder, state_folder
@@ -47,13 +47,13 @@ class PriorAudits:
         from credly_audit.history.store import History, must_be_possible  # noqa: PLC0415 - loads SQLAlchemy
 
         try:
-            history = History.opened(*where(settings, environ), name=settings.history.name, create=False)
+            history = History.opened(*find_database(settings, environ), name=settings.history.name, create=False)
         except NoStateFolder as error:
             if record:
                 raise UsageError(f"{error}, set [history] url, or go without by --no-history") from None
             history = None
         if history is None and record:
-            must_be_possible(*where(settings, environ))
+            must_be_possible(*find_database(settings, environ))
         elif history is None and new_only and known is None:
             raise UsageError("--new-only: there is no history yet; name a --baseline, or let `run` begin a history")
         elif history is not None and record:
@@ -64,7 +64,7 @@ class PriorAudits:
     def past(self, as_of: datetime) -> Iterator[Past | None]:
         """Yield the audits before an instant; None where there is no history and none begins."""
         if self.history is None:
-            yield no_past() if self.record else None
+            yield make_empty_past() if self.record else None
             return
         if self.record:
             self._take_in_successions(self.history)
@@ -88,7 +88,9 @@ class PriorAudits:
 
         name = self.settings.history.name
         try:
-            history = self.history or History.opened(*where(self.settings, self.environ), name=name, create=True)
+            history = self.history or History.opened(
+                *find_database(self.settings, self.environ), name=name, create=True
+            )
         except UsageError as error:
             raise CannotWrite(f"nothing of this audit is recorded: {error}") from None
         assert history is not None  # noqa: S101 - it is created
@@ -101,6 +103,6 @@ class PriorAudits:
             SuccessionRecords(state_folder() / "emergency", name_of(self.settings), history).move_to_history()
 
 
-def where(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Path, Mapping[str, str]]:
+def find_database(settings: Settings, environ: Mapping[str, str]) -> tuple[str | None, Path, Mapping[str, str]]:
     """Return what a history is opened by."""
     return settings.history.url, settings.file, environ

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from credly_audit.audit.redact_texts import redact_snapshot, redactor_of
+from credly_audit.audit.redact_texts import make_redactor, redact_snapshot
 from credly_audit.config.credentials import make_fingerprints
 from credly_audit.config.settings import Settings
 from credly_audit.errors import ConfigurationError
@@ -24,13 +24,13 @@ def read_snapshots(
     Texts are redacted anew where a collector did not know the values of another, or no lengths of them.
     """
     snapshot = merged({str(path): Snapshot.read(path) for path in dict.fromkeys(paths)})
-    fingerprints = _known_fingerprints(snapshot, settings, environ)
+    fingerprints = _list_fingerprints(snapshot, settings, environ)
     if len(paths) > 1 or not snapshot.header.value_lengths:
-        snapshot = redact_snapshot(snapshot, redactor_of(snapshot, fingerprints))
+        snapshot = redact_snapshot(snapshot, make_redactor(snapshot, fingerprints))
     return snapshot, fingerprints
 
 
-def _known_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
+def _list_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
     if snapshot.header.fingerprint_key is None:
         return Fingerprints()
     try:

@@ -104,7 +104,7 @@ def apply_decisions(
     With `four_eyes`, a waiver does not apply to a finding whose `owner` approved it.
     """
     frames = (tokens, organizations)
-    unknown = _unknown([*waivers, *plans], organizations, broken)
+    unknown = _find_unknown([*waivers, *plans], organizations, broken)
     in_force = np.array([each.begins_at <= as_of < each.ends_at for each in waivers], dtype=bool)
     expired = np.array([each.ends_at <= as_of for each in waivers], dtype=bool)
     matches = Matches.of(waivers, findings, *frames)
@@ -117,11 +117,11 @@ def apply_decisions(
     everything = np.ones(len(findings), dtype=bool)
     counts = matches.count(everything, len(waivers))
     back = np.where(expired, matches.count(chosen < 0, len(waivers)), 0)
-    coverage = _of_coverage(waivers, organizations)
+    coverage = _find_coverage_waivers(waivers, organizations)
     judged_waivers = tuple(
         JudgedWaiver(
             each,
-            "refused" if refused else waiver_state(each, as_of, next_audit, used=used, unknown=unseen),
+            "refused" if refused else find_waiver_state(each, as_of, next_audit, used=used, unknown=unseen),
             int(many),
         )
         for each, used, unseen, many, refused in zip(
@@ -146,7 +146,7 @@ def apply_decisions(
         plan_id=pd.Categorical.from_codes(planned, categories=[each.id for each in plans]),
     )
     return AppliedDecisions(
-        findings, Decisions(judged_waivers, judged_plans, accepted), _lapses(waivers, back, *frames)
+        findings, Decisions(judged_waivers, judged_plans, accepted), _find_lapses(waivers, back, *frames)
     )
 
 
@@ -172,7 +172,9 @@ class _Rival:
         return chosen, refused
 
 
-def waiver_state(waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool) -> WaiverState:
+def find_waiver_state(
+    waiver: Waiver, as_of: datetime, next_audit: timedelta, *, used: bool, unknown: bool
+) -> WaiverState:
     """Where a waiver stands that is about something there, or not, or nobody knows."""
     if waiver.begins_at > as_of:
         return "pending"
@@ -192,13 +194,13 @@ def plan_state(plan: Plan, as_of: datetime, *, used: bool, unknown: bool) -> Pla
     return "overdue" if plan.ends_at <= as_of else "open"
 
 
-def _unknown(decisions: Sequence[Decision], organizations: pd.DataFrame, broken: Collection[str]) -> list[bool]:
+def _find_unknown(decisions: Sequence[Decision], organizations: pd.DataFrame, broken: Collection[str]) -> list[bool]:
     """For each decision whether nothing can be concluded from its matching no finding."""
     seen = set(organizations.loc[organizations["status"] == "complete", "organization_id"].str.lower())
     return [each.organization not in seen or any(rule.startswith(each.rule) for rule in broken) for each in decisions]
 
 
-def _of_coverage(waivers: Sequence[Waiver], organizations: pd.DataFrame) -> np.ndarray:
+def _find_coverage_waivers(waivers: Sequence[Waiver], organizations: pd.DataFrame) -> np.ndarray:
     """Which waivers are of the way in which their organization is incomplete, COV rules disabled or not."""
     ids = organizations["organization_id"].str.lower()
     missing = dict(zip(ids, organizations["status"].map(COVERAGE), strict=True))
@@ -213,7 +215,7 @@ def _of_coverage(waivers: Sequence[Waiver], organizations: pd.DataFrame) -> np.n
     )
 
 
-def _lapses(
+def _find_lapses(
     waivers: Sequence[Waiver], back: np.ndarray, tokens: pd.DataFrame, organizations: pd.DataFrame
 ) -> pd.DataFrame:
     """The expired waivers whose findings are back (`back`: how many, a value a waiver)."""

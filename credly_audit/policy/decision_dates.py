@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from credly_audit.config.decision_models import Plan, Waiver
-from credly_audit.policy.apply import Decisions, JudgedPlan, JudgedWaiver, plan_state, waiver_state
+from credly_audit.policy.apply import Decisions, JudgedPlan, JudgedWaiver, find_waiver_state, plan_state
 
 
-def by_calendar(
+def classify_by_calendar(
     waivers: Sequence[Waiver],
     plans: Sequence[Plan],
     configured: Collection[str],
@@ -19,7 +19,7 @@ def by_calendar(
 
     def judged(waiver: Waiver) -> JudgedWaiver:
         used = not configured or waiver.organization in configured
-        return JudgedWaiver(waiver, waiver_state(waiver, as_of, next_audit, used=used, unknown=False), 0)
+        return JudgedWaiver(waiver, find_waiver_state(waiver, as_of, next_audit, used=used, unknown=False), 0)
 
     return Decisions(
         tuple(judged(each) for each in waivers),

@@ -127,7 +127,7 @@ class Typed:
         return {name.lower() for name in (self.token, self.fingerprint) if name}
 
 
-def typed_rows(path: Path, today: date) -> list[Typed]:
+def read_typed_rows(path: Path, today: date) -> list[Typed]:
     """Return every row whose decision columns contain an entry; for a group, one row for each organization.
 
     UsageError where the file cannot be read, ConfigurationError where it has no such columns.
@@ -139,10 +139,13 @@ def typed_rows(path: Path, today: date) -> list[Typed]:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
     source = f"{mask_shapes(path.name)[:100]}, sha256:{digest}, {today}"
-    return [*(_typed(row, source) for row in rows), *(each for row in groups for each in _of_group(row, source))]
+    return [
+        *(_read_typed(row, source) for row in rows),
+        *(each for row in groups for each in _expand_group(row, source)),
+    ]
 
 
-def _typed(row: Row, source: str) -> Typed:
+def _read_typed(row: Row, source: str) -> Typed:
     texts = _read_texts(row, TITLES)
     called = ", ".join(filter(None, (f"“{texts['token'][:60]}”" if texts["token"] else "", texts["organization"][:60])))
     return Typed(
@@ -156,7 +159,7 @@ def _typed(row: Row, source: str) -> Typed:
     )
 
 
-def _of_group(row: Row, source: str) -> Iterator[Typed]:
+def _expand_group(row: Row, source: str) -> Iterator[Typed]:
     """Yield the decision of a group for each of its organizations."""
     texts = _read_texts(row, GROUP_TITLES)
     before = read_instant(texts["created_before"])

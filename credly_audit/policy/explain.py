@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
 from credly_audit.config.source import Source
 from credly_audit.config.types import mask_address
-from credly_audit.policy.policy import Policy, overridden
+from credly_audit.policy.policy import Policy, apply_override
 from credly_audit.policy.scope import find_overrides
 from credly_audit.rules import catalogue
 from credly_audit.rules.declare import Rule
@@ -65,7 +65,7 @@ class Explanation:
         """The policy that holds."""
         settings = self.settings.policy
         for _, override in self.overrides:
-            settings = overridden(settings, override)
+            settings = apply_override(settings, override)
         return Policy(settings)
 
     def all(self) -> list[Setting]:

@@ -105,12 +105,12 @@ class _Carrying:
         if any(row.says(each) and each.approved_on <= self.today for each in held):
             self.done.unchanged += 1
             return
-        decision = _decision(row, self.policy, self.today)
+        decision = _make_decision(row, self.policy, self.today)
         for each in others:
             if row.is_on_the_same_as(each):
                 raise ValueError(f"{each.id}, in another file of the configuration, differs; change it there")
         for each in held:
-            if not row.is_on_the_same_as(each) and _outweighs(each, decision, self.today):
+            if not row.is_on_the_same_as(each) and _is_outweighed(each, decision, self.today):
                 raise ValueError(
                     f"{each.id}, on {each.rule} of {'the token' if each.token else 'the whole organization'}, also "
                     "covers it and differs; change that decision"
@@ -125,14 +125,14 @@ class _Carrying:
         self.done.changed.append(best.decision.id)
 
 
-def _outweighs(wider: Decision, decision: Decision, today: date) -> bool:
+def _is_outweighed(wider: Decision, decision: Decision, today: date) -> bool:
     """Whether the narrower decision would change nothing, or leave in doubt which of the two is meant."""
     if isinstance(wider, Waiver):
         return wider.approved_on <= today <= wider.expires
     return isinstance(decision, Plan)
 
 
-def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
+def _make_decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     """ValueError, in a sentence, for a row that is incomplete or that the policy does not allow."""
     if not (row.rule and row.organization):
         raise ValueError("belongs to no finding; fill in the row of a finding")
@@ -140,15 +140,15 @@ def _decision(row: Typed, policy: PolicySettings, today: date) -> Decision:
     if row.kind is None or mistakes:
         raise ValueError("; ".join(mistakes))
     try:
-        decision = row.kind.model_validate(_keys(row, row.kind, today))
+        decision = row.kind.model_validate(_list_keys(row, row.kind, today))
     except ValidationError as error:
         raise ValueError(
-            "; ".join(_in_columns(sentence) for _, sentence in describe_mistakes(error, Decision))
+            "; ".join(_name_columns(sentence) for _, sentence in describe_mistakes(error, Decision))
         ) from None
     if isinstance(decision, Waiver):
         faults = find_waiver_faults(decision, {fold(approver) for approver in policy.approvers}, policy)
         if faults:
-            raise ValueError("; ".join(map(_in_columns, faults)))
+            raise ValueError("; ".join(map(_name_columns, faults)))
     return decision
 
 
@@ -170,7 +170,7 @@ def _find_mistakes(row: Typed, today: date) -> Iterator[str]:
         yield f"Until: {row.until} is past; choose a day in the future"
 
 
-def _keys(row: Typed, kind: type[Decision], today: date) -> dict[str, Any]:
+def _list_keys(row: Typed, kind: type[Decision], today: date) -> dict[str, Any]:
     who, until = ("owner", "until") if kind is Plan else ("approved_by", "expires")
     said = {
         "rule": row.rule,
@@ -186,7 +186,7 @@ def _keys(row: Typed, kind: type[Decision], today: date) -> dict[str, Any]:
     return said | {"created_before": row.created_before} if kind is Waiver else said
 
 
-def _in_columns(sentence: str) -> str:
+def _name_columns(sentence: str) -> str:
     key, colon, rest = sentence.partition(": ")
     return f"{COLUMN.get(key, key)}{colon}{rest}" if key else rest
 

@@ -60,7 +60,7 @@ def find_targets(decisions: Sequence[Decision], tokens: pd.DataFrame, organizati
     limits = {limit for each in decisions if each.token is None and (limit := _limit_of(each)) is not None}
     for limit in sorted(limits):
         of_limit = np.array([numbers.get((row, f"<{limit.isoformat()}"), -1) for row in range(len(places))])
-        covered = _are_covered(tokens, limit)
+        covered = _find_covered(tokens, limit)
         of_tokens.append(np.where(covered, np.append(of_limit, -1)[codes], -1))
         first[of_limit[of_limit >= 0]] = 0
         of_organizations.append(of_limit)
@@ -89,7 +89,7 @@ def _name_of(decision: Decision) -> str | None:
     return None if limit is None else f"<{limit.isoformat()}"
 
 
-def _are_covered(tokens: pd.DataFrame, limit: datetime) -> np.ndarray:
+def _find_covered(tokens: pd.DataFrame, limit: datetime) -> np.ndarray:
     """Return which tokens were created before an instant and have no more permissions since."""
     if "created_at" not in tokens:  # tokens that were not collected this time
         return np.zeros(len(tokens), dtype=bool)

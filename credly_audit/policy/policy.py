@@ -75,7 +75,7 @@ class Policy:
     def _overridden(self, chosen: tuple[int, ...]) -> "Policy":
         settings = self.settings
         for position in chosen:
-            settings = overridden(settings, settings.overrides[position])
+            settings = apply_override(settings, settings.overrides[position])
         return replace(self, settings=settings)
 
     def allowances(
@@ -98,7 +98,7 @@ class Policy:
                 described.find(each.pattern, theirs, f"{place}[{number}].pattern")
                 for number, each in enumerate(purposes, 1)
             ]
-            approved[theirs], exceeds[theirs] = by_purpose(
+            approved[theirs], exceeds[theirs] = match_purposes(
                 purposes,
                 patterns,
                 {name: mask[theirs] for name, mask in may_have.items()},
@@ -138,7 +138,7 @@ class Variants:
     numbers: np.ndarray
 
 
-def by_purpose(
+def match_purposes(
     purposes: Sequence[Purpose],
     matches: Sequence[np.ndarray],
     may_have: dict[str, np.ndarray],
@@ -155,7 +155,7 @@ def by_purpose(
     return approved, matched & ~within
 
 
-def overridden(settings: PolicySettings, override: Override) -> PolicySettings:
+def apply_override(settings: PolicySettings, override: Override) -> PolicySettings:
     """The settings under an override: what it says wins, option by option; what it disables adds up."""
     before: Any = settings.rules
     said: Any = override.rules

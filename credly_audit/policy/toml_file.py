@@ -104,28 +104,28 @@ class DecisionFile:
     def add(self, decision: Decision) -> None:
         """Put a decision at the end of the file."""
         name = next(name for name, kind in LISTS.items() if isinstance(decision, kind))
-        pairs = [f"{key} = {_toml(value)}\n" for key, value in _written(decision).items()]
+        pairs = [f"{key} = {_format_toml(value)}\n" for key, value in _write_values(decision).items()]
         self._added.append(f"[[{name}]]\n{''.join(pairs)}")
 
     def replace(self, standing: DecisionTable, decision: Decision) -> None:
         """Change the table of a decision into that of another on the same; its id and its token stay as written."""
-        name, *pairs = _said_in(standing.table)
+        name, *pairs = _read_values(standing.table)
         if type(standing.decision) is not type(decision):
             self._edit(name, next(name for name, kind in LISTS.items() if isinstance(decision, kind)))
-        said = _written(decision)
+        said = _write_values(decision)
         present = set()
         for pair in pairs:
-            key, value = _said_in(pair)
+            key, value = _read_values(pair)
             old = (key.text or b"").decode().strip("\"'")
             new = OF_ITS_KIND[type(decision)].get(old, old)
             if new != old:
                 self._edit(key, new)
             present.add(new)
             if new in said and new not in ABOUT_WHAT:
-                self._edit(value, _toml(said[new]))
+                self._edit(value, _format_toml(said[new]))
             elif new in OPTIONAL:
                 self._edit(pair, "")
-        missing = [f"{key} = {_toml(said[key])}" for key in said if key not in present | ABOUT_WHAT]
+        missing = [f"{key} = {_format_toml(said[key])}" for key in said if key not in present | ABOUT_WHAT]
         if missing:
             content = self.text.encode()
             line_end = content.find(b"\n", pairs[-1].end_byte)  # behind the comment of the last key
@@ -192,13 +192,13 @@ def _is_entry_of(name: str, node: Node) -> bool:
     return node.type == "table_array_element" and (node.named_children[0].text or b"").decode().strip("\"'") == name
 
 
-def _said_in(node: Node) -> list[Node]:
+def _read_values(node: Node) -> list[Node]:
     return [each for each in node.named_children if each.type != "comment"]
 
 
-def _written(decision: Decision) -> dict[str, Any]:
+def _write_values(decision: Decision) -> dict[str, Any]:
     return {name: said for name, said in decision.model_dump(exclude={"id"}).items() if said is not None}
 
 
-def _toml(value: Any) -> str:
+def _format_toml(value: Any) -> str:
     return tomlkit.item(value).as_string()

@@ -12,7 +12,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.json import encode, write_list
-from credly_audit.report.briefing import headline, unseen
+from credly_audit.report.briefing import list_incomplete, write_headline
 from credly_audit.text import instant, markdown, one_line, spoken, subject
 
 MOST_TITLE = 500
@@ -23,7 +23,12 @@ MOST_UNSEEN = 100
 
 def render(audit: Audit, out: BinaryIO) -> None:
     """One object with the list of findings."""
-    head = {"name": identity(audit), "type": "credly-audit", "version": __version__, "description": headline(audit)}
+    head = {
+        "name": identity(audit),
+        "type": "credly-audit",
+        "version": __version__,
+        "description": write_headline(audit),
+    }
     out.write(b"{")
     out.writelines(encode(name) + b":" + encode(value) + b",\n" for name, value in head.items())
     write_list(out, "findings", findings(audit))
@@ -87,7 +92,7 @@ def description(audit: Audit, finding: dict[str, Any]) -> Iterator[str]:
 
 def incomplete(audit: Audit) -> dict[str, Any]:
     """That a part was not seen or not judged, and which."""
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     lines = [f"- {markdown(each.name, 100)} ({each.status}): {markdown(each.reason)}" for each in hidden[:MOST_UNSEEN]]
     if len(hidden) > MOST_UNSEEN:
         lines.append(f"- … and {len(hidden) - MOST_UNSEEN} more; the other reports name them all.")
@@ -96,7 +101,9 @@ def incomplete(audit: Audit) -> dict[str, Any]:
         "title": "The audit is incomplete",
         "severity": "High",
         "date": iso_day(audit.as_of),
-        "description": "\n\n".join([markdown(headline(audit)), f"As of {instant(audit.as_of)}.", "\n".join(lines)]),
+        "description": "\n\n".join(
+            [markdown(write_headline(audit)), f"As of {instant(audit.as_of)}.", "\n".join(lines)]
+        ),
         "mitigation": "Fix what each reason names and run the audit again.",
         "impact": "Of what was not seen nothing is known: findings that are missing here are not remediated.",
         "unique_id_from_tool": f"{identity(audit)}-incomplete",

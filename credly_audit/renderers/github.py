@@ -12,7 +12,7 @@ import numpy as np
 from credly_audit.audit.gate import COVERAGE_RULES
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.briefing import headline, unseen
+from credly_audit.report.briefing import list_incomplete, write_headline
 from credly_audit.severity import Severity
 from credly_audit.text import count, one_line, subject, workflow_message, workflow_property
 
@@ -49,8 +49,8 @@ def opening(audit: Audit) -> Iterator[tuple[str, bytes]]:
     """The verdict, and what keeps it from being whole."""
     gap = "warning" if audit.gate.allow_partial and not audit.broken else "error"
     level = {"incomplete": gap, "violations": "error", "pass": "notice"}[audit.verdict.outcome]
-    yield level, command(level, headline(audit), "credly-audit")
-    for each in unseen(audit)[:MOST_TOLD_APART]:
+    yield level, command(level, write_headline(audit), "credly-audit")
+    for each in list_incomplete(audit)[:MOST_TOLD_APART]:
         kind = "warning" if each.organization_id in audit.verdict.accepted else gap
         text = f"{one_line(each.name, 60)} is incomplete ({each.status}): {one_line(each.reason)}"
         yield kind, command(kind, text, "incomplete", audit.places.of(each.organization_id))

@@ -14,7 +14,7 @@ from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import rows
-from credly_audit.report.briefing import MOST_NAMED, headline, unseen
+from credly_audit.report.briefing import MOST_NAMED, list_incomplete, write_headline
 from credly_audit.text import called, count, harmless, one_line, spoken_day
 
 ALARMS = (14, 3)
@@ -39,7 +39,7 @@ def build_calendar(audit: Audit) -> Calendar:
     calendar.add("calscale", "GREGORIAN")
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", f"Credly authorization tokens{part}")
-    calendar.add("x-wr-caldesc", harmless(headline(audit)))
+    calendar.add("x-wr-caldesc", harmless(write_headline(audit)))
     for event in _events(audit):
         calendar.add_component(event)
     return calendar
@@ -77,13 +77,13 @@ def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
 
 def _incomplete(audit: Audit) -> Event:
     """Return an entry on the day of the audit that says whose tokens may be missing."""
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     names = "".join(f"\n{one_line(each.name, 60)}: {each.status}" for each in hidden[:MOST_NAMED])
     more = f"\n… and {len(hidden) - MOST_NAMED} more" if len(hidden) > MOST_NAMED else ""
     many = count(len(hidden), "organization", "organizations")
     uid = "incomplete" if audit.part is None else f"incomplete-{audit.part.name}"
     event = _entry(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} incomplete")
-    event.add("description", f"{headline(audit)} Tokens of these may be missing in this calendar:{names}{more}")
+    event.add("description", f"{write_headline(audit)} Tokens of these may be missing in this calendar:{names}{more}")
     return event
 
 

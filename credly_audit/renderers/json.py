@@ -12,13 +12,13 @@ import pandas as pd
 
 from credly_audit import __version__
 from credly_audit.audit.changes import CHANGES, DELTAS
-from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, remediation_times
-from credly_audit.audit.findings import plain
+from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison, compute_remediation_times
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import AUDITED_TOKENS, Audit
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.audit.prior import TREND
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.counts import tally
+from credly_audit.report.counts import count_audit
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.results import Results
 from credly_audit.snapshot import APPLICATIONS, ORGANIZATIONS
@@ -86,7 +86,7 @@ def head(audit: Audit) -> dict[str, Any]:
 def summarize(audit: Audit) -> dict[str, Any]:
     """Return the counts, the key figures, and what each rule and control came to."""
     results, figures = Results(audit), KeyFigures(audit)
-    return tally(audit) | {
+    return count_audit(audit) | {
         "key_figures": figures.counts,
         "open_by_age": {
             severity.value: dict(zip(AGE_NAMES, counts, strict=True)) for severity, counts in figures.ages.items()
@@ -121,7 +121,7 @@ def describe_remediation_times(remediated: pd.DataFrame) -> dict[str, Any]:
     """By severity how many findings were remediated, and the median of their days; null where none was."""
     return {
         severity.value: None if time is None else {"findings": time.findings, "median_days": time.median_days}
-        for severity, time in remediation_times(remediated).items()
+        for severity, time in compute_remediation_times(remediated).items()
     }
 
 
@@ -141,7 +141,7 @@ def rows(frame: pd.DataFrame, names: list[str]) -> Iterator[dict[str, Any]]:
     """Each row as a dictionary."""
     for start in range(0, len(frame), PIECE):
         piece = frame.iloc[start : start + PIECE]
-        columns = [plain(piece[name]) for name in names]
+        columns = [convert_to_plain(piece[name]) for name in names]
         yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
 
 

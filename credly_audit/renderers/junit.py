@@ -16,7 +16,7 @@ from junitparser import Attr, Error, Failure, JUnitXml, Skipped, TestCase, TestS
 from credly_audit.audit.gate import COVERAGE_RULES
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer, identity
-from credly_audit.report.briefing import headline
+from credly_audit.report.briefing import write_headline
 from credly_audit.text import count, harmless, instant, one_line, subject
 
 NAMED = ("organization_id", "name")
@@ -74,7 +74,7 @@ class Suite(TestSuite):
 
 def render(audit: Audit, out: BinaryIO) -> None:
     """Write one document."""
-    document = JUnitXml(f"{identity(audit)}: {harmless(headline(audit))}")
+    document = JUnitXml(f"{identity(audit)}: {harmless(write_headline(audit))}")
     collected_at = instant(audit.snapshot.header.collected_at.replace(microsecond=0)).removesuffix("Z")
     for suite in suites(audit):
         suite.timestamp = collected_at

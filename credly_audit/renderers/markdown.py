@@ -10,8 +10,14 @@ from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.briefing import MOST_NAMED, decisions_in_need, headline, removed_from_scope, unseen
-from credly_audit.report.counts import tally
+from credly_audit.report.briefing import (
+    MOST_NAMED,
+    describe_decisions,
+    describe_removed,
+    list_incomplete,
+    write_headline,
+)
+from credly_audit.report.counts import count_audit
 from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.priorities import MOST_GROUPS, Priorities
 from credly_audit.text import NOTHING, count, instant, markdown, number, spoken, spoken_day, subject
@@ -36,7 +42,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
 
 def opening(audit: Audit) -> Iterator[str]:
     """The verdict."""
-    yield f"# {SYMBOLS[audit.verdict.outcome]} {markdown(headline(audit))}"
+    yield f"# {SYMBOLS[audit.verdict.outcome]} {markdown(write_headline(audit))}"
     yield ""
     yield f"As of {spoken_day(audit.as_of)}, {audit.as_of:%H:%M} UTC."
     yield from describe_change(audit.policy_change)
@@ -63,11 +69,11 @@ def key_figures(audit: Audit) -> Iterator[str]:
 def coverage(audit: Audit) -> Iterator[str]:
     """Coverage, and by name what was not."""
     yield from ("", "## Coverage", "")
-    statuses = tally(audit)["by_status"]
+    statuses = count_audit(audit)["by_status"]
     seen = count(statuses["complete"], "organization", "organizations")
     rest = "".join(f", {number(many)} {status}" for status, many in statuses.items() if many and status != "complete")
     yield f"{seen} complete{rest}."
-    hidden = unseen(audit)
+    hidden = list_incomplete(audit)
     if hidden:
         yield from ("", "Incomplete, so not known to be compliant:", "")
     for each in hidden[:MOST_NAMED]:
@@ -78,11 +84,11 @@ def coverage(audit: Audit) -> Iterator[str]:
     if audit.unaudited:
         names = f"{', '.join(audit.unaudited[:MOST_NAMED])}{' …' if len(audit.unaudited) > MOST_NAMED else ''}"
         yield from ("", f"In the register, but in no configuration, so not asked: {markdown(names, 1_000)}")
-    removed = list(removed_from_scope(audit))
+    removed = list(describe_removed(audit))
     if removed:
         yield ""
     yield from (f"- {markdown(sentence)}" for sentence in removed)
-    in_need = list(decisions_in_need(audit))
+    in_need = list(describe_decisions(audit))
     if in_need:
         yield from ("", "Decisions that need attention:", "")
     yield from (f"- {markdown(words)}" for words in in_need)
@@ -109,7 +115,7 @@ def first(audit: Audit) -> Iterator[str]:
 
 def counts(audit: Audit) -> Iterator[str]:
     """Findings by severity, waived ones apart."""
-    many = tally(audit)
+    many = count_audit(audit)
     yield from ("", "## Findings", "")
     if not len(audit.findings):
         yield "No rule flagged anything in the data collected."

@@ -12,7 +12,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.json import encode
-from credly_audit.report.briefing import headline, unseen
+from credly_audit.report.briefing import list_incomplete, write_headline
 from credly_audit.rules.declare import Rule
 from credly_audit.severity import Severity
 from credly_audit.text import harmless, one_line, subject
@@ -58,17 +58,21 @@ def events(audit: Audit) -> Iterator[dict[str, Any]]:
 def whole(audit: Audit) -> dict[str, Any]:
     """How the audit ended, and which organizations it did not fully see."""
     status, severity = VERDICTS[audit.verdict.outcome]
-    hidden = [{"uid": each.organization_id, "name": each.name, "why": each.reason} for each in unseen(audit)]
+    hidden = [{"uid": each.organization_id, "name": each.name, "why": each.reason} for each in list_incomplete(audit)]
     return event(audit, CREATED, NEW, severity) | {
-        "message": headline(audit),
+        "message": write_headline(audit),
         "compliance": {
             "control": "credly-audit",
             "desc": "Every organization is complete and its authorization tokens keep to the policy.",
             "status_id": status[0],
             "status": status[1],
-            "status_detail": headline(audit),
+            "status_detail": write_headline(audit),
         },
-        "finding_info": {"uid": identity(audit), "title": headline(audit), "created_time": milliseconds(audit.as_of)},
+        "finding_info": {
+            "uid": identity(audit),
+            "title": write_headline(audit),
+            "created_time": milliseconds(audit.as_of),
+        },
         "unmapped": {
             "part": None if audit.part is None else audit.part.name,
             "outcome": audit.verdict.outcome,

@@ -15,8 +15,8 @@ from prometheus_client.registry import Collector
 from credly_audit import __version__
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
-from credly_audit.report.briefing import permissions
-from credly_audit.report.counts import tally
+from credly_audit.report.briefing import count_permissions
+from credly_audit.report.counts import count_audit
 
 OUTCOMES = ("pass", "violations", "incomplete")
 
@@ -49,7 +49,7 @@ class _AuditCollector(Collector):
 
 def collect_metrics(audit: Audit) -> Iterator[tuple[str, str, Samples]]:
     """Yield name, description and samples (a number, or one for each set of labels) of each metric."""
-    verdict, counts, header = audit.verdict, tally(audit), audit.snapshot.header
+    verdict, counts, header = audit.verdict, count_audit(audit), audit.snapshot.header
     left = audit.tokens.loc[audit.expiring, "expires_at"] - pd.Timestamp(audit.as_of)
     complete = not verdict.not_seen and not audit.broken
     yield "info", "The version that audited.", [({"version": __version__}, 1)]
@@ -63,7 +63,7 @@ def collect_metrics(audit: Audit) -> Iterator[tuple[str, str, Samples]]:
     yield "organizations_accepted", "Incomplete organizations that a waiver accepts.", len(verdict.accepted)
     yield "organizations_unaudited", "Organizations in the register but in no configuration.", len(audit.unaudited)
     yield "tokens", "Tokens that Credly lists.", counts["tokens"]
-    yield "tokens_by_permission", "Unexpired tokens by permissions.", _by("permission", permissions(audit))
+    yield "tokens_by_permission", "Unexpired tokens by permissions.", _by("permission", count_permissions(audit))
     windows = {str(days): int((left <= pd.Timedelta(days=days)).sum()) for days in WINDOWS}
     yield "tokens_expiring", "Unexpired tokens that expire within so many days.", _by("within_days", windows)
     yield "tokens_expired", "Tokens that have expired and are still listed.", int(audit.expired.sum())

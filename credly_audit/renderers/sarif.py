@@ -17,7 +17,7 @@ from credly_audit.config.decision_models import Waiver
 from credly_audit.instants import iso_day
 from credly_audit.renderers.base import Renderer, identity
 from credly_audit.renderers.json import encode, write_list
-from credly_audit.report.briefing import headline, unseen
+from credly_audit.report.briefing import list_incomplete, write_headline
 from credly_audit.rules.declare import FAMILIES, Rule
 from credly_audit.severity import Severity
 from credly_audit.text import count, instant, number, one_line, sarif, spoken_day, subject
@@ -58,7 +58,7 @@ def render(audit: Audit, out: BinaryIO) -> None:
         "invocations": [invocation(audit)],
         "automationDetails": {"id": f"{identity(audit)}/{iso_day(audit.as_of)}"},
         "columnKind": "unicodeCodePoints",
-        "properties": {"verdict": audit.verdict.outcome, "headline": headline(audit)},
+        "properties": {"verdict": audit.verdict.outcome, "headline": write_headline(audit)},
     }
     out.write(b'{"$schema":' + encode(SCHEMA) + b',"version":"2.1.0","runs":[{\n')
     out.writelines(encode(name) + b":" + encode(value) + b",\n" for name, value in run.items())
@@ -115,7 +115,7 @@ def invocation(audit: Audit) -> dict[str, Any]:
 
 
 def _notifications(audit: Audit) -> Iterator[dict[str, Any]]:
-    for each in unseen(audit):
+    for each in list_incomplete(audit):
         text = f"{one_line(each.name, 60)} is incomplete ({each.status}): {one_line(each.reason)}"
         accepted = each.organization_id in audit.verdict.accepted
         yield _notification(NOT_SEEN, "warning" if accepted else "error", text)

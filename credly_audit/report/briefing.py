@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import Findings, plain
+from credly_audit.audit.findings import Findings, convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.instants import LAST
 from credly_audit.report.priorities import Priorities
@@ -82,13 +82,13 @@ class Month:
     soon: int
 
 
-def headline(audit: Audit) -> str:
+def write_headline(audit: Audit) -> str:
     """Return the verdict as a sentence that begins with its word; a part of an audit is named in a second one."""
-    said = _verdict(audit)
+    said = _describe_verdict(audit)
     return said if audit.part is None else f"{said} This is only a part of the audit: {audit.part.name}."
 
 
-def _verdict(audit: Audit) -> str:
+def _describe_verdict(audit: Audit) -> str:
     verdict = audit.verdict
     accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
     organizations = count(len(audit.organizations), "organization", "organizations")
@@ -111,11 +111,11 @@ def _verdict(audit: Audit) -> str:
     return f"Pass: {tokens}, {coverage}; {violations}."
 
 
-def unseen(audit: Audit) -> list[Unseen]:
+def list_incomplete(audit: Audit) -> list[Unseen]:
     """The organizations that could not be collected completely, in the order of asking."""
     frame = audit.organizations[(audit.organizations["status"] != "complete").to_numpy()]
     names = ["organization_id", "name", "status", "reason", "tokens", "contact"]
-    rows = zip(*(plain(frame[name]) for name in names), strict=True)
+    rows = zip(*(convert_to_plain(frame[name]) for name in names), strict=True)
     facts = [dict(zip(names, row, strict=True)) for row in rows]
     return [
         Unseen(
@@ -127,7 +127,7 @@ def unseen(audit: Audit) -> list[Unseen]:
     ]
 
 
-def removed_from_scope(audit: Audit) -> Iterator[str]:
+def describe_removed(audit: Audit) -> Iterator[str]:
     """Yield a sentence for each organization that left the configuration with open findings, the most severe first."""
     if audit.compared is None:
         return
@@ -143,7 +143,7 @@ def removed_from_scope(audit: Audit) -> Iterator[str]:
         yield f"Removed from scope with open findings: {rest}."
 
 
-def decisions_in_need(audit: Audit) -> Iterator[str]:
+def describe_decisions(audit: Audit) -> Iterator[str]:
     """A sentence for each kind of decision that asks for attention: how many, and which first."""
     made = audit.decisions
     for one, more, judged in (
@@ -151,24 +151,24 @@ def decisions_in_need(audit: Audit) -> Iterator[str]:
         ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
         ("waiver matches no finding", "waivers match no finding", made.unused),
     ):
-        yield from _named(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
-    yield from _named(
+        yield from _name_decisions(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
+    yield from _name_decisions(
         "waiver is not yet in force",
         "waivers are not yet in force",
         [(each.waiver.id, each.waiver.approved_on) for each in made.of_state("pending")],
     )
-    yield from _named(
+    yield from _name_decisions(
         "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
     )
 
 
-def _named(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
+def _name_decisions(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
     if decisions:
         names = ", ".join(f"{one_line(name, 40)} ({day})" for name, day in decisions[:MOST_DECISIONS])
         yield f"{count(len(decisions), one, more)}: {names}{' …' if len(decisions) > MOST_DECISIONS else ''}"
 
 
-def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
+def list_actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     """Yield the actions in the order of the top priorities, then by due date and severity; all where `most` is None.
 
     A token with findings of three groups is an action of each. Findings of severity info ask for none.
@@ -176,38 +176,40 @@ def actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Action]:
     frame = audit.findings.frame
     asks = audit.findings.actionable
     priorities = Priorities(audit).of_findings[asks]
-    live = _by_subject(frame.loc[asks].assign(application=_applications(audit.findings)[asks], priority=priorities))
+    live = _group_by_subject(
+        frame.loc[asks].assign(application=_find_applications(audit.findings)[asks], priority=priorities)
+    )
     starts = np.flatnonzero(live["action"].diff().ne(0).to_numpy())
     bounds = list(pairwise([*starts.tolist(), len(live)]))[:most]
     highest = live.take(starts[:most])
     organizations = audit.organizations.take(highest["organization_row"])
     tokens = audit.tokens.reindex(highest["token_row"].where(highest["token_row"] >= 0))
     columns = {
-        "organization_id": plain(organizations["organization_id"]),
-        "organization_name": plain(organizations["name"]),
-        "contact": plain(highest["owner"]),
-        "token_id": plain(tokens["token_id"]),
-        "fingerprint": plain(tokens["fingerprint"]),
-        "description": plain(tokens["description"]),
+        "organization_id": convert_to_plain(organizations["organization_id"]),
+        "organization_name": convert_to_plain(organizations["name"]),
+        "contact": convert_to_plain(highest["owner"]),
+        "token_id": convert_to_plain(tokens["token_id"]),
+        "fingerprint": convert_to_plain(tokens["fingerprint"]),
+        "description": convert_to_plain(tokens["description"]),
         "severity": [Severity(severity) for severity in highest["severity"]],
-        "due_at": plain(highest["first_due"]),
-        "why": plain(highest["message"]),
-        "position": plain(highest["position"]),
-        "priority": plain(highest["priority"]),
+        "due_at": convert_to_plain(highest["first_due"]),
+        "why": convert_to_plain(highest["message"]),
+        "position": convert_to_plain(highest["position"]),
+        "priority": convert_to_plain(highest["priority"]),
         "also": _name_related(audit, live, highest["subject"]),
-        "overdue_days": [_count_overdue(due, audit.as_of) for due in plain(highest["first_due"])],
+        "overdue_days": [_count_overdue(due, audit.as_of) for due in convert_to_plain(highest["first_due"])],
     }
-    rule_ids = plain(highest["rule_id"])
+    rule_ids = convert_to_plain(highest["rule_id"])
     rows = zip(*columns.values(), strict=True)
     for (start, end), rule_id, values in zip(bounds, rule_ids, rows, strict=True):
-        yield _action(audit, rule_id, end - start, dict(zip(columns, values, strict=True)))
+        yield _make_action(audit, rule_id, end - start, dict(zip(columns, values, strict=True)))
 
 
 def _count_overdue(due_at: datetime | None, as_of: datetime) -> int | None:
     return (as_of - due_at).days if due_at is not None and due_at < as_of else None
 
 
-def _applications(findings: Findings) -> np.ndarray:
+def _find_applications(findings: Findings) -> np.ndarray:
     """For each finding the OAuth application that it is about; empty where it is about none."""
     rule_ids = findings.frame["rule_id"].astype(object).to_numpy()
     named = np.full(len(rule_ids), "", dtype=object)
@@ -219,7 +221,7 @@ def _applications(findings: Findings) -> np.ndarray:
     return named
 
 
-def _by_subject(live: pd.DataFrame) -> pd.DataFrame:
+def _group_by_subject(live: pd.DataFrame) -> pd.DataFrame:
     """Return the findings action after action, in the order of priority, first due date and highest severity.
 
     Adds `subject` and `action` (0, 1, 2 …), `first_due` and `position` (in `Findings.frame`); the most severe of an
@@ -241,14 +243,14 @@ def _name_related(audit: Audit, live: pd.DataFrame, subjects: pd.Series) -> Iter
     """Yield for the first finding of each action the names of the other rules that flag its subject."""
     pairs = live[["subject", "rule_id"]].drop_duplicates()
     rules: dict[int, list[str]] = {}
-    for subject, rule_id in zip(plain(pairs["subject"]), plain(pairs["rule_id"]), strict=True):
+    for subject, rule_id in zip(convert_to_plain(pairs["subject"]), convert_to_plain(pairs["rule_id"]), strict=True):
         rules.setdefault(subject, []).append(rule_id)
-    own = plain(live["rule_id"].take(subjects.index))
-    for subject, rule_id in zip(plain(subjects), own, strict=True):
+    own = convert_to_plain(live["rule_id"].take(subjects.index))
+    for subject, rule_id in zip(convert_to_plain(subjects), own, strict=True):
         yield tuple(audit.rules[each].name.replace("-", " ") for each in rules[subject] if each != rule_id)
 
 
-def _action(audit: Audit, rule_id: str, many: int, facts: dict[str, Any]) -> Action:
+def _make_action(audit: Audit, rule_id: str, many: int, facts: dict[str, Any]) -> Action:
     organization = facts["organization_name"]
     is_token = facts["token_id"] is not None
     return Action(
@@ -259,39 +261,39 @@ def _action(audit: Audit, rule_id: str, many: int, facts: dict[str, Any]) -> Act
     )
 
 
-def expiries(audit: Audit) -> list[Month]:
+def count_expiries(audit: Audit) -> list[Month]:
     """The unexpired tokens by month of expiry, for the month of as_of and the eleven after it, as far as there are."""
     as_of = pd.Timestamp(audit.as_of)
     ahead = audit.tokens.loc[audit.expiring, "expires_at"]
-    soon = ahead[ahead - as_of <= pd.Timedelta(days=soon_days(audit))]
-    per_month, soon_per_month = (_by_month(instants) for instants in (ahead, soon))
-    first = _key(audit.as_of)
+    soon = ahead[ahead - as_of <= pd.Timedelta(days=find_soon_days(audit))]
+    per_month, soon_per_month = (_count_by_month(instants) for instants in (ahead, soon))
+    first = _make_key(audit.as_of)
     return [
-        Month(_first_of(key), per_month.get(key, 0), soon_per_month.get(key, 0))
-        for key in range(first, min(first + MONTHS, _key(LAST) + 1))
+        Month(_take_first(key), per_month.get(key, 0), soon_per_month.get(key, 0))
+        for key in range(first, min(first + MONTHS, _make_key(LAST) + 1))
     ]
 
 
-def soon_days(audit: Audit) -> int:
+def find_soon_days(audit: Audit) -> int:
     """Return the length of the widest window of EXP002 in days."""
     windows = audit.policy.effective_options(audit.rules["EXP002"]).model_dump()["windows"]
     return max(windows.values(), default=audit.policy.next_audit.days)
 
 
-def _key(month: datetime) -> int:
+def _make_key(month: datetime) -> int:
     return month.year * 12 + month.month
 
 
-def _first_of(key: int) -> datetime:
+def _take_first(key: int) -> datetime:
     return datetime((key - 1) // 12, (key - 1) % 12 + 1, 1, tzinfo=UTC)
 
 
-def _by_month(instants: pd.Series) -> dict[int, int]:
+def _count_by_month(instants: pd.Series) -> dict[int, int]:
     counts = (instants.dt.year * 12 + instants.dt.month).value_counts()
     return {int(month): int(many) for month, many in counts.items()}
 
 
-def permissions(audit: Audit) -> dict[str, int]:
+def count_permissions(audit: Audit) -> dict[str, int]:
     """Unexpired tokens by what they may do; every token is counted once."""
     tokens = audit.tokens[~audit.expired]
     flags = {

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.labels import ITSELF
 from credly_audit.rules.declare import FAMILIES
@@ -121,7 +121,9 @@ class FindingRows(SubjectRows):
     @property
     def subjects(self) -> list[str | None]:
         """The description of each one's token, and what stands for it where the finding is on an organization."""
-        tokens = zip(plain(self.spelled["token_id"]), plain(self.spelled["description"]), strict=True)
+        tokens = zip(
+            convert_to_plain(self.spelled["token_id"]), convert_to_plain(self.spelled["description"]), strict=True
+        )
         return [ITSELF if token_id is None else description for token_id, description in tokens]
 
     @property
@@ -166,26 +168,26 @@ class Field:
 def list_values(values: Values) -> Sequence[Any]:
     """Return values as plain ones."""
     if isinstance(values, pd.Series):
-        return plain(values)
+        return convert_to_plain(values)
     return values.tolist() if isinstance(values, np.ndarray) else values
 
 
-def of(column: str) -> Callable[[SubjectRows], pd.Series]:
+def take_column(column: str) -> Callable[[SubjectRows], pd.Series]:
     """Return what takes a column of the subject's own frame."""
     return lambda part: part.frame[column]
 
 
-def of_organization(column: str) -> Callable[[TokenRows | ApplicationRows], pd.Series]:
+def take_organization_column(column: str) -> Callable[[TokenRows | ApplicationRows], pd.Series]:
     """Return what takes a column of the subject's organization."""
     return lambda part: part.organizations[column]
 
 
-def spelled(column: str) -> Callable[[FindingRows], pd.Series]:
+def take_finding_column(column: str) -> Callable[[FindingRows], pd.Series]:
     """Return what takes a column of the findings as they are spelled out."""
     return lambda part: part.spelled[column]
 
 
-def counted(count: Callable[[SubjectCounts], np.ndarray]) -> Callable[[SubjectRows], np.ndarray]:
+def take_count(count: Callable[[SubjectCounts], np.ndarray]) -> Callable[[SubjectRows], np.ndarray]:
     """Return what takes a count a row."""
     return lambda part: count(part.counts)[part.rows]
 
@@ -212,7 +214,7 @@ def count_days_overdue(part: FindingRows) -> list[int | None]:
 
 def name_applications(part: SubjectRows) -> list[str]:
     """Return the name of each application."""
-    return [name if name and has_words(name) else "(no name)" for name in plain(part.frame["name"])]
+    return [name if name and has_words(name) else "(no name)" for name in convert_to_plain(part.frame["name"])]
 
 
 def count_severity(severity: Severity) -> Field:
@@ -231,81 +233,89 @@ def pick(fields: Iterable[Field], *names: str) -> tuple[Field, ...]:
 
 
 TOKEN = (
-    Field("subject", FieldKind.DESCRIPTION, of("description"), "Token", 44, 24, page="row"),
-    Field("organization", FieldKind.TEXT, of_organization("name"), "Organization", 28),
-    Field("read", FieldKind.FLAG, of("read_enabled"), "Read", page="row"),
-    Field("write", FieldKind.FLAG, of("write_enabled"), "Write", page="row"),
-    Field("delete", FieldKind.FLAG, of("delete_enabled"), "Delete", page="row"),
-    Field("expires", FieldKind.INSTANT, of("expires_at"), "Expires", page="row"),
+    Field("subject", FieldKind.DESCRIPTION, take_column("description"), "Token", 44, 24, page="row"),
+    Field("organization", FieldKind.TEXT, take_organization_column("name"), "Organization", 28),
+    Field("read", FieldKind.FLAG, take_column("read_enabled"), "Read", page="row"),
+    Field("write", FieldKind.FLAG, take_column("write_enabled"), "Write", page="row"),
+    Field("delete", FieldKind.FLAG, take_column("delete_enabled"), "Delete", page="row"),
+    Field("expires", FieldKind.INSTANT, take_column("expires_at"), "Expires", page="row"),
     Field("days_left", FieldKind.NUMBER, find_days_left, "Days left"),
-    Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_tokens), "Open findings", page="row"),
+    Field("findings", FieldKind.COUNT, take_count(lambda counts: counts.of_tokens), "Open findings", page="row"),
     Field(
-        "highest", FieldKind.SEVERITY, counted(lambda counts: counts.highest_of_tokens), "Highest severity", page="row"
+        "highest",
+        FieldKind.SEVERITY,
+        take_count(lambda counts: counts.highest_of_tokens),
+        "Highest severity",
+        page="row",
     ),
     Field(
         "clean",
         FieldKind.MARK,
-        counted(lambda counts: counts.figures.without_findings),
+        take_count(lambda counts: counts.figures.without_findings),
         "Without findings",
         printed=False,
     ),
-    Field("created", FieldKind.INSTANT, of("created_at"), "Created", page="more"),
-    Field("rotated", FieldKind.INSTANT, of("last_rotated_at"), "Last rotated"),
-    Field("rotation", FieldKind.WORD, of("rotation_evidence"), "Rotation evidence", narrowest=13),
-    Field("contact", FieldKind.OWNER, of_organization("contact"), "Owner", 30),
-    Field("asks", FieldKind.MARK, of("is_audit_credential"), "Audit credential", page="more"),
-    Field("faults", FieldKind.TEXT, of("date_faults"), "Date anomalies", 30, printed=False, page="more"),
-    Field("secrets", FieldKind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False, page="more"),
-    Field("owner_name", FieldKind.TEXT, of("owner_name"), "Owning organization", 28, printed=False),
-    Field("fingerprint", FieldKind.CODE, of("fingerprint"), "fingerprint", 20, page="row"),
-    Field("organization_id", FieldKind.CODE, of("organization_id"), "organization_id", 40),
-    Field("token_id", FieldKind.CODE, of("token_id"), "token_id", 40, page="row"),
-    Field("owner_id", FieldKind.CODE, of("owner_id"), "owner_id", 40),
+    Field("created", FieldKind.INSTANT, take_column("created_at"), "Created", page="more"),
+    Field("rotated", FieldKind.INSTANT, take_column("last_rotated_at"), "Last rotated"),
+    Field("rotation", FieldKind.WORD, take_column("rotation_evidence"), "Rotation evidence", narrowest=13),
+    Field("contact", FieldKind.OWNER, take_organization_column("contact"), "Owner", 30),
+    Field("asks", FieldKind.MARK, take_column("is_audit_credential"), "Audit credential", page="more"),
+    Field("faults", FieldKind.TEXT, take_column("date_faults"), "Date anomalies", 30, printed=False, page="more"),
+    Field(
+        "secrets", FieldKind.FEW, take_column("secrets_in_description"), "Secrets redacted", printed=False, page="more"
+    ),
+    Field("owner_name", FieldKind.TEXT, take_column("owner_name"), "Owning organization", 28, printed=False),
+    Field("fingerprint", FieldKind.CODE, take_column("fingerprint"), "fingerprint", 20, page="row"),
+    Field("organization_id", FieldKind.CODE, take_column("organization_id"), "organization_id", 40),
+    Field("token_id", FieldKind.CODE, take_column("token_id"), "token_id", 40, page="row"),
+    Field("owner_id", FieldKind.CODE, take_column("owner_id"), "owner_id", 40),
 )
 
 FINDING = (
     Field("severity", FieldKind.SEVERITY, lambda part: part.frame["severity"].cat.codes, "Severity", page="row"),
     Field("subject", FieldKind.DESCRIPTION, lambda part: part.subjects, "Token", 40),
-    Field("organization", FieldKind.TEXT, spelled("organization_name"), "Organization", 26),
-    Field("message", FieldKind.TEXT, of("message"), "Finding", 50, page="row"),
-    Field("todo", FieldKind.TEXT, spelled("remediation"), "Remediation", 44),
-    Field("due", FieldKind.INSTANT, of("due_at"), "Due", page="row"),
-    Field("owner", FieldKind.OWNER, spelled("owner"), "Owner", 28),
+    Field("organization", FieldKind.TEXT, take_finding_column("organization_name"), "Organization", 26),
+    Field("message", FieldKind.TEXT, take_column("message"), "Finding", 50, page="row"),
+    Field("todo", FieldKind.TEXT, take_finding_column("remediation"), "Remediation", 44),
+    Field("due", FieldKind.INSTANT, take_column("due_at"), "Due", page="row"),
+    Field("owner", FieldKind.OWNER, take_finding_column("owner"), "Owner", 28),
     Field("expires", FieldKind.INSTANT, lambda part: part.expires, "Expires", printed=False),
-    Field("status", FieldKind.WORD, spelled("status"), "Status", printed=False),
-    Field("first", FieldKind.INSTANT, of("first_seen_at"), "First seen", printed=False, page="row"),
+    Field("status", FieldKind.WORD, take_finding_column("status"), "Status", printed=False),
+    Field("first", FieldKind.INSTANT, take_column("first_seen_at"), "First seen", printed=False, page="row"),
     Field(
         "violates",
         FieldKind.MARK,
-        counted(lambda counts: counts.audit.violates),
+        take_count(lambda counts: counts.audit.violates),
         "Policy violation",
         printed=False,
         page="row",
     ),
     Field("overdue", FieldKind.NUMBER, count_days_overdue, "Overdue (days)", printed=False),
     Field("waived", FieldKind.TICK, lambda part: part.frame["waived"].map(yes_no), "Accepted", printed=False),
-    Field("waiver_id", FieldKind.WORD, spelled("waiver_id"), "Risk acceptance", 30, printed=False),
+    Field("waiver_id", FieldKind.WORD, take_finding_column("waiver_id"), "Risk acceptance", 30, printed=False),
     Field("rule", FieldKind.WORD, lambda part: part.spelled["rule_name"].str.replace("-", " "), "Rule", printed=False),
     Field("family", FieldKind.WORD, lambda part: part.spelled["family"].replace(FAMILIES), "Family", 24, printed=False),
     Field("evidence", FieldKind.WORD, lambda part: part.evidence, "Evidence", printed=False),
     Field("controls", FieldKind.WORD, lambda part: part.controls, "Mapped controls", printed=False),
-    Field("fingerprint", FieldKind.CODE, spelled("fingerprint"), "fingerprint", 20),
-    Field("finding_id", FieldKind.CODE, of("finding_id"), "finding_id", 20, page="row"),
-    Field("rule_id", FieldKind.CODE, spelled("rule_id"), "rule_id", 12),
-    Field("organization_id", FieldKind.CODE, spelled("organization_id"), "organization_id", 40),
-    Field("token_id", FieldKind.CODE, spelled("token_id"), "token_id", 40),
+    Field("fingerprint", FieldKind.CODE, take_finding_column("fingerprint"), "fingerprint", 20),
+    Field("finding_id", FieldKind.CODE, take_column("finding_id"), "finding_id", 20, page="row"),
+    Field("rule_id", FieldKind.CODE, take_finding_column("rule_id"), "rule_id", 12),
+    Field("organization_id", FieldKind.CODE, take_finding_column("organization_id"), "organization_id", 40),
+    Field("token_id", FieldKind.CODE, take_finding_column("token_id"), "token_id", 40),
 )
 
 ORGANIZATION = (
-    Field("name", FieldKind.TEXT, of("name"), "Organization", 34, 20, page="row"),
-    Field("coverage", FieldKind.COVERAGE, of("status"), "Coverage", narrowest=14, page="row"),
+    Field("name", FieldKind.TEXT, take_column("name"), "Organization", 34, 20, page="row"),
+    Field("coverage", FieldKind.COVERAGE, take_column("status"), "Coverage", narrowest=14, page="row"),
     Field("reason", FieldKind.TEXT, find_reason, "Reason and remediation", 50, page="row"),
-    Field("tokens", FieldKind.NUMBER, of("tokens"), "Tokens collected", page="row"),
-    Field("claimed", FieldKind.NUMBER, of("total_count"), "Tokens reported by Credly", narrowest=10, page="row"),
+    Field("tokens", FieldKind.NUMBER, take_column("tokens"), "Tokens collected", page="row"),
+    Field(
+        "claimed", FieldKind.NUMBER, take_column("total_count"), "Tokens reported by Credly", narrowest=10, page="row"
+    ),
     Field(
         "privileged",
         FieldKind.NUMBER,
-        counted(lambda counts: counts.privileged),
+        take_count(lambda counts: counts.privileged),
         "Can write or delete",
         narrowest=11,
         page="row",
@@ -313,7 +323,7 @@ ORGANIZATION = (
     Field(
         "findings",
         FieldKind.COUNT,
-        counted(lambda counts: counts.of_organizations.sum(axis=1)),
+        take_count(lambda counts: counts.of_organizations.sum(axis=1)),
         "Open findings",
         page="row",
     ),
@@ -321,39 +331,47 @@ ORGANIZATION = (
     Field(
         "next", FieldKind.INSTANT, lambda part: part.counts.next_expiry.iloc[part.rows], "Next expiration", page="row"
     ),
-    Field("contact", FieldKind.OWNER, of("contact"), "Owner", 30, page="row"),
-    Field("tags", FieldKind.TAGS, of("tags"), "Tags", 24, printed=False, page="row"),
+    Field("contact", FieldKind.OWNER, take_column("contact"), "Owner", 30, page="row"),
+    Field("tags", FieldKind.TAGS, take_column("tags"), "Tags", 24, printed=False, page="row"),
     Field(
-        "asked_with", FieldKind.WORD, of("credential_kind"), "Audit credential", narrowest=11, printed=False, page="row"
+        "asked_with",
+        FieldKind.WORD,
+        take_column("credential_kind"),
+        "Audit credential",
+        narrowest=11,
+        printed=False,
+        page="row",
     ),
     Field(
         "credential_expires",
         FieldKind.INSTANT,
-        of("credential_expires_at"),
+        take_column("credential_expires_at"),
         "Credential expires",
         printed=False,
         page="row",
     ),
-    Field("pages", FieldKind.NUMBER, of("pages"), "Pages", printed=False),
-    Field("requests", FieldKind.NUMBER, of("requests"), "Requests", printed=False),
-    Field("retries", FieldKind.NUMBER, of("retries"), "Retries", printed=False),
-    Field("seconds", FieldKind.SECONDS, of("seconds"), "Seconds", printed=False),
-    Field("credential_fingerprint", FieldKind.CODE, of("credential_fingerprint"), "credential_fingerprint", 20),
+    Field("pages", FieldKind.NUMBER, take_column("pages"), "Pages", printed=False),
+    Field("requests", FieldKind.NUMBER, take_column("requests"), "Requests", printed=False),
+    Field("retries", FieldKind.NUMBER, take_column("retries"), "Retries", printed=False),
+    Field("seconds", FieldKind.SECONDS, take_column("seconds"), "Seconds", printed=False),
+    Field(
+        "credential_fingerprint", FieldKind.CODE, take_column("credential_fingerprint"), "credential_fingerprint", 20
+    ),
     Field("credential", FieldKind.CODE, lambda part: part.frame["credential_fingerprint"].str[:8], page="row"),
-    Field("id", FieldKind.CODE, of("organization_id"), "organization_id", 40, page="row"),
+    Field("id", FieldKind.CODE, take_column("organization_id"), "organization_id", 40, page="row"),
 )
 
 APPLICATION = (
     Field("name", FieldKind.TEXT, name_applications, "Application", 34, 20),
-    Field("description", FieldKind.DESCRIPTION, of("description"), "Description", 44, 24, page="row"),
-    Field("organization", FieldKind.TEXT, of_organization("name"), "Organization", 28, page="row"),
-    Field("creator", FieldKind.FLAG, of("creator_available"), "Creator active", narrowest=12, page="row"),
-    Field("updated", FieldKind.INSTANT, of("updated_at"), "Updated", page="row"),
-    Field("created", FieldKind.INSTANT, of("created_at"), "Created", page="row"),
-    Field("findings", FieldKind.COUNT, counted(lambda counts: counts.of_applications), "Open findings"),
-    Field("highest", FieldKind.SEVERITY, counted(lambda counts: counts.gravest_of_applications), "Highest severity"),
-    Field("contact", FieldKind.OWNER, of_organization("contact"), "Owner", 30),
-    Field("secrets", FieldKind.FEW, of("secrets_in_description"), "Secrets redacted", printed=False),
-    Field("id", FieldKind.CODE, of("application_id"), "application_id", 20, page="row"),
-    Field("organization_id", FieldKind.CODE, of("organization_id"), "organization_id", 40),
+    Field("description", FieldKind.DESCRIPTION, take_column("description"), "Description", 44, 24, page="row"),
+    Field("organization", FieldKind.TEXT, take_organization_column("name"), "Organization", 28, page="row"),
+    Field("creator", FieldKind.FLAG, take_column("creator_available"), "Creator active", narrowest=12, page="row"),
+    Field("updated", FieldKind.INSTANT, take_column("updated_at"), "Updated", page="row"),
+    Field("created", FieldKind.INSTANT, take_column("created_at"), "Created", page="row"),
+    Field("findings", FieldKind.COUNT, take_count(lambda counts: counts.of_applications), "Open findings"),
+    Field("highest", FieldKind.SEVERITY, take_count(lambda counts: counts.gravest_of_applications), "Highest severity"),
+    Field("contact", FieldKind.OWNER, take_organization_column("contact"), "Owner", 30),
+    Field("secrets", FieldKind.FEW, take_column("secrets_in_description"), "Secrets redacted", printed=False),
+    Field("id", FieldKind.CODE, take_column("application_id"), "application_id", 20, page="row"),
+    Field("organization_id", FieldKind.CODE, take_column("organization_id"), "organization_id", 40),
 )

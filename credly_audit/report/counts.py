@@ -111,7 +111,7 @@ class SubjectCounts:
         return soonest.reindex(range(len(self.audit.organizations)))
 
 
-def tally(audit: Audit) -> dict[str, Any]:
+def count_audit(audit: Audit) -> dict[str, Any]:
     """Count tokens and findings; waived and unseen findings are counted only as `waived` and `unseen`."""
     frame = audit.findings.frame
     unseen = audit.findings.unseen

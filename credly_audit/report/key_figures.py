@@ -77,15 +77,15 @@ class KeyFigures:
         """Yield the figures in the order of the first screen."""
         values = self.counts
         yield self._make("complete", self._describe_complete(), "#organizations?coverage=complete", self._incomplete)
-        yield self._make("tokens", plural(values["tokens"], "token", "tokens"), "#tokens")
+        yield self._make("tokens", choose_plural(values["tokens"], "token", "tokens"), "#tokens")
         yield self._make("without_findings", self._clean_label, "#tokens?findings=without", self._share)
-        violations = plural(values["violations"], "policy violation", "policy violations")
+        violations = choose_plural(values["violations"], "policy violation", "policy violations")
         yield self._make("violations", violations, "#findings?standing=breaks", self._explain_violations)
         yield self._make("overdue", "overdue", "#findings?due=overdue&standing=open", self._oldest)
         for days in self.figures.windows:
             label = f"expiring within {count(days, 'day', 'days')}"
             yield self._make(f"expiring_{days}", label, f"#tokens?expires={days}")
-        risks = plural(values["accepted"], "risk accepted", "risks accepted")
+        risks = choose_plural(values["accepted"], "risk accepted", "risks accepted")
         yield self._make("accepted", risks, "#findings?standing=waived")
         if values["not_assessed"]:
             yield self._make("not_assessed", "not assessed (carried over)", "#findings?standing=unseen")
@@ -100,7 +100,7 @@ class KeyFigures:
         return {} if self.audit.compared is None else dict(self.audit.compared.figures)
 
     def _describe_complete(self) -> str:
-        return f"{plural(self.counts['complete'], 'organization', 'organizations')} complete"
+        return f"{choose_plural(self.counts['complete'], 'organization', 'organizations')} complete"
 
     @property
     def _incomplete(self) -> str:
@@ -110,7 +110,7 @@ class KeyFigures:
     @property
     def _clean_label(self) -> str:
         word = "compliant" if self.audit.verdict.outcome == "pass" else "without findings"
-        return f"{plural(self.counts['without_findings'], 'token', 'tokens')} {word}"
+        return f"{choose_plural(self.counts['without_findings'], 'token', 'tokens')} {word}"
 
     @property
     def _share(self) -> str:
@@ -155,6 +155,6 @@ class KeyFigures:
         }
 
 
-def plural(many: int, one: str, more: str) -> str:
+def choose_plural(many: int, one: str, more: str) -> str:
     """Return the noun for so many."""
     return one if many == 1 else more

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.severity import Severity
 from credly_audit.text import count, distance, has_words, one_line, spoken_day
@@ -256,10 +256,14 @@ class Priorities:
     def _examples(self, rows: pd.DataFrame, *, with_time: bool) -> Iterator[Example]:
         """Yield the first of a group: at most one an organization."""
         first = rows.drop_duplicates("organization_row").head(MOST_EXAMPLES)
-        names = plain(self.audit.organizations["name"].take(first["organization_row"]))
+        names = convert_to_plain(self.audit.organizations["name"].take(first["organization_row"]))
         tokens = self.audit.tokens.reindex(first["token_row"].where(first["token_row"] >= 0))
         for name, text, token, when in zip(
-            names, plain(tokens["description"]), first["token_row"], plain(first["when"]), strict=True
+            names,
+            convert_to_plain(tokens["description"]),
+            first["token_row"],
+            convert_to_plain(first["when"]),
+            strict=True,
         ):
             subject = one_line(text, 60) if text and has_words(text) else ""
             if token >= 0 and not subject:

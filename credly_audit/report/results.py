@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import positions
+from credly_audit.audit.prior import find_positions
 from credly_audit.audit.unseen import Scope, find_silent_rules
 from credly_audit.rules.controls import CONTROL_TITLES, FRAMEWORKS
 from credly_audit.rules.declare import Rule
@@ -150,7 +150,7 @@ class Results:
             if rule_id.startswith("OAU") and "application_id" in evidence and hit.any():
                 names = evidence["application_id"].take(frame["evidence_row"].to_numpy()[hit]).astype("string")
                 theirs = audit.organizations["organization_id"].take(frame["organization_row"].to_numpy()[hit])
-                places = positions((theirs.reset_index(drop=True), names.reset_index(drop=True)), known)
+                places = find_positions((theirs.reset_index(drop=True), names.reset_index(drop=True)), known)
                 subject[hit] = np.where(places >= 0, first + places, -1)
         return pd.DataFrame(
             {
@@ -170,7 +170,7 @@ class Results:
         first_organization, first_application = len(tokens), len(tokens) + len(organizations)
         theirs, able = np.zeros(many, dtype=bool), np.zeros(many, dtype=bool)
         if rule.id.startswith("OAU"):
-            places = positions(applications["organization_id"], organizations["organization_id"])
+            places = find_positions(applications["organization_id"], organizations["organization_id"])
             theirs[first_application:], able[first_application:] = enabled[places], speaks[places]
         elif rule.subject == "token":
             rows = tokens["organization_id"].cat.codes.to_numpy()

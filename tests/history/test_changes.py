@@ -5,7 +5,7 @@ from typing import Any
 
 from credly_audit.audit.changes import FINDING_CHANGES, TOKEN_CHANGES
 from credly_audit.audit.model import Audit
-from credly_audit.audit.split import parts
+from credly_audit.audit.split import split_audit
 from credly_audit.history.store import History
 from tests.build import ACME, AS_OF, BETA, organization, register, token, waiver
 from tests.history.months import Months
@@ -123,7 +123,7 @@ def test_the_changes_are_as_many_as_the_trend_counts_and_each_organization_has_i
         }
     assert deltas.loc[ACME, ["open_before", "open_now"]].tolist() == [2, 2]
     assert deltas.loc[BETA, ["open_before", "open_now"]].tolist() == [1, 0]
-    for part in parts(after, "organization"):
+    for part in split_audit(after, "organization"):
         assert part.audit.compared is not None
         assert set(part.audit.compared.changes["organization_id"]) == {part.audit.organizations["organization_id"][0]}
 

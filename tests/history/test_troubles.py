@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from credly_audit.history.troubles import trouble, words
+from credly_audit.history.troubles import explain_error, quote_driver
 
 
 def is_busy(file: Path) -> None:
@@ -72,6 +72,6 @@ def test_each_failure_of_a_file_has_its_cause_and_its_remedy(tmp_path: Path, fai
     with pytest.raises(sqlite3.Error) as raised:
         failing(file)
 
-    found = trouble(raised.value)
+    found = explain_error(raised.value)
     assert (found.cause, found.remedy[: len(remedy)]) == (cause, remedy)
-    assert words(raised.value) == str(raised.value)
+    assert quote_driver(raised.value) == str(raised.value)

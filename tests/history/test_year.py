@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from statistics import median
 from typing import Any
 
-from credly_audit.audit.comparison import remediation_times
+from credly_audit.audit.comparison import compute_remediation_times
 from credly_audit.audit.model import Audit
 from credly_audit.history.store import History
 from credly_audit.sandbox.server import Sandbox
@@ -229,7 +229,7 @@ class Count:
             known = self.findings[row["finding_id"]]
             assert (row["first_seen_at"], row["resolved_at"]) == (known["first"], when(month))
             assert row["days_open"] == (when(month) - known["opened"]).days
-        for severity, mend in remediation_times(audit.compared.remediated).items():
+        for severity, mend in compute_remediation_times(audit.compared.remediated).items():
             days = [took / timedelta(days=1) for weighs, took in self.remediated if weighs == severity]
             assert (mend and (mend.findings, mend.median_days)) == ((len(days), median(days)) if days else None)
 

@@ -10,7 +10,7 @@ from credly_audit.audit.model import Audit
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.settings import PolicySettings
 from credly_audit.history.store import History
-from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.policy.decision_workbook import read_typed_rows
 from credly_audit.policy.import_decisions import import_rows, write_rejected
 from credly_audit.policy.toml_file import remove_decisions
 from credly_audit.renderers.xlsx import render
@@ -140,17 +140,17 @@ def test_one_row_decides_for_an_organization_and_one_for_all_with_a_tag(tmp_path
         {"Decision": "fix", "Reason": "Later", "Assigned to": "crm-team", "Until": date(2027, 1, 31)},
     )
 
-    _, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    _, done = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert len(done.refused) == 2  # Acme is decided on twice, in two ways
 
     path = workbook_of(tmp_path)
     type_into(path, "Decide by group", {"rule_id": "PRM001", "Group": "tag prod"}, ACCEPT | {"Reference": "RISK-17"})
-    text, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    text, done = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert (len(done.added), done.refused) == (2, [])
     assert text.count('reference = "RISK-17"') == 2
     assert text.count("created_before = 2026-11-23T00:00:00Z") == 2
     assert text.count('source = "audit.xlsx, sha256:') == 2
-    again, done = import_rows(text, typed_rows(path, TODAY), PolicySettings(), TODAY)
+    again, done = import_rows(text, read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert (again, done.unchanged) == (text, 2)
 
 
@@ -163,11 +163,11 @@ def test_a_tag_of_hundreds_of_organizations_is_decided_on_with_one_row(tmp_path:
     tag = {"rule_id": "PRM001", "Group": "tag prod"}
     type_into(path, "Decide by group", tag, ACCEPT)
 
-    _, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    _, done = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert (len(done.added), done.refused) == (300, [])
 
     type_into(path, "Decide by group", tag, {"organization_ids": " ".join(ids[:54])})
-    _, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    _, done = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert done.added == []
     assert "organization_ids has 54 IDs for 300 organizations" in done.refused[0]
 
@@ -177,11 +177,11 @@ def test_a_plan_is_assigned_and_two_different_names_are_refused(tmp_path: Path) 
     token_id = token(1)["token_id"]
     fix = {"Decision": "fix", "Reason": "Moves", "Assigned to": "crm-team", "Until": date(2027, 1, 31)}
     type_into(path, "Findings", {"rule_id": "PRM001", "token_id": token_id}, fix)
-    text, done = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)
+    text, done = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)
     assert (text.count('owner = "crm-team"'), done.refused) == (1, [])
 
     type_into(path, "Findings", {"rule_id": "PRM001", "token_id": token_id}, fix | {"Approved by": "someone else"})
-    [refusal] = import_rows("", typed_rows(path, TODAY), PolicySettings(), TODAY)[1].refused
+    [refusal] = import_rows("", read_typed_rows(path, TODAY), PolicySettings(), TODAY)[1].refused
     assert "Assigned to and Approved by name different people" in refusal
     assert "“Reporting dashboard number 1 of team analytics”, Acme" in refusal
 
@@ -192,7 +192,7 @@ def test_every_mistake_of_a_row_is_reported_and_the_rejected_rows_can_be_correct
     path = workbook_of(tmp_path)
     wrong = {"Decision": "acept", "Reason": "Known", "Approved by": "ciso@acme.example", "Until": "3/4/2027"}
     type_into(path, "Findings", {"rule_id": "PRM001", "token_id": token(1)["token_id"]}, wrong)
-    rows = typed_rows(path, TODAY)
+    rows = read_typed_rows(path, TODAY)
     done = import_rows("", rows, PolicySettings(), TODAY)[1]
     [refusal] = done.refused
     assert "'3/4/2027' is 3/4/2027, which is ambiguous" in refusal
@@ -206,7 +206,7 @@ def test_every_mistake_of_a_row_is_reported_and_the_rejected_rows_can_be_correct
         sheet.cell(2, titles.index(title) + 1).value = value  # type: ignore[assignment] - a date is one
     assert sheet.parent is not None
     sheet.parent.save(rejected)
-    text, done = import_rows("", typed_rows(rejected, TODAY), PolicySettings(), TODAY)
+    text, done = import_rows("", read_typed_rows(rejected, TODAY), PolicySettings(), TODAY)
     assert (text.count("[[waivers]]"), done.refused) == (1, [])
 
 

@@ -15,7 +15,7 @@ from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.decisions import read_decisions
 from credly_audit.config.settings import PolicySettings
 from credly_audit.errors import ConfigurationError, UsageError
-from credly_audit.policy.decision_workbook import Typed, typed_rows
+from credly_audit.policy.decision_workbook import Typed, read_typed_rows
 from credly_audit.policy.import_decisions import import_rows
 from tests.build import ACME, BETA, plan, token, waiver
 
@@ -224,10 +224,10 @@ def test_what_was_written_is_read_by_the_audit(tmp_path: Path) -> None:
 
 def test_a_workbook_that_is_none_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        typed_rows(tmp_path / "none.xlsx", date(2026, 11, 23))
+        read_typed_rows(tmp_path / "none.xlsx", date(2026, 11, 23))
     (tmp_path / "text.xlsx").write_text("no workbook")
     with pytest.raises(ConfigurationError, match="has the name of a workbook, but is a text file"):
-        typed_rows(tmp_path / "text.xlsx", date(2026, 11, 23))
+        read_typed_rows(tmp_path / "text.xlsx", date(2026, 11, 23))
     openpyxl.Workbook().save(tmp_path / "other.xlsx")
     with pytest.raises(ConfigurationError, match=r"no sheet has the columns .*: none of them\)"):
-        typed_rows(tmp_path / "other.xlsx", date(2026, 11, 23))
+        read_typed_rows(tmp_path / "other.xlsx", date(2026, 11, 23))

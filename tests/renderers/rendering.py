@@ -14,7 +14,7 @@ from credly_audit.audit.changes import CHANGES, DELTAS
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
-from credly_audit.audit.prior import REMEDIATED, TREND, frame_of
+from credly_audit.audit.prior import REMEDIATED, TREND, make_typed_frame
 from credly_audit.config.decision_models import Waiver
 from credly_audit.config.settings import PolicySettings
 from credly_audit.instants.instant_columns import INSTANT
@@ -97,7 +97,7 @@ def with_a_past(audit: Audit | None = None) -> Audit:
 
 def removed() -> pd.DataFrame:
     """An organization, with a name that would break a careless renderer, that left with two open findings."""
-    return frame_of(
+    return make_typed_frame(
         {
             "organization_id": ["00000000-0000-4000-8000-00000000aaaa"],
             "organization_name": ["=Gone <b>[x](y)\x1b"],
@@ -127,7 +127,7 @@ def comparison(audits: int = 3) -> Comparison:
             "days_open": [93, 31],
         }
     ).astype(RESOLVED)
-    remediated = frame_of(
+    remediated = make_typed_frame(
         {
             "weight": [3, 3, 1],
             "opened_at": [AS_OF - 93 * DAY, AS_OF - 62 * DAY, before],

@@ -10,11 +10,11 @@ import pytest
 from junitparser import JUnitXml
 
 from credly_audit.audit.model import Audit, Gate
-from credly_audit.audit.prior import REMEDIATED, frame_of
-from credly_audit.audit.split import parts
+from credly_audit.audit.prior import REMEDIATED, make_typed_frame
+from credly_audit.audit.split import split_audit
 from credly_audit.config.formats import formats
 from credly_audit.config.presentation import Presentation
-from credly_audit.report.briefing import actions
+from credly_audit.report.briefing import list_actions
 from credly_audit.severity import Severity
 from tests.build import ACME, AS_OF, BETA, application, audited, organization, snapshot, token
 from tests.renderers.rendering import FULL, comparison, files, judged, of_all_kinds, rendered, with_a_past
@@ -44,7 +44,7 @@ def test_findings_on_oauth_applications_are_told_apart(name: str) -> None:
 
 
 def test_each_oauth_application_is_an_action_of_its_own() -> None:
-    asked = list(actions(with_applications()))
+    asked = list(list_actions(with_applications()))
 
     assert [action.why.split(" (")[0] for action in asked] == ["OAuth application App 1", "OAuth application App 2"]
     assert {action.findings for action in asked} == {1}
@@ -62,7 +62,7 @@ def with_times(days: dict[str, list[float]]) -> Audit:
     }
     audit = with_a_past(of_all_kinds())
     assert audit.compared is not None
-    return replace(audit, compared=replace(audit.compared, remediated=frame_of(columns, REMEDIATED)))
+    return replace(audit, compared=replace(audit.compared, remediated=make_typed_frame(columns, REMEDIATED)))
 
 
 def test_the_time_to_remediate_is_the_same_in_every_report() -> None:
@@ -77,7 +77,7 @@ def test_the_time_to_remediate_is_the_same_in_every_report() -> None:
 @pytest.mark.parametrize("name", [name for name in formats() if name != "csv"])
 def test_a_part_never_passes_for_the_complete_audit(name: str) -> None:
     audit = of_all_kinds()
-    acme, _ = parts(audit, "organization")
+    acme, _ = split_audit(audit, "organization")
     subset = judged(audit.snapshot.only([ACME]))
 
     for part in (acme.audit, subset):
@@ -89,7 +89,7 @@ def test_a_part_never_passes_for_the_complete_audit(name: str) -> None:
 
 def test_two_parts_and_the_whole_have_no_series_in_common() -> None:
     audit = of_all_kinds()
-    audits = [audit, *(part.audit for way in ("organization", "contact", "owner") for part in parts(audit, way))]
+    audits = [audit, *(part.audit for way in ("organization", "contact", "owner") for part in split_audit(audit, way))]
     series = [
         {line.rpartition(" ")[0] for line in rendered("prometheus", each).decode().splitlines() if line[0] != "#"}
         for each in audits
@@ -133,7 +133,7 @@ def test_what_is_unseen_is_counted_apart(unseen: Audit) -> None:
     assert 'credly_audit_findings{severity="critical"} 0' in metrics
     assert f'credly_audit_findings_by_status{{status="unseen"}} {many}' in metrics
     assert "| last known |" in rendered("markdown", unseen).decode()
-    assert {action.organization_id for action in actions(unseen)} == {BETA}
+    assert {action.organization_id for action in list_actions(unseen)} == {BETA}
 
 
 def test_what_is_unseen_is_told_as_such(unseen: Audit) -> None:
@@ -150,7 +150,7 @@ def test_a_part_knows_nothing_of_what_others_resolved() -> None:
     rows = [token(1, **FULL), token(2, BETA, **FULL)]
     whole = replace(audited(snapshot(rows, [organization(), organization(BETA)])), compared=comparison())
 
-    acme, beta = (part.audit for part in parts(whole, "organization"))
+    acme, beta = (part.audit for part in split_audit(whole, "organization"))
 
     assert len(acme.compared.resolved) == 2
     assert len(beta.compared.resolved) == 0

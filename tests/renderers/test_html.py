@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from credly_audit.audit.comparison import RESOLVED, Comparison
 from credly_audit.audit.findings import COLUMNS
 from credly_audit.audit.model import Audit
-from credly_audit.audit.prior import REMEDIATED, TREND, frame_of
+from credly_audit.audit.prior import REMEDIATED, TREND, make_typed_frame
 from credly_audit.config.presentation import Presentation
 from credly_audit.snapshot import APPLICATIONS, conform
 from tests.build import ACME, AS_OF, BETA, audited, organization, plan, register, snapshot, token, waiver
@@ -296,9 +296,11 @@ def compared(audit: Audit) -> Comparison:
         "high": [9, 7, 2],
         "low": [1, 1, 3],
     }
-    known = frame_of(resolved, RESOLVED)
+    known = make_typed_frame(resolved, RESOLVED)
     changes = changes_of(known)
-    return Comparison(since, known, frame_of(remediated, REMEDIATED), frame_of(audits, TREND), removed(), {}, *changes)
+    return Comparison(
+        since, known, make_typed_frame(remediated, REMEDIATED), make_typed_frame(audits, TREND), removed(), {}, *changes
+    )
 
 
 def test_what_was_mended_since_the_last_audit_and_the_trend_are_shown() -> None:

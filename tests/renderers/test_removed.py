@@ -7,10 +7,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from credly_audit.audit.split import parts
+from credly_audit.audit.split import split_audit
 from credly_audit.cli.summary import summary
 from credly_audit.notify.notices import body
-from credly_audit.report.briefing import MOST_REMOVED, removed_from_scope
+from credly_audit.report.briefing import MOST_REMOVED, describe_removed
 from tests.renderers.rendering import comparison, of_all_kinds, rendered
 
 SAID = "with 2 open findings (highest severity: high); last audited on 23 Oct 2026."
@@ -18,10 +18,10 @@ SAID = "with 2 open findings (highest severity: high); last audited on 23 Oct 20
 
 def test_the_sentence_names_it_and_counts_what_was_open() -> None:
     audit = replace(of_all_kinds(), compared=comparison())
-    assert list(removed_from_scope(audit)) == [f"Removed from scope: =Gone <b>[x](y)·, {SAID}"]
+    assert list(describe_removed(audit)) == [f"Removed from scope: =Gone <b>[x](y)·, {SAID}"]
 
     many = pd.concat([comparison().removed] * (MOST_REMOVED + 2), ignore_index=True)
-    *_, last = removed_from_scope(replace(audit, compared=replace(comparison(), removed=many)))
+    *_, last = describe_removed(replace(audit, compared=replace(comparison(), removed=many)))
     assert last == "Removed from scope with open findings: 2 more organizations."
 
 
@@ -47,5 +47,5 @@ def test_the_terminal_and_the_notice_name_it() -> None:
 @pytest.mark.parametrize("by", ["organization", "contact", "owner", "tag"])
 def test_no_part_names_it(by: str) -> None:
     audit = replace(of_all_kinds(), compared=comparison())
-    for part in parts(audit, by):
-        assert not list(removed_from_scope(part.audit))
+    for part in split_audit(audit, by):
+        assert not list(describe_removed(part.audit))

@@ -16,7 +16,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from credly_audit.audit.model import Audit
-from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.policy.decision_workbook import read_typed_rows
 from credly_audit.renderers.xlsx import render
 from credly_audit.renderers.xlsx import table_xml as rows
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
@@ -347,7 +347,7 @@ def test_the_import_reads_the_yellow_columns_of_the_report(tmp_path: Path) -> No
     path = tmp_path / "report.xlsx"
     path.write_bytes(rendered("xlsx", decided()))
 
-    found = {row.rule: row for row in typed_rows(path, date(2026, 11, 23))}
+    found = {row.rule: row for row in read_typed_rows(path, date(2026, 11, 23))}
 
     assert set(found) == {"PRM001", "DOC002"}
     assert (found["PRM001"].decision, found["PRM001"].reason) == ("false positive", "=the migration needs it")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from credly_audit.audit.model import Audit
-from credly_audit.report.briefing import actions
+from credly_audit.report.briefing import list_actions
 from credly_audit.report.priorities import Priorities, Tier, describe_moment
 from tests.build import ACME, AS_OF, BETA, audited, organization, snapshot, token
 from tests.year import make_year
@@ -53,7 +53,7 @@ def test_the_next_token_to_expire_is_named_by_its_hour(year: Audit) -> None:
 
 def test_the_actions_are_in_the_order_of_the_priorities(year: Audit) -> None:
     of_findings = Priorities(year).of_findings
-    found = list(actions(year, None))
+    found = list(list_actions(year, None))
 
     for group in Priorities(year).groups(None):
         its = [each for each in found if each.priority == group.number]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from credly_audit.audit.prior import LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, no_past
+from credly_audit.audit.prior import LAST_KNOWN_TOKENS, SEEN_ORGANIZATIONS, Past, make_empty_past
 from credly_audit.rules import catalogue
 from credly_audit.rules.facts import BITS, SUCCESSIONS
 from credly_audit.snapshot import STATUSES, conform
@@ -185,7 +185,7 @@ def past_of(listed: list[dict[str, Any]], organizations: list[dict[str, Any]]) -
     }
     audited = [row for row in organizations if row["fully_seen_before"]]
     return replace(
-        no_past(),
+        make_empty_past(),
         tokens=conform(columns, LAST_KNOWN_TOKENS),
         organizations=conform(
             {

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from credly_audit.audit.findings import finding_ids
+from credly_audit.audit.findings import compute_finding_ids
 from tests.build import ACME, AS_OF, BETA, application, audited, snapshot, token, waiver
 
 
@@ -69,7 +69,7 @@ def test_two_applications_of_one_organization_have_findings_of_their_own() -> No
     both = found(application(1, creator_available=False), application(2, creator_available=False))
 
     assert {each["finding_id"] for each in both} == {
-        finding_ids("OAU001", [ACME], [""], [number])[0] for number in ("1", "2")
+        compute_finding_ids("OAU001", [ACME], [""], [number])[0] for number in ("1", "2")
     }
 
 

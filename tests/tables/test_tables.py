@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from openpyxl.styles import PatternFill
 
 from credly_audit.errors import ConfigurationError
-from credly_audit.policy.decision_workbook import typed_rows
+from credly_audit.policy.decision_workbook import read_typed_rows
 from credly_audit.policy.register_file import Register
 from tests import needs
 from tests.build import ACME, token
@@ -475,12 +475,12 @@ def test_decisions_are_read_where_they_stand_and_a_long_report_s_second_sheet_to
     rows = row(2, *DECIDED) + row(3, *ACCEPTED) + row(4, "r", "", "", "", "", *ACCEPTED[5:])
     path = workbook(tmp_path / "r.xlsx", {"Findings": rows, "Findings2": rows, "About": NOTES})
 
-    assert [(each.place, each.until) for each in typed_rows(path, date(2026, 11, 23))] == [
+    assert [(each.place, each.until) for each in read_typed_rows(path, date(2026, 11, 23))] == [
         (f"{path}: {sheet} row 3", date(2027, 3, 31)) for sheet in ("Findings", "Findings2")
     ]
     path = workbook(tmp_path / "r.xlsx", {"Findings": rows, "Findings (2)": rows})
     with pytest.raises(ConfigurationError, match=r"the sheets Findings and Findings \(2\) all have the columns"):
-        typed_rows(path, date(2026, 11, 23))
+        read_typed_rows(path, date(2026, 11, 23))
 
 
 cells = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cf", "Cs", "Zs")), max_size=9).map(str.strip)

@@ -4,7 +4,7 @@ from typing import Any
 
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.page_labels import SEVERITIES
-from credly_audit.report.counts import tally
+from credly_audit.report.counts import count_audit
 from credly_audit.report.labels import describe_setting
 from credly_audit.report.results import Results
 from credly_audit.rules.controls import FRAMEWORK_NAMES, name_control
@@ -13,7 +13,7 @@ from credly_audit.rules.declare import Rule, family_name
 
 def rules(audit: Audit, results: Results) -> list[dict[str, Any]]:
     """The catalogue, disabled rules included."""
-    live = tally(audit)["by_rule"]
+    live = count_audit(audit)["by_rule"]
     frame = audit.findings.frame
     waived = frame.loc[frame["waived"].to_numpy(dtype=bool), "rule_id"].value_counts()
     rows = []

@@ -5,13 +5,13 @@ from typing import Any
 import pandas as pd
 
 from credly_audit.audit.changes import FINDING_CHANGES, TOKEN_CHANGES
-from credly_audit.audit.comparison import Comparison, remediation_time, remediation_times
-from credly_audit.audit.findings import plain
+from credly_audit.audit.comparison import Comparison, compute_remediation_time, compute_remediation_times
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, StackedChart, lying, stack
 from credly_audit.renderers.html.page_labels import SEVERITIES, described
 from credly_audit.renderers.html.plain_list import PlainList
-from credly_audit.report.briefing import removed_from_scope
+from credly_audit.report.briefing import describe_removed
 from credly_audit.report.change_labels import LABELS, count_changes, describe_deltas, describe_rules
 from credly_audit.report.labels import ITSELF
 from credly_audit.severity import Severity
@@ -35,7 +35,7 @@ def changes(audit: Audit, lists: dict[str, PlainList], most_rows: int) -> dict[s
         "resolved": [_resolved(audit, row) for row in _records(compared.resolved.head(MOST_RESOLVED))],
         "more": max(len(compared.resolved) - MOST_RESOLVED, 0),
         "counts": list(count_changes(compared.changes)),
-        "removed": list(removed_from_scope(audit)),
+        "removed": list(describe_removed(audit)),
         "rows": lists["changes"].rows(most_rows),
         "many_changes": len(lists["changes"]),
         "deltas": lists["deltas"].rows(most_rows),
@@ -106,7 +106,7 @@ def _list_deltas(compared: Comparison) -> PlainList:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    columns = [plain(frame[name]) for name in frame]
+    columns = [convert_to_plain(frame[name]) for name in frame]
     return [dict(zip(frame.columns, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
@@ -153,12 +153,12 @@ def trend_chart(compared: Comparison) -> StackedChart | str:
 
 def remediation_chart(compared: Comparison) -> Chart | str:
     """Draw the median time to remediate by severity."""
-    overall = remediation_time(compared.remediated)
+    overall = compute_remediation_time(compared.remediated)
     if overall is None:
         return "No finding has been resolved yet, so there is no time to remediate."
     data = [
         Datum(SEVERITIES[severity], time.median_days, severity.value, count(time.findings, "finding", "findings"))
-        for severity, time in remediation_times(compared.remediated).items()
+        for severity, time in compute_remediation_times(compared.remediated).items()
         if time is not None
     ]
     return lying(f"Median time to remediate: {overall.days}", "Days to remediate (median)", data)

@@ -23,7 +23,7 @@ from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
 from credly_audit.audit.model import Audit, Gate, Outcome
 from credly_audit.audit.prior import ABOUT, REMEDIATED, TREND
-from credly_audit.audit.split import parts
+from credly_audit.audit.split import split_audit
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import PolicySettings
@@ -104,7 +104,7 @@ def made_up_pages(presentation: Presentation) -> Iterator[dict[str, Any]]:
 def made_up_audits() -> tuple[Audit, ...]:
     """The audits of those pages."""
     everything = full()
-    return everything, next(parts(everything, "organization")).audit, first(), bare()
+    return everything, next(split_audit(everything, "organization")).audit, first(), bare()
 
 
 def bare() -> Audit:

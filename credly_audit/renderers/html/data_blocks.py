@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.audit.rotation import LIFETIME
 from credly_audit.renderers.html.page_labels import SEVERITIES, described
@@ -85,7 +85,7 @@ def _values(piece: Any) -> list[Any]:
         return piece.tolist()
     if str(piece.dtype).startswith("datetime64"):
         return seconds(piece)
-    return [harmless(value) if isinstance(value, str) else value for value in plain(piece)]
+    return [harmless(value) if isinstance(value, str) else value for value in convert_to_plain(piece)]
 
 
 def _words(lists: Lists) -> dict[str, Any]:
@@ -202,10 +202,14 @@ def _owners(lists: Lists) -> tuple[np.ndarray, list[dict[str, str | None]]]:
     """Of each token the position of its owner among the owners, -1 where that is the organization asked; the owners."""
     tokens = lists.audit.tokens
     organizations = lists.audit.organizations.take(tokens["organization_id"].cat.codes)
-    asked = zip(plain(organizations["organization_id"]), plain(organizations["name"]), strict=True)
+    asked = zip(
+        convert_to_plain(organizations["organization_id"]), convert_to_plain(organizations["name"]), strict=True
+    )
     places: dict[tuple[Any, ...], int] = {}
     codes = [
         -1 if owner == own(*organization) else places.setdefault(owner, len(places))
-        for owner, organization in zip(zip(*(plain(tokens[name]) for name in OWNER), strict=True), asked, strict=True)
+        for owner, organization in zip(
+            zip(*(convert_to_plain(tokens[name]) for name in OWNER), strict=True), asked, strict=True
+        )
     ]
     return np.array(codes, dtype="int64"), [dict(zip(("id", "name", "type"), owner, strict=True)) for owner in places]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.config.decision_models import Plan, Waiver
 from credly_audit.renderers.html.page_labels import described
@@ -64,5 +64,11 @@ def _called(audit: Audit, wanted: set[str]) -> dict[str, str]:
     called: dict[str, str] = {}
     for name in ("fingerprint", "token_id"):
         hit = audit.tokens[audit.tokens[name].str.lower().isin(wanted).to_numpy()]
-        called |= dict(zip(plain(hit[name].str.lower()), map(described, plain(hit["description"])), strict=True))
+        called |= dict(
+            zip(
+                convert_to_plain(hit[name].str.lower()),
+                map(described, convert_to_plain(hit["description"])),
+                strict=True,
+            )
+        )
     return called

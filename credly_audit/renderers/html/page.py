@@ -20,9 +20,9 @@ from credly_audit.renderers.html.decisions_part import decision_list, decisions
 from credly_audit.renderers.html.page_labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.rows import Lists, Row
-from credly_audit.report.briefing import MOST_NAMED, Action, actions, headline, unseen
+from credly_audit.report.briefing import MOST_NAMED, Action, list_actions, list_incomplete, write_headline
 from credly_audit.report.columns import TOKEN
-from credly_audit.report.counts import SubjectCounts, tally
+from credly_audit.report.counts import SubjectCounts, count_audit
 from credly_audit.report.key_figures import AGES, KeyFigures
 from credly_audit.report.labels import COVERAGE
 from credly_audit.report.priorities import MOST_GROUPS, Priorities, Priority
@@ -52,9 +52,9 @@ def facts(audit: Audit) -> dict[str, Any]:
     """What the templates are filled with."""
     standing = SubjectCounts(audit)
     lists = Lists(audit, standing)
-    counts = tally(audit)
+    counts = count_audit(audit)
     changed, decided = change_lists(audit), decisions(audit)
-    hidden, results = unseen(audit), Results(audit)
+    hidden, results = list_incomplete(audit), Results(audit)
     priorities, figures = Priorities(audit), KeyFigures(audit)
     return {
         "title": audit.presentation.title or TITLE,
@@ -66,7 +66,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "collected": _instant(audit.snapshot.header.collected_at),
         "outcome": audit.verdict.outcome,
         "symbol": OUTCOMES[audit.verdict.outcome],
-        "headline": headline(audit),
+        "headline": write_headline(audit),
         "violations": audit.verdict.violations,
         "tally": counts,
         "numbers": _numbers(figures),
@@ -77,7 +77,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "more_unaudited": max(len(audit.unaudited) - MOST_NAMED, 0),
         "broken": audit.broken,
         "limitations": audit.limitations,
-        "actions": [_action(audit, each) for each in actions(audit)],
+        "actions": [_action(audit, each) for each in list_actions(audit)],
         "priorities": [_priority(audit, each) for each in priorities.groups()],
         "more_priorities": max(priorities.many - MOST_GROUPS, 0),
         "priority_choices": [(each.number, each.title) for each in priorities.groups(None)],
@@ -194,7 +194,8 @@ def _parts(audit: Audit, lists: Lists) -> Any:
     """The first organizations, each with all there is to do in it."""
     theirs = audit.findings.frame["organization_row"].isin(lists.standing.worst_first[:MOST_PARTS]).to_numpy()
     todo = sorted(
-        actions(replace(audit, findings=audit.findings.where(theirs)), None), key=lambda action: action.organization_id
+        list_actions(replace(audit, findings=audit.findings.where(theirs)), None),
+        key=lambda action: action.organization_id,
     )
     by_organization = {key: list(group) for key, group in groupby(todo, lambda action: action.organization_id)}
     for row in lists.organizations(MOST_PARTS):

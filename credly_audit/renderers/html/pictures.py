@@ -5,7 +5,7 @@ from typing import Any
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.html.charts import Chart, Datum, lying, standing
 from credly_audit.renderers.html.page_labels import SEVERITIES
-from credly_audit.report.briefing import MONTHS, expiries, permissions, soon_days
+from credly_audit.report.briefing import MONTHS, count_expiries, count_permissions, find_soon_days
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.severity import Severity
 from credly_audit.text import count, number
@@ -37,7 +37,7 @@ def severity_chart(counts: dict[str, Any]) -> Chart | str:
 
 def permission_chart(audit: Audit) -> Chart | str:
     """The unexpired tokens by what they may do."""
-    may = permissions(audit)
+    may = count_permissions(audit)
     total = sum(may.values())
     if not total:
         return "No unexpired token was collected."
@@ -50,7 +50,7 @@ def permission_chart(audit: Audit) -> Chart | str:
 
 def expiry_chart(audit: Audit) -> Chart | str:
     """The unexpired tokens by month of expiry."""
-    months, soon = expiries(audit), soon_days(audit)
+    months, soon = count_expiries(audit), find_soon_days(audit)
     days = count(soon, "day", "days")
     busiest = max(months, key=lambda month: month.tokens)
     if not busiest.tokens:

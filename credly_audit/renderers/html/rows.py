@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.policy.apply import JudgedPlan, JudgedWaiver
 from credly_audit.renderers.html.page_labels import (
@@ -78,7 +78,7 @@ class Lists:
         """The worst first, as they are in the audit."""
         part = FindingRows(self.standing, slice(most))
         records = replace(self.audit.findings, frame=part.frame).records()
-        decided = zip(plain(part.frame["waiver_id"]), plain(part.frame["plan_id"]), strict=True)
+        decided = zip(convert_to_plain(part.frame["waiver_id"]), convert_to_plain(part.frame["plan_id"]), strict=True)
         for shown, finding, (waiver, plan) in zip(self._show(FINDING, part), records, decided, strict=True):
             rule = self.audit.rules[finding["rule_id"]]
             is_token = finding["token_id"] is not None
@@ -105,8 +105,11 @@ class Lists:
     def tokens(self, most: int) -> Iterator[Row]:
         """In the order of the organizations."""
         part = TokenRows(self.standing, slice(most))
-        columns = {name: plain(part.frame[name]) for name in part.frame}
-        columns |= {"organization": plain(part.organizations["name"]), "contact": plain(part.organizations["contact"])}
+        columns = {name: convert_to_plain(part.frame[name]) for name in part.frame}
+        columns |= {
+            "organization": convert_to_plain(part.organizations["name"]),
+            "contact": convert_to_plain(part.organizations["contact"]),
+        }
         highest = self.standing.highest_of_tokens[:most].tolist()
         for shown, weight, values in zip(
             self._show(TOKEN, part), highest, zip(*columns.values(), strict=True), strict=True
@@ -150,7 +153,10 @@ class Lists:
         part = ApplicationRows(self.standing, slice(None))
         frame = part.frame
         for shown, name, organization_id in zip(
-            self._show(APPLICATION, part), plain(frame["name"]), plain(frame["organization_id"]), strict=True
+            self._show(APPLICATION, part),
+            convert_to_plain(frame["name"]),
+            convert_to_plain(frame["organization_id"]),
+            strict=True,
         ):
             yield shown | {"name": name or shown["id"], "place": f"#organization-{organization_id}"}
 
@@ -184,7 +190,7 @@ class Lists:
         register = self.audit.policy.register
         said = register.documented if register else pd.DataFrame()
         names = [name.replace("_", " ") for name in said]
-        lines = zip(*(plain(said[name]) for name in said), strict=True)
+        lines = zip(*(convert_to_plain(said[name]) for name in said), strict=True)
         return ["; ".join(f"{name}: {one}" for name, one in zip(names, line, strict=True) if one) for line in lines]
 
     def _registered(self, row: int) -> str:

@@ -23,7 +23,7 @@ from credly_audit.renderers.xlsx.summary_sheet import add_summary
 from credly_audit.renderers.xlsx.table_sheet import MOST_ROWS, add_list
 from credly_audit.renderers.xlsx.tokens_sheet import expiries, tokens
 from credly_audit.renderers.xlsx.workbook_report import WorkbookReport
-from credly_audit.report.briefing import headline
+from credly_audit.report.briefing import write_headline
 from credly_audit.text import spoken_day
 
 CHANGED = (list_changes, list_changed_organizations, resolved, list_audits)
@@ -37,7 +37,7 @@ def render(audit: Audit, out: BinaryIO, most_rows: int = MOST_ROWS) -> None:
     report = WorkbookReport(audit, most_rows)
     title = audit.presentation.title or f"Credly authorization tokens: audit of {spoken_day(audit.as_of)}"
     try:
-        book = Book(title, headline(audit), audit.generated_at)
+        book = Book(title, write_headline(audit), audit.generated_at)
         add_summary(book, report)
         for listing in (*LISTS, applications) if len(audit.snapshot.applications) else LISTS:
             add_list(book, listing(report), most_rows)

@@ -1,9 +1,9 @@
 """The sheets Changes, Changes by organization and Trend: what changed since the last audit, and over all audits."""
 
 from credly_audit.audit.changes import CHANGES, DELTAS
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.audit.prior import TREND as TREND_COLUMNS
-from credly_audit.audit.prior import nothing
+from credly_audit.audit.prior import make_empty_frame
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
@@ -72,22 +72,24 @@ TREND_COLUMNS_OF_SHEET = (
 def list_changes(report: WorkbookReport) -> SheetList:
     """Return every change of a token or a finding since the last audit."""
     compared, rules = report.audit.compared, report.audit.rules
-    frame = nothing(CHANGES) if compared is None else compared.changes
+    frame = make_empty_frame(CHANGES) if compared is None else compared.changes
 
     def piece(start: int, stop: int) -> Piece:
         part = frame.iloc[start:stop]
-        token_ids, rule_ids = plain(part["token_id"]), plain(part["rule_id"])
+        token_ids, rule_ids = convert_to_plain(part["token_id"]), convert_to_plain(part["rule_id"])
         return {
             "Change": part["change"].map(LABELS).tolist(),
-            "Severity": [SEVERITY_WORDS[Severity(each)] if each else None for each in plain(part["severity"])],
+            "Severity": [
+                SEVERITY_WORDS[Severity(each)] if each else None for each in convert_to_plain(part["severity"])
+            ],
             "Token": [
                 described(description) if token_id else ITSELF
-                for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
+                for token_id, description in zip(token_ids, convert_to_plain(part["description"]), strict=True)
             ],
-            "Organization": plain(part["organization_name"]),
-            "Reason or permissions": plain(part["detail"]),
+            "Organization": convert_to_plain(part["organization_name"]),
+            "Reason or permissions": convert_to_plain(part["detail"]),
             "Finding": [rules[each].summary if each in rules else each for each in rule_ids],
-            **{name: plain(part[name]) for name in ("fingerprint", "finding_id", "organization_id")},
+            **{name: convert_to_plain(part[name]) for name in ("fingerprint", "finding_id", "organization_id")},
             "rule_id": rule_ids,
             "token_id": token_ids,
         }
@@ -107,15 +109,15 @@ def list_changes(report: WorkbookReport) -> SheetList:
 def list_changed_organizations(report: WorkbookReport) -> SheetList:
     """Return the changes of each organization that has any, counted by kind."""
     compared = report.audit.compared
-    frame = nothing(DELTAS) if compared is None else compared.deltas
+    frame = make_empty_frame(DELTAS) if compared is None else compared.deltas
 
     def piece(start: int, stop: int) -> Piece:
         part = frame.iloc[start:stop]
         return {
-            "Organization": plain(part["organization_name"]),
-            **{title: plain(part[name]) for name, title in DELTA_HEADINGS.items()},
-            "Change of open findings": plain(part["open_now"] - part["open_before"]),
-            "organization_id": plain(part["organization_id"]),
+            "Organization": convert_to_plain(part["organization_name"]),
+            **{title: convert_to_plain(part[name]) for name, title in DELTA_HEADINGS.items()},
+            "Change of open findings": convert_to_plain(part["open_now"] - part["open_before"]),
+            "organization_id": convert_to_plain(part["organization_id"]),
         }
 
     return SheetList(
@@ -131,14 +133,14 @@ def list_changed_organizations(report: WorkbookReport) -> SheetList:
 def list_audits(report: WorkbookReport) -> SheetList:
     """Return every audit, oldest first, as its reports counted."""
     compared = report.audit.compared
-    frame = nothing(TREND_COLUMNS) if compared is None else compared.trend
+    frame = make_empty_frame(TREND_COLUMNS) if compared is None else compared.trend
 
     def piece(start: int, stop: int) -> Piece:
         part = frame.iloc[start:stop]
         return {
             "Audit of": serial(part["as_of"]),
-            "Result": plain(part["outcome"]),
-            **{title: plain(part[name]) for name, title in TREND_NUMBERS.items()},
+            "Result": convert_to_plain(part["outcome"]),
+            **{title: convert_to_plain(part[name]) for name, title in TREND_NUMBERS.items()},
         }
 
     return SheetList(

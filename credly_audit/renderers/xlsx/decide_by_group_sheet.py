@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.decisions_sheet import TYPED, validations
 from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
@@ -91,8 +91,8 @@ def find_groups(report: WorkbookReport) -> list[Group]:
     audit = report.audit
     frame = audit.findings.frame[audit.findings.actionable]
     frame = frame[~frame["rule_id"].isin(["WVR001"])]
-    names, ids = plain(audit.organizations["name"]), plain(audit.organizations["organization_id"])
-    tags = plain(audit.organizations["tags"])
+    names, ids = convert_to_plain(audit.organizations["name"]), convert_to_plain(audit.organizations["organization_id"])
+    tags = convert_to_plain(audit.organizations["tags"])
     every = pd.DataFrame(
         {
             "rule": frame["rule_id"].astype("string").to_numpy(dtype=object),

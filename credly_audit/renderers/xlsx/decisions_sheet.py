@@ -5,7 +5,7 @@ from typing import Any
 
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.config.decision_models import FALSE_POSITIVE, Decision, Plan, Waiver
 from credly_audit.instants import iso_day
 from credly_audit.renderers.xlsx import emphasis
@@ -83,7 +83,9 @@ def _descriptions(report: WorkbookReport, wanted: set[str | None]) -> dict[str |
     called: dict[str | None, str] = {}
     for name in ("fingerprint", "token_id"):
         hit = tokens[tokens[name].isin([each for each in wanted if each]).to_numpy()]
-        called |= dict(zip(plain(hit[name]), map(described, plain(hit["description"])), strict=True))
+        called |= dict(
+            zip(convert_to_plain(hit[name]), map(described, convert_to_plain(hit["description"])), strict=True)
+        )
     return called
 
 

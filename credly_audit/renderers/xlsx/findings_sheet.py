@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.config.decision_models import Decision
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.decisions_sheet import as_typed, validations
@@ -74,5 +74,5 @@ def _decided(report: WorkbookReport, frame: pd.DataFrame) -> list[Decision | Non
     made = report.audit.decisions
     waivers = {each.waiver.id: each.waiver for each in made.waivers}
     plans = {each.plan.id: each.plan for each in made.plans}
-    ids = zip(plain(frame["waiver_id"]), plain(frame["plan_id"]), strict=True)
+    ids = zip(convert_to_plain(frame["waiver_id"]), convert_to_plain(frame["plan_id"]), strict=True)
     return [waivers.get(waiver_id) or plans.get(plan_id) for waiver_id, plan_id in ids]

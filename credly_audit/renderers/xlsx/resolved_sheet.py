@@ -1,6 +1,6 @@
 """The sheet Resolved: what was there at the audit before and is remediated now, and how long it was open."""
 
-from credly_audit.audit.findings import plain
+from credly_audit.audit.findings import convert_to_plain
 from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.sheet_list import Column, Piece, SheetList
@@ -35,23 +35,23 @@ def resolved(report: WorkbookReport) -> SheetList:
         if compared is None:
             return {}
         part = compared.resolved.iloc[start:stop]
-        token_ids = plain(part["token_id"])
-        rule_ids = plain(part["rule_id"])
+        token_ids = convert_to_plain(part["token_id"])
+        rule_ids = convert_to_plain(part["rule_id"])
         return {
             "Severity": [SEVERITY_WORDS[Severity(severity)] for severity in part["severity"]],
             "Token": [
                 described(description) if token_id else ITSELF
-                for token_id, description in zip(token_ids, plain(part["description"]), strict=True)
+                for token_id, description in zip(token_ids, convert_to_plain(part["description"]), strict=True)
             ],
-            "Organization": plain(part["organization_name"]),
+            "Organization": convert_to_plain(part["organization_name"]),
             "Finding": [rules[each].summary if each in rules else each for each in rule_ids],
             "First seen": serial(part["first_seen_at"]),
             "Resolved": serial(part["resolved_at"]),
-            "Days open": plain(part["days_open"]),
-            "fingerprint": plain(part["fingerprint"]),
-            "finding_id": plain(part["finding_id"]),
+            "Days open": convert_to_plain(part["days_open"]),
+            "fingerprint": convert_to_plain(part["fingerprint"]),
+            "finding_id": convert_to_plain(part["finding_id"]),
             "rule_id": rule_ids,
-            "organization_id": plain(part["organization_id"]),
+            "organization_id": convert_to_plain(part["organization_id"]),
             "token_id": token_ids,
         }
 

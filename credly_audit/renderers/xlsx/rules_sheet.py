@@ -6,7 +6,7 @@ from credly_audit.renderers.xlsx import emphasis
 from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
 from credly_audit.renderers.xlsx.styles import SEVERITY_WORDS
 from credly_audit.renderers.xlsx.workbook_report import CONTROLS, FINDINGS, RULES, WorkbookReport
-from credly_audit.report.counts import tally
+from credly_audit.report.counts import count_audit
 from credly_audit.report.labels import describe_setting
 from credly_audit.report.results import Result
 from credly_audit.rules.controls import FRAMEWORK_NAMES, FRAMEWORKS, name_control
@@ -43,7 +43,7 @@ CONTROL_COLUMNS = (
 def rules(report: WorkbookReport) -> SheetList:
     """The catalogue, disabled rules included."""
     catalogue = list(report.audit.rules.values())
-    live = tally(report.audit)["by_rule"]
+    live = count_audit(report.audit)["by_rule"]
     results = report.results.rules
     first = report.standing.open.drop_duplicates("rule_id")
     places = dict(zip(first["rule_id"], first.index.tolist(), strict=True))

@@ -29,13 +29,13 @@ from credly_audit.renderers.xlsx.workbook_report import (
 from credly_audit.report.briefing import (
     MONTHS,
     MOST_NAMED,
-    expiries,
-    headline,
-    permissions,
-    soon_days,
-    unseen,
+    count_expiries,
+    count_permissions,
+    find_soon_days,
+    list_incomplete,
+    write_headline,
 )
-from credly_audit.report.counts import tally
+from credly_audit.report.counts import count_audit
 from credly_audit.report.key_figures import AGES, KeyFigure
 from credly_audit.report.labels import COVERAGE, COVERAGE_MEANS
 from credly_audit.report.priorities import Priority
@@ -85,7 +85,7 @@ def _verdict(page: Page, report: WorkbookReport) -> None:
     symbol, colour = VERDICT_BANDS[audit.verdict.outcome]
     band = replace(STYLES["band"], fill=paint(colour))
     page.sheet.merged_cells.add(f"B{page.row}:F{page.row}")
-    page.put("B", f"{symbol}  {headline(audit)}", band)
+    page.put("B", f"{symbol}  {write_headline(audit)}", band)
     for letter in "CDEF":
         page.put(letter, None, band)
     page.high(44)
@@ -103,7 +103,7 @@ def _guidance(page: Page, report: WorkbookReport) -> None:
 
 def _standing(page: Page, report: WorkbookReport) -> None:
     """The numbers, and beside them how completely the organizations were seen."""
-    counts, figures = tally(report.audit), list(report.figures)
+    counts, figures = count_audit(report.audit), list(report.figures)
     page.heading("Key figures")
     page.row -= 1
     page.line(D=("Coverage", "heading"))
@@ -123,7 +123,7 @@ def _standing(page: Page, report: WorkbookReport) -> None:
 
 
 def _unseen(page: Page, report: WorkbookReport) -> None:
-    hidden = unseen(report.audit)
+    hidden = list_incomplete(report.audit)
     _unaudited(page, report)
     if not hidden:
         return
@@ -179,7 +179,7 @@ def _priority(page: Page, report: WorkbookReport, priority: Priority) -> None:
 
 
 def _findings(page: Page, report: WorkbookReport) -> None:
-    counts = tally(report.audit)
+    counts = count_audit(report.audit)
     page.new_sheet_of_paper()
     page.heading("Findings by severity")
     if not counts["findings"]:
@@ -210,7 +210,7 @@ def _ages(page: Page, report: WorkbookReport) -> None:
 
 
 def _permissions(page: Page, report: WorkbookReport) -> None:
-    may = permissions(report.audit)
+    may = count_permissions(report.audit)
     page.heading("Token permissions")
     total = sum(may.values())
     if not total:
@@ -227,7 +227,7 @@ def _permissions(page: Page, report: WorkbookReport) -> None:
 
 
 def _coming(page: Page, report: WorkbookReport) -> None:
-    months, soon = expiries(report.audit), soon_days(report.audit)
+    months, soon = count_expiries(report.audit), find_soon_days(report.audit)
     page.heading("Upcoming expirations")
     busiest = max(months, key=lambda month: month.tokens)
     if not busiest.tokens:

@@ -7,7 +7,7 @@ from credly_audit.renderers.xlsx.cell_xml import serial
 from credly_audit.renderers.xlsx.fields import make_cells, make_columns
 from credly_audit.renderers.xlsx.sheet_list import Column, Link, Piece, SheetList
 from credly_audit.renderers.xlsx.workbook_report import EXPIRIES, TOKENS, WorkbookReport
-from credly_audit.report.briefing import soon_days
+from credly_audit.report.briefing import find_soon_days
 from credly_audit.report.columns import TOKEN, Field, FieldKind, TokenRows, pick
 from credly_audit.text import count
 
@@ -57,7 +57,7 @@ def _document(column: pd.Series, name: str, number: int) -> Field:
 
 def expiries(report: WorkbookReport) -> SheetList:
     """The unexpired tokens that have an expiry, the next first."""
-    soon, next_audit = soon_days(report.audit), report.audit.policy.next_audit.days
+    soon, next_audit = find_soon_days(report.audit), report.audit.policy.next_audit.days
 
     def when(days: float) -> str:
         if days <= next_audit:

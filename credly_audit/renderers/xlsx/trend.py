@@ -3,14 +3,14 @@
 import pandas as pd
 from openpyxl.utils import get_column_letter
 
-from credly_audit.audit.comparison import Comparison, remediation_times
+from credly_audit.audit.comparison import Comparison, compute_remediation_times
 from credly_audit.renderers.xlsx.changes_sheet import TREND_COLUMNS_OF_SHEET
 from credly_audit.renderers.xlsx.free_sheet import Page
 from credly_audit.renderers.xlsx.native_charts import stacks
 from credly_audit.renderers.xlsx.small_chart import WIDTHS, captions
 from credly_audit.renderers.xlsx.styles import SEVERITY_COLOURS, SEVERITY_WORDS
 from credly_audit.renderers.xlsx.workbook_report import CHANGES, RESOLVED, TREND, WorkbookReport
-from credly_audit.report.briefing import removed_from_scope
+from credly_audit.report.briefing import describe_removed
 from credly_audit.severity import Severity
 from credly_audit.text import count, number, spoken_day
 
@@ -30,7 +30,7 @@ def trend(page: Page, report: WorkbookReport) -> None:
     page.new_sheet_of_paper()
     page.heading("Trend")
     page.line(B=(_since(compared), "line"))
-    for sentence in removed_from_scope(report.audit):
+    for sentence in describe_removed(report.audit):
         page.line(B=(sentence, "line"))
     for sheet, many in ((CHANGES, len(compared.changes)), (RESOLVED, len(compared.resolved))):
         if many:
@@ -74,6 +74,6 @@ def _remediation_times(page: Page, remediated: pd.DataFrame) -> None:
     if remediated.empty:
         return
     page.line(**captions("Severity", "Resolved", "Median time to remediate"))
-    for severity, time in remediation_times(remediated).items():
+    for severity, time in compute_remediation_times(remediated).items():
         if time is not None:
             page.line(B=(SEVERITY_WORDS[severity], f"as {severity}"), C=(time.findings, "whole"), D=(time.days, "line"))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.xlsx.sheet_list import Link
-from credly_audit.report.briefing import Action, actions
+from credly_audit.report.briefing import Action, list_actions
 from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.key_figures import KeyFigures
 from credly_audit.report.labels import NO_DESCRIPTION
@@ -96,7 +96,7 @@ class WorkbookReport:
     @cached_property
     def actions(self) -> list[Action]:
         """All of them, the most urgent first."""
-        return list(actions(self.audit, None))
+        return list(list_actions(self.audit, None))
 
     @cached_property
     def highest_of_tokens(self) -> np.ndarray:
