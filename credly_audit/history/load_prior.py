@@ -73,8 +73,7 @@ def _load_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> 
     known = bulk.read(connection, query)
     about = (tokens, (tokens.c.organization, tokens.c.token_id))
     known |= load_named(connection, moment, len(known["state"]), states, about)
-    denied, ended_or_gone, permissions = bulk.unpack(known["state"], 3, 2)
-    ended = ended_or_gone & 1 != 0
+    denied, ended, gone, permissions = bulk.unpack(known["state"], 3, 1, 1)
     fingerprint, key = _split_fingerprints(known["fingerprint"])
     return make_typed_frame(
         {
@@ -86,8 +85,8 @@ def _load_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> 
             "permissions": permissions,
             "denied": denied,
             "rotated_at": known["rotated_at"],
-            "seen_at": np.where(ended, known["seen_at"], seen.heard_at[known["organization"]]),
-            "gone": ended_or_gone & 2 != 0,
+            "seen_at": np.where(ended != 0, known["seen_at"], seen.heard_at[known["organization"]]),
+            "gone": gone != 0,
         },
         LAST_KNOWN_TOKENS,
     )

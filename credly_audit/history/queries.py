@@ -158,12 +158,13 @@ def load_known_findings(
     With `whole` also rule_id, token (NULL_INSTANT: none), due_at and opened_at.
     """
     states = finding_states
-    columns = [(states.c.weight + sa.case((states.c.waived, 8), else_=0)).label("weight")]
+    columns = [bulk.pack(sa.case((states.c.waived, 1), else_=0), (states.c.weight, 3)).label("weight")]
     columns += [number(states.c[name]).label(name) for name in ("first_seen_at", *(WHOLE if whole else ()))]
     about = [findings.c.finding_id, findings.c.organization]
     about += [findings.c.rule_id, number(findings.c.token).label("token")] if whole else []
     frame = _load_known(connection, moment, seen, (states, columns), (findings, about))
-    return frame.assign(waived=frame["weight"] >= 8, weight=frame["weight"] % 8)  # noqa: PLR2004 - as asked for above
+    weight, waived = bulk.unpack(frame["weight"].to_numpy(), 3)
+    return frame.assign(weight=weight, waived=waived != 0)
 
 
 WHOLE = ("due_at", "opened_at")
@@ -205,20 +206,19 @@ def load_named(
 
 
 def find_ends(states: sa.Table, moment: Moment) -> list[Any]:
-    """1: it has ended; 2: it is gone; and when it was last seen, where it has ended."""
+    """Return whether a state has ended and whether its subject is gone, packed, and when it was last seen."""
     ended = sa.case((states.c.until <= moment.audit, 1), else_=0)
-    gone = sa.case((states.c.gone_at <= moment.as_of, 2), else_=0)
-    return [(ended + gone).label("ends"), number(states.c.seen_at).label("seen_at")]
+    gone = sa.case((states.c.gone_at <= moment.as_of, 1), else_=0)
+    return [bulk.pack(gone, (ended, 1)).label("ends"), number(states.c.seen_at).label("seen_at")]
 
 
 def add_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
     """With ended, gone, began_at and seen_at: an open state was last seen when its organization last answered."""
-    ends = columns.pop("ends")
-    ended = ends % 2 == 1
+    ended, gone = (flag != 0 for flag in bulk.unpack(columns.pop("ends"), 1))
     began = seen.instants[columns["since"]]
     lasting = np.maximum(began, seen.heard_at[columns["organization"]])
     seen_at = np.where(ended, columns["seen_at"], lasting)
-    return pd.DataFrame(columns | {"ended": ended, "gone": ends >= 2, "began_at": began, "seen_at": seen_at})  # noqa: PLR2004 - as asked for above
+    return pd.DataFrame(columns | {"ended": ended, "gone": gone, "began_at": began, "seen_at": seen_at})
 
 
 def set_seen_at(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
@@ -240,15 +240,31 @@ def set_seen_at(connection: sa.Connection, moment: Moment, seen: Sightings, fram
     late = np.flatnonzero(np.array(silent_now, dtype=bool) & ~frame["ended"].to_numpy())
     if not len(late):
         return frame
-    heard = (coverage.c.audit <= moment.audit, coverage.c.status != "failed")
-    answered = coverage.select().where(*moment.of(coverage), *heard).subquery()
+    judged_at = _find_last_judged(connection, moment, frame.iloc[late])
     seen_at = frame["seen_at"].to_numpy().copy()
-    for position in late:
-        place, rule_id, began = (frame[name].iloc[position] for name in ("organization", "rule_id", "began_at"))
-        judged = connection.execute(
-            sa.select(answered.c.not_judged, number(audits.c.as_of))
-            .join(audits, audits.c.id == answered.c.audit)
-            .where(*moment.of(audits), answered.c.organization == int(place))
-        )
-        seen_at[position] = max([began, *(at for ids, at in judged if rule_id not in ids.split(","))])
+    seen_at[late] = np.maximum(frame["began_at"].to_numpy()[late], judged_at)
     return frame.assign(seen_at=seen_at)
+
+
+def _find_last_judged(connection: sa.Connection, moment: Moment, frame: pd.DataFrame) -> np.ndarray:
+    """Return when the rule of each row last judged its organization (NULL_INSTANT: never); one query for all."""
+    wanted: dict[int, dict[str, int]] = {}
+    for place, rule_id in zip(frame["organization"].tolist(), frame["rule_id"].tolist(), strict=True):
+        wanted.setdefault(place, {})[rule_id] = NULL_INSTANT
+    answers = connection.execute(
+        sa.select(coverage.c.organization, coverage.c.not_judged, number(audits.c.as_of))
+        .join(audits, audits.c.id == coverage.c.audit)
+        .where(
+            *moment.of(coverage, audits),
+            coverage.c.audit <= moment.audit,
+            coverage.c.status != "failed",
+            bulk.match_any(connection, coverage.c.organization, list(wanted)),
+        )
+    )
+    for place, not_judged, at in answers:
+        silent = not_judged.split(",")
+        for rule_id, judged_at in wanted[place].items():
+            if rule_id not in silent:
+                wanted[place][rule_id] = max(judged_at, at)
+    keys = zip(frame["organization"].tolist(), frame["rule_id"].tolist(), strict=True)
+    return np.array([wanted[place][rule_id] for place, rule_id in keys], dtype="int64")
