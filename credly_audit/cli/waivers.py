@@ -2,47 +2,31 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from credly_audit.audit.evaluate import evaluate
-from credly_audit.audit.model import Gate
-from credly_audit.audit.redact_texts import make_redactor, redact_own_texts
 from credly_audit.cli.options import FILE, Instant, config_option
 from credly_audit.cli.screen import print_json, print_lines
-from credly_audit.config.decision_models import Decision
-from credly_audit.config.decisions import read_decisions
-from credly_audit.config.load import load
-from credly_audit.config.presentation import PLAIN
-from credly_audit.config.settings import Settings
-from credly_audit.config.source import DEFAULT_CONFIG
-from credly_audit.errors import ExitCode, UsageError
-from credly_audit.files.destinations import file_can_be_written
-from credly_audit.files.writing import write_file
-from credly_audit.operations.stored_snapshots import read_snapshots
-from credly_audit.policy.apply import Decisions
-from credly_audit.policy.decision_dates import classify_by_calendar
-from credly_audit.policy.decision_workbook import read_typed_rows
-from credly_audit.policy.import_decisions import Import, import_rows, write_rejected
-from credly_audit.policy.policy import Policy
-from credly_audit.policy.toml_file import remove_decisions
-from credly_audit.rules import catalogue
+from credly_audit.errors import ExitCode
+from credly_audit.operations.check_decisions import (
+    NEED_ATTENTION,
+    CheckedDecision,
+    check_decisions,
+    load_decision_settings,
+)
+from credly_audit.operations.edit_decisions import ImportOptions, PruneOptions, import_decisions, prune_decisions
+from credly_audit.policy.import_decisions import Import
 from credly_audit.text import count, number, one_line
 
-ASKS = {
+STATES = {
     "expired": "expired",
     "unused": "matches no finding",
     "overdue": "overdue",
     "refused": "refused: approved by the owner of the findings",
-}
-"""The states that need attention, in words."""
-
-ALL = {
     "expiring": "may not hold at the next audit",
     "active": "holds",
     "pending": "not yet in force",
@@ -50,21 +34,12 @@ ALL = {
     "kept": "kept: its findings are resolved",
     "unjudged": "not assessed: its organization is incomplete",
 }
+"""The states in words, those first that need attention."""
 
 shape_option = click.option("--format", "shape", type=click.Choice(["text", "json"]), default="text", show_default=True)
 as_of_option = click.option(
     "--as-of", type=Instant(), metavar="DATE-OR-TIMESTAMP", help="Evaluate as of this instant. Default: now."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A decision and where it stands; `findings` None: they were not looked at."""
-
-    decision: Decision
-    kind: str
-    state: str
-    findings: int | None
 
 
 @click.group()
@@ -80,16 +55,8 @@ def waivers() -> None:
 @shape_option
 def list_waivers(config: Path | None, as_of: datetime | None, shape: str, *, expired: bool, soon: bool) -> None:
     """List the waivers and plans of the configuration, and whether each is valid."""
-    settings = configured(config)
-    now, next_audit = as_of or datetime.now(UTC), settings.policy.next_audit
-    found = list(judged(dated(settings, as_of), looked=False))
-    if expired or soon:
-        found = [
-            each
-            for each in found
-            if (expired and each.decision.ends_at <= now) or (soon and now < each.decision.ends_at <= now + next_audit)
-        ]
-    tell(found, shape)
+    checked = check_decisions(load_decision_settings(config, os.environ), (), as_of, os.environ, print_warning)
+    print_decisions(checked.select(expired=expired, soon=soon), shape)
 
 
 @waivers.command()
@@ -107,34 +74,10 @@ def prune(
 
     Exit codes: 0 done, or nothing to move; 2 usage error or configuration error, nothing is written.
     """
-    settings = configured(config)
-    target = source or settings.policy.waivers_file
-    if target is None:
-        raise UsageError("--from: name the file that holds the decisions, or set [policy] waivers_file")
-    now = as_of or datetime.now(UTC)
-    ended = {
-        each.decision.id
-        for each in judged(against(settings, snapshots, now), looked=True)
-        if each.decision.ends_at <= now and each.findings == 0 and each.state in {"unused", "kept"}
-    }
-    archive = target.with_name("waivers-archive.toml")
-    place, archive_place = file_can_be_written(target, "--from"), file_can_be_written(archive, "--from")
-    if not (place.is_file and archive_place.is_file) or not target.exists():
-        raise UsageError(f"--from: {target} is no file that decisions are kept in; name a file")
-    before = target.read_bytes().decode()
-    try:
-        after, moved, text = remove_decisions(before, ended)
-    except ValueError as error:
-        raise UsageError(f"{target}: {error}") from None
-    if moved and not dry_run:
-        kept = archive.read_bytes().decode() if archive.exists() else ""
-        with write_file(archive, edited=True) as file:
-            file.write(f"{kept}{text}".encode())
-        with write_file(target, edited=True) as file:
-            file.write(after.encode())
+    pruned = prune_decisions(PruneOptions(snapshots, source, config, as_of, dry_run), os.environ, print_warning)
     verb = "Would move" if dry_run else "Moved"
-    print_lines(f"{verb} {count(len(moved), 'decision', 'decisions')} from {target} to {archive}.")
-    print_lines(*(f"  {one_line(each, 60)}" for each in moved))
+    print_lines(f"{verb} {count(len(pruned.moved), 'decision', 'decisions')} from {pruned.target} to {pruned.archive}.")
+    print_lines(*(f"  {one_line(each, 60)}" for each in pruned.moved))
 
 
 @waivers.command()
@@ -152,13 +95,12 @@ def check(snapshots: tuple[Path, ...], config: Path | None, as_of: datetime | No
     Exit codes: 0 every decision is valid, possibly about to end; 1 a decision is expired, unused or overdue;
     2 usage or configuration error.
     """
-    settings = configured(config)
-    decisions = against(settings, snapshots, as_of or datetime.now(UTC)) if snapshots else dated(settings, as_of)
-    told = {*ASKS, "expiring", "pending"}
-    asking = [each for each in judged(decisions, looked=bool(snapshots)) if each.state in told]
+    settings = load_decision_settings(config, os.environ)
+    checked = check_decisions(settings, snapshots, as_of, os.environ, print_warning)
+    asking = [each for each in checked.decisions if each.state in {*NEED_ATTENTION, "expiring", "pending"}]
     many = len(settings.waivers) + len(settings.plans)
-    tell(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none needs attention.")
-    return ExitCode.VIOLATIONS if any(each.state in ASKS for each in asking) else ExitCode.OK
+    print_decisions(asking, shape, nothing=f"{count(many, 'decision', 'decisions')}; none needs attention.")
+    return ExitCode.VIOLATIONS if any(each.state in NEED_ATTENTION for each in asking) else ExitCode.OK
 
 
 @waivers.command("import")
@@ -189,87 +131,37 @@ def import_waivers(
     Exit codes: 0 all rows were imported; 1 a row was rejected; 2 usage, configuration or workbook error: nothing was
     written.
     """
-    settings = configured(config, waivers_file_needed=False)
-    target = into or settings.policy.waivers_file
-    if target is None:
-        raise UsageError("--into: name the file to write into, or set [policy] waivers_file")
-    place = file_can_be_written(target, "--into")
-    if not place.is_file:
-        raise UsageError(f"--into: {target} is not a regular file; name a file for the decisions")
-    rows = [row for workbook in dict.fromkeys(workbooks) for row in read_typed_rows(workbook, today())]
-    before, elsewhere = standing(target, settings)
-    try:
-        after, done = import_rows(before, rows, settings.policy, today(), elsewhere)
-    except ValueError as error:
-        raise UsageError(f"{target}: {error}") from None
-    if after != before and not dry_run:
-        with write_file(target, edited=True) as file:
-            file.write(after.encode())
-    for refusal in done.refused:
-        print_lines(f"credly-audit: {refusal}", err=True)
-    if rejected is not None and done.rejected:
-        write_rejected(rejected, rows, done.rejected)
-    print_lines(said(done, target, dry_run=dry_run))
+    options = ImportOptions(workbooks, into, config, rejected, dry_run)
+    imported = import_decisions(options, os.environ, print_warning)
+    done = imported.done
+    print_lines(describe_import(done, imported.target, dry_run=dry_run))
     print_lines(*(f"  added {one_line(each, 60)}" for each in done.added))
     print_lines(*(f"  changed {one_line(each, 60)}" for each in done.changed))
-    if after != before and not is_read(target, settings):
-        print_lines(f"No audit reads {target} yet: set [policy] waivers_file to it.")
+    if imported.unread:
+        print_lines(f"No audit reads {imported.target} yet: set [policy] waivers_file to it.")
     return ExitCode.VIOLATIONS if done.refused else ExitCode.OK
 
 
-def configured(config: Path | None, *, waivers_file_needed: bool = True) -> Settings:
-    """Return the settings of the file; the defaults where there is no file and none was named."""
-    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
-    if path is None:
-        return Settings()
-    return load(path, os.environ, for_collecting=False, waivers_file_needed=waivers_file_needed)
+def print_warning(sentence: str) -> None:
+    """Print a line about a text or a row that is not taken as it is."""
+    print_lines(f"credly-audit: {sentence}", err=True)
 
 
-def today() -> date:
-    """Return the day of an import, in UTC."""
-    return datetime.now(UTC).date()
-
-
-def dated(settings: Settings, as_of: datetime | None) -> Decisions:
-    """Return the decisions as their dates say."""
-    known = {each.id.lower() for each in settings.organizations}
-    next_audit = Policy(settings.policy).next_audit
-    return classify_by_calendar(
-        settings.waivers, settings.plans, known, as_of=as_of or datetime.now(UTC), next_audit=next_audit
-    )
-
-
-def against(settings: Settings, snapshots: Sequence[Path], as_of: datetime) -> Decisions:
-    """Return the decisions as an audit of the snapshots finds them, without the token values in their texts."""
-    snapshot, fingerprints = read_snapshots(snapshots, settings, os.environ)
-    own = redact_own_texts(Policy.of(settings), PLAIN, settings, make_redactor(snapshot, fingerprints))
-    print_lines(*(f"credly-audit: {sentence}" for sentence in own.found), err=True)
-    return evaluate(snapshot, own.policy, Gate(), catalogue(), as_of=as_of).decisions
-
-
-def judged(decisions: Decisions, *, looked: bool) -> Iterator[Judged]:
-    """Risk acceptances and remediation plans in one list, as they were written."""
-    for waiver in decisions.waivers:
-        yield Judged(waiver.waiver, "waiver", waiver.state, waiver.findings if looked else None)
-    for plan in decisions.plans:
-        yield Judged(plan.plan, "plan", plan.state, plan.findings if looked else None)
-
-
-def tell(found: list[Judged], shape: str, nothing: str = "No waiver and no plan.") -> None:
+def print_decisions(found: Sequence[CheckedDecision], shape: str, nothing: str = "No waiver and no plan.") -> None:
     """Print them, a line each or as one JSON object."""
     if shape == "json":
-        print_json(json.dumps({"decisions": [as_json(each) for each in found]}, indent=1, ensure_ascii=False))
+        print_json(json.dumps({"decisions": [format_json(each) for each in found]}, indent=1, ensure_ascii=False))
         return
     for each in found:
-        print_lines(*as_text(each))
+        print_lines(*format_text(each))
     if not found:
         print_lines(nothing)
 
 
-def as_text(each: Judged) -> tuple[str, ...]:
+def format_text(each: CheckedDecision) -> tuple[str, ...]:
     """`expired: waiver W-7 (PRM001 of Acme …)`, then its reason."""
     decision = each.decision
-    state = (ASKS | ALL)[each.state]
+    state = STATES[each.state]
     about = f"{decision.rule}, organization {decision.organization}"
     about += f", token {decision.token}" if decision.token else ""
     covers = "" if each.findings is None else f", {count(each.findings, 'finding', 'findings')}"
@@ -282,38 +174,14 @@ def as_text(each: Judged) -> tuple[str, ...]:
     )
 
 
-def as_json(each: Judged) -> dict[str, Any]:
+def format_json(each: CheckedDecision) -> dict[str, Any]:
     """What is known of a decision; dates as ISO 8601."""
     said = {"kind": each.kind, "state": each.state, "findings": each.findings}
     return said | each.decision.model_dump(mode="json")
 
 
-def standing(target: Path, settings: Settings) -> tuple[str, list[Decision]]:
-    """The target's text, empty where there is no such file, and what the configuration decides elsewhere."""
-    every: list[Decision] = [*settings.waivers, *settings.plans]
-    if not target.exists():
-        return "", every
-    if same_file(target, settings.file):
-        own = settings.policy.waivers_file
-        theirs = read_decisions(own, settings.policy) if own is not None and own.exists() else ((), ())
-        return target.read_bytes().decode(), [decision for decisions in theirs for decision in decisions]
-    here = {decision.id for decisions in read_decisions(target, settings.policy) for decision in decisions}
-    return target.read_bytes().decode(), [each for each in every if each.id not in here]
-
-
-def is_read(target: Path, settings: Settings) -> bool:
-    """Whether an audit by this configuration reads the decisions of a file."""
-    own = settings.policy.waivers_file
-    return same_file(target, settings.file) or (own is not None and same_file(target, own))
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file, there or not."""
-    return one.resolve() == other.resolve()
-
-
-def said(done: Import, target: Path, *, dry_run: bool) -> str:
-    """What an import did, in a line."""
+def describe_import(done: Import, target: Path, *, dry_run: bool) -> str:
+    """Return what an import did, in a line."""
     verb = "Would write" if dry_run else "Wrote"
     rows = count(len(done.refused), "row", "rows")
     refused = f"; {rows} refused, named above" if done.refused else ""
