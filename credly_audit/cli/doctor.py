@@ -23,6 +23,7 @@ from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import AuditError, ExitCode
 from credly_audit.operations.collecting import collect_snapshot, load_settings
+from credly_audit.process.extras import MissingExtra
 from credly_audit.secrets import check_sources, is_reference, mask_reference, runs_code
 from credly_audit.secrets.fingerprint import Fingerprints
 from credly_audit.text import NOTHING, count, in_columns, instant, number, one_line, spoken, spoken_day

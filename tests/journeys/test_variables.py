@@ -11,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from credly_audit.cli.lifecycle import Days
 from credly_audit.cli.main import cli
-from credly_audit.cli.options import Instant, Output
+from credly_audit.cli.options import Days, Instant, Output
 from credly_audit.cli.variables import variable_of
 from credly_audit.sandbox.server import Sandbox
 from tests.journeys.conftest import Command, configure
