@@ -55,6 +55,11 @@ def print_lines(*lines: Line, stream: TextIO | None = None, err: bool = False, n
     _write(text.encode(encoding, "replace").decode(encoding), stream, colored=colored)
 
 
+def print_warning(sentence: str) -> None:
+    """Print a line on standard error about what the command did not take as it is."""
+    print_lines(f"credly-audit: {sentence}", err=True)
+
+
 def print_document(text: str) -> None:
     """Print a text of several lines for a file or a program (TOML, CSV, Markdown) on standard output."""
     _write(harmless(text), sys.stdout, colored=False)

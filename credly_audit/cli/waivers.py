@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from credly_audit.cli.options import FILE, Instant, config_option
-from credly_audit.cli.screen import print_json, print_lines
+from credly_audit.cli.screen import print_json, print_lines, print_warning
 from credly_audit.errors import ExitCode
 from credly_audit.operations.check_decisions import (
     NEED_ATTENTION,
@@ -140,11 +140,6 @@ def import_waivers(
     if imported.unread:
         print_lines(f"No audit reads {imported.target} yet: set [policy] waivers_file to it.")
     return ExitCode.VIOLATIONS if done.refused else ExitCode.OK
-
-
-def print_warning(sentence: str) -> None:
-    """Print a line about a text or a row that is not taken as it is."""
-    print_lines(f"credly-audit: {sentence}", err=True)
 
 
 def print_decisions(found: Sequence[CheckedDecision], shape: str, nothing: str = "No waiver and no plan.") -> None:
