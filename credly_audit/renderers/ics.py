@@ -26,12 +26,7 @@ COLUMNS = ["organization_id", "organization_name", "token_id", "fingerprint", "d
 
 
 def render(audit: Audit, out: BinaryIO) -> None:
-    """Write one calendar."""
-    out.write(build_calendar(audit).to_ical(sorted=False))
-
-
-def build_calendar(audit: Audit) -> Calendar:
-    """Return the calendar with an entry for each unexpired token, and one where the audit is incomplete."""
+    """Write a calendar with an entry for each unexpired token, and one where the audit is incomplete."""
     part = "" if audit.part is None else f" ({audit.part.name})"
     calendar = Calendar()
     calendar.add("version", "2.0")
@@ -40,26 +35,26 @@ def build_calendar(audit: Audit) -> Calendar:
     calendar.add("method", "PUBLISH")
     calendar.add("x-wr-calname", f"Credly authorization tokens{part}")
     calendar.add("x-wr-caldesc", harmless(write_headline(audit)))
-    for event in _events(audit):
+    for event in _make_events(audit):
         calendar.add_component(event)
-    return calendar
+    out.write(calendar.to_ical(sorted=False))
 
 
-def _events(audit: Audit) -> Iterator[Event]:
+def _make_events(audit: Audit) -> Iterator[Event]:
     if audit.verdict.not_seen:
-        yield _incomplete(audit)
+        yield _make_coverage_event(audit)
     contacts = dict(zip(audit.organizations["organization_id"], audit.organizations["contact"], strict=True))
     for token in rows(audit.tokens[audit.expiring].sort_values("expires_at", kind="stable"), COLUMNS):
         contact = contacts.get(token["organization_id"])
-        yield _expiry(audit, token, contact if isinstance(contact, str) else None)
+        yield _make_expiry_event(audit, token, contact if isinstance(contact, str) else None)
 
 
-def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
+def _make_expiry_event(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
     """Return the entry of one token, with its alarms."""
     name = called(token["description"], token["organization_name"], token["fingerprint"])
     when: datetime = token["expires_at"]
     ask = f" Owner: {one_line(contact)}." if contact else ""
-    event = _entry(audit, f"{token['token_id']}.{token['organization_id']}", when.date(), f"Expires: {name}")
+    event = _begin_event(audit, f"{token['token_id']}.{token['organization_id']}", when.date(), f"Expires: {name}")
     event.add(
         "description",
         f"Expires on {spoken_day(when)} at {when:%H:%M} UTC. {REMEDIATION}{ask}\n"
@@ -75,19 +70,19 @@ def _expiry(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
     return event
 
 
-def _incomplete(audit: Audit) -> Event:
+def _make_coverage_event(audit: Audit) -> Event:
     """Return an entry on the day of the audit that says whose tokens may be missing."""
     hidden = list_incomplete(audit)
     names = "".join(f"\n{one_line(each.name, 60)}: {each.status}" for each in hidden[:MOST_NAMED])
     more = f"\n… and {len(hidden) - MOST_NAMED} more" if len(hidden) > MOST_NAMED else ""
     many = count(len(hidden), "organization", "organizations")
     uid = "incomplete" if audit.part is None else f"incomplete-{audit.part.name}"
-    event = _entry(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} incomplete")
+    event = _begin_event(audit, uid, audit.as_of.date(), f"credly-audit: incomplete, {many} incomplete")
     event.add("description", f"{write_headline(audit)} Tokens of these may be missing in this calendar:{names}{more}")
     return event
 
 
-def _entry(audit: Audit, uid: str, day: date, summary: str) -> Event:
+def _begin_event(audit: Audit, uid: str, day: date, summary: str) -> Event:
     """Return the beginning of an all-day entry; SEQUENCE grows from audit to audit, so that the later one wins."""
     event = Event()
     event.add("uid", f"{one_line(uid)}@credly-audit")
