@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from credly_audit.audit.evaluate import evaluate
-from credly_audit.audit.gate import checked_gate
+from credly_audit.audit.gate import check_gate
 from credly_audit.audit.model import Audit, Gate, Places
 from credly_audit.audit.policy_change import compare_policies
 from credly_audit.audit.prior import Past, Prior
-from credly_audit.audit.redact_texts import OwnTexts, redact_own_texts, redact_past, redact_settings, redactor_of
+from credly_audit.audit.redact_texts import OwnTexts, make_redactor, redact_own_texts, redact_past, redact_settings
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import ReportSettings, Settings
 from credly_audit.errors import HistoryLost
@@ -56,7 +56,7 @@ class Evaluation:
         """Read what the options and the settings name; UsageError for a mistake in them."""
         policy = Policy.of(settings)
         prior_audits = PriorAudits.from_options(options, settings, environ)
-        selectors = checked_gate(options.fail_on, list(catalogue()), policy.settings.disable)
+        selectors = check_gate(options.fail_on, list(catalogue()), policy.settings.disable)
         return cls(
             settings=settings,
             policy=policy,
@@ -78,7 +78,7 @@ class Evaluation:
         """
         generated_at = now or datetime.now(UTC).replace(microsecond=0)
         as_of = self.as_of or max(generated_at, full_second(snapshot.header.collected_at))
-        redactor = redactor_of(snapshot, fingerprints)
+        redactor = make_redactor(snapshot, fingerprints)
         own = redact_own_texts(self.policy, self.presentation, self.settings, redactor)
         lost = None
         try:
