@@ -17,6 +17,7 @@ from credly_audit.history.queries import Moment, Sightings, load_known_findings,
 from credly_audit.history.record import AuditRecord
 from credly_audit.history.schema import (
     NULL_INSTANT,
+    STATES,
     SUBJECT,
     audits,
     coverage,
@@ -59,8 +60,8 @@ def append(connection: sa.Connection, series: int, seen: AuditRecord, rules: Map
         },
     )
     change = _Change(connection, last, sightings, seen.as_of, orgs, places)
-    listed = change.tokens(seen, load_known_tokens(connection, last, sightings, described=True))
-    change.findings(seen, known, listed, rules)
+    listed = change.record_tokens(seen, load_known_tokens(connection, last, sightings, described=True))
+    change.record_findings(seen, known, listed, rules)
 
 
 def _extend(not_judged: pd.Series, more: list[str]) -> pd.Series:
@@ -94,6 +95,39 @@ def _record_organizations(connection: sa.Connection, last: Moment, orgs: pd.Data
 
 
 @dataclass(frozen=True, slots=True)
+class StateDiff:
+    """What an audit saw of tokens, or of findings, held against what is known of them.
+
+    `known` has a row a subject; `places` is where each row of the audit is among them (-1: nowhere).
+    """
+
+    known: pd.DataFrame
+    places: np.ndarray
+
+    @property
+    def fresh(self) -> np.ndarray:
+        """The rows of the audit that are not known (positions)."""
+        return np.flatnonzero(self.places < 0)
+
+    @property
+    def was_open(self) -> np.ndarray:
+        """Mark the rows of the audit whose known state has not ended (bool)."""
+        return ~self.recall("ended", default=True)
+
+    @property
+    def missed(self) -> np.ndarray:
+        """Mark what is known and is no row of the audit (bool, a value a row of `known`)."""
+        missed = np.ones(len(self.known), dtype=bool)
+        missed[self.places[self.places >= 0]] = False
+        return missed
+
+    def recall(self, column: str, *, default: Any = NULL_INSTANT) -> np.ndarray:
+        """Return what is known of each row of the audit; the default for one that is not known."""
+        values: np.ndarray = take_with_default(self.known[column].to_numpy(), self.places, default=default)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
 class _Change:
     """The writing of one audit's changes; `numbers` are those of the organizations in `orgs`."""
 
@@ -109,131 +143,109 @@ class _Change:
         """The number of the audit."""
         return self.last.audit + 1
 
-    def tokens(self, seen: AuditRecord, known: pd.DataFrame) -> np.ndarray:
+    def record_tokens(self, seen: AuditRecord, known: pd.DataFrame) -> np.ndarray:
         """Record the tokens; their numbers, a value a row of `seen.tokens`."""
         now = seen.tokens
-        own = self.numbers[find_positions(now["organization_id"], self.orgs["organization_id"])]
-        places = self._find_places(known, own, now["token_id"])
-        of = {
-            name: take_with_default(known[name].to_numpy(), places, default=NULL_INSTANT)
-            for name in ("expires_at", "rotated_at", "permissions", "token", "since")
-        }
-        fingerprint, key, same_value = _load_values(now["fingerprint"], seen.audit["fingerprint_key"], known, places)
-        denied = now["denied"].to_numpy() | take_with_default(known["denied"].to_numpy(), places, default=0)
-        told = now["rotated_at"].to_numpy()
-        rotated = np.where(same_value & (of["rotated_at"] != NULL_INSTANT), of["rotated_at"], told)
-        open_before = take_with_default(~known["ended"].to_numpy(), places, default=False)
+        own = self._number_organizations(now)
+        diff = StateDiff(known, self._find_places(known, own, now["token_id"]))
+        fingerprint, key, same_value = _recall_values(now["fingerprint"], seen.audit["fingerprint_key"], diff)
+        denied = now["denied"].to_numpy() | diff.recall("denied", default=0)
+        rotated_before = diff.recall("rotated_at")
+        rotated = np.where(same_value & (rotated_before != NULL_INSTANT), rotated_before, now["rotated_at"].to_numpy())
         same = (
-            open_before
+            diff.was_open
             & same_value
-            & (of["expires_at"] == now["expires_at"].to_numpy())
-            & (of["permissions"] == now["permissions"].to_numpy())
-            & (take_with_default(known["denied"].to_numpy(), places, default=-1) == denied)
-            & (of["rotated_at"] == rotated)
+            & (diff.recall("expires_at") == now["expires_at"].to_numpy())
+            & (diff.recall("permissions") == now["permissions"].to_numpy())
+            & (diff.recall("denied", default=-1) == denied)
+            & (rotated_before == rotated)
         )
-        numbers = of["token"]
-        fresh = np.flatnonzero(places < 0)
-        numbers[fresh] = self._number_next(tokens) + np.arange(len(fresh))
         described = [make_storable(each) for each in convert_to_plain(now["description"])]
-        bulk.insert(
-            self.connection,
-            self.last.series,
-            tokens,
+        numbers = self._record_states(
+            token_states,
+            diff,
+            same,
+            {"organization": own, "token_id": now["token_id"].tolist(), "description": described},
             {
-                "id": numbers[fresh],
-                "organization": own[fresh],
-                "token_id": now["token_id"].take(fresh).tolist(),
-                "description": [described[each] for each in fresh],
+                "fingerprint": fingerprint.tolist(),
+                "fingerprint_key": key.tolist(),
+                "permissions": now["permissions"].to_numpy(),
+                "expires_at": now["expires_at"].to_numpy(),
+                "denied": denied,
+                "rotated_at": rotated,
             },
         )
         before = convert_to_plain(known["description"])
-        reworded = [row for row, place in enumerate(places) if place >= 0 and before[place] != described[row]]
-        bulk.update(
-            self.connection,
-            self.last.series,
-            tokens,
-            ["id"],
-            {"id": numbers[reworded], "description": [described[each] for each in reworded]},
-        )
-        self._replace(token_states, known, places[~same & (places >= 0)])
-        bulk.insert(
-            self.connection,
-            self.last.series,
-            token_states,
-            self._make_states("token", numbers[~same])
-            | {
-                "fingerprint": fingerprint[~same].tolist(),
-                "fingerprint_key": key[~same].tolist(),
-                "permissions": now["permissions"].to_numpy()[~same],
-                "expires_at": now["expires_at"].to_numpy()[~same],
-                "denied": denied[~same],
-                "rotated_at": rotated[~same],
-            },
-        )
-        missed = self._find_asked(known, failed=False) & ~_find_hits(known, places)
-        complete = self._add_status(known["organization"].to_numpy(), "complete")
+        reworded = [row for row, place in enumerate(diff.places) if place >= 0 and before[place] != described[row]]
+        columns = {"id": numbers[reworded], "description": [described[each] for each in reworded]}
+        bulk.update(self.connection, self.last.series, tokens, ["id"], columns)
+        complete = self._mark_with_status(known["organization"].to_numpy(), "complete")
+        missed = self._mark_asked(known, failed=False) & diff.missed
         self._end(token_states, known, missed & ~(known["ended"].to_numpy() & ~complete), gone=complete)
         return numbers
 
-    def findings(self, seen: AuditRecord, known: pd.DataFrame, listed: np.ndarray, rules: Mapping[str, Rule]) -> None:
+    def record_findings(
+        self, seen: AuditRecord, known: pd.DataFrame, listed: np.ndarray, rules: Mapping[str, Rule]
+    ) -> None:
         """Record the findings; `listed` are the numbers of `seen.tokens`."""
         now = seen.findings
-        places = find_positions(now["finding_id"], known["finding_id"])
-        of = {
-            name: take_with_default(known[name].to_numpy(), places, default=NULL_INSTANT)
-            for name in ("finding", "weight", "due_at", "first_seen_at", "opened_at")
-        }
-        there = take_with_default(~known["gone"].to_numpy(), places, default=False)
-        told = now["first_seen_at"].to_numpy()
-        first = np.where(places < 0, np.minimum(told, self.as_of), of["first_seen_at"])
-        opened = np.where(there, of["opened_at"], self.as_of)
-        same = (
-            take_with_default(~known["ended"].to_numpy(), places, default=False)
-            & (of["weight"] == now["weight"].to_numpy())
-            & (take_with_default(known["waived"].to_numpy(), places, default=False) == now["waived"].to_numpy())
-            & (of["due_at"] == now["due_at"].to_numpy())
+        diff = StateDiff(known, find_positions(now["finding_id"], known["finding_id"]))
+        first = np.where(
+            diff.places < 0, np.minimum(now["first_seen_at"].to_numpy(), self.as_of), diff.recall("first_seen_at")
         )
-        own = self.numbers[find_positions(now["organization_id"], self.orgs["organization_id"])]
+        same = (
+            diff.was_open
+            & (diff.recall("weight") == now["weight"].to_numpy())
+            & (diff.recall("waived", default=False) == now["waived"].to_numpy())
+            & (diff.recall("due_at") == now["due_at"].to_numpy())
+        )
         keys = (now["organization_id"], now["token_id"].fillna(""))
         rows = find_positions(keys, (seen.tokens["organization_id"], seen.tokens["token_id"]))
-        of_token = take_with_default(listed, rows, default=NULL_INSTANT)
-        numbers = of["finding"]
-        fresh = np.flatnonzero(places < 0)
-        numbers[fresh] = self._number_next(findings) + np.arange(len(fresh))
-        bulk.insert(
-            self.connection,
-            self.last.series,
-            findings,
-            {
-                "id": numbers[fresh],
-                "finding_id": now["finding_id"].take(fresh).tolist(),
-                "rule_id": now["rule_id"].take(fresh).tolist(),
-                "organization": own[fresh],
-                "token": of_token[fresh],
-            },
-        )
-        self._replace(finding_states, known, places[~same & (places >= 0)])
-        bulk.insert(
-            self.connection,
-            self.last.series,
+        self._record_states(
             finding_states,
-            self._make_states("finding", numbers[~same])
-            | {
-                "weight": now["weight"].to_numpy()[~same],
-                "waived": now["waived"].to_numpy()[~same],
-                "due_at": now["due_at"].to_numpy()[~same],
-                "first_seen_at": first[~same],
-                "opened_at": opened[~same],
+            diff,
+            same,
+            {
+                "finding_id": now["finding_id"].tolist(),
+                "rule_id": now["rule_id"].tolist(),
+                "organization": self._number_organizations(now),
+                "token": take_with_default(listed, rows, default=NULL_INSTANT),
+            },
+            {
+                "weight": now["weight"].to_numpy(),
+                "waived": now["waived"].to_numpy(),
+                "due_at": now["due_at"].to_numpy(),
+                "first_seen_at": first,
+                "opened_at": np.where(diff.recall("gone", default=True), self.as_of, diff.recall("opened_at")),
             },
         )
-        absent = np.flatnonzero(
-            self._find_asked(known, failed=True) & ~known["gone"].to_numpy() & ~_find_hits(known, places)
-        )
+        absent = np.flatnonzero(self._mark_asked(known, failed=True) & ~known["gone"].to_numpy() & diff.missed)
         remediated = np.zeros(len(known), dtype=bool)
         remediated[absent], unseen = self._resolve_absent(seen, known.take(absent), rules)
         closed = remediated.copy()
-        closed[absent] |= unseen & ~self._add_status(known["organization"].to_numpy()[absent], "failed")
+        closed[absent] |= unseen & ~self._mark_with_status(known["organization"].to_numpy()[absent], "failed")
         self._end(finding_states, known, closed & ~(known["ended"].to_numpy() & ~remediated), gone=remediated)
+
+    def _record_states(
+        self, states: sa.Table, diff: StateDiff, same: np.ndarray, subject: dict[str, Any], state: dict[str, Any]
+    ) -> np.ndarray:
+        """Record new subjects, and the states of all but those that are the same; return the subjects' numbers.
+
+        The columns `subject` and `state` have a value a row of the audit, as `same` has.
+        """
+        subjects, name = STATES[states], SUBJECT[states].name
+        numbers = diff.recall(name)
+        numbers[diff.fresh] = self._find_next_number(subjects) + np.arange(len(diff.fresh))
+        bulk.insert(self.connection, self.last.series, subjects, _take({"id": numbers} | subject, diff.fresh))
+        changed = np.flatnonzero(~same)
+        self._replace(states, diff.known, diff.places[changed][diff.places[changed] >= 0])
+        begun = {
+            name: numbers,
+            "since": np.full(len(numbers), self.audit),
+            "latest": np.ones(len(numbers), dtype=bool),
+        }
+        bulk.insert(self.connection, self.last.series, states, _take(begun | state, changed))
+        return numbers
 
     def _resolve_absent(
         self, seen: AuditRecord, absent: pd.DataFrame, rules: Mapping[str, Rule]
@@ -258,23 +270,21 @@ class _Change:
             rules,
         )
 
+    def _number_organizations(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the number of the organization of each row."""
+        own: np.ndarray = self.numbers[find_positions(rows["organization_id"], self.orgs["organization_id"])]
+        return own
+
     def _find_places(self, known: pd.DataFrame, own: np.ndarray, token_ids: pd.Series) -> np.ndarray:
         """Where each token (its organization's number, its id) stands among those known."""
         return find_positions(
             (own.astype(str), token_ids), (known["organization"].to_numpy().astype(str), known["token_id"])
         )
 
-    def _number_next(self, table: sa.Table) -> int:
+    def _find_next_number(self, table: sa.Table) -> int:
         query = sa.select(sa.func.max(table.c.id)).where(*self.last.of(table))
         highest: int | None = self.connection.execute(query).scalar()
         return (highest or 0) + 1
-
-    def _make_states(self, subject: str, numbers: np.ndarray) -> dict[str, Any]:
-        return {
-            subject: numbers,
-            "since": np.full(len(numbers), self.audit),
-            "latest": np.ones(len(numbers), dtype=bool),
-        }
 
     def _replace(self, states: sa.Table, known: pd.DataFrame, places: np.ndarray) -> None:
         """A later state of these subjects begins with this audit: end the one that is open."""
@@ -313,27 +323,26 @@ class _Change:
     def _find_last_seen(self, states: sa.Table, rows: pd.DataFrame) -> pd.DataFrame:
         return set_seen_at(self.connection, self.last, self.sightings, rows) if states is finding_states else rows
 
-    def _find_asked(self, known: pd.DataFrame, *, failed: bool) -> np.ndarray:
+    def _mark_asked(self, known: pd.DataFrame, *, failed: bool) -> np.ndarray:
         """Which of what is known belongs to organizations that this audit asked; those that failed may count too."""
         asked = self.numbers if failed else self.numbers[(self.orgs["status"] != "failed").to_numpy(dtype=bool)]
         return np.isin(known["organization"].to_numpy(), asked)
 
-    def _add_status(self, organization_numbers: np.ndarray, status: str) -> np.ndarray:
+    def _mark_with_status(self, organization_numbers: np.ndarray, status: str) -> np.ndarray:
         return np.isin(organization_numbers, self.numbers[(self.orgs["status"] == status).to_numpy(dtype=bool)])
 
 
-def _find_hits(known: pd.DataFrame, places: np.ndarray) -> np.ndarray:
-    hit = np.zeros(len(known), dtype=bool)
-    hit[places[places >= 0]] = True
-    return hit
+def _take(columns: Mapping[str, Any], rows: np.ndarray) -> dict[str, Any]:
+    """Return some rows of columns, which are arrays or lists."""
+    return {
+        name: values[rows] if isinstance(values, np.ndarray) else [values[row] for row in rows]
+        for name, values in columns.items()
+    }
 
 
-def _load_values(
-    now: pd.Series, key: str | None, known: pd.DataFrame, places: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The last known fingerprint and the key of each, and whether they are as before."""
-    then = take_with_default(known["fingerprint"].to_numpy(dtype=object), places, default=None)
-    then_key = take_with_default(known["fingerprint_key"].to_numpy(dtype=object), places, default=None)
+def _recall_values(now: pd.Series, key: str | None, diff: StateDiff) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the last known fingerprint and the key of each token, and whether they are as before."""
+    then, then_key = (diff.recall(name, default=None).astype(object) for name in ("fingerprint", "fingerprint_key"))
     then[pd.isna(then)], then_key[pd.isna(then_key)] = None, None
     withheld = now.isna().to_numpy()
     fingerprint = np.where(withheld, then, now.astype(object).to_numpy())

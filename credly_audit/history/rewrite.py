@@ -16,6 +16,7 @@ from credly_audit.history.queries import Moment
 from credly_audit.history.record import AuditRecord
 from credly_audit.history.schema import (
     EARLIER,
+    STATES,
     SUBJECT,
     audits,
     coverage,
@@ -27,8 +28,6 @@ from credly_audit.history.schema import (
     tokens,
 )
 from credly_audit.rules.declare import Rule
-
-STATES = {token_states: tokens, finding_states: findings}
 
 
 def insert_audit(connection: sa.Connection, series: int, seen: AuditRecord, rules: Mapping[str, Rule]) -> None:

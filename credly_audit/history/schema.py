@@ -260,3 +260,6 @@ BY_SERIES = (audits, key_figures, organizations, coverage, tokens, findings, tok
 
 SUBJECT = {token_states: token_states.c.token, finding_states: finding_states.c.finding}
 """The column that says what a state is of."""
+
+STATES = {token_states: tokens, finding_states: findings}
+"""The subjects of each table of states."""
