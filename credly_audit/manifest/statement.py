@@ -38,7 +38,7 @@ CI_RUNS = tuple(
 """The address of the current run, from the environment variables of each CI service."""
 
 
-class Origin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class AuditOrigin(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Who ran the audit and where: the address of a CI run, else a host and a user."""
 
     url: str | None = None
@@ -62,7 +62,7 @@ def _find_user() -> str:
         return str(os.getuid())
 
 
-class Coverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CollectedCoverage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How much was collected; `by_status` counts organizations."""
 
     organizations: int
@@ -92,12 +92,12 @@ class AuditPredicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     as_of: datetime
     collected_at: datetime
     verdict: FileVerdict
-    coverage: Coverage
+    coverage: CollectedCoverage
     versions: dict[str, str]
     policy: list[Copy]
     configuration_digest: str | None
     """The SHA-256 over what decides in the configuration what is collected; null: not known, or of several."""
-    origin: Origin
+    origin: AuditOrigin
     chain: ChainLink | None
     """Null: the audit is not in a chain."""
 
@@ -131,7 +131,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     predicate: AuditPredicate
 
     @classmethod
-    def of(cls, path: Path, manifest: Manifest, audit: Audit, origin: Origin, chain: ChainLink | None) -> Self:
+    def of(cls, path: Path, manifest: Manifest, audit: Audit, origin: AuditOrigin, chain: ChainLink | None) -> Self:
         """Return the statement of an audit, whose manifest goes to `path`."""
         counts = count_audit(audit)
         predicate = AuditPredicate(
@@ -140,7 +140,7 @@ class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
             manifest.as_of,
             manifest.collected_at,
             manifest.verdict,
-            Coverage(counts["organizations"], counts["tokens"], counts["by_status"]),
+            CollectedCoverage(counts["organizations"], counts["tokens"], counts["by_status"]),
             manifest.versions,
             manifest.policy,
             audit.snapshot.header.configuration_digest,

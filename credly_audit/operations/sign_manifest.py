@@ -14,7 +14,7 @@ from credly_audit.manifest.chain import find_last_manifest, find_manifests
 from credly_audit.manifest.contents import Manifest
 from credly_audit.manifest.envelope import write_signed
 from credly_audit.manifest.signing_keys import load_signer
-from credly_audit.manifest.statement import ChainLink, Origin, Statement
+from credly_audit.manifest.statement import AuditOrigin, ChainLink, Statement
 from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.prior_audits import PriorAudits
 from credly_audit.secrets import Secret, find_exposed, is_reference, list_forms, mask_reference, read_secret
@@ -31,7 +31,7 @@ class ManifestSigner:
 
     signer: "Signer"
     series: str
-    origin: Origin
+    origin: AuditOrigin
     folder: Path | None
     """Where the earlier manifests are; None: the history names the last one."""
     prior_audits: PriorAudits
@@ -52,7 +52,7 @@ class ManifestSigner:
         if options.chain is not None:
             find_manifests(options.chain)
         series = settings.history.name or str(settings.file.resolve())
-        return cls(signer, series, Origin.find(environ), options.chain, prior_audits)
+        return cls(signer, series, AuditOrigin.find(environ), options.chain, prior_audits)
 
     def write(self, path: Path, manifest: Manifest, audit: Audit) -> PriorManifest | None:
         """Write the manifest of an audit, signed; return it as the one that the next audit names.

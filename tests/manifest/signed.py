@@ -21,7 +21,7 @@ from credly_audit.manifest.chain import ChainCheck, find_last_manifest
 from credly_audit.manifest.contents import Sources, collect_contents
 from credly_audit.manifest.envelope import ManifestFile, write_signed
 from credly_audit.manifest.signing_keys import load_public_key, load_signer
-from credly_audit.manifest.statement import ChainLink, Origin, Statement
+from credly_audit.manifest.statement import AuditOrigin, ChainLink, Statement
 from tests.build import AS_OF, audited, snapshot, token
 
 AUDIT = audited(snapshot([token(1)]))
@@ -49,7 +49,7 @@ def sign(folder: Path, number: int, key: Path, previous: PriorManifest | None, s
     report.write_text(json.dumps({"audit": number}))
     path = folder / f"credly-audit-{day}.manifest.json"
     contents = collect_contents(path, AUDIT, Sources(), [report])
-    statement = Statement.of(path, contents, AUDIT, Origin(host="auditor", user="ci"), ChainLink(series, previous))
+    statement = Statement.of(path, contents, AUDIT, AuditOrigin(host="auditor", user="ci"), ChainLink(series, previous))
     return write_signed(path, statement, load_signer(str(key), None, None))
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from credly_audit.errors import UsageError
 from credly_audit.manifest.envelope import ManifestFile
 from credly_audit.manifest.signing_keys import load_public_key, load_signer
-from credly_audit.manifest.statement import Origin
+from credly_audit.manifest.statement import AuditOrigin
 from credly_audit.secrets import Secret
 from tests.manifest.signed import AUDIT, sign, write_keys
 
@@ -208,7 +208,7 @@ GITHUB = {
     ],
 )
 def test_the_origin_is_the_run_in_ci_else_host_and_user(environ: dict[str, str], url: str | None) -> None:
-    origin = Origin.find(environ)
+    origin = AuditOrigin.find(environ)
 
     assert origin.url == url
     assert bool(origin.host and origin.user) == (url is None)
