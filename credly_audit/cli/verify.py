@@ -51,7 +51,8 @@ def verify(manifest: Path | None, keys: tuple[Path, ...], chain: Path | None) ->
     found = [] if file is None else list(_list_faults(file, known))
     check = None if chain is None else ChainCheck.of(chain, known)
     if check is not None:
-        found += [each for each in check.faults if each not in found]
+        own = "" if file is None else f"{file.name}: "
+        found += [each for each in check.faults if each.removeprefix(own) not in found and each not in found]
     if file is not None and check is not None and file.sha256 not in check.digests:
         found.append(f"{file.name}: is not in {chain}")
     for each in found:

@@ -92,18 +92,21 @@ class ManifestFile:
         envelope = self.envelope
         if envelope is None or not envelope.signatures:
             return "is not signed"
+        try:
+            name = self.statement and self.statement.predicate.name
+        except UnknownPayload as error:
+            return str(error).removeprefix(f"{self.path}: ")
+        return self._find_signature_fault(envelope, keys) or (
+            None if name == self.name else f"was renamed: it was written as {name}"
+        )
+
+    def _find_signature_fault(self, envelope: SignedPayload, keys: Sequence["Key"]) -> str | None:
         if self.content != encode_document(envelope) or len(envelope.signatures) > 1:
             return "was altered: it is not as credly-audit wrote it"
         [signature] = envelope.signatures
         if not any(each.keyid == signature.keyid for each in keys):
             return f"is signed with another key ({signature.keyid[:16]})"
-        if not is_verified(envelope, keys):
-            return "was altered: its signature does not match"
-        try:
-            name = self.statement and self.statement.predicate.name
-        except UnknownPayload as error:
-            return str(error).removeprefix(f"{self.path}: ")
-        return None if name == self.name else f"was renamed: it was written as {name}"
+        return None if is_verified(envelope, keys) else "was altered: its signature does not match"
 
 
 def is_verified(envelope: SignedPayload, keys: Sequence["Key"]) -> bool:

@@ -92,7 +92,7 @@ def test_what_is_not_signed_by_the_key_is_refused_with_the_reason(tmp_path: Path
         "was altered: it is not as credly-audit wrote it"
     )
     assert change(path, signatures=[signature], payloadType="text/plain").find_fault(trusted) == (
-        "was altered: its signature does not match"
+        "the payload type 'text/plain' is unknown; a manifest has 'application/vnd.in-toto+json'"
     )
     stranger = signature | {"keyid": "0" * 64}
     assert change(path, payloadType=envelope["payloadType"], signatures=[stranger]).find_fault(trusted) == (
