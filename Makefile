@@ -50,9 +50,16 @@ lock:  ## choose the newest dependencies that are a week old
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --all-extras -o requirements-all.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" pyproject.toml --group dev -o requirements-dev.lock
 	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" --group build -o requirements-build.lock
+	$(LOCK) --exclude-newer "$$(date -u -d '7 days ago' +%F)" --group release -o requirements-release.lock
+
+release-check: .venv-release/made  ## build a commit's distributions in dist/ and prove that they can be released
+	@.venv-release/bin/python -m release.check $(ONLINE)
+
+pin-images: .venv-release/made  ## pin the bases of the Dockerfile by the digests that their registry has for them
+	@.venv-release/bin/python -m release.pin_images
 
 clean:  ## remove what the other targets made
-	rm -rf .venv credly-audit-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-release credly-audit-demo dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # Each stamp is an environment made from a lock file; hashes are checked.
 .venv/demo: requirements.lock pyproject.toml
@@ -68,4 +75,10 @@ clean:  ## remove what the other targets made
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-.PHONY: help demo test lint coverage journeys proof bench structure docs lock clean
+.venv-release/made: requirements-release.lock
+	@echo "Setting up .venv-release (once) ..."
+	@$(PYTHON) -m venv .venv-release
+	@.venv-release/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-release.lock
+	@touch $@
+
+.PHONY: help demo test lint coverage journeys proof bench structure docs lock release-check pin-images clean
