@@ -3,41 +3,28 @@
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from credly_audit.audit.redact_texts import redact_own_texts
 from credly_audit.cli.logs import start_log
 from credly_audit.cli.options import FILE, config_option
 from credly_audit.cli.screen import print_document, print_json, print_lines
-from credly_audit.config.credentials import read_all, read_credentials, read_fingerprint_key, warn_of_password
 from credly_audit.config.json_schema import schema
 from credly_audit.config.load import load
-from credly_audit.config.mistakes import Location, dotted
-from credly_audit.config.presentation import Presentation
 from credly_audit.config.review import list_exits
-from credly_audit.config.settings import Organization, Override, PolicySettings, Settings
+from credly_audit.config.settings import Organization, Settings
 from credly_audit.config.source import DEFAULT_CONFIG, Source
-from credly_audit.errors import ConfigurationError, ExitCode, UsageError
+from credly_audit.errors import ExitCode, UsageError
 from credly_audit.files.destinations import file_can_be_written
 from credly_audit.files.resources import PACKAGE
 from credly_audit.files.writing import write_file
-from credly_audit.patterns.hostile import find_hostile_text
+from credly_audit.operations.validate_configuration import validate_configuration
 from credly_audit.policy.explain import DEFAULT, Explanation, Setting
-from credly_audit.policy.policy import Policy
-from credly_audit.policy.register_file import Register
-from credly_audit.secrets import ClientCredentials, Secret, SecretError, Unavailable, is_reference
-from credly_audit.secrets.fingerprint import Fingerprints
-from credly_audit.secrets.redaction import Redactor
 from credly_audit.text import count, one_line
 
 log = logging.getLogger(__name__)
-
-LACKS_FIELD = "DOC004"
-"""The rule whose options are patterns."""
 
 NO_EXITS = "For review: no setting can send a secret elsewhere."
 
@@ -81,29 +68,12 @@ def validate(config: Path | None, *, secrets: bool, strict: bool) -> ExitCode:
     """
     start_log(quiet=True, verbose=False, log_format="text")
     path = config or DEFAULT_CONFIG
-    settings, mistakes = loaded(path, os.environ)
-    register = settings.policy.register_file if settings else register_named(path)
-    entries = 0
-    if register is not None:
-        try:
-            entries = len(Register.read(register).entries)
-        except ConfigurationError as error:
-            mistakes += error.mistakes
-        except UsageError as error:
-            mistakes.append(str(error))
-    if settings is not None and secrets:
-        mistakes += list(missing(settings, os.environ))
-    if mistakes or settings is None:
-        raise ConfigurationError(mistakes)
-    warn_of_password(settings)
-    for sentence in slow_patterns(settings.policy, Source(path)):
+    valid = validate_configuration(path, os.environ, secrets=secrets)
+    for sentence in valid.warnings:
         log.warning(sentence)
-    if secrets:
-        for sentence in leaks(settings, os.environ):
-            log.warning(sentence)
     if strict:
-        print_exits(list_exits(settings, Source(path), os.environ))
-    print_lines(f"{path} is valid: {contents(settings, entries)}.")
+        print_exits(list_exits(valid.settings, Source(path), os.environ))
+    print_lines(f"{path} is valid: {describe_contents(valid.settings, valid.register_entries)}.")
     return ExitCode.OK
 
 
@@ -146,104 +116,17 @@ def explain(config: Path | None, organization_id: str | None, shape: str, *, cha
     """Show every setting that applies to an organization, and where it comes from."""
     path = config or DEFAULT_CONFIG
     settings = load(path, os.environ, for_collecting=False)
-    organization = None if organization_id is None else named(settings, organization_id)
+    organization = None if organization_id is None else find_organization(settings, organization_id)
     explanation = Explanation(settings, Source(path), organization, os.environ)
     told = [each for each in explanation.all() if not (changed and each.origin == DEFAULT)]
     if shape == "json":
-        print_json(as_json(explanation, told))
+        print_json(format_json(explanation, told))
     else:
-        print_lines(*as_text(explanation, told))
+        print_lines(*format_text(explanation, told))
 
 
-def loaded(path: Path, environ: Mapping[str, str]) -> tuple[Settings | None, list[str]]:
-    """The settings, and what is wrong; UsageError where there is no such file."""
-    try:
-        return load(path, environ), []
-    except ConfigurationError as error:
-        return None, error.mistakes
-
-
-def register_named(path: Path) -> Path | None:
-    """The register that a file names, whatever else is wrong in it."""
-    try:
-        return Source(path).named_file("policy", "register")
-    except ConfigurationError:
-        return None
-
-
-def slow_patterns(policy: PolicySettings, source: Source) -> Iterator[str]:
-    """A sentence for each pattern that some short text keeps busy for longer than an audit would wait."""
-    for location, pattern in patterns(policy):
-        text = find_hostile_text(pattern)
-        if text is not None:
-            yield (
-                f"{source.path}:{source.line(location)}: {dotted(location)}: the pattern takes too long for "
-                f"some descriptions, such as {text[:20]!r}… of {len(text)} characters; an audit that meets one "
-                "ends with exit code 4. Write it without repetitions that can share letters, such as (a|aa)+"
-            )
-
-
-def patterns(policy: PolicySettings) -> Iterator[tuple[Location, str]]:
-    """Every pattern of the policy and of its overrides, and where it stands."""
-    tables: list[tuple[Location, PolicySettings | Override]] = [(("policy",), policy)]
-    tables += [(("policy", "overrides", number), each) for number, each in enumerate(policy.overrides)]
-    for place, table in tables:
-        for number, purpose in enumerate(table.purposes or ()):
-            yield (*place, "purposes", number, "pattern"), purpose.pattern
-        required: dict[str, str] = getattr(table.rules, LACKS_FIELD).required_patterns
-        for name, pattern in required.items():
-            yield (*place, "rules", LACKS_FIELD, "required_patterns", name), pattern
-
-
-def missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each secret that cannot be had."""
-    try:
-        read_fingerprint_key(settings, settings.folder, environ)
-    except ConfigurationError as error:
-        yield from error.mistakes
-    try:
-        secrets = read_credentials(settings.organizations, settings.folder, environ)
-    except ConfigurationError as error:
-        yield from error.mistakes
-    else:
-        for each in settings.organizations:
-            secret = secrets[each.id]
-            if isinstance(secret, Unavailable):
-                yield f"{each.place}: {each.called}: {secret.reason}"
-    history, proxy = settings.history.url, settings.api.proxy
-    others = {
-        "[api] proxy": (proxy and _as_reference(proxy.get_secret_value()),),
-        "[history] url": (history and _as_reference(history),),
-        "[notify] urls": settings.notify.urls,
-        "[notify] contacts": (settings.notify.contacts,),
-        "[notify] heartbeat": (settings.notify.heartbeat,),
-        "fallback_token": tuple(each.fallback_token for each in settings.organizations),
-    }
-    every = {reference for references in others.values() for reference in references if reference}
-    outcomes = read_all(every, settings.folder, environ)
-    for key, references in others.items():
-        for reference in references:
-            if reference and isinstance(outcomes[reference], SecretError):
-                yield f"{key}: {outcomes[reference]}"
-
-
-def _as_reference(text: str) -> str | None:
-    return text if is_reference(text) else None
-
-
-def leaks(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Where the configuration, or a file that it names, holds the value of a configured credential."""
-    fingerprints = Fingerprints()
-    found = read_credentials(settings.organizations, settings.folder, environ).values()
-    values = [each for each in found if isinstance(each, Secret)]
-    values += [each.client_secret for each in found if isinstance(each, ClientCredentials)]
-    traces = [trace for value in values if (trace := fingerprints.trace(value.reveal()))]
-    shown = Presentation.read(settings.report.title, None, settings.report.guidance, None)
-    return redact_own_texts(Policy.of(settings), shown, settings, Redactor(fingerprints.digest, traces)).found
-
-
-def contents(settings: Settings, entries: int) -> str:
-    """`2 organizations, 1 override, 3 waivers`."""
+def describe_contents(settings: Settings, entries: int) -> str:
+    """Return `2 organizations, 1 override, 3 waivers`."""
     many = [
         count(len(settings.organizations), "organization", "organizations"),
         count(len(settings.policy.overrides), "override", "overrides"),
@@ -254,14 +137,14 @@ def contents(settings: Settings, entries: int) -> str:
     return ", ".join(each for each in many if not each.startswith("0 "))
 
 
-def named(settings: Settings, organization_id: str) -> Organization:
+def find_organization(settings: Settings, organization_id: str) -> Organization:
     """Return the organization of that id or name; UsageError, naming the nearest, for one that is not configured."""
     [organization] = settings.only([organization_id], by_name=True).organizations
     return organization
 
 
-def as_json(explanation: Explanation, told: list[Setting]) -> str:
-    """One object: the organization, the overrides that are for it, and the settings."""
+def format_json(explanation: Explanation, told: list[Setting]) -> str:
+    """Return one object: the organization, the overrides that are for it, and the settings."""
     organization = explanation.organization
     return json.dumps(
         {
@@ -275,8 +158,8 @@ def as_json(explanation: Explanation, told: list[Setting]) -> str:
     )
 
 
-def as_text(explanation: Explanation, told: list[Setting]) -> list[str]:
-    """A line a setting: key, value, where it comes from."""
+def format_text(explanation: Explanation, told: list[Setting]) -> list[str]:
+    """Return a line for each setting: key, value, where it comes from."""
     organization = explanation.organization
     whom = "an organization without overrides" if organization is None else one_line(organization.called, 60)
     numbers = ", ".join(str(position + 1) for position, _ in explanation.overrides)
