@@ -43,13 +43,13 @@ class _Report(msgspec.Struct):
 
 
 def read_report_findings(report: Path) -> Baseline:
-    """The findings of a JSON report but the waived ones: once no longer waived, they count as new."""
+    """Read the findings of a JSON report except the waived ones: once no longer waived, they count as new."""
     told = _decode(report, _Report, "JSON report")
     return Baseline(told.as_of, {each.finding_id: each.severity for each in told.findings if not each.waived})
 
 
 def read_baseline(path: Path) -> Baseline:
-    """What `write_baseline` wrote; UsageError for a file that is missing, damaged or of another kind."""
+    """Read what `write_baseline` wrote; UsageError for a file that is missing, damaged or of another kind."""
     told = _decode(path, _File, "baseline")
     if told.format_version != FORMAT_VERSION:
         raise UsageError(
@@ -59,7 +59,7 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def write_baseline(baseline: Baseline, path: Path) -> None:
-    """A line a finding, in the order of their ids, so that two of them are easily compared."""
+    """Write a line for each finding, in the order of their ids, so that two baselines are easily compared."""
     findings = dict(sorted(baseline.findings.items()))
     file = _File(FORMAT, FORMAT_VERSION, baseline.as_of, findings)
     with write_file(path) as out:

@@ -64,7 +64,7 @@ NO_FINDINGS = pd.DataFrame(
 def compute_finding_ids(
     rule_id: str, organizations: Sequence[str], tokens: Sequence[str], more: Sequence[str]
 ) -> list[str]:
-    """Stable ids: the first 16 hex digits of the SHA-256 of the four texts joined by U+001F."""
+    """Return stable ids: the first 16 hex digits of the SHA-256 of the four texts joined by U+001F."""
     sha256 = hashlib.sha256
     return [
         sha256("\x1f".join((rule_id, *subject)).encode()).hexdigest()[:16]
@@ -73,7 +73,7 @@ def compute_finding_ids(
 
 
 def pack_flags(rule: Rule, flags: Flags, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
-    """The flags of one rule as rows of `Findings.frame`, unsorted, in the severity that the rule itself gives them.
+    """Return the flags of one rule as unsorted rows of `Findings.frame`, in the severity that the rule gives them.
 
     BrokenRule where two of them would have one id.
     """
@@ -136,12 +136,12 @@ class Findings:
 
     @property
     def unseen(self) -> np.ndarray:
-        """Which are known from an earlier audit alone, their organization not having been seen (bool)."""
+        """Mark the findings that were not assessed: only an earlier audit saw them (bool)."""
         return self.frame["status"].eq("unseen").fillna(value=False).to_numpy(dtype=bool)
 
     @property
     def open(self) -> np.ndarray:
-        """Which count: those neither waived nor unseen (bool)."""
+        """Mark the findings that count: those neither waived nor unseen (bool)."""
         return ~self.frame["waived"].to_numpy(dtype=bool) & ~self.unseen
 
     @property
@@ -150,17 +150,17 @@ class Findings:
         return self.open & (self.frame["severity"].cat.codes > Severity.INFO.weight).to_numpy()
 
     def where(self, mask: Any) -> "Findings":
-        """The findings of a boolean mask over `frame`, in the same order."""
+        """Return the findings of a boolean mask over `frame`, in the same order."""
         frame = self.frame[mask].reset_index(drop=True)
         return replace(self, frame=frame)
 
     def pieces(self) -> Iterator[pd.DataFrame]:
-        """All findings with every column of COLUMNS but `evidence`, a bounded frame at a time."""
+        """Yield all findings with every column of COLUMNS but `evidence`, a bounded frame at a time."""
         for start in range(0, len(self.frame), PIECE):
             yield self.spell_out(self.frame.iloc[start : start + PIECE])
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """Each finding as a dictionary of COLUMNS; null is None, instants are pandas Timestamps (UTC)."""
+        """Yield each finding as a dictionary of COLUMNS; null is None, instants are pandas Timestamps (UTC)."""
         for start in range(0, len(self.frame), PIECE):
             piece = self.frame.iloc[start : start + PIECE]
             spelled = self.spell_out(piece)
@@ -171,7 +171,7 @@ class Findings:
                 yield dict(zip(COLUMNS, values, strict=True))
 
     def controls(self, rule_id: str) -> list[str]:
-        """`framework control` for each control that the rule supports evidence for."""
+        """Return `framework control` for each control that the rule supports evidence for."""
         return [f"{name} {control}" for name, ids in self.rules[rule_id].controls.items() for control in ids]
 
     def spell_out(self, piece: pd.DataFrame) -> pd.DataFrame:
@@ -219,6 +219,6 @@ class Findings:
 
 
 def convert_to_plain(column: pd.Series) -> list[Any]:
-    """A column as plain Python values; null is None."""
+    """Return a column as plain Python values; null is None."""
     values = column.astype(object)
     return list(values.where(values.notna(), None))

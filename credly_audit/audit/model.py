@@ -64,7 +64,7 @@ class Places:
     snapshot: str = "credly-audit.snapshot"
 
     def of(self, organization_id: str) -> tuple[str, int]:
-        """The file and the line, from 1 on."""
+        """Return the file and the line, which counts from 1."""
         return self.organizations.get(organization_id, (self.snapshot, 1))
 
 

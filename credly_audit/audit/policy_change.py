@@ -23,17 +23,17 @@ class PolicyChange:
 
     @property
     def adds(self) -> int:
-        """How many findings the change adds."""
+        """Count the findings that the change adds."""
         return sum(each.adds for each in self.rules)
 
     @property
     def removes(self) -> int:
-        """How many findings the change removes."""
+        """Count the findings that the change removes."""
         return sum(each.removes for each in self.rules)
 
     @property
     def sentence(self) -> str:
-        """The change in one sentence, as every report says it."""
+        """Describe the change in one sentence, as every report shows it."""
         return f"This change adds {number(self.adds)} and removes {count(self.removes, 'finding', 'findings')}."
 
 

@@ -129,7 +129,7 @@ class Past:
 
 
 def make_empty_past() -> Past:
-    """That of a history that has just begun."""
+    """Return the past of a history that has just begun."""
     return Past(
         make_empty_frame(LAST_KNOWN_TOKENS),
         make_empty_frame(LAST_KNOWN_FINDINGS),
@@ -167,7 +167,7 @@ NO_PRIOR = Prior()
 
 
 def make_typed_frame(columns: Mapping[str, object], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """A frame of these columns in these dtypes; instants may be given as microseconds (int64, least: null)."""
+    """Make a frame of these columns in these dtypes; instants may be microseconds (int64, the least is null)."""
     typed = {}
     for name, dtype in dtypes.items():
         column = columns[name]
@@ -179,19 +179,19 @@ def make_typed_frame(columns: Mapping[str, object], dtypes: Mapping[str, str]) -
 
 
 def make_empty_frame(dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """A frame of these dtypes without a row."""
+    """Make a frame of these dtypes without a row."""
     return pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in dtypes.items()})
 
 
 def find_positions(wanted: object, known: object) -> np.ndarray:
-    """For each text where it stands among the known ones (int64, the first of several), -1 where it does not."""
+    """Return the position of each text among the known ones (int64, the first of several; -1: unknown)."""
     places = pc.index_in(join_texts(wanted), value_set=join_texts(known), skip_nulls=True)
     found: np.ndarray = pc.fill_null(places, -1).to_numpy(zero_copy_only=False).astype("int64")
     return found
 
 
 def find_positions_of_ids(wanted: pd.Series, known: pd.Series) -> np.ndarray:
-    """The same for ids of 16 hex digits, each of which is known once at most: as numbers, five times as fast."""
+    """Do the same for ids of 16 hex digits, each known at most once: as numbers, five times as fast."""
     return pd.Index(_read_ids(known)).get_indexer(_read_ids(wanted))
 
 
@@ -205,7 +205,7 @@ def _read_ids(ids: pd.Series) -> np.ndarray:
 
 
 def join_texts(column: object) -> pa.Array:
-    """A column of texts, or several joined row by row by U+001F, as Arrow knows them."""
+    """Return a column of texts, or several joined row by row by U+001F, as an Arrow array."""
     if isinstance(column, tuple):
         return pc.binary_join_element_wise(*(join_texts(each) for each in column), pa.scalar("\x1f", pa.large_string()))
     array = pa.array(column)
@@ -217,5 +217,5 @@ def join_texts(column: object) -> pa.Array:
 
 
 def take_with_default(values: np.ndarray, places: np.ndarray, default: object) -> np.ndarray:
-    """The values at these places; the default where a place is -1."""
+    """Return the values at these places; the default where a place is -1."""
     return np.append(values, np.array([default], dtype=values.dtype))[places]

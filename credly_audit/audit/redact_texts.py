@@ -102,7 +102,7 @@ def redact_snapshot(snapshot: Snapshot, redactor: Redactor) -> Snapshot:
 def _redact_column(
     column: pd.Series, redactor: Redactor, *, by_shape: bool = True
 ) -> tuple[pd.Series, NDArray[np.int64]]:
-    """The texts without secrets, and how many each held."""
+    """Return the texts without secrets, and how many each held."""
     texts = column.astype(object).where(column.notna(), None).tolist()
     clean, counts = redactor.redact_column(texts, by_shape=by_shape)
     return pd.Series(clean, index=column.index, dtype="string"), np.array(counts, dtype=np.int64)
@@ -154,7 +154,7 @@ def _redact_presentation(
 
 
 def _find_in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
-    """Where the configuration holds a value in a text that reports show."""
+    """Find where the configuration holds a value in a text that reports show."""
     texts = [text for each in settings.organizations for text in (each.name or "", each.contact or "", *each.tags)]
     clean = _clean([*texts, *_list_texts(settings.policy)], redactor)
     if not clean:
@@ -169,7 +169,7 @@ def _find_in_settings(settings: Settings, redactor: Redactor) -> Iterator[str]:
 
 
 def _clean(texts: Iterable[str], redactor: Redactor, *, by_shape: bool = False) -> dict[str, str]:
-    """Those of the texts that hold a value, and what is to stand in their place."""
+    """Return the texts that hold a value, and what replaces each."""
     different = list(dict.fromkeys(texts))
     clean, counts = redactor.redact_column(different, by_shape=by_shape)
     return {text: said or "" for text, said, count in zip(different, clean, counts, strict=True) if count}
@@ -187,7 +187,7 @@ def _list_texts(value: Any) -> Iterator[str]:
 
 
 def _replace_texts(value: T, clean: Mapping[str, str]) -> T:
-    """The same with other texts in it; what holds none of them is passed on as it is."""
+    """Return the same with other texts in it; what holds none of them is passed on unchanged."""
     if not clean:
         return value
     changed: Any = value

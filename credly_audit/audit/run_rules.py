@@ -33,7 +33,7 @@ class Flagging:
     broken: dict[str, str] = field(default_factory=dict)
 
     def run(self, rules: Iterable[Rule], facts: Facts) -> None:
-        """Every rule that some organization has enabled; BrokenRule where one raises, unless it may be skipped."""
+        """Run every rule that some organization enables; BrokenRule where one raises, unless it may be skipped."""
         for rule in rules:
             try:
                 with contain():
@@ -60,7 +60,7 @@ class Flagging:
             self.evidence[rule.id] = pd.concat(seen, ignore_index=True) if len(seen) > 1 else seen[0]
 
     def _group_organizations(self, rule: Rule, facts: Facts) -> Iterator[tuple[Any, np.ndarray]]:
-        """The options by which the rule is to judge, and the organizations (bool) for which its findings then count."""
+        """Yield the options to run the rule with, and the organizations (bool) for which its findings then count."""
         different, numbers = self._find_options(rule)
         if rule.by_row and different:
             of_row = numbers if rule.subject == "organization" else numbers[facts.organization_rows]
@@ -69,7 +69,7 @@ class Flagging:
             yield from ((options, numbers == number) for number, options in enumerate(different))
 
     def _find_options(self, rule: Rule) -> tuple[list[Options], np.ndarray]:
-        """The different options of the rule, and for each organization which it has (-1: the rule is off there)."""
+        """Return the different options of the rule, and which one each organization has (-1: the rule is off there)."""
         different: list[Options] = []
         alike: dict[str, list[int]] = defaultdict(list)
         numbers: dict[int, tuple[int, Options]] = {}
@@ -88,7 +88,7 @@ class Flagging:
         return different, of_policy[self.variants.numbers]
 
     def _weigh(self, rule: Rule, found: pd.DataFrame) -> pd.DataFrame:
-        """The findings with the severity that the policy of their organization gives the rule."""
+        """Return the findings with the severity that the policy of their organization gives the rule."""
         given = [policy.severity(rule) for policy in self.variants.policies]
         if any(given):
             codes = np.array([-1 if each is None else each.weight for each in given])
@@ -98,7 +98,7 @@ class Flagging:
         return found
 
     def together(self) -> pd.DataFrame:
-        """All that was flagged in one frame, rule after rule, with `rule_id` (category)."""
+        """Return all that was flagged in one frame, rule after rule, with `rule_id` (category)."""
         codes = np.repeat(np.arange(len(self.parts)), [len(part) for part in self.parts.values()])
         frame = pd.concat([NO_FINDINGS, *self.parts.values()], ignore_index=True)
         frame["rule_id"] = pd.Categorical.from_codes(codes, categories=list(self.parts))
@@ -121,7 +121,7 @@ def run_rule(rule: Rule, facts: Facts, options: Any) -> Flags:
 
 
 def describe_broken_rule(rule: Rule, failure: Failure) -> str:
-    """One line that names the rule, what it raised and the way round it."""
+    """Return one line that names the rule, what it raised and a workaround."""
     return (
         f"rule {rule.id} ({rule.name}) is broken: {failure}; nothing can be said of what it "
         "would have found. --skip-broken-rules goes on without it, and the audit is then incomplete"

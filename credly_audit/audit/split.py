@@ -30,7 +30,7 @@ class SplitPart:
 
 
 def split_audit(audit: Audit, by: str) -> Iterator[SplitPart]:
-    """A part for each organization, contact, owner or tag, in the order of their first organizations."""
+    """Yield a part for each organization, contact, owner or tag, in the order of their first organizations."""
     organizations = audit.organizations
     if by == "owner":
         yield from _group_by_owner(audit)
@@ -55,7 +55,7 @@ def select_contact(audit: Audit, *contacts: str) -> Audit:
 
 
 def _group_by_owner(audit: Audit) -> Iterator[SplitPart]:
-    """By whom to ask about a token: its owner in the register, else the organization's contact."""
+    """Group by the owner of a token: the register's, else the organization's contact."""
     rows = audit.tokens["organization_id"].cat.codes.to_numpy()
     contacts = audit.organizations["contact"].fillna(NOBODY).to_numpy(dtype=object)
     owners = contacts[rows] if len(rows) else np.array([], dtype=object)
@@ -84,7 +84,7 @@ def _make_part(
     part: snapshot.Part,
     of_them: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None,
 ) -> Audit:
-    """The audit of some organizations (a mask).
+    """Make the audit of some organizations (a mask).
 
     `of_them` are masks of the tokens and findings that are theirs to see, and of the organizations whose OAuth
     applications are; without it, all.
@@ -132,7 +132,7 @@ def _make_part(
 
 
 def _select_comparison(compared: Comparison | None, organizations: pd.DataFrame) -> Comparison | None:
-    """What these organizations resolved; what is of all organizations, or of others, is left out."""
+    """Select what these organizations resolved, without what is of all organizations or of others."""
     if compared is None:
         return None
     theirs = compared.resolved["organization_id"].isin(organizations["organization_id"]).to_numpy(dtype=bool)
@@ -150,18 +150,18 @@ def _select_organizations(applications: pd.DataFrame, organizations: pd.DataFram
 
 
 def _select_with_tokens(rows: np.ndarray, tokens: np.ndarray) -> np.ndarray:
-    """Findings on an organization, and those on a token of the mask."""
+    """Select the findings on an organization, and those on a token of the mask."""
     return np.append(tokens, np.True_)[rows]
 
 
 def _move_positions(rows: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Positions in a frame as positions in what is kept of it (-1 stays)."""
+    """Return positions in a frame as positions in what is kept of it (-1 stays)."""
     places = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
     return places[rows].astype(rows.dtype)
 
 
 def _select_policy(audit: Audit, organizations: np.ndarray, ids: list[str]) -> tuple[Policy, np.ndarray]:
-    """The policy without what it says of others, and the mask of the register's entries that stay."""
+    """Return the policy without what it says of others, and the mask of the register's entries that stay."""
     policy = audit.policy
     theirs = audit.organizations[organizations]
     known = set(ids)

@@ -69,7 +69,7 @@ def _extend(not_judged: pd.Series, more: list[str]) -> pd.Series:
 
 
 def _record_organizations(connection: sa.Connection, last: Moment, orgs: pd.DataFrame) -> np.ndarray:
-    """The organizations' numbers, new ones added, new names kept."""
+    """Record the organizations and return their numbers: new ones are added, new names kept."""
     columns = (organizations.c.id, organizations.c.organization_id, organizations.c.name)
     known = bulk.read(connection, sa.select(*columns).where(*last.of(organizations)))
     ids = [make_storable(each) for each in orgs["organization_id"]]
@@ -276,7 +276,7 @@ class _Change:
         return own
 
     def _find_places(self, known: pd.DataFrame, own: np.ndarray, token_ids: pd.Series) -> np.ndarray:
-        """Where each token (its organization's number, its id) stands among those known."""
+        """Return where each token (its organization's number, its id) is among the known ones."""
         return find_positions(
             (own.astype(str), token_ids), (known["organization"].to_numpy().astype(str), known["token_id"])
         )
@@ -287,7 +287,7 @@ class _Change:
         return (highest or 0) + 1
 
     def _replace(self, states: sa.Table, known: pd.DataFrame, places: np.ndarray) -> None:
-        """A later state of these subjects begins with this audit: end the one that is open."""
+        """End the open states of subjects whose next state begins with this audit."""
         subject = SUBJECT[states].name
         rows = self._find_last_seen(states, known.take(places))
         ended = rows["ended"].to_numpy()
@@ -308,7 +308,7 @@ class _Change:
             )
 
     def _end(self, states: sa.Table, known: pd.DataFrame, missed: np.ndarray, *, gone: np.ndarray) -> None:
-        """These were not seen: what is open ends, and what is proved to be gone is so since this audit."""
+        """End the open states of what this audit missed, and mark as gone what is proved to be gone."""
         subject = SUBJECT[states].name
         rows = self._find_last_seen(states, known[missed & ~known["gone"].to_numpy()])
         gone = gone[missed & ~known["gone"].to_numpy()]
@@ -324,7 +324,7 @@ class _Change:
         return set_seen_at(self.connection, self.last, self.sightings, rows) if states is finding_states else rows
 
     def _mark_asked(self, known: pd.DataFrame, *, failed: bool) -> np.ndarray:
-        """Which of what is known belongs to organizations that this audit asked; those that failed may count too."""
+        """Mark what belongs to organizations that this audit queried; with `failed` also to those that failed."""
         asked = self.numbers if failed else self.numbers[(self.orgs["status"] != "failed").to_numpy(dtype=bool)]
         return np.isin(known["organization"].to_numpy(), asked)
 

@@ -94,7 +94,7 @@ class Database:
         return database
 
     def must_be_writable(self) -> None:
-        """HistoryError where it can be read but not written: every kind of statement is tried on every table."""
+        """Raise HistoryError where it can only be read: every kind of statement is tried on every table."""
         with self.told(HistoryError, "cannot be written", WAYS_OUT), self.writing() as connection:
             for table in metadata.tables.values():
                 column = next(iter(table.c))
@@ -105,7 +105,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that sees one state of the history, whatever others write meanwhile."""
+        """Open a connection that sees one state of the history, whatever others write meanwhile."""
         with self.engine.connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection = connection.execution_options(  # noqa: PLW2901 - the same one, told more
@@ -116,7 +116,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A connection whose transaction no other writer's overlaps: all of it is written, or nothing."""
+        """Open a connection whose transaction overlaps no other writer's: all of it is written, or nothing."""
         if not self.writable:
             raise HistoryError(
                 f"the history {self.place.name} cannot be written; allow this user to write the file and its folder, "
@@ -145,14 +145,14 @@ class Database:
 
     @contextmanager
     def told(self, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
-        """Whatever the database does not like becomes one line."""
+        """Raise each error of the database as one line."""
         with told(self.place, kind, what, way_out):
             yield
 
 
 @contextmanager
 def told(place: DatabasePlace, kind: type[AuditError], what: str, way_out: str) -> Iterator[None]:
-    """Whatever a database does not like becomes one line: what happened, why, and what to do."""
+    """Raise each error of a database as one line: what happened, why, and what to do."""
     try:
         yield
     except Exception as error:
@@ -165,13 +165,13 @@ def told(place: DatabasePlace, kind: type[AuditError], what: str, way_out: str) 
 
 
 def _errors_of_drivers() -> tuple[type[Exception], ...]:
-    """The drivers' own errors too: SQLAlchemy wraps none that is raised while rows are copied."""
+    """Return the drivers' own errors too: SQLAlchemy wraps none that is raised while rows are copied."""
     psycopg = sys.modules.get("psycopg")
     return (SQLAlchemyError, OSError, sqlite3.Error, *([] if psycopg is None else [psycopg.Error]))
 
 
 def must_be_creatable(place: DatabasePlace) -> None:
-    """HistoryError where the tables of a new history cannot be created on a server."""
+    """Raise HistoryError where the tables of a new history cannot be created on a server."""
     database = Database(place, make_postgresql_engine(place.address))
     with database.told(HistoryError, "cannot be created", WAYS_OUT), database.writing() as connection:
         _migrate(connection, _version(connection))
@@ -191,7 +191,7 @@ def _new_file(file: Path, place: DatabasePlace) -> None:
 
 
 def _must_be_utf8(connection: sa.Connection, place: DatabasePlace) -> None:
-    """HistoryError for a PostgreSQL database that cannot hold every text."""
+    """Raise HistoryError for a PostgreSQL database that cannot hold every text."""
     if connection.dialect.name != "postgresql":
         return
     encoding = connection.execute(sa.text("SHOW server_encoding")).scalar()
@@ -259,6 +259,6 @@ def _take_version(connection: sa.Connection) -> None:
 
 
 def cannot_write(database: Database) -> Any:
-    """Faults while writing: the disk is full, the server has gone."""
+    """Raise CannotWrite for an error while writing, such as a full disk or a lost server."""
     way_out = "then add this audit by `credly-audit check SNAPSHOT --record`"
     return database.told(CannotWrite, "could not be written; nothing of this audit is in it", way_out)

@@ -30,7 +30,7 @@ class Difference:
 
 
 def compute_difference(connection: sa.Connection, series: int, earlier: int, later: int) -> Difference:
-    """Between two audits of a series by their numbers; of what is incomplete, only what was collected."""
+    """Compare two audits of a series by their numbers; of what is incomplete, only what was collected."""
     then, now = Moment.at(connection, series, earlier), Moment.at(connection, series, later)
     seen_then, seen_now = Sightings.upto(connection, then), Sightings.upto(connection, now)
     names = _load_names(connection, now)
@@ -74,7 +74,7 @@ def compute_difference(connection: sa.Connection, series: int, earlier: int, lat
 
 
 def _align(then: pd.DataFrame, now: pd.DataFrame, subject: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both as rows of the later one, the earlier with `known`."""
+    """Return both as rows of the later one, the earlier with `known`."""
     places = pd.Index(then[subject]).get_indexer(now[subject])
     before = then.reindex(np.where(places < 0, len(then), places)).reset_index(drop=True)
     return before.assign(known=places >= 0, gone=(before["gone"] == True).to_numpy(dtype=bool)), now  # noqa: E712 - null is not true

@@ -89,7 +89,7 @@ def make_sqlite_engine(file: Path, access: Access) -> sa.Engine:
 
 
 def _set_up_connection(connection: Any, _record: Any) -> None:
-    """Transactions are ours to begin."""
+    """Set up a new connection so that transactions begin only where this code begins them."""
     connection.isolation_level = None
     connection.execute("PRAGMA cache_size=-65536")
 

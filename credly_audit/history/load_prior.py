@@ -36,7 +36,7 @@ from credly_audit.history.successions import load_successions
 
 
 def load_past(connection: sa.Connection, moment: Moment) -> Past:
-    """All that judging may know; usable for as long as the connection."""
+    """Load all that an evaluation may know of the past; it is usable for as long as the connection."""
     seen = Sightings.upto(connection, moment)
     listed = np.flatnonzero(seen.audited_at != NULL_INSTANT)
     return Past(
@@ -62,7 +62,7 @@ def load_past(connection: sa.Connection, moment: Moment) -> Past:
 
 
 def _load_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> pd.DataFrame:
-    """LAST_KNOWN_TOKENS, its small columns packed into one: this is what judging waits for."""
+    """Load LAST_KNOWN_TOKENS, its small columns packed into one: an evaluation waits for this."""
     states = token_states
     ends, seen_at = find_ends(states, moment)
     state = bulk.pack(states.c.permissions, (states.c.denied, 3), (ends, 2))
@@ -93,7 +93,7 @@ def _load_tokens(connection: sa.Connection, moment: Moment, seen: Sightings) -> 
 
 
 def _split_fingerprints(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, Any]:
-    """Fingerprints and the names of their keys (null: no key), from `fingerprint` or `fingerprint:key`."""
+    """Split `fingerprint` or `fingerprint:key` into fingerprints and the names of their keys (null: no key)."""
     texts = pd.Series(keyed)
     if not texts.str.contains(":", regex=False).any():
         return keyed, pd.array([None] * len(texts), dtype="string")
@@ -102,7 +102,7 @@ def _split_fingerprints(keyed: pd.api.extensions.ExtensionArray) -> tuple[Any, A
 
 
 def _load_findings(connection: sa.Connection, moment: Moment) -> pd.DataFrame:
-    """LAST_KNOWN_FINDINGS, all but their ids packed into one number: this is what judging waits for."""
+    """Load LAST_KNOWN_FINDINGS, all but their ids packed into one number: an evaluation waits for this."""
     states = finding_states
     gone = sa.case((states.c.gone_at <= moment.as_of, 1), else_=0)
     flags = ((states.c.weight, 3), (sa.case((states.c.waived, 1), else_=0), 1), (gone, 1))
@@ -131,7 +131,7 @@ def describe_tokens(connection: sa.Connection, moment: Moment, ids: pd.Series) -
 
 
 def load_about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
-    """ABOUT for some of the findings' ids."""
+    """Load ABOUT for some of the findings' ids."""
     states, of_token = finding_states, token_states
     last = sa.select(of_token.c.token, of_token.c.fingerprint).where(moment.latest(of_token)).subquery()
     own = sa.and_(tokens.c.id == findings.c.token, *moment.of(tokens))
@@ -161,7 +161,7 @@ def load_about(connection: sa.Connection, moment: Moment, seen: Sightings, ids: 
 
 
 def open_in(connection: sa.Connection, moment: Moment, seen: Sightings, ids: pd.Series) -> pd.DataFrame:
-    """OPEN for some of the organizations' ids."""
+    """Load OPEN for some of the organizations' ids."""
     states = finding_states
     query = (
         sa.select(

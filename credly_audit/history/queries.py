@@ -37,7 +37,7 @@ class Moment:
 
     @classmethod
     def before(cls, connection: sa.Connection, series: int, as_of: datetime | None) -> "Moment":
-        """The last audit before an instant; None: the last of all."""
+        """Find the last audit before an instant; None: the last of all."""
         query = sa.select(audits.c.id, number(audits.c.as_of)).where(audits.c.series == series)
         query = query.order_by(audits.c.id.desc()).limit(1)
         newest = connection.execute(query).one_or_none()
@@ -50,16 +50,16 @@ class Moment:
 
     @classmethod
     def at(cls, connection: sa.Connection, series: int, audit: int) -> "Moment":
-        """An audit by its id."""
+        """Find an audit by its id."""
         query = sa.select(number(audits.c.as_of)).where(audits.c.series == series, audits.c.id == audit)
         return cls(series, audit, connection.execute(query).scalar_one(), newest=False)
 
     def of(self, *tables: sa.FromClause) -> list[Any]:
-        """The conditions that rows belong to the series."""
+        """Return the conditions that rows belong to the series."""
         return [table.c.series == self.series for table in tables]
 
     def latest(self, states: sa.Table) -> Any:
-        """The condition that a state of the series is the last known of its subject."""
+        """Return the condition that a state of the series is the last known of its subject."""
         if self.newest:
             return sa.and_(*self.of(states), states.c.latest)
         later, subject = states.alias(), SUBJECT[states]
@@ -91,7 +91,7 @@ class Sightings:
 
     @classmethod
     def upto(cls, connection: sa.Connection, moment: Moment) -> "Sightings":
-        """What the history knows of each organization."""
+        """Load what the history knows of each organization."""
         ids_of = sa.select(organizations.c.id, organizations.c.organization_id).where(*moment.of(organizations))
         known = bulk.read(connection, ids_of)
         size = int(known["id"].max(initial=0)) + 1
@@ -119,7 +119,7 @@ class Sightings:
 
 
 def _find_scope_since(moment: Moment, dates: dict[str, Any]) -> int:
-    """The number of the audit since which audited organizations count as in scope.
+    """Return the number of the audit since which audited organizations count as in scope.
 
     What was recorded before there were series may be of other configurations: it says nothing of the scope of one.
     """
@@ -132,7 +132,7 @@ def _find_scope_since(moment: Moment, dates: dict[str, Any]) -> int:
 def load_known_tokens(
     connection: sa.Connection, moment: Moment, seen: Sightings, *, described: bool = False
 ) -> pd.DataFrame:
-    """Every token as last known.
+    """Load every token as last known.
 
     token, organization, since (numbers), token_id, fingerprint, fingerprint_key, permissions, expires_at, denied,
     rotated_at, ended, gone, seen_at, began_at (instants in microseconds), and description, where asked for.
@@ -153,7 +153,7 @@ def load_known_tokens(
 def load_known_findings(
     connection: sa.Connection, moment: Moment, seen: Sightings, *, whole: bool = False
 ) -> pd.DataFrame:
-    """Every finding as last known: finding, finding_id, organization, since, weight, waived, first_seen_at, and ends.
+    """Load every finding as last known: finding, finding_id, organization, since, weight, waived, first_seen_at, ends.
 
     With `whole` also rule_id, token (NULL_INSTANT: none), due_at and opened_at.
     """
@@ -177,7 +177,7 @@ def _load_known(
     of_states: tuple[sa.Table, Sequence[Any]],
     of_subjects: tuple[sa.Table, Sequence[Any]],
 ) -> pd.DataFrame:
-    """Columns of the last known states beside those of their subjects: read apart, for a join takes thrice as long."""
+    """Load the last known states beside their subjects: in two queries, as a join takes three times as long."""
     states, columns = of_states
     subject = SUBJECT[states]
     query = sa.select(subject, states.c.since, *columns, *find_ends(states, moment)).where(moment.latest(states))
@@ -192,7 +192,7 @@ def load_named(
     of_states: sa.Table,
     of_subjects: tuple[sa.Table, Sequence[Any]],
 ) -> dict[str, Any]:
-    """Columns of the subjects of the `many` last known states, in the order of their numbers."""
+    """Load columns of the subjects of the `many` last known states, in the order of their numbers."""
     subjects, about = of_subjects
     found = bulk.read(connection, sa.select(*about).where(*moment.of(subjects)).order_by(subjects.c.id))
     if len(next(iter(found.values()))) == many:
@@ -213,7 +213,7 @@ def find_ends(states: sa.Table, moment: Moment) -> list[Any]:
 
 
 def add_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
-    """With ended, gone, began_at and seen_at: an open state was last seen when its organization last answered."""
+    """Add ended, gone, began_at and seen_at: an open state was last seen when its organization last answered."""
     ended, gone = (flag != 0 for flag in bulk.unpack(columns.pop("ends"), 1))
     began = seen.instants[columns["since"]]
     lasting = np.maximum(began, seen.heard_at[columns["organization"]])
@@ -222,7 +222,7 @@ def add_ends(columns: dict[str, Any], seen: Sightings) -> pd.DataFrame:
 
 
 def set_seen_at(connection: sa.Connection, moment: Moment, seen: Sightings, frame: pd.DataFrame) -> pd.DataFrame:
-    """With `seen_at` of open findings whose rule the last audits did not judge: when it was last judged.
+    """Set `seen_at` of open findings to the last audit that evaluated their rule.
 
     `frame` has organization, rule_id, ended, began_at and seen_at.
     """

@@ -41,7 +41,7 @@ class AuditRecord:
 
 
 def describe_audit(audit: Audit) -> AuditRecord:
-    """What an audit saw."""
+    """Describe what an audit saw."""
     header = audit.snapshot.header
     scope = Scope.of(
         audit.policy,

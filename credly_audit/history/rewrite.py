@@ -55,7 +55,7 @@ def insert_audit(connection: sa.Connection, series: int, seen: AuditRecord, rule
 
 
 def read_recorded(connection: sa.Connection, moment: Moment, always: Sequence[str]) -> AuditRecord:
-    """What an audit saw, as far as the history tells: of an organization that failed, what was new alone.
+    """Read what an audit saw, as far as the history has it: of an organization that failed, only what was new.
 
     The rules `always` (ids) judge an organization that failed, too.
     """
@@ -129,7 +129,7 @@ def _read_findings(connection: sa.Connection, moment: Moment, always: Sequence[s
 
 
 def _match_seen(states: sa.Table, moment: Moment, also: Any = None) -> list[Any]:
-    """The conditions that a state was seen by an audit: begun, not ended, of an organization that answered."""
+    """Return the conditions that an audit saw a state: begun, not ended, of an organization that answered."""
     audit = moment.audit
     return [
         *moment.of(states, coverage),
@@ -219,7 +219,7 @@ def _forget(connection: sa.Connection, series: int, instant: datetime | None) ->
 
 
 def _is_used(last: Moment, table: sa.Table, *conditions: Any) -> Any:
-    """The condition that the series has such a row in a table."""
+    """Return the condition that the series has such a row in a table."""
     return sa.exists().where(*last.of(table), *conditions)
 
 

@@ -48,7 +48,7 @@ NULL_INSTANT = -(2**63)
 
 
 def convert_to_microseconds(instant: datetime) -> int:
-    """Microseconds since 1970 in UTC."""
+    """Return an instant as microseconds since 1970 in UTC."""
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
@@ -83,7 +83,7 @@ series = Table(
 
 
 def make_series_column() -> Column[int]:
-    """The column that says which series a row belongs to."""
+    """Make the column that says which series a row belongs to."""
     return Column("series", Integer, primary_key=True, autoincrement=False)
 
 
@@ -167,7 +167,7 @@ findings = Table(
 
 
 def make_states_table(subject: str, *columns: Column[Any]) -> Table:
-    """A table of the states of a subject."""
+    """Make the table of the states of a subject."""
     return Table(
         f"{subject}_states",
         metadata,

@@ -128,12 +128,12 @@ def save_last_manifest(connection: sa.Connection, number: int, manifest: PriorMa
 
 
 def _name_host(connection: sa.Connection) -> str | None:
-    """This machine, where others may share the history: a path of theirs is not gone because it is not here."""
+    """Return this machine's name, where others may share the history: a path of theirs may exist elsewhere."""
     return None if connection.dialect.name == "sqlite" else socket.gethostname()
 
 
 def _is_gone(file: Path) -> bool:
-    """Whether a file does not exist; one that cannot be looked at may."""
+    """Return whether a file does not exist; one that cannot be accessed may exist."""
     try:
         file.stat()
     except (FileNotFoundError, NotADirectoryError):

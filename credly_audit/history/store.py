@@ -91,12 +91,12 @@ class History:
         return self.database.place.name
 
     def must_be_writable(self) -> None:
-        """UsageError where it can be read but not written."""
+        """Raise UsageError where it can be read but not written."""
         self.database.must_be_writable()
 
     @contextmanager
     def past(self, as_of: datetime) -> Iterator[Past]:
-        """The audits before an instant, for as long as the block lasts."""
+        """Yield the audits before an instant, for as long as the block lasts."""
         way_out = "then compare the snapshot again by `credly-audit check SNAPSHOT`"
         with self.database.told(HistoryLost, "cannot be read", way_out), self.database.reading() as connection:
             yield remembering.load_past(connection, Moment.before(connection, self._series(connection), as_of))
@@ -137,12 +137,12 @@ class History:
             return list(list_series(connection))
 
     def audits(self) -> pd.DataFrame:
-        """Every audit of the series, oldest first: id, collected_at, violations, exit_code, name, columns of TREND."""
+        """List the audits of the series, oldest first: id, collected_at, violations, exit_code, name, and TREND."""
         with self._read() as connection:
             return _listed(connection, schema.audits.c.series == self._series(connection))
 
     def every_audit(self) -> pd.DataFrame:
-        """The same of every series, each with its `name` (null: recorded before there were names)."""
+        """List the same of every series, each with its `name` (null: recorded before there were names)."""
         audits, copied = schema.audits, schema.audits.alias()
         same = (copied.c[name] == audits.c[name] for name in ("as_of", "collected_at", "recorded_at"))
         is_copy = sa.and_(audits.c.inherited, sa.exists().where(copied.c.series == schema.EARLIER, *same))
@@ -165,7 +165,7 @@ class History:
             save_succession(connection, begin_series(connection, self.configuration), succession)
 
     def difference(self, earlier: int, later: int) -> Difference:
-        """What changed between two audits of the series, by their ids."""
+        """Compare two audits of the series by their ids."""
         with self._read() as connection:
             return compute_difference(connection, self._series(connection), earlier, later)
 
@@ -205,7 +205,7 @@ def _listed(connection: sa.Connection, *conditions: Any) -> pd.DataFrame:
 
 
 def must_be_possible(url: str | None, configuration: Path, environ: Mapping[str, str]) -> None:
-    """UsageError where a history that is not there yet cannot begin."""
+    """Raise UsageError where a history that does not exist yet cannot begin."""
     place = DatabasePlace.of(url, configuration.parent, environ)
     if place.file is None:
         must_be_creatable(place)
