@@ -212,7 +212,7 @@ def opened(config: Path | None, name: str | None = None) -> "tuple[History, Sett
 
 
 def opened_with_audits(config: Path | None, name: str | None) -> "tuple[History, Settings]":
-    """The same; UsageError, naming the others, where the configuration has no audit but others have."""
+    """Open the same; UsageError, naming the others, where the configuration has no audit but others have."""
     kept, settings = opened(config, name)
     if (others := kept.names()) and kept.audits().empty:
         raise UsageError(
@@ -222,7 +222,7 @@ def opened_with_audits(config: Path | None, name: str | None) -> "tuple[History,
 
 
 def found(audits: pd.DataFrame, name: str) -> pd.Series:
-    """The audit that a person names; UsageError where there is none."""
+    """Return the audit that a person names; UsageError where there is none."""
     if name.isdecimal():
         chosen = audits[audits["id"] == int(name)]
     else:
@@ -236,7 +236,7 @@ def found(audits: pd.DataFrame, name: str) -> pd.Series:
 
 
 def shown(instant: datetime) -> str:
-    """An instant as `found` takes it."""
+    """Return an instant as `found` takes it."""
     return f"{iso_day(instant)} {instant:%H:%M:%S}"
 
 
@@ -246,7 +246,7 @@ def open_ones(audit: pd.Series) -> int:
 
 
 def described(frame: pd.DataFrame) -> Iterator[str]:
-    """A line a token or finding."""
+    """Yield a line for each token or finding."""
     for row in rows(frame, list(frame)):
         name = row["organization_name"]
         is_token = row["token_id"] is not None

@@ -49,7 +49,7 @@ class Commands(click.Group):
     """A command NAME is the attribute `NAME` of the module `credly_audit.cli.NAME`, loaded on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """All commands, the main ones first."""
+        """Return all commands, the main ones first."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -73,7 +73,7 @@ def docs(output: Path | None, *, only_built_in: bool) -> None:
 
 
 def described(rule: Rule) -> list[str]:
-    """The rule's page as text."""
+    """Return the rule's page as text."""
     parts = [
         f"{rule.id} {rule.name}",
         f"Family: {family_name(rule.family)}. Severity: {rule.tiers or rule.severity}. Evaluates: each {rule.subject}.",

@@ -28,7 +28,7 @@ Line = str | tuple[Span, ...]
 
 
 def size(stream: TextIO) -> os.terminal_size:
-    """Columns and lines of a terminal; 0 × 0 of what is none."""
+    """Return columns and lines of a terminal; 0 × 0 of what is none."""
     return shutil.get_terminal_size() if stream.isatty() else os.terminal_size((0, 0))
 
 

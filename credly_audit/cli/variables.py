@@ -47,7 +47,7 @@ def _value(option: click.Option, name: str, value: str) -> str | Callable[[], li
 
 
 def _split(name: str, value: str) -> list[str]:
-    """A backslash means nothing here: it separates folders on Windows."""
+    """Split a value as a shell does, but keep backslashes: they separate folders on Windows."""
     lexer = shlex.shlex(value, posix=True)
     lexer.whitespace_split = True
     lexer.commenters = lexer.escape = ""

@@ -154,7 +154,7 @@ def print_decisions(found: Sequence[CheckedDecision], shape: str, nothing: str =
 
 
 def format_text(each: CheckedDecision) -> tuple[str, ...]:
-    """`expired: waiver W-7 (PRM001 of Acme …)`, then its reason."""
+    """Return `expired: waiver W-7 (PRM001 of Acme …)`, then its reason."""
     decision = each.decision
     state = STATES[each.state]
     about = f"{decision.rule}, organization {decision.organization}"
@@ -170,7 +170,7 @@ def format_text(each: CheckedDecision) -> tuple[str, ...]:
 
 
 def format_json(each: CheckedDecision) -> dict[str, Any]:
-    """What is known of a decision; dates as ISO 8601."""
+    """Return what is known of a decision; dates as ISO 8601."""
     said = {"kind": each.kind, "state": each.state, "findings": each.findings}
     return said | each.decision.model_dump(mode="json")
 
