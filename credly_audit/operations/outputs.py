@@ -175,7 +175,7 @@ class Outputs:
             path
             for name in self.formats
             if renderer(name).dated or audit.part
-            for path, _ in _add_files_beside(name, self._place_report(name, stem, audit))
+            for path, _ in list_files_of_format(name, self._place_report(name, stem, audit))
         ]
         kept = [self.folder / f"{stem}{suffix}" for suffix in (".snapshot", SUFFIX)]
         return any(path.exists() for path in [*paths, *kept])
@@ -229,7 +229,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
             written.digests.append(out.digest.hexdigest())
         else:
             written.paths.append(path)
-    _, *beside = _add_files_beside(name, path)
+    _, *beside = list_files_of_format(name, path)
     for target, render in beside if is_file else ():
         _write(audit, target, render, written)
     return path in written.paths
@@ -237,7 +237,7 @@ def _write_as_named(audit: Audit, name: str, path: Path, written: Written, mode:
 
 def _write_format(audit: Audit, name: str, path: Path, written: Written, mode: int) -> bool:
     """Write the files of a format under generated names; return whether its report was written."""
-    for target, render in _add_files_beside(name, path):
+    for target, render in list_files_of_format(name, path):
         _write(audit, target, render, written, mode)
     return path in written.paths
 
@@ -255,7 +255,8 @@ def _save_snapshot(audit: Audit, file: BinaryIO) -> None:
     audit.snapshot.save(file)
 
 
-def _add_files_beside(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
+def list_files_of_format(name: str, path: Path) -> Iterator[tuple[Path, Render]]:
+    """Yield the files of a format, the report first, each with what writes it."""
     chosen = renderer(name)
     yield path, chosen.render
     for suffix, render in chosen.beside.items():

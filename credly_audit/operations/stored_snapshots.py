@@ -24,13 +24,14 @@ def read_snapshots(
     Texts are redacted anew where a collector did not know the values of another, or no lengths of them.
     """
     snapshot = merged({str(path): Snapshot.read(path) for path in dict.fromkeys(paths)})
-    fingerprints = _list_fingerprints(snapshot, settings, environ)
+    fingerprints = find_fingerprints(snapshot, settings, environ)
     if len(paths) > 1 or not snapshot.header.value_lengths:
         snapshot = redact_snapshot(snapshot, make_redactor(snapshot, fingerprints))
     return snapshot, fingerprints
 
 
-def _list_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
+def find_fingerprints(snapshot: Snapshot, settings: Settings, environ: Mapping[str, str]) -> Fingerprints | None:
+    """Return fingerprints under the key of a snapshot; None, and a warning, where that key is not at hand."""
     if snapshot.header.fingerprint_key is None:
         return Fingerprints()
     try:

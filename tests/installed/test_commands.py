@@ -74,7 +74,7 @@ def test_the_catalogue_is_told(machine: Machine) -> None:
     assert json.loads(machine.done("rules", "list", "--format", "json"))
     assert "token-expired" in machine.done("rules", "show", "EXP001")
     machine.done("rules", "docs", "-o", "rules.md")
-    assert (machine.folder / "rules.md").read_text().startswith("# The rules")
+    assert (machine.folder / "rules.md").read_text().startswith("# Rules")
 
 
 def test_credentials_and_organizations_are_told(machine: Machine) -> None:
