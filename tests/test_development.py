@@ -69,7 +69,7 @@ def test_every_make_target_that_a_page_names_is_there(page: str) -> None:
 
 
 def test_the_table_of_packages_is_the_package_in_the_order_of_its_layers() -> None:
-    table = [re.findall(r"`([^`]+)`", row[0]) for row in rows_of(part_of(PAGE, "One line a package"))]
+    table = [re.findall(r"`([^`]+)`", row[0]) for row in rows_of(part_of(PAGE, "Packages"))]
     named = [entry.removesuffix("/").removesuffix(".py") for row in table for entry in row]
     there = {
         path.stem
