@@ -1,4 +1,4 @@
-"""Two rules of Acme's own: every token names its ticket, every organization has a contact."""
+"""Two rules of Acme: every token names its ticket, and every organization has a contact."""
 
 import pandas as pd
 from pydantic import Field
@@ -11,7 +11,7 @@ from credly_audit.severity import Severity
 class TicketOptions(Options):
     """Options of ACM001; `[policy.rules.ACM001]` sets them."""
 
-    prefixes: tuple[str, ...] = Field(default=("IT",), min_length=1, description="What a ticket's number begins with.")
+    prefixes: tuple[str, ...] = Field(default=("IT",), min_length=1, description="The prefixes of ticket numbers.")
 
 
 @rule(
@@ -19,17 +19,17 @@ class TicketOptions(Options):
     "ticket-missing",
     Severity.MEDIUM,
     summary="The description names no ticket.",
-    rationale="The ticket is where Acme keeps who asked for a token, who agreed, and what it is for.",
+    rationale="Acme records in the ticket who requested a token, who approved it, and what it is for.",
     remediation="Open a ticket for the token and name it in the description.",
     controls={"ISO 27001:2022": ("A.5.9",)},
     options=TicketOptions,
 )
 def ticket_missing(facts: Facts, options: TicketOptions) -> Flags:
-    """Columns, not rows: a mask over all tokens, and one `flag` of those it hits."""
+    """Compute a mask over all tokens, and return one `flag` for those that it selects."""
     named = searched(facts.tokens["description"], rf"\b(?:{'|'.join(options.prefixes)})-\d+\b")
     hit = facts.tokens.loc[facts.unexpired & ~named, []]
     wanted = " or ".join(f"{prefix}-…" for prefix in options.prefixes)
-    return flag(hit, pd.Series(f"Its description names no ticket {wanted}.", index=hit.index, dtype="string"))
+    return flag(hit, pd.Series(f"The description names no ticket ({wanted}).", index=hit.index, dtype="string"))
 
 
 @rule(
@@ -43,6 +43,6 @@ def ticket_missing(facts: Facts, options: TicketOptions) -> Flags:
     subject="organization",
 )
 def contact_missing(facts: Facts, _: NoOptions) -> Flags:
-    """An organization's rule flags rows of `facts.organizations`."""
+    """Flag rows of `facts.organizations`, as every rule of organizations does."""
     hit = facts.organizations.loc[facts.organizations["contact"].isna().to_numpy(), []]
-    return flag(hit, pd.Series("Nobody is named whom to ask.", index=hit.index, dtype="string"))
+    return flag(hit, pd.Series("No contact is configured.", index=hit.index, dtype="string"))

@@ -167,7 +167,7 @@ def test_the_gitlab_job_leaves_what_it_says_and_takes_up_the_history(
     violate(place)
     first = audit_in_gitlab(place, variables)
     assert first.returncode == 1, first.stderr
-    assert "Nothing of an earlier audit is at hand (HTTP 404)." in first.stdout
+    assert "No artifacts of an earlier audit are available (HTTP 404)." in first.stdout
     assert (place.folder / artifacts["reports"]["junit"]).exists()
     handler.artifacts = zipped(place.folder, artifacts["paths"])
 

@@ -99,7 +99,7 @@ def test_the_example_s_rules_are_rules_like_any_other(installed: Path, tmp_path:
     )
 
     [rule] = [each for each in json.loads(listed.out) if each["id"] == "ACM001"]
-    options = [{"name": "prefixes", "default": ["IT"], "description": "What a ticket's number begins with."}]
+    options = [{"name": "prefixes", "default": ["IT"], "description": "The prefixes of ticket numbers."}]
     assert rule["options"] == options
     assert "Option prefixes" in shown.out
     assert "ACM002" in docs.out
@@ -109,9 +109,9 @@ def test_the_example_s_rules_are_rules_like_any_other(installed: Path, tmp_path:
     assert judged.code == 1, judged.err
     report = json.loads((tmp_path / "report.json").read_text())
     assert {(each["rule_id"], each["token_id"], each["message"]) for each in report["findings"]} == {
-        ("ACM001", token(1)["token_id"], "Its description names no ticket IT-… or SEC-…."),
-        ("ACM001", token(3)["token_id"], "Its description names no ticket IT-… or SEC-…."),
-        ("ACM002", None, "Nobody is named whom to ask."),
+        ("ACM001", token(1)["token_id"], "The description names no ticket (IT-… or SEC-…)."),
+        ("ACM001", token(3)["token_id"], "The description names no ticket (IT-… or SEC-…)."),
+        ("ACM002", None, "No contact is configured."),
     }
     rules = json.loads((tmp_path / "report.sarif").read_text())["runs"][0]["tool"]["driver"]["rules"]
     assert {"ACM001", "ACM002"} <= {each["id"] for each in rules}
