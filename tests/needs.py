@@ -27,6 +27,7 @@ PACKAGES = {
     "chromium": "chromium",
     "cron": "cron",
     "crontab": "cron",
+    "git": "git",
     "initdb": "postgresql",
     "jq": "jq",
     "mount": "mount",

@@ -31,6 +31,7 @@ COMMANDS = {
     "collect": "collect tokens into a snapshot only",
     "check": "evaluate stored snapshots, report and enforce policy",
     "verify": "compare an audit's files with its manifest",
+    "leaks": "search files and git histories for values of inventoried tokens",
     "orgs": "list the organizations that credentials can access, as configuration",
     "doctor": "check every credential: access, coverage, expiration",
     "rotate": "rotate tokens that are due and store the new values",

@@ -7,12 +7,13 @@ import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from time import monotonic
+from typing import BinaryIO, cast
 
 from credly_audit.files.paths import local_path
 
@@ -117,6 +118,37 @@ def _read_output(program: "subprocess.Popen[bytes]", given: bytes | None, until:
         raise subprocess.TimeoutExpired(program.args, until)
     program.wait(max(0.0, until - monotonic()))
     return output
+
+
+@contextmanager
+def open_output(words: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Iterator[BinaryIO]:
+    """Start a program and read its standard output as it comes; nothing is kept, and it ends with the block.
+
+    OSError where it cannot be started, subprocess.CalledProcessError where it was read to its end and failed.
+    """
+    program = subprocess.Popen(  # noqa: S603 - the caller chose the program; there is no shell
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=dict(environ),
+        start_new_session=True,
+    )
+    with program:
+        _running.add(program)
+        try:
+            assert program.stdout is not None  # noqa: S101 - it was asked for
+            yield cast("BinaryIO", program.stdout)
+            program.stdout.close()
+            program.wait()
+        except BaseException:
+            _end(program)
+            raise
+        finally:
+            _running.discard(program)
+    if program.returncode:
+        raise subprocess.CalledProcessError(program.returncode, words[0])
 
 
 def end_all() -> None:

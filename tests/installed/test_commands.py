@@ -122,6 +122,12 @@ def test_a_snapshot_is_judged_later_and_held_against_a_baseline(machine: Machine
     assert "No policy violations in the data collected." in out
 
 
+def test_files_are_searched_for_values(machine: Machine) -> None:
+    machine.done("collect", "-o", "a.snapshot", code=INCOMPLETE)
+    assert "None of " in machine.done("leaks", "a.snapshot", "--snapshot", "a.snapshot")
+    assert "secrets/harborview-university:1: " in machine.done("leaks", "secrets", "--snapshot", "a.snapshot", code=1)
+
+
 def test_the_demo_needs_nothing(machine: Machine) -> None:
     machine.done("demo")
 

@@ -1,0 +1,1 @@
+"""Search files, archives, git histories and streams for the values of tokens that a snapshot lists."""
