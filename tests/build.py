@@ -13,7 +13,7 @@ from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import Audit, Gate
 from credly_audit.audit.prior import Baseline, Past, Prior
 from credly_audit.config.decision_models import Plan, Waiver
-from credly_audit.config.settings import PolicySettings
+from credly_audit.config.settings import Consumer, PolicySettings
 from credly_audit.policy.policy import Policy
 from credly_audit.policy.register_file import Register
 from credly_audit.rules.declare import Rule
@@ -161,6 +161,7 @@ def audited(
     baseline: Baseline | None = None,
     new_only: bool = False,
     configured: Sequence[str] = (),
+    consumers: Sequence[dict[str, Any]] = (),
     skip_broken_rules: bool = False,
     catalogue: Mapping[str, Rule] | None = None,
     **policy: Any,
@@ -172,7 +173,13 @@ def audited(
     )
     audit = evaluate(
         collected,
-        Policy(PolicySettings.model_validate(policy), *decisions, register, frozenset(configured)),
+        Policy(
+            PolicySettings.model_validate(policy),
+            *decisions,
+            register,
+            frozenset(configured),
+            tuple(Consumer.model_validate(each) for each in consumers),
+        ),
         Gate(fail_on, allow_partial, new_only),
         catalogue or rules.catalogue(),
         as_of=as_of,

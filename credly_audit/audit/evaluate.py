@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.comparison import compare
+from credly_audit.audit.consumers import ConsumerSet, find_consumers, name_consumers
 from credly_audit.audit.finding_status import add_status
 from credly_audit.audit.findings import Findings
 from credly_audit.audit.gate import enforce_policy
@@ -63,6 +64,7 @@ def evaluate(
         enforced.violates,
         enforced.verdict,
         flagged.broken,
+        consumers=known.consumers,
         decisions=decided.decisions,
         compared=compare(
             prior.past,
@@ -91,6 +93,7 @@ class Known:
 
     facts: Facts
     tokens: pd.DataFrame
+    consumers: tuple[ConsumerSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,9 @@ def gather_facts(snapshot: Snapshot, policy: Policy, recalled: Recalled, as_of: 
     deadline = Deadline()
     allowances = policy.allowances(tokens, organizations, as_of, deadline)
     tokens["register_row"] = allowances.pop("register_row")
+    successions = place_successions(recalled.successions, tokens, pd.Timestamp(as_of))
+    consumers = find_consumers(policy, tokens, organizations, successions)
+    tokens["consumers_row"] = consumers.rows
     application_rows = pd.Index(organizations["organization_id"]).get_indexer(snapshot.applications["organization_id"])
     facts = Facts(
         pd.concat([tokens, allowances], axis=1),
@@ -133,10 +139,11 @@ def gather_facts(snapshot: Snapshot, policy: Policy, recalled: Recalled, as_of: 
         applications=snapshot.applications.assign(organization_row=application_rows.astype("int64")),
         before=recalled.tokens,
         fully_seen_before=recalled.complete_at,
-        successions=place_successions(recalled.successions, tokens, pd.Timestamp(as_of)),
+        successions=successions,
+        consumers=tuple(map(name_consumers, consumers.sets)),
         deadline=deadline,
     )
-    return Known(seal(facts), tokens)
+    return Known(seal(facts), tokens, consumers.sets)
 
 
 def run_rules(rules: Mapping[str, Rule], policy: Policy, facts: Facts, *, skip_broken_rules: bool) -> Flagging:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.audit.comparison import Comparison
+from credly_audit.audit.consumers import ConsumerSet
 from credly_audit.audit.findings import Findings
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.config.presentation import PLAIN, Presentation
@@ -79,7 +80,8 @@ NOWHERE = Places()
 class Audit:
     """A snapshot and what a policy says of it, at one instant.
 
-    `tokens` has the columns AUDITED_TOKENS; `broken` names the rules that raised and were skipped, with what they said.
+    `tokens` has the columns AUDITED_TOKENS, register_row and consumers_row (position in `consumers`, -1: none);
+    `broken` names the rules that raised and were skipped, with what they said.
     """
 
     snapshot: Snapshot
@@ -100,6 +102,8 @@ class Audit:
     policy_change: PolicyChange | None = None
     """What the configuration changes beside another one; None: it is compared with none, or this is a part."""
     presentation: Presentation = PLAIN
+    consumers: tuple[ConsumerSet, ...] = ()
+    """The different sets of consumers that tokens have."""
     limitations: tuple[str, ...] = ()
     """What a reader must know of this audit beside its coverage, a sentence each: where a secret value was redacted."""
 
@@ -124,6 +128,11 @@ class Audit:
         if register is None:
             return pd.DataFrame(index=self.tokens.index)
         return register.documented.reindex(self.tokens["register_row"]).set_axis(self.tokens.index)
+
+    def consumers_of(self, rows: pd.Series) -> list[ConsumerSet]:
+        """Return the consumers of the tokens in these positions; none for -1."""
+        places = np.append(self.tokens["consumers_row"].to_numpy(), -1)[rows.to_numpy()]
+        return [(*self.consumers, ())[place] for place in places.tolist()]
 
     @cached_property
     def expired(self) -> np.ndarray:

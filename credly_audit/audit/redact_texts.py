@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from credly_audit.audit.prior import Past
 from credly_audit.config.decision_models import Decision
 from credly_audit.config.presentation import Presentation
-from credly_audit.config.settings import PolicySettings, Settings
+from credly_audit.config.settings import Consumer, PolicySettings, Settings
 from credly_audit.policy.policy import Policy
 from credly_audit.policy.register_file import Register
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -58,9 +58,11 @@ def redact_own_texts(policy: Policy, presentation: Presentation, settings: Setti
     register, found = _redact_register(policy.register, redactor)
     waivers, in_waivers = _redact_decisions(policy.waivers, settings, redactor)
     plans, in_plans = _redact_decisions(policy.plans, settings, redactor)
+    consumers = tuple(_redact_consumer(each, redactor) for each in policy.consumers)
     shown, in_presentation = _redact_presentation(presentation, settings, redactor)
     found += [*in_waivers, *in_plans, *in_presentation, *_find_in_settings(settings, redactor)]
-    return OwnTexts(replace(policy, register=register, waivers=waivers, plans=plans), shown, tuple(found))
+    clean = replace(policy, register=register, waivers=waivers, plans=plans, consumers=consumers)
+    return OwnTexts(clean, shown, tuple(found))
 
 
 def redact_settings(settings: PolicySettings, redactor: Redactor) -> PolicySettings:
@@ -113,7 +115,7 @@ def _redact_register(register: Register | None, redactor: Redactor) -> tuple[Reg
         return None, []
     rows, found = register.entries["row"], []
     entries, extra = register.entries.copy(), register.extra.copy()
-    for frame, names in ((entries, ("owner", "purpose")), (extra, tuple(extra))):
+    for frame, names in ((entries, ("owner", "purpose", "consumers", "contact")), (extra, tuple(extra))):
         for name in names:
             frame[name], counts = _redact_column(frame[name], redactor)
             hit = rows[counts > 0].tolist()
@@ -121,6 +123,12 @@ def _redact_register(register: Register | None, redactor: Redactor) -> tuple[Reg
             found += [f"{place}: {redactor.redact(name)} {HOLDS}: {ADVICE}"] if hit else []
     extra.columns = pd.Index([redactor.redact(name) for name in extra])
     return replace(register, entries=entries, extra=extra), found
+
+
+def _redact_consumer(consumer: Consumer, redactor: Redactor) -> Consumer:
+    """Return the consumer without known values in the texts that reports show."""
+    contact = None if consumer.contact is None else redactor.redact_values(consumer.contact)
+    return consumer.model_copy(update={"name": redactor.redact_values(consumer.name), "contact": contact})
 
 
 def _redact_rows(rows: list[int]) -> str:

@@ -185,6 +185,7 @@ def _select_policy(audit: Audit, organizations: np.ndarray, ids: list[str]) -> t
             plans=tuple(each for each in policy.plans if each.organization in ids),
             register=register,
             configured=frozenset(ids),
+            consumers=(),  # the tokens have theirs by now
         ),
         entries,
     )

@@ -66,7 +66,7 @@ def _priorities(audit: Audit) -> list[Markup]:
             GROUP.format(
                 title=message(each.title, 500),
                 dates=f" ({dates})" if dates else "",
-                first=message(each.describe_first(audit.as_of), 500),
+                first=message(each.describe_first(audit.as_of), 1_000),
                 remediation=audit.rules[each.rule_id].remediation,
                 contacts=escape(f" Owners: {harmless(contacts)}.") if contacts else "",
             )

@@ -188,7 +188,7 @@ def body(audit: Audit) -> str:
         lines += ["", "Top priorities:"]
     for each in first:
         dates = each.describe_dates(audit.as_of)
-        details = f"{f' ({dates})' if dates else ''}. {message(each.describe_first(audit.as_of), 500)}"
+        details = f"{f' ({dates})' if dates else ''}. {message(each.describe_first(audit.as_of), 1_000)}"
         lines.append(f"{each.number}. {message(each.title)}{details}".rstrip())
         lines.append(f"   {audit.rules[each.rule_id].remediation}")
     return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])

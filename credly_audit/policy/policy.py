@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from credly_audit.config.decision_models import Plan, Waiver
-from credly_audit.config.settings import Override, PolicySettings, Purpose, Settings
+from credly_audit.config.settings import Consumer, Override, PolicySettings, Purpose, Settings
 from credly_audit.patterns.search import Deadline, Search
 from credly_audit.policy.register_file import Register
 from credly_audit.policy.scope import find_overrides
@@ -29,6 +29,8 @@ class Policy:
     register: Register | None = None
     configured: frozenset[str] = frozenset()
     """The ids of the organizations that the configuration names, audited this time or not."""
+    consumers: tuple[Consumer, ...] = ()
+    """The programs and teams that use tokens, as the configuration names them."""
     file: Path | None = None
     """The configuration, for messages."""
 
@@ -37,7 +39,15 @@ class Policy:
         """What a configuration says, its register read; ConfigurationError with every bad row of that."""
         path = settings.policy.register_file
         register = None if path is None else Register.read(path)
-        return cls(settings.policy, settings.waivers, settings.plans, register, settings.configured, settings.file)
+        return cls(
+            settings.policy,
+            settings.waivers,
+            settings.plans,
+            register,
+            settings.configured,
+            settings.consumers,
+            settings.file,
+        )
 
     def enabled(self, rule: Rule) -> bool:
         """Whether neither the rule nor its family is disabled."""

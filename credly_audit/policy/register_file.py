@@ -15,18 +15,33 @@ from credly_audit.errors import ConfigurationError, UsageError
 from credly_audit.instants import end_of
 from credly_audit.instants.instant_columns import last_days
 from credly_audit.rules.facts import ENTRIES, PERMISSIONS
+from credly_audit.secrets import runs_code
 from credly_audit.secrets.redaction import LOOKS_LIKE_A_VALUE, looks_like_a_value
 from credly_audit.secrets.shape import mask_shapes
 from credly_audit.snapshot import conform
-from credly_audit.tables.table import Row, Titles, read_table
+from credly_audit.tables.table import Row, Table, Titles, read_table
 from credly_audit.tables.values import as_day, read_text
 
-COLUMNS = ("organization_id", "token_id", "fingerprint", "owner", "purpose", "permissions", "review_by")
+COLUMNS = (
+    "organization_id",
+    "token_id",
+    "fingerprint",
+    "owner",
+    "purpose",
+    "permissions",
+    "review_by",
+    "consumers",
+    "consumer",
+    "contact",
+)
 TITLES = Titles(
     COLUMNS,
     needed=(("organization_id",), ("permissions",), ("token_id", "fingerprint")),
-    codes=frozenset(COLUMNS) - {"owner", "purpose"},
+    codes=frozenset({"organization_id", "token_id", "fingerprint", "permissions", "review_by"}),
 )
+
+COMMAND_COLUMNS = frozenset({"deploy", "verify"})
+"""Columns that would hold programs, which only the configuration may name."""
 
 NONE_AT_ALL = frozenset({"none", "-", "–"})
 
@@ -50,6 +65,8 @@ class Register:
             raise UsageError(
                 f"{path}: the register cannot be read ({error.strerror}); name it in [policy] register"
             ) from None
+        if mistake := find_command(path, table):
+            raise ConfigurationError([mistake])
         reading = _RegisterReader()
         entries = [entry for row in table.rows if (entry := reading.entry(row)) is not None]
         if reading.mistakes:
@@ -81,7 +98,8 @@ class Register:
         approved = ["".join(words[each]).removeprefix("+") or "none" for each in allowed]
         review = last_days(entries["reviewed_until"]).dt.strftime("%Y-%m-%d")
         said = entries[["owner", "purpose"]].assign(permissions=approved, review_by=review)
-        return pd.concat([said.astype("string"), self.extra], axis=1)
+        users = entries[[name for name in ("consumers", "contact") if entries[name].notna().any()]]
+        return pd.concat([said.astype("string"), users, self.extra], axis=1)
 
     def placed(self, tokens: pd.DataFrame, organizations: pd.DataFrame) -> pd.DataFrame:
         """The entries with `organization_row` (their organization's position, -1: not there) and `listed` (bool)."""
@@ -96,6 +114,19 @@ class Register:
         """Which permissions each entry approves at an instant (bool columns read, write, delete): none past review."""
         in_review = ~(self.entries["reviewed_until"] <= pd.Timestamp(as_of)).to_numpy()
         return pd.DataFrame({name: self.entries[f"{name}_approved"] & in_review for name in PERMISSIONS})
+
+
+def find_command(path: Path, table: Table) -> str | None:
+    """Return the first place where a register contains a command, as a mistake; None where it contains none."""
+    why = "a register contains no commands; name them in [[consumers]] of the configuration, and remove this"
+    for name in table.others:
+        if name in COMMAND_COLUMNS:
+            return f"{path}: column {name!r}: {why}"
+    for row in table.rows:
+        for name, value in row.cells.items():
+            if runs_code(read_text(value).strip()):
+                return f"{row.place}: {mask_shapes(name)}: {why}"
+    return None
 
 
 def _make_keys(tokens: pd.DataFrame, name: str) -> pd.MultiIndex:
@@ -120,6 +151,7 @@ class _RegisterReader:
                 said |= {} if name in row.faults else read(row.cells.get(name))
             except ValueError as error:
                 self.mistakes.append(f"{row.place}: {name} {error}")
+        said["consumers"] = "; ".join(filter(None, [said.get("consumers"), said.get("consumer")])) or None
         if len(self.mistakes) == before:
             self.mistakes += [f"{row.place}: {mistake}" for mistake in self._judge_token(row.number, said)]
         return said if len(self.mistakes) == before else None
@@ -189,6 +221,19 @@ def _review(value: Any) -> dict[str, Any]:
     return {"reviewed_until": day and end_of(day)}
 
 
+def _read_consumers(name: str) -> Callable[[Any], dict[str, Any]]:
+    """Return what reads the names of consumers, which `;`, commas or line breaks separate."""
+
+    def read(value: Any) -> dict[str, Any]:
+        text = read_text(value)
+        if looks_like_a_value(text):
+            raise ValueError(f"holds {LOOKS_LIKE_A_VALUE}")
+        names = [" ".join(part.split()) for part in re.split(r"[;\n\r]" if ";" in text else r"[,\n\r]", text)]
+        return {name: "; ".join(filter(None, names)) or None}
+
+    return read
+
+
 def _split_words(name: str) -> Callable[[Any], dict[str, Any]]:
     def read(value: Any) -> dict[str, Any]:
         text = read_text(value)
@@ -207,6 +252,9 @@ READERS: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "fingerprint": _read_fingerprint,
     "permissions": _read_permissions,
     "review_by": _review,
+    "consumer": _read_consumers("consumer"),
+    "consumers": _read_consumers("consumers"),
+    "contact": _split_words("contact"),
 }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, BinaryIO
 
+from credly_audit.audit.consumers import TokenConsumer
 from credly_audit.audit.findings import COLUMNS
 from credly_audit.audit.model import AUDITED_TOKENS, Audit
 from credly_audit.renderers.base import Renderer
@@ -53,8 +54,10 @@ def findings(audit: Audit) -> Iterator[dict[str, Any]]:
 
 
 def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
-    """The tokens; the column `register` is empty where there is no register."""
-    return (row | {"register": row.get("register")} for row in documented(audit))
+    """The tokens; the column `register` is empty where there is no register, `consumers` where none is known."""
+    for row in documented(audit):
+        consumers = [TokenConsumer(**each).describe() for each in row.pop("consumers")]
+        yield row | {"register": row.get("register"), "consumers": consumers}
 
 
 def organizations(audit: Audit) -> Iterator[dict[str, Any]]:
@@ -66,7 +69,7 @@ RENDERER = Renderer(
     ".csv",
     partial(render, COLUMNS, findings),
     beside={
-        "-tokens.csv": partial(render, (*AUDITED_TOKENS, "register"), tokens),
+        "-tokens.csv": partial(render, (*AUDITED_TOKENS, "register", "consumers"), tokens),
         "-organizations.csv": partial(render, ORGANIZATIONS, organizations),
     },
 )

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 from icalendar import Alarm, Calendar, Event
 
 from credly_audit import __version__
+from credly_audit.audit.consumers import ConsumerSet, describe_consumers
 from credly_audit.audit.model import Audit
 from credly_audit.renderers.base import Renderer
 from credly_audit.renderers.json import rows
@@ -44,20 +45,23 @@ def _make_events(audit: Audit) -> Iterator[Event]:
     if audit.verdict.not_seen:
         yield _make_coverage_event(audit)
     contacts = dict(zip(audit.organizations["organization_id"], audit.organizations["contact"], strict=True))
-    for token in rows(audit.tokens[audit.expiring].sort_values("expires_at", kind="stable"), COLUMNS):
+    expiring = audit.tokens[audit.expiring].sort_values("expires_at", kind="stable")
+    using = audit.consumers_of(expiring.index.to_series())
+    for token, consumers in zip(rows(expiring, COLUMNS), using, strict=True):
         contact = contacts.get(token["organization_id"])
-        yield _make_expiry_event(audit, token, contact if isinstance(contact, str) else None)
+        yield _make_expiry_event(audit, token, contact if isinstance(contact, str) else None, consumers)
 
 
-def _make_expiry_event(audit: Audit, token: dict[str, Any], contact: str | None) -> Event:
+def _make_expiry_event(audit: Audit, token: dict[str, Any], contact: str | None, consumers: ConsumerSet) -> Event:
     """Return the entry of one token, with its alarms."""
     name = called(token["description"], token["organization_name"], token["fingerprint"])
     when: datetime = token["expires_at"]
     ask = f" Owner: {one_line(contact)}." if contact else ""
+    stop = f" Consumers that stop working then: {one_line(describe_consumers(consumers), 500)}." if consumers else ""
     event = _begin_event(audit, f"{token['token_id']}.{token['organization_id']}", when.date(), f"Expires: {name}")
     event.add(
         "description",
-        f"Expires on {spoken_day(when)} at {when:%H:%M} UTC. {REMEDIATION}{ask}\n"
+        f"Expires on {spoken_day(when)} at {when:%H:%M} UTC.{stop} {REMEDIATION}{ask}\n"
         f"Token {one_line(token['token_id'])} of organization {one_line(token['organization_id'])}.",
     )
     event.add("categories", [one_line(token["organization_name"] or token["organization_id"], 60)])

@@ -126,14 +126,17 @@ def describe_remediation_times(remediated: pd.DataFrame) -> dict[str, Any]:
 
 
 def tokens(audit: Audit) -> Iterator[dict[str, Any]]:
-    """The tokens; where there is a register, each with what that says of it (None: it does not name the token)."""
+    """The tokens, each with its consumers; where there is a register, with what that says (None: not the token)."""
+    sets = [[{"name": each.name, "contact": each.contact} for each in consumers] for consumers in audit.consumers]
+    using = [(*sets, [])[place] for place in audit.tokens["consumers_row"].tolist()]
+    found = (row | {"consumers": own} for row, own in zip(rows(audit.tokens, list(AUDITED_TOKENS)), using, strict=True))
     register = audit.policy.register
     if register is None:
-        yield from rows(audit.tokens, list(AUDITED_TOKENS))
+        yield from found
         return
     entries = list(rows(register.documented, list(register.documented)))
     places = audit.tokens["register_row"].tolist()
-    for row, place in zip(rows(audit.tokens, list(AUDITED_TOKENS)), places, strict=True):
+    for row, place in zip(found, places, strict=True):
         yield row | {"register": entries[place] if place >= 0 else None}
 
 

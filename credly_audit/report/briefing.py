@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.consumers import describe_consumers
 from credly_audit.audit.findings import Findings, convert_to_plain
 from credly_audit.audit.model import Audit
 from credly_audit.instants import LAST
-from credly_audit.report.priorities import Priorities
+from credly_audit.report.priorities import EXPIRIES, Priorities
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day
 
@@ -69,6 +70,8 @@ class Action:
     """The token's own, None for an organization."""
     priority: int
     """The number of its group (report.priorities)."""
+    stops: str
+    """Which consumers stop working when the token expires, and when; empty where it is not about that."""
     overdue_days: int | None
     """For how many whole days the first of its findings is overdue; None: none is."""
 
@@ -197,12 +200,26 @@ def list_actions(audit: Audit, most: int | None = MOST_ACTIONS) -> Iterator[Acti
         "position": convert_to_plain(highest["position"]),
         "priority": convert_to_plain(highest["priority"]),
         "also": _name_related(audit, live, highest["subject"]),
+        "stops": _describe_stops(audit, highest),
         "overdue_days": [_count_overdue(due, audit.as_of) for due in convert_to_plain(highest["first_due"])],
     }
     rule_ids = convert_to_plain(highest["rule_id"])
     rows = zip(*columns.values(), strict=True)
     for (start, end), rule_id, values in zip(bounds, rule_ids, rows, strict=True):
         yield _make_action(audit, rule_id, end - start, dict(zip(columns, values, strict=True)))
+
+
+def _describe_stops(audit: Audit, highest: pd.DataFrame) -> list[str]:
+    """Return for the first finding of each action which consumers stop when; empty for rules about something else."""
+    rows = highest["token_row"]
+    expires = convert_to_plain(audit.tokens["expires_at"].reindex(rows.where(rows >= 0)))
+    rule_ids = convert_to_plain(highest["rule_id"])
+    return [
+        f"{spoken_day(when)} {when:%H:%M} UTC: {describe_consumers(consumers)}"
+        if consumers and rule_id in EXPIRIES and when
+        else ""
+        for consumers, when, rule_id in zip(audit.consumers_of(rows), expires, rule_ids, strict=True)
+    ]
 
 
 def _count_overdue(due_at: datetime | None, as_of: datetime) -> int | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from credly_audit.audit.consumers import describe_consumers
 from credly_audit.audit.findings import convert_to_plain
 from credly_audit.report.counts import SubjectCounts
 from credly_audit.report.labels import ITSELF
@@ -197,6 +198,13 @@ def find_reason(part: SubjectRows) -> pd.Series:
     return part.frame["reason"].where((part.frame["status"] != "complete").to_numpy(dtype=bool))
 
 
+def describe_token_consumers(part: SubjectRows) -> pd.Series:
+    """Return who uses each token, with their contacts; null where no one is known."""
+    audit = part.counts.audit
+    texts = pd.array([*map(describe_consumers, audit.consumers), None], dtype="string")
+    return pd.Series(texts.take(part.frame["consumers_row"].to_numpy()), index=part.frame.index)
+
+
 def find_days_left(part: SubjectRows) -> list[int | None]:
     """Return the whole days until each token expires."""
     apart = (part.frame["expires_at"] - pd.Timestamp(part.counts.audit.as_of)).dt.total_seconds() / 86_400
@@ -258,6 +266,7 @@ TOKEN = (
     Field("created", FieldKind.INSTANT, take_column("created_at"), "Created", page="more"),
     Field("rotated", FieldKind.INSTANT, take_column("last_rotated_at"), "Last rotated"),
     Field("rotation", FieldKind.WORD, take_column("rotation_evidence"), "Rotation evidence", narrowest=13),
+    Field("consumers", FieldKind.TEXT, describe_token_consumers, "Consumers", 30, page="more"),
     Field("contact", FieldKind.OWNER, take_organization_column("contact"), "Owner", 30),
     Field("asks", FieldKind.MARK, take_column("is_audit_credential"), "Audit credential", page="more"),
     Field("faults", FieldKind.TEXT, take_column("date_faults"), "Date anomalies", 30, printed=False, page="more"),

@@ -22,6 +22,7 @@ MOST_GROUPS = 10
 
 MOST_EXAMPLES = 3
 MOST_CONTACTS = 2
+MOST_STOPS = 3
 LONGEST_ADDRESS = 254
 
 
@@ -46,6 +47,8 @@ BY_THE_HOUR = (Tier.BROKEN, Tier.OUTAGE, Tier.EXPIRING)
 
 EXPOSURES = ("DOC006", "INV002", "PRM001", "OAU001", "CHG001")
 OUTAGES = ("EXP002", "INV003", "COV005")
+EXPIRIES = ("EXP001", "EXP002")
+"""The rules whose findings say that the consumers of a token stop working."""
 
 BREAK_TIMES = {"EXP001": "expires_at", "INV003": "last_expires_at", "COV005": "credential_expires_at"}
 """The evidence that says when what a rule flags stops working; for other rules, the due date counts."""
@@ -75,6 +78,14 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A consumer, and when the first of its tokens in a group expires."""
+
+    consumer: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Priority:
     """One group of work."""
 
@@ -93,6 +104,9 @@ class Priority:
     findings: int
     examples: tuple[Example, ...]
     """What comes first: of different organizations, where they have names."""
+    stops: tuple[Stop, ...]
+    """The consumers that stop working first."""
+    more_stops: int
     contacts: tuple[str, ...]
     """Those with most of it."""
     more_contacts: int
@@ -107,8 +121,18 @@ class Priority:
         return f"{word} {describe_moment(self.next_at, as_of)}"
 
     def describe_first(self, as_of: datetime) -> str:
-        """Return the examples in a sentence; empty where there are none."""
-        return f"First: {'; '.join(each.describe(as_of) for each in self.examples)}." if self.examples else ""
+        """Return the examples, and the consumers that stop first, a sentence each; empty where there are none."""
+        first = f"First: {'; '.join(each.describe(as_of) for each in self.examples)}." if self.examples else ""
+        return " ".join(filter(None, [first, self.describe_stops(as_of)]))
+
+    def describe_stops(self, as_of: datetime) -> str:
+        """Return which consumers stop working when; empty where none is known."""
+        if not self.stops:
+            return ""
+        named = [f"{one_line(each.consumer, 60)} {describe_moment(each.when, as_of)}" for each in self.stops]
+        more = f"; {count(self.more_stops, 'other', 'others')}" if self.more_stops else ""
+        word = "Stopped working" if self.tier is Tier.BROKEN else "Will stop working"
+        return f"{word}: {'; '.join(named)}{more}."
 
     def describe_contacts(self) -> str:
         """Return whom to ask; empty where no one is known."""
@@ -218,6 +242,7 @@ class Priorities:
         owners = rows["owner"].dropna().value_counts()
         owners = owners[owners > 0]
         when, due = rows["when"].min(), group.due  # type: ignore[attr-defined]
+        stops = list(self._stops(rows)) if rule_id in EXPIRIES else []
         return Priority(
             number,
             tier,
@@ -228,6 +253,8 @@ class Priorities:
             None if pd.isna(due) else due.to_pydatetime(),
             len(rows),
             tuple(self._examples(rows, with_time=tier in BY_THE_HOUR)),
+            tuple(stops[:MOST_STOPS]),
+            max(len(stops) - MOST_STOPS, 0),
             tuple(map(str, owners.index[:MOST_CONTACTS])),
             max(len(owners) - MOST_CONTACTS, 0),
         )
@@ -252,6 +279,24 @@ class Priorities:
         name = rule.name.replace("-", " ").capitalize()
         many = words["tokens"] if tokens == len(rows) else count(len(rows), "finding", "findings")
         return f"{name}: {many} of {organizations}" if rows["token_row"].ge(0).any() else f"{name}: {organizations}"
+
+    def _stops(self, rows: pd.DataFrame) -> Iterator[Stop]:
+        """Yield each consumer of the tokens once, the first to stop first."""
+        tokens = self.audit.tokens
+        places = rows["token_row"].to_numpy()
+        stopping = pd.DataFrame(
+            {
+                "set": tokens["consumers_row"].to_numpy()[places],
+                "when": tokens["expires_at"].take(places).array,
+            }
+        )
+        stopping = stopping[stopping["set"] >= 0].groupby("set")["when"].min().sort_values(kind="stable")
+        named: set[str] = set()
+        for place, when in stopping.items():
+            for each in self.audit.consumers[int(str(place))]:
+                if each.name.casefold() not in named:
+                    named.add(each.name.casefold())
+                    yield Stop(each.name, when.to_pydatetime())
 
     def _examples(self, rows: pd.DataFrame, *, with_time: bool) -> Iterator[Example]:
         """Yield the first of a group: at most one an organization."""

@@ -16,7 +16,7 @@ from credly_audit.rules.controls import EXPIRED, EXPIRING, OVERDUE
 from credly_audit.rules.declare import Flags, OptionColumns, Options, flag, rule
 from credly_audit.rules.facts import Facts, durations
 from credly_audit.rules.quantities import Days
-from credly_audit.rules.wording import day, distance, plural, sentence, whole_days
+from credly_audit.rules.wording import clock, day, distance, plural, sentence, whole_days
 from credly_audit.severity import Severity
 
 
@@ -39,15 +39,28 @@ def token_expired(facts: Facts, _: Options) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expired on {day} ({ago}) and is still listed: integrations that used it no longer work.",
+            "Expired on {day} ({ago}) and is still listed: {stopped}.",
             day=day(hit["expires_at"]),
             ago=distance(hit["expires_at"], facts.as_of),
+            stopped=name_stops(
+                facts, hit, "{names} stopped working at {at}", "integrations that used it no longer work"
+            ),
         ),
         severity=np.where(fresh, Severity.HIGH, Severity.MEDIUM),
         discriminator=iso_seconds(hit["expires_at"]),
         expires_at=hit["expires_at"],
         days_since_expiry=-whole_days(hit["expires_at"], facts.as_of),
     )
+
+
+def name_stops(facts: Facts, hit: pd.DataFrame, template: str, unknown: str) -> pd.Series:
+    """Return for each token which of its known consumers stop working when; `unknown` where none is known."""
+    names = facts.name_consumers(hit.index)
+    known = names.notna().to_numpy(dtype=bool)
+    stops = pd.Series(unknown, index=hit.index, dtype="string")
+    if known.any():
+        stops[known] = sentence(template, names=names[known], at=clock(hit.loc[known, "expires_at"]))
+    return stops
 
 
 CRITICAL_DAYS, MEDIUM_DAYS = 7, 60
@@ -99,9 +112,12 @@ def token_expiring(facts: Facts, options: OptionColumns) -> Flags:
     return flag(
         hit,
         sentence(
-            "Expires on {day} ({ahead}); integrations that use it will stop working.",
+            "Expires on {day} ({ahead}); {stop}.",
             day=day(hit["expires_at"]),
             ahead=distance(hit["expires_at"], facts.as_of),
+            stop=name_stops(
+                facts, hit, "{names} will stop working at {at}", "integrations that use it will stop working"
+            ),
         ),
         severity=np.array(list(Severity))[weights[hit.index]],
         due_at=hit["expires_at"],

@@ -30,9 +30,14 @@ ENTRIES = MappingProxyType(
         "purpose": "string",
         **{f"{name}_approved": "bool" for name in PERMISSIONS},
         "reviewed_until": INSTANT,
+        "consumers": "string",
+        "contact": "string",
     }
 )
-"""The register, a row an entry: its row in the file, what it says, the end of its review date in UTC (null: none)."""
+"""The register, a row an entry: its row in the file, what it says, the end of its review date in UTC (null: none).
+
+`consumers`: their names, separated by `; `; `contact`: whom to ask about them.
+"""
 
 LAPSES = MappingProxyType(
     {
@@ -98,11 +103,12 @@ class Facts:
     """The frames that a rule judges, indexed by position.
 
     `tokens` are a snapshot's with `last_rotated_at`, `rotation_evidence`, `approved` (bool: a purpose or the register
-    allows all that it may do), `exceeds_purpose` (bool: a purpose matches, and it may do more) and `register_row` (its
-    position in `register`, -1: it has none). Their `organization_id` is a category whose codes are row positions in
-    `organizations`. Masks over tokens are boolean arrays of their length. `register` has the columns ENTRIES and
-    organization_row (-1: not of this audit) and listed (bool: Credly lists its token), None where no register is
-    configured; `lapses` has the columns LAPSES, `applications` PLACED_APPLICATIONS, `successions` PLACED_SUCCESSIONS.
+    allows all that it may do), `exceeds_purpose` (bool: a purpose matches, and it may do more), `register_row` (its
+    position in `register`, -1: it has none) and `consumers_row` (its position in `consumers`, -1: none is known). Their
+    `organization_id` is a category whose codes are row positions in `organizations`. Masks over tokens are boolean
+    arrays of their length. `register` has the columns ENTRIES and organization_row (-1: not of this audit) and listed
+    (bool: Credly lists its token), None where no register is configured; `lapses` has the columns LAPSES,
+    `applications` PLACED_APPLICATIONS, `successions` PLACED_SUCCESSIONS.
     `before` has the columns BEFORE and is indexed as `tokens`, and `fully_seen_before`, indexed as `organizations`,
     says when each was last complete (null: never): both None where there is no history.
     """
@@ -123,6 +129,9 @@ class Facts:
     successions: pd.DataFrame = field(
         default_factory=lambda: pd.DataFrame(columns=list(PLACED_SUCCESSIONS)).astype(PLACED_SUCCESSIONS)
     )
+
+    consumers: tuple[str, ...] = ()
+    """The names of consumers in words, once for each different set of them: `CRM badge sync and Website`."""
 
     deadline: Deadline = field(default_factory=Deadline)
     """The time that the patterns of the policy may take together."""
@@ -171,6 +180,11 @@ class Facts:
             return self.register
         dtypes = ENTRIES | {"organization_row": "int64", "listed": "bool"}
         return pd.DataFrame(columns=list(dtypes)).astype(dtypes)
+
+    def name_consumers(self, rows: pd.Index) -> pd.Series:
+        """Return the consumers of these tokens in words (null: none is known), indexed by their positions."""
+        names = pd.array([*self.consumers, None], dtype="string")
+        return pd.Series(names.take(self.tokens["consumers_row"].reindex(rows).to_numpy()), index=rows)
 
     @cached_property
     def superseded(self) -> np.ndarray:

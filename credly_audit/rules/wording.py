@@ -62,6 +62,11 @@ def _day(instant: pd.Timestamp) -> str:
     return f"{instant.day} {instant:%b %Y}"
 
 
+def clock(instants: pd.Series) -> pd.Series:
+    """Return `09:30 UTC` for each instant (UTC, none null)."""
+    return instants.dt.strftime("%H:%M UTC").astype("string")
+
+
 def distance(instants: pd.Series, as_of: pd.Timestamp) -> pd.Series:
     """`in 6 days`, `today`, `11 days ago`: whole days between as_of and each instant (UTC, none null)."""
     return worded(whole_days(instants, as_of).to_numpy(), _distance, instants.index)

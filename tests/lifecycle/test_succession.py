@@ -115,6 +115,57 @@ def test_a_succession_with_two_consumers(make_bench: MakeBench) -> None:
     assert [each["state"] for each in successions(bench)] == ["confirmed"]
 
 
+def test_a_succession_over_three_audits_in_which_one_consumer_fails_first(make_bench: MakeBench) -> None:
+    """Audited before it, while one consumer has not switched, and after the old token is deleted."""
+    bench = with_consumers(make_bench(), crm="test -e stores/up || exit 7; cat > stores/crm")
+    old = bench.acme.tokens[1]
+    old.expires_at = datetime.now(UTC) + timedelta(days=5)
+    old.description = "CRM sync of team sales"
+    with (bench.folder / "credly-audit.toml").open("a") as file:
+        file.write(f"\n[policy.rules.INV001]\nmax_tokens = {len(bench.acme.tokens)}\n")
+
+    before = audit_later(bench)
+    told = replaces(bench)
+    while_open = audit_later(bench)
+
+    assert stops(before, old.id) == ["CRM and Website will stop working"]
+    assert (told.code, states(bench)) == (3, {"CRM": "failed", "Website": "deployed"})
+    assert findings(while_open, "DOC005") == findings(while_open, "INV001") == []
+    assert stops(while_open, old.id) == ["CRM and Website will stop working"]
+    assert changes(while_open) == [("created", bench.acme.tokens[-1].id)]
+
+    (bench.folder / "stores/up").touch()
+    assert replaces(bench).code == 0
+    assert stops(audit_later(bench), old.id) == ["Website will stop working"]
+    confirm(bench, "Website")
+    bench.acme.tokens.remove(old)
+    after = audit_later(bench)
+
+    assert bench.posts["create"] == 1
+    assert [each["state"] for each in successions(bench, "--all")] == ["closed"]
+    assert findings(after, "LIF001") == findings(after, "LIF002") == findings(after, "DOC005") == []
+    assert changes(after) == [("removed", old.id)]
+
+
+def audit_later(bench: Bench) -> dict[str, Any]:
+    """Audit in another second than before: an audit is compared with earlier ones only."""
+    began = int(datetime.now(UTC).timestamp())
+    eventually(lambda: int(datetime.now(UTC).timestamp()) > began)
+    return audit(bench)
+
+
+def stops(report: dict[str, Any], token_id: str) -> list[str]:
+    """Return what EXP002 says of the consumers of a token."""
+    found = [each["message"] for each in findings(report, "EXP002") if each["token_id"] == token_id]
+    return [message.partition("); ")[2].partition(" at ")[0] for message in found]
+
+
+def changes(report: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what changed of tokens since the audit before."""
+    kinds = {"created", "removed", "rotated"}
+    return [(each["change"], each["token_id"]) for each in report["compared"]["changes"] if each["change"] in kinds]
+
+
 def test_an_audit_that_finds_the_old_token_gone_closes_the_succession(make_bench: MakeBench) -> None:
     bench = with_consumers(make_bench())
     audit(bench)

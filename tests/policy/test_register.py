@@ -248,3 +248,21 @@ def test_the_reports_say_of_each_token_what_the_register_says_the_team_s_own_col
     told = [dict(zip(titles, line, strict=True)) for line in lines]
     assert [each["Register: owner"] for each in told] == ["ada@acme.example", None, "ada@acme.example"]
     assert told[0]["Register: cost_centre"] == "'=CC-7"
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "where"),
+    [
+        ("deploy", "", "column 'deploy'"),
+        (" Verify", "/opt/check", "column 'verify'"),
+        ("how", "exec:/opt/crm/set-token", "row 2: how"),
+        ("consumers", " exec:/opt/crm/set-token", "row 2: consumers"),
+    ],
+)
+def test_a_register_with_commands_is_refused_in_one_line(tmp_path: Path, column: str, value: str, where: str) -> None:
+    head = f"organization_id,token_id,permissions,{column}\n"
+    path = written(tmp_path, f"{head}{ACME},{token(1)['token_id']},read,{value}\n")
+
+    assert mistakes(path) == [
+        f"{where}: a register contains no commands; name them in [[consumers]] of the configuration, and remove this"
+    ]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from credly_audit.audit.changes import CHANGES, DELTAS
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
+from credly_audit.audit.consumers import TokenConsumer
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.model import NOWHERE, Audit, Gate, Places
 from credly_audit.audit.prior import REMEDIATED, TREND, make_typed_frame
@@ -212,12 +213,13 @@ tried = settings(deadline=None, max_examples=30)
 def hostile_audit(text: str) -> Audit:
     """An audit in which everything that comes from outside says `text`."""
     audit = _to_be_told()
-    tokens = audit.tokens.assign(description=text, organization_name=text, owner_name=text)
+    tokens = audit.tokens.assign(description=text, organization_name=text, owner_name=text, consumers_row=0)
     organizations = audit.organizations.assign(name=text, contact=text, reason=text)
     frame = audit.findings.frame.assign(message=text)
     found = replace(audit.findings, frame=frame, tokens=tokens, organizations=organizations)
     collected = replace(audit.snapshot, organizations=organizations)
-    return replace(audit, snapshot=collected, tokens=tokens, findings=found)
+    consumers = ((TokenConsumer(text, text),),)
+    return replace(audit, snapshot=collected, tokens=tokens, findings=found, consumers=consumers)
 
 
 @cache

@@ -30,7 +30,7 @@ def test_three_tables_hold_the_findings_the_tokens_and_the_organizations() -> No
 
     assert {suffix: tuple(rows[0]) for suffix, rows in read.items()} == {
         ".csv": COLUMNS,
-        "-tokens.csv": (*AUDITED_TOKENS, "register"),
+        "-tokens.csv": (*AUDITED_TOKENS, "register", "consumers"),
         "-organizations.csv": tuple(ORGANIZATIONS),
     }
     assert {row["rule_id"] for row in read[".csv"]} == {"DOC006", "EXP001", "EXP002", "PRM001", "COV004", "DOC002"}

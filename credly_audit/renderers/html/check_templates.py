@@ -19,6 +19,7 @@ import pandas as pd
 
 from credly_audit.audit.changes import CHANGES, DELTAS, FINDING_CHANGES, TOKEN_CHANGES
 from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
+from credly_audit.audit.consumers import TokenConsumer
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
 from credly_audit.audit.model import Audit, Gate, Outcome
@@ -126,7 +127,10 @@ def full() -> Audit:
         {"approvers": [NAME], "purposes": [{"pattern": ".+", "allow": ["read"]}], "disable": ["INV001"]}
     )
     audit = _judged(snapshot, Policy(settings, register=_register(snapshot)))
-    tokens = audit.tokens.assign(rotation_evidence=_cycled(MANY_ROWS, EVIDENCE, rotation_evidence=ROTATIONS))
+    tokens = audit.tokens.assign(
+        rotation_evidence=_cycled(MANY_ROWS, EVIDENCE, rotation_evidence=ROTATIONS),
+        consumers_row=np.arange(len(audit.tokens)) % 2 - 1,
+    )
     findings = replace(_findings(audit), tokens=tokens)
     return replace(
         audit,
@@ -135,6 +139,7 @@ def full() -> Audit:
         violates=np.arange(len(findings)) % 3 == 0,
         verdict=replace(audit.verdict, violations=len(findings) // 3),
         broken={"XXX001": "ValueError at own.py:1", "DOC001": "it returned nothing"},
+        consumers=((TokenConsumer("CRM <b>", "crm@x.example"), TokenConsumer("Website")),),
         decisions=_decisions(),
         compared=_comparison(),
         limitations=("A value that Credly lists was redacted from the register, row 2.",),

@@ -17,7 +17,18 @@ MOST_TITLE = 100
 IN_CALENDAR = (
     pick(TOKEN, "expires", "days_left"),
     pick(TOKEN, "subject"),
-    pick(TOKEN, "organization", "read", "write", "delete", "contact", "fingerprint", "organization_id", "token_id"),
+    pick(
+        TOKEN,
+        "organization",
+        "read",
+        "write",
+        "delete",
+        "consumers",
+        "contact",
+        "fingerprint",
+        "organization_id",
+        "token_id",
+    ),
 )
 """The columns of the calendar, between which stand its own."""
 
