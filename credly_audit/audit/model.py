@@ -12,6 +12,7 @@ import pandas as pd
 from credly_audit.audit.comparison import Comparison
 from credly_audit.audit.consumers import ConsumerSet
 from credly_audit.audit.findings import Findings
+from credly_audit.audit.memory import Undelivered
 from credly_audit.audit.policy_change import PolicyChange
 from credly_audit.config.presentation import PLAIN, Presentation
 from credly_audit.errors import ExitCode
@@ -106,6 +107,8 @@ class Audit:
     """The different sets of consumers that tokens have."""
     limitations: tuple[str, ...] = ()
     """What a reader must know of this audit beside its coverage, a sentence each: where a secret value was redacted."""
+    undelivered: tuple[Undelivered, ...] = ()
+    """Messages on earlier audits that were not delivered."""
 
     @property
     def unaudited(self) -> list[str]:

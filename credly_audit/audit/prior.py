@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from credly_audit.audit.memory import ALL_DELIVERED, Undeliverables
 from credly_audit.instants.instant_columns import INSTANT
 from credly_audit.rules.facts import SUCCESSIONS
 from credly_audit.severity import Severity
@@ -126,6 +127,7 @@ class Past:
     describe: Callable[[pd.Series], pd.DataFrame]
     about: Callable[[pd.Series], pd.DataFrame]
     open_in: Callable[[pd.Series], pd.DataFrame]
+    undelivered: Undeliverables = ALL_DELIVERED
 
 
 def make_empty_past() -> Past:

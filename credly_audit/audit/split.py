@@ -127,6 +127,7 @@ def _make_part(
         places=Places({each: audit.places.organizations[each] for each in ids if each in audit.places.organizations}),
         decisions=decisions,
         limitations=(),
+        undelivered=(),
         compared=_select_comparison(audit.compared, audit.organizations[with_applications]),
     )
 

@@ -19,6 +19,7 @@ from credly_audit.collection.lifetime_check import Lifetime, LifetimeCheck
 from credly_audit.config.source import DEFAULT_CONFIG
 from credly_audit.errors import ExitCode
 from credly_audit.operations.check_credentials import DoctorOptions, HistorySummary, check_credentials
+from credly_audit.report.briefing import describe_undelivered
 from credly_audit.text import NOTHING, count, in_columns, instant, number, one_line, spoken, spoken_day
 
 LABELS = {
@@ -86,6 +87,8 @@ def format_summary(about: Mapping[str, str | None], history: HistorySummary) -> 
     else:
         last = f"the last as of {spoken_day(history.last_as_of)}" if history.last_as_of else ""
         yield f"History       {count(history.audits, 'audit', 'audits')}, {last}: {place}"
+    if history.undelivered:
+        yield f"Messages      {describe_undelivered(history.undelivered)}"
 
 
 def format_table(found: Sequence[Diagnosis], lifetimes: Sequence[LifetimeCheck], now: datetime) -> Iterator[str]:

@@ -37,6 +37,7 @@ COMMANDS = {
     "rotate": "rotate tokens that are due and store the new values",
     "create": "create a token; replace one without an interruption",
     "succession": "track tokens that are being replaced: list, show, confirm, abandon",
+    "notify": "test the channels and contacts that messages go to",
     "history": "list and compare earlier audits, show the trend, delete",
     "baseline": "write a report's findings as a baseline for --new-only",
     "rules": "list and show the rules",

@@ -17,6 +17,7 @@ from credly_audit.report.briefing import (
     MOST_NAMED,
     describe_decisions,
     describe_removed,
+    describe_undelivered,
     list_incomplete,
     write_headline,
 )
@@ -151,6 +152,9 @@ def _incomplete(audit: Audit, columns: int) -> Iterator[Line]:
         yield f"  … and {number(len(hidden) - MOST_NAMED)} more, in the reports"
     for line in (*describe_removed(audit), *describe_decisions(audit)):
         yield _cut(f"  {line}", columns)
+    undelivered = describe_undelivered(audit.undelivered)
+    if undelivered:
+        yield (Span(_cut(f"  {undelivered}", columns), "yellow"),)
     if audit.unaudited:
         names = one_line(", ".join(audit.unaudited[:MOST_NAMED]), 1_000)
         more = ", …" if len(audit.unaudited) > MOST_NAMED else ""

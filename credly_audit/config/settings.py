@@ -391,6 +391,12 @@ class NotifySettings(Model):
     reply_to: Annotated[str, Field(pattern=MAIL_ADDRESS)] | None = None
     """The mail address for replies, unless the address of the mail server sets `reply`."""
 
+    thresholds: tuple[Days, ...] = (60, 35, 14, 7, 1)
+    """Days before an expiration on which a recipient is told of it again; needs a history."""
+
+    remind_every_days: Days = 30
+    """Days after which a recipient is reminded of overdue work and incomplete organizations; needs a history."""
+
     heartbeat: Reference | None = None
     """A reference to an address that receives a request after every audit, so that a missing run is noticed."""
 

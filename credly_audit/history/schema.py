@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from credly_audit.severity import Severity
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """The versions of the schema, as `migrations/versions` makes them."""
 
 HEAD = VERSIONS[-1]
@@ -79,6 +79,7 @@ series = Table(
     Column("manifest_number", Integer, comment="of the last signed manifest; null: none was signed"),
     Column("manifest_name", Text, comment="the name of its file"),
     Column("manifest_sha256", String(64), comment="its SHA-256"),
+    Column("message_key", String(64), comment="keys the HMAC of recipients without [privacy] fingerprint_key"),
 )
 
 
@@ -242,6 +243,37 @@ succession_consumers = Table(
     Column("state", String(16), nullable=False, comment="pending, deployed, failed or confirmed"),
     Column("at", InstantType, comment="when the state changed last"),
     Column("reason", Text, comment="why it failed"),
+    sqlite_with_rowid=False,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    make_series_column(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("recipient", String(16), nullable=False, comment="an HMAC of the address"),
+    Column("name", Text, comment="as configured: the reference of an address, or the name of a contact"),
+    Column("channel", Text, nullable=False, comment="the service that delivers it"),
+    Column("as_of", InstantType, nullable=False, comment="of its audit"),
+    Column("outcome", String(16), nullable=False, comment="the verdict that it reports"),
+    Column("began_at", InstantType, nullable=False),
+    Column("ended_at", InstantType),
+    Column("result", String(8), comment="sent, failed or dropped; null: not known, as the run was interrupted"),
+    Column("reason", Text, comment="why it failed"),
+    Index("messages_by_recipient", "series", "recipient", "id"),
+    sqlite_with_rowid=False,
+)
+
+message_items = Table(
+    "message_items",
+    metadata,
+    make_series_column(),
+    Column("message", Integer, primary_key=True, autoincrement=False),
+    Column("finding_id", String(16), primary_key=True),
+    Column("days_left", Integer, comment="until the expiration, rounded up"),
+    Column("overdue", Boolean, nullable=False, comment="the finding was overdue"),
+    Column("ended", Boolean, nullable=False, comment="since then the finding was resolved or accepted"),
+    Index("message_items_by_finding", "series", "finding_id"),
     sqlite_with_rowid=False,
 )
 

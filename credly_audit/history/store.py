@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from credly_audit.audit.memory import Undeliverables
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import TREND, Past, PriorManifest, make_typed_frame
 from credly_audit.audit.succession_model import Succession
@@ -20,6 +21,7 @@ from credly_audit.history import load_prior as remembering
 from credly_audit.history import schema
 from credly_audit.history.database import WAYS_OUT, Database, HistoryError, cannot_write, must_be_creatable
 from credly_audit.history.diff import Difference, compute_difference
+from credly_audit.history.messages import MessageLog, end_items, find_undeliverables, forget_messages
 from credly_audit.history.place import DatabasePlace
 from credly_audit.history.queries import Moment
 from credly_audit.history.record import describe_audit
@@ -41,7 +43,9 @@ from credly_audit.history.successions import (
     load_successions,
     save_succession,
 )
+from credly_audit.instants import LAST
 from credly_audit.instants.instant_columns import INSTANT
+from credly_audit.secrets.fingerprint import Fingerprints
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +103,11 @@ class History:
         """Yield the audits before an instant, for as long as the block lasts."""
         way_out = "then compare the snapshot again by `credly-audit check SNAPSHOT`"
         with self.database.told(HistoryLost, "cannot be read", way_out), self.database.reading() as connection:
-            yield remembering.load_past(connection, Moment.before(connection, self._series(connection), as_of))
+            series = self._series(connection)
+            yield replace(
+                remembering.load_past(connection, Moment.before(connection, series, as_of)),
+                undelivered=find_undeliverables(connection, series, as_of),
+            )
 
     def find_last_manifest(self) -> PriorManifest | None:
         """Return the last signed manifest of the series; None where there is none."""
@@ -117,12 +125,14 @@ class History:
             retention = Retention.at(connection, series, audit.as_of, keep_days)
             insert_audit(connection, series, seen, audit.rules)
             close_successions(connection, series, seen)
+            end_items(connection, series)
             if manifest is not None:
                 save_last_manifest(connection, series, manifest)
             forgotten = 0
             if not retention.doubtful:
                 forgotten = forget_before(connection, series, retention.since)
                 forget_successions(connection, series, retention.since)
+                forget_messages(connection, series, retention.since)
         retention.report(forgotten)
         return forgotten
 
@@ -164,6 +174,15 @@ class History:
         with cannot_write(self.database), self.database.writing() as connection:
             save_succession(connection, begin_series(connection, self.configuration), succession)
 
+    def open_messages(self, fingerprints: Fingerprints | None) -> MessageLog:
+        """Open the log of messages, whose recipients are known by fingerprints under a key; CannotWrite."""
+        return MessageLog.open(self.database, self.configuration, fingerprints)
+
+    def undelivered(self) -> Undeliverables:
+        """Return the messages that were not delivered."""
+        with self._read() as connection:
+            return find_undeliverables(connection, self._series(connection), LAST)
+
     def difference(self, earlier: int, later: int) -> Difference:
         """Compare two audits of the series by their ids."""
         with self._read() as connection:
@@ -178,6 +197,7 @@ class History:
             series = self._series(connection)
             many = forget_before(connection, series, before)
             forget_successions(connection, series, before)
+            forget_messages(connection, series, before)
             remove_empty_series(connection)
         return Purged(many, self.database.shrink())
 

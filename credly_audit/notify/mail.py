@@ -10,7 +10,7 @@ import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email import policy
 from email.headerregistry import Address as Mailbox
 from email.message import EmailMessage
@@ -21,7 +21,7 @@ from unicodedata import normalize
 
 from credly_audit.secrets import Secret
 from credly_audit.secrets.redaction import INVISIBLE
-from credly_audit.text import fold
+from credly_audit.text import fold, one_line
 
 PIECE = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,;\r\n])+')
 """A contact between two separators; in quotes there is none."""
@@ -32,6 +32,9 @@ ADDRESS = re.compile(rf'(?P<local>{ATOM}(?:\.{ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010
 """RFC 5321 and 6531; what one server takes beyond it, another one takes for something else."""
 
 ASCII_DOMAIN = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*|\[(?:IPv6:)?[0-9A-Fa-f:.]+\]")
+
+MAIL = "E-Mail"
+"""How the channel is called, as by apprise."""
 
 SERVER = re.compile(r"mailtos?://", re.IGNORECASE)
 
@@ -57,6 +60,8 @@ class Address:
 
     local: str
     domain: str
+    name: str | None = field(default=None, compare=False)
+    """The name that is written before it."""
 
     def __str__(self) -> str:
         return f"{self.local}@{self.domain}"
@@ -70,13 +75,15 @@ class Address:
     def read(cls, text: str) -> Self | None:
         """Return the address that a text is, perhaps with a name before it; None where it is none."""
         text = _trimmed(text)
+        name = None
         if named := NAMED.fullmatch(text):
+            name = one_line(_unquoted(_trimmed(text[: named.start("address") - 1]))) or None
             text = _trimmed(named["address"])
         found = ADDRESS.fullmatch(normalize("NFC", text))
         if found is None or not text.isprintable():
             return None
         domain = _domain(found["domain"])
-        return None if domain is None else cls(found["local"], domain)
+        return None if domain is None else cls(found["local"], domain, name)
 
 
 def read_contact(contact: str) -> tuple[list[Address], list[str]]:

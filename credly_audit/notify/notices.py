@@ -6,39 +6,70 @@ A notice that fails is said and changes no exit code. Addresses hold passwords: 
 import importlib
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from credly_audit import __version__
+from markupsafe import Markup
+
 from credly_audit.audit.model import Audit
 from credly_audit.audit.split import select_contact
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError, ExitCode
 from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
+from credly_audit.notify.contacts import People, Post, find_people
+from credly_audit.notify.correspondence import CONTACT, REFERENCE, Correspondence, attempt
+from credly_audit.notify.digest import Digest, Pace
 from credly_audit.notify.heartbeat import Heartbeat
-from credly_audit.notify.mail import SERVER, Address, Body, MailServer, NoServer, ServerFailed, read_contact
+from credly_audit.notify.mail import MAIL, SERVER, Address, Body, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.notify.mail_body import write_html
 from credly_audit.process.extras import must_have
 from credly_audit.renderers.base import renderer
-from credly_audit.report.briefing import (
-    MOST_NAMED,
-    describe_decisions,
-    describe_removed,
-    list_incomplete,
-    write_headline,
-)
-from credly_audit.report.priorities import Priorities
 from credly_audit.secrets import Secret, SecretError, mask_reference, read_secret
-from credly_audit.text import message, one_line, spoken_day
+from credly_audit.text import one_line
+
+if TYPE_CHECKING:
+    from credly_audit.history.messages import MessageLog
 
 log = logging.getLogger(__name__)
 
-MOST_IN_VAIN = 3
-"""Mails to contacts that fail one after the other before no more are tried."""
+
+NO_ADDRESS = "the contact is not a mail address"
+TOOL = "credly-audit"
+TEST = "This is a test message of credly-audit (`notify test`). No audit was run, and nothing needs to be done."
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """An address of `[notify] urls`, and how the configuration refers to it."""
+
+    reference: str
+    url: Secret
+
+    @property
+    def name(self) -> str:
+        """The reference as it may be shown."""
+        return mask_reference(self.reference)
+
+    @property
+    def service(self) -> str:
+        """What delivers its messages."""
+        notices = _apprise().Apprise()
+        notices.add(self.url.reveal())
+        return ", ".join(dict.fromkeys(str(each.service_name) for each in notices))
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How a test message fared; `reason` says why it failed (None: it was accepted)."""
+
+    name: str
+    channel: str
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +78,11 @@ class Notices:
 
     on: tuple[str, ...]
     attach: tuple[str, ...]
-    urls: tuple[Secret, ...]
+    channels: tuple[Channel, ...]
     contacts: MailServer | None
     heartbeat: Heartbeat | None
     reply_to: str | None
+    pace: Pace
 
     @classmethod
     def from_settings(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
@@ -86,47 +118,101 @@ class Notices:
             if beating is not None:
                 beating.report_failure(ExitCode.USAGE)
             raise ConfigurationError(mistakes)
-        addresses = tuple(filter(None, urls.values()))
-        return cls(settings.on, settings.attach, addresses, server, beating, settings.reply_to)
+        channels = tuple(Channel(reference, url) for reference, url in urls.items() if url)
+        pace = Pace(settings.thresholds, settings.remind_every_days)
+        return cls(settings.on, settings.attach, channels, server, beating, settings.reply_to, pace)
 
-    def send(self, audit: Audit, reports: Mapping[str, Path], *, beats: bool = True) -> None:
-        """Tell of the audit where it is one to be told of; then give a sign of life, unless it is not to.
+    def send(
+        self, audit: Audit, reports: Mapping[str, Path], messages: "MessageLog | None" = None, *, beats: bool = True
+    ) -> None:
+        """Send what is news to each recipient, by a log of messages, else everything; then the heartbeat, if it beats.
 
         `reports` are those of the whole audit by format; what is to be attached and is not among them is made anew.
         """
-        if self.urls and self._tells(audit):
-            with self._attached(audit, reports) as files:
-                for each in self.urls:
-                    self._tell(each.reveal(), audit, files)
+        letters = Correspondence(self.pace, messages)
+        if self.channels and self._tells(audit):
+            self._tell_channels(letters, audit, reports)
         if self.contacts is not None:
-            self._tell_contacts(self.contacts, audit)
+            self._tell_contacts(self.contacts, letters, audit)
+        if audit.part is None:
+            letters.finish()
         if self.heartbeat is not None and beats:
             self.heartbeat.report_verdict(audit)
+
+    def test(self, contacts: Iterable[str], title: str | None) -> Iterator[Trial]:
+        """Send a marked message to each address, and to each contact once; yield how that went."""
+        subject = f"[Test] {one_line(title or TOOL, 100)}: test message"
+        body = Body(TEST, Markup("<p>{}</p>").format(TEST))
+        for channel in self.channels:
+            yield Trial(channel.name, channel.service, attempt(partial(self._push, channel, subject, body, ())))
+        if self.contacts is None:
+            return
+        tried = set()
+        for contact in contacts:
+            addresses, unusable = read_contact(contact)
+            yield from (Trial(each, MAIL, NO_ADDRESS) for each in unusable if each not in tried)
+            tried.update(unusable)
+            for address in addresses:
+                if address.person not in tried:
+                    tried.add(address.person)
+                    yield Trial(str(address), MAIL, self._try_mail(self.contacts, subject, body, address))
+
+    def _try_mail(self, server: MailServer, subject: str, body: Body, address: Address) -> str | None:
+        try:
+            return server.send(subject, body, (), address)
+        except ServerFailed as error:
+            return str(error)
+
+    def _tell_channels(self, letters: Correspondence, audit: Audit, reports: Mapping[str, Path]) -> None:
+        with ExitStack() as kept:
+            files: list[Path] | None = None
+            for channel in self.channels:
+                with _survived(f"the notice by {channel.service}"):
+                    recipient = letters.find_recipient(REFERENCE, channel.reference, channel.name, channel.service)
+                    digest = letters.draft(audit, recipient)
+                    if digest is None:
+                        log.info("no notice by %s: nothing is new", channel.service)
+                        continue
+                    if files is None:
+                        files = kept.enter_context(self._attached(audit, reports))
+                    failed = letters.deliver(digest, recipient, partial(self._tell, channel, digest, files))
+                    if failed:
+                        log.warning("the notice by %s could not be sent: %s", channel.service, failed)
+                    else:
+                        log.info("notice sent by %s", channel.service)
 
     def _tells(self, audit: Audit) -> bool:
         """`violations` is told whenever the gate would fail, also where the audit is incomplete."""
         happened = {audit.verdict.outcome} | ({"violations"} if audit.verdict.violations else set())
         return not happened.isdisjoint(self.on)
 
-    def _tell_contacts(self, server: MailServer, audit: Audit) -> None:
+    def _tell_contacts(self, server: MailServer, letters: Correspondence, audit: Audit) -> None:
         """Send each contact their own part; nothing to those who have nothing to do."""
-        post = Post(server)
-        for each in _people(audit):
+        post = Post(server, letters)
+        for each in find_people(audit):
             with _survived(f"the notice to {each.named}"):
                 part = select_contact(audit, *each.contacts)
                 if not self._tells(part):
                     continue
                 for text in each.unusable:
-                    log.warning("no notice to %s: the contact is not a mail address", one_line(text, 60))
-                if post.in_vain == MOST_IN_VAIN:
-                    post.unsent += map(str, each.addresses)
-                    continue
-                with self._attached(part, {}) as files:
-                    for address in each.addresses:
-                        post.send(part, files, address)
+                    log.warning("no notice to %s: %s", one_line(text, 60), NO_ADDRESS)
+                self._tell_people(post, part, each)
         if post.unsent:
             count, names = len(post.unsent), ", ".join(post.unsent)
             log.warning("no notice to %d more contacts: mail cannot be sent: %s", count, names)
+
+    def _tell_people(self, post: Post, part: Audit, people: People) -> None:
+        with ExitStack() as kept:
+            files: list[Path] | None = None
+            for address in people.addresses:
+                recipient = post.letters.find_recipient(CONTACT, address.person, address.name, MAIL)
+                digest = post.letters.draft(part, recipient)
+                if digest is None:
+                    log.info("no notice by %s to %s: nothing is new", MAIL, address)
+                    continue
+                if files is None and not post.is_over:
+                    files = kept.enter_context(self._attached(part, {}))
+                post.send(digest, files or (), recipient, address)
 
     @contextmanager
     def _attached(self, audit: Audit, reports: Mapping[str, Path]) -> Iterator[list[Path]]:
@@ -139,59 +225,26 @@ class Notices:
                     files |= _rendered(audit, missing, Path(kept.enter_context(_folder())))
             yield [files[name] for name in dict.fromkeys(self.attach) if name in files]
 
-    def _tell(self, url: str, audit: Audit, attached: Sequence[Path]) -> bool:
-        """Whether it was sent."""
+    def _tell(self, channel: Channel, digest: Digest, attached: Sequence[Path]) -> str | None:
+        return self._push(channel, digest.subject, Body(digest.write_text(), write_html(digest)), attached)
+
+    def _push(self, channel: Channel, subject: str, body: Body, attached: Sequence[Path]) -> str | None:
+        """Send a message by apprise; return why it failed, or None."""
         apprise = _apprise()
+        url = channel.url.reveal()
         notices = apprise.Apprise()
         notices.add(url)
         is_mail = SERVER.match(url) is not None
         if is_mail and self.reply_to:
             _set_reply_to(notices, self.reply_to)
         file_of = importlib.import_module("apprise.attachment.file").AttachFile
-        service = ", ".join(dict.fromkeys(str(each.service_name) for each in notices))
-        sent = False
-        with _survived(f"the notice by {service}"):
-            sent = bool(
-                notices.notify(
-                    title=_subject(audit),
-                    body=write_html(audit, _title(audit)) if is_mail else body(audit),
-                    attach=[file_of(str(path)) for path in attached] or None,
-                    body_format=apprise.NotifyFormat.HTML if is_mail else apprise.NotifyFormat.TEXT,
-                )
-            )
-            if not sent:
-                log.warning("the notice by %s could not be sent; check its address and whether it answers", service)
-        if sent:
-            log.info("notice sent by %s", service)
-        return sent
-
-
-def body(audit: Audit) -> str:
-    """The audit in a mail's worth of plain text: the verdict, what is incomplete, the top priorities."""
-    lines = [write_headline(audit)]
-    if audit.presentation.guidance:
-        lines += ["", *(message(line, 500) for line in audit.presentation.guidance.strip().splitlines())]
-    hidden = list_incomplete(audit)
-    if hidden:
-        lines += ["", "Incomplete:"]
-        lines += [f"- {message(each.name, 60)}: {message(each.reason)}" for each in hidden[:MOST_NAMED]]
-    if len(hidden) > MOST_NAMED:
-        lines.append(f"- and {len(hidden) - MOST_NAMED} more, in the report")
-    removed = list(describe_removed(audit))
-    if removed:
-        lines += ["", *(f"- {message(each, 500)}" for each in removed)]
-    in_need = list(describe_decisions(audit))
-    if in_need:
-        lines += ["", "Decisions that need attention:", *(f"- {message(each, 500)}" for each in in_need)]
-    first = list(Priorities(audit).groups())
-    if first:
-        lines += ["", "Top priorities:"]
-    for each in first:
-        dates = each.describe_dates(audit.as_of)
-        details = f"{f' ({dates})' if dates else ''}. {message(each.describe_first(audit.as_of), 1_000)}"
-        lines.append(f"{each.number}. {message(each.title)}{details}".rstrip())
-        lines.append(f"   {audit.rules[each.rule_id].remediation}")
-    return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
+        sent = notices.notify(
+            title=subject,
+            body=body.html if is_mail else body.text,
+            attach=[file_of(str(path)) for path in attached] or None,
+            body_format=apprise.NotifyFormat.HTML if is_mail else apprise.NotifyFormat.TEXT,
+        )
+        return None if sent else "check its address and whether it answers"
 
 
 @contextmanager
@@ -201,89 +254,6 @@ def _survived(what: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - said, by its kind alone: its words could hold an address
         log.warning("%s could not be sent (%s)", what, type(error).__name__)
-
-
-@dataclass(slots=True)
-class People:
-    """Who gets the same part: the organizations that have these contacts."""
-
-    contacts: tuple[str, ...]
-    addresses: list[Address] = field(default_factory=list)
-    unusable: list[str] = field(default_factory=list)
-    """What is written there and is no mail address."""
-
-    @property
-    def named(self) -> str:
-        """Who they are, for the log."""
-        return one_line(", ".join(map(str, self.addresses)) or ", ".join(self.contacts))
-
-
-def _people(audit: Audit) -> list[People]:
-    """Those with something to do, each of them once, in whichever ways the contacts are written."""
-    contacts = {
-        str(contact): read_contact(str(contact)) for contact in audit.organizations["contact"].dropna().unique()
-    }
-    written: dict[str, list[str]] = {}
-    addresses: dict[str, Address] = {}
-    for contact, (found, _) in contacts.items():
-        for address in found:
-            addresses.setdefault(address.person, address)
-            written.setdefault(address.person, []).append(contact)
-    groups: dict[tuple[str, ...], People] = {}
-    for person, theirs in written.items():
-        key = tuple(dict.fromkeys(theirs))
-        groups.setdefault(key, People(key)).addresses.append(addresses[person])
-    for contact, (_, unusable) in contacts.items():
-        if unusable:
-            groups.setdefault((contact,), People((contact,))).unusable += unusable
-    with_something = _with_something_to_do(audit)
-    return [each for each in groups.values() if not with_something.isdisjoint(each.contacts)]
-
-
-def _with_something_to_do(audit: Audit) -> set[str]:
-    """The contacts of organizations with a finding that asks for an action, or that were not seen, unless waived."""
-    unseen_ids = set(audit.verdict.not_seen) - set(audit.verdict.accepted)
-    theirs = audit.organizations["organization_id"].isin(unseen_ids).to_numpy(dtype=bool, copy=True)
-    theirs[audit.findings.frame["organization_row"].to_numpy()[audit.findings.actionable]] = True
-    return {str(contact) for contact in audit.organizations.loc[theirs, "contact"].dropna()}
-
-
-@dataclass(slots=True)
-class Post:
-    """The mails to contacts of one audit; after some that a server does not take, no more are tried."""
-
-    server: MailServer
-    in_vain: int = 0
-    unsent: list[str] = field(default_factory=list)
-    """Who was not written to."""
-
-    def send(self, part: Audit, attached: Sequence[Path], address: Address) -> None:
-        """Send the part to one address, and say how that went: what one recipient is refused, no other is."""
-        if self.in_vain == MOST_IN_VAIN:
-            self.unsent.append(str(address))
-            return
-        try:
-            refused = self.server.send(
-                _subject(part), Body(body(part), write_html(part, _title(part))), attached, address
-            )
-        except ServerFailed as error:
-            self.in_vain += 1
-            refused = str(error)
-        else:
-            self.in_vain = 0
-        if refused:
-            log.warning("the notice by E-Mail could not be sent to %s: %s", address, refused)
-        else:
-            log.info("notice sent by E-Mail to %s", address)
-
-
-def _subject(audit: Audit) -> str:
-    return message(f"{_title(audit)}: {write_headline(audit)}", 300)
-
-
-def _title(audit: Audit) -> str:
-    """Return the team's own title, else the name of the tool."""
-    return one_line(audit.presentation.title or "credly-audit", 100)
 
 
 def _set_reply_to(notices: Any, address: str) -> None:

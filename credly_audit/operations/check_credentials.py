@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from credly_audit.audit.memory import Undelivered
 from credly_audit.audit.prior import make_empty_past
 from credly_audit.collection.credential_check import Diagnosis, Purpose, diagnosed, remembered
 from credly_audit.collection.lifetime_check import Lifetime, LifetimeCheck, check_lifetime
 from credly_audit.config.credentials import make_fingerprints, resolve_proxy
 from credly_audit.config.settings import Organization, Settings
 from credly_audit.errors import AuditError, ExitCode
+from credly_audit.notify.correspondence import name_recipients
 from credly_audit.operations.collecting import collect_snapshot, load_settings
 from credly_audit.process.extras import MissingExtra
 from credly_audit.secrets import check_sources, is_reference, mask_reference, runs_code
@@ -36,6 +38,8 @@ class HistorySummary:
     audits: int | None
     last_as_of: datetime | None
     problem: str | None
+    undelivered: tuple[Undelivered, ...] = ()
+    """Messages on earlier audits that were not delivered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def check_credentials(options: DoctorOptions, environ: Mapping[str, str]) -> Cre
     key = fingerprints.key_fingerprint
     checked = list(_diagnose(settings, fingerprints, environ, now, options.within))
     refused = any(each.answer == "refused" for each, _ in checked)
-    history, tokens = _read_history(settings, environ, now, needed=refused)
+    history, tokens = _read_history(settings, environ, fingerprints, now, needed=refused)
     return CredentialReport(
         settings.api.base_url,
         key,
@@ -148,7 +152,7 @@ def _describe_reference(organization: Organization) -> str:
 
 
 def _read_history(
-    settings: Settings, environ: Mapping[str, str], now: datetime, *, needed: bool
+    settings: Settings, environ: Mapping[str, str], fingerprints: Fingerprints, now: datetime, *, needed: bool
 ) -> tuple[HistorySummary, pd.DataFrame]:
     """Return the state of the history, its problems included, and, where `needed`, the tokens that it knows."""
     from credly_audit.history.place import DatabasePlace  # noqa: PLC0415 - loads SQLAlchemy
@@ -162,10 +166,12 @@ def _read_history(
         if history is None:
             return HistorySummary(place, 0, None, None), tokens
         audits = history.audits()
+        contacts = [each.contact for each in settings.organizations if each.contact]
+        undelivered = name_recipients(history.undelivered(), contacts, fingerprints)
         if needed:
             with history.past(now) as past:
                 tokens = past.tokens
     except AuditError as error:
         return HistorySummary(place, None, None, str(error)), tokens
     last = None if audits.empty else audits["as_of"].max().to_pydatetime()
-    return HistorySummary(place, len(audits), last, None), tokens
+    return HistorySummary(place, len(audits), last, None, undelivered), tokens

@@ -72,17 +72,20 @@ class AuditJob:
         for sentence in audit.limitations:
             log.warning(sentence)
         written = self.outputs.write(audit, evaluated.redactor, self.manifest_signer)
+        prior_audits = self.evaluation.prior_audits
+        history = prior_audits.history
         with written.attempt("the history"):
             if evaluated.history_lost is not None:
                 raise evaluated.history_lost
-            self.evaluation.prior_audits.record_audit(audit, written.chained)
+            history = prior_audits.record_audit(audit, written.chained)
         print_summary = None
         with written.attempt("the summary"):
             print_summary = self.summarize(audit, written.paths, self.outputs.to_standard_output)
         if self.notices is not None:
             with written.attempt("the notices"):
                 beats = audit.part is None and not written.failed
-                self.notices.send(audit, written.reports, beats=beats)
+                messages = prior_audits.open_messages(history, fingerprints)
+                self.notices.send(audit, written.reports, messages, beats=beats)
         if print_summary is not None and not (self.quiet and audit.verdict.exit_code == ExitCode.OK):
             print_summary()
         if written.failed:

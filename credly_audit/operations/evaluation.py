@@ -14,6 +14,7 @@ from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import ReportSettings, Settings
 from credly_audit.errors import HistoryLost
 from credly_audit.instants import shift
+from credly_audit.notify.correspondence import name_recipients
 from credly_audit.operations.audit_options import AuditOptions
 from credly_audit.operations.policy_files import find_places
 from credly_audit.operations.prior_audits import PriorAudits
@@ -84,6 +85,10 @@ class Evaluation:
         try:
             with self.prior_audits.past(as_of) as past:
                 audit = self._evaluate(snapshot, own, as_of, past and redact_past(past, redactor))
+                if past is not None:
+                    contacts = audit.organizations["contact"].dropna().unique()
+                    undelivered = name_recipients(past.undelivered, map(str, contacts), fingerprints)
+                    audit = replace(audit, undelivered=undelivered)
         except HistoryLost as error:
             lost, audit = error, self._evaluate(snapshot, own, as_of, None)
         audit = replace(

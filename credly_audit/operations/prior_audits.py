@@ -1,5 +1,6 @@
 """The audits before this one, as the options select them: a history, a baseline, both or neither."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -10,15 +11,20 @@ from typing import TYPE_CHECKING
 from credly_audit.audit.baseline_file import read_baseline
 from credly_audit.audit.model import Audit
 from credly_audit.audit.prior import Baseline, Past, PriorManifest, make_empty_past
+from credly_audit.config.credentials import make_fingerprints
 from credly_audit.config.settings import Settings
-from credly_audit.errors import CannotWrite, UsageError
+from credly_audit.errors import AuditError, CannotWrite, UsageError
 from credly_audit.files.paths import NoStateFolder, state_folder
 from credly_audit.instants import iso_day
 from credly_audit.lifecycle.succession_records import SuccessionRecords, name_of
 from credly_audit.operations.audit_options import AuditOptions
+from credly_audit.secrets.fingerprint import Fingerprints
 
 if TYPE_CHECKING:
+    from credly_audit.history.messages import MessageLog
     from credly_audit.history.store import History
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,13 @@ class PriorAudits:
         """Return the last signed manifest that the history knows; None where there is none. HistoryError."""
         return None if self.history is None else self.history.find_last_manifest()
 
-    def record_audit(self, audit: Audit, manifest: PriorManifest | None = None) -> None:
-        """Record the audit, and its signed manifest where it is chained; only where `record` is set."""
+    def record_audit(self, audit: Audit, manifest: PriorManifest | None = None) -> "History | None":
+        """Record the audit, and its signed manifest where it is chained; only where `record` is set.
+
+        Return the history that it is recorded in.
+        """
         if not self.record:
-            return
+            return None
         from credly_audit.history.store import History  # noqa: PLC0415 - loads SQLAlchemy
 
         name = self.settings.history.name
@@ -96,6 +105,22 @@ class PriorAudits:
         assert history is not None  # noqa: S101 - it is created
         self._take_in_successions(history)
         history.record(audit, keep_days=self.settings.history.keep_days, manifest=manifest)
+        return history
+
+    def open_messages(self, history: "History | None", fingerprints: Fingerprints | None) -> "MessageLog | None":
+        """Open the log of messages in a history, where `record` is set; None, and a warning, where it cannot be used.
+
+        `fingerprints` are those of the snapshot; where they are not under the configured key, that is read.
+        """
+        if not self.record or history is None:
+            return None
+        try:
+            if self.settings.privacy.fingerprint_key and (fingerprints is None or not fingerprints.key_fingerprint):
+                fingerprints = make_fingerprints(self.settings, self.environ)
+            return history.open_messages(fingerprints)
+        except AuditError as error:
+            log.warning("what was sent before is not known, so that messages hold everything: %s", error)
+            return None
 
     def _take_in_successions(self, history: "History") -> None:
         """Move the successions into the history that were recorded before it could be used."""

@@ -14,6 +14,7 @@ from credly_audit.report.briefing import (
     MOST_NAMED,
     describe_decisions,
     describe_removed,
+    describe_undelivered,
     list_incomplete,
     write_headline,
 )
@@ -92,6 +93,9 @@ def coverage(audit: Audit) -> Iterator[str]:
     if in_need:
         yield from ("", "Decisions that need attention:", "")
     yield from (f"- {markdown(words)}" for words in in_need)
+    undelivered = describe_undelivered(audit.undelivered)
+    if undelivered:
+        yield from ("", markdown(undelivered, 2_000))
     if audit.broken:
         yield from ("", "Broken rules, not evaluated:", "")
     for rule, said in audit.broken.items():

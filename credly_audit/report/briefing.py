@@ -3,7 +3,7 @@
 Every report for people shows this, in this order; they differ in how they look.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import pairwise
@@ -14,9 +14,10 @@ import pandas as pd
 
 from credly_audit.audit.consumers import describe_consumers
 from credly_audit.audit.findings import Findings, convert_to_plain
+from credly_audit.audit.memory import Undelivered
 from credly_audit.audit.model import Audit
 from credly_audit.instants import LAST
-from credly_audit.report.priorities import EXPIRIES, Priorities
+from credly_audit.report.priorities import EXPIRIES, LONGEST_ADDRESS, Priorities
 from credly_audit.severity import Severity
 from credly_audit.text import called, count, number, one_line, spoken_day
 
@@ -26,6 +27,7 @@ MOST_NAMED = 20
 MOST_ACTIONS = 10
 MOST_DECISIONS = 5
 MOST_REMOVED = 10
+MOST_MESSAGES = 5
 MONTHS = 12
 
 
@@ -87,11 +89,12 @@ class Month:
 
 def write_headline(audit: Audit) -> str:
     """Return the verdict as a sentence that begins with its word; a part of an audit is named in a second one."""
-    said = _describe_verdict(audit)
+    said = describe_verdict(audit)
     return said if audit.part is None else f"{said} This is only a part of the audit: {audit.part.name}."
 
 
-def _describe_verdict(audit: Audit) -> str:
+def describe_verdict(audit: Audit) -> str:
+    """Return the verdict as a sentence that begins with its word."""
     verdict = audit.verdict
     accepted, hidden = len(verdict.accepted), len(verdict.not_seen)
     organizations = count(len(audit.organizations), "organization", "organizations")
@@ -163,6 +166,22 @@ def describe_decisions(audit: Audit) -> Iterator[str]:
     yield from _name_decisions(
         "plan is overdue", "plans are overdue", [(each.plan.id, each.plan.last_day) for each in made.overdue]
     )
+
+
+def describe_undelivered(messages: Sequence[Undelivered]) -> str:
+    """Return in a sentence which messages were not delivered, and why; empty where all were."""
+    if not messages:
+        return ""
+    named = [
+        f"{one_line(each.recipient.name or 'a contact without a name', LONGEST_ADDRESS)} ({each.recipient.channel}, "
+        f"{spoken_day(each.as_of)}: {each.reason or 'not known, as that run was interrupted'})"
+        for each in messages[:MOST_MESSAGES]
+    ]
+    more = len(messages) - len(named)
+    if more:
+        named.append(count(more, "other", "others"))
+    many = count(len(messages), "message on an earlier audit", "messages on earlier audits")
+    return f"Not delivered: {many}, to {'; '.join(named)}. The next run with notices sends again what is still open."
 
 
 def _name_decisions(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:

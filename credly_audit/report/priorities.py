@@ -194,6 +194,12 @@ class Priorities:
                 when[hit] = evidence[column].take(places).to_numpy() if len(evidence) else when[hit]
         return when
 
+    @property
+    def expirations(self) -> pd.Series:
+        """When what each finding that asks for work warns of will expire; null: it warns of no expiration."""
+        rows = self._rows
+        return rows["when"].where(rows["rule"].isin(OUTAGES))
+
     @cached_property
     def _order(self) -> pd.DataFrame:
         """A row a group, in order: rule, tier, severity (weight), when, due (oldest overdue), findings."""

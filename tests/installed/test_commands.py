@@ -48,6 +48,13 @@ def test_the_history_of_two_audits_is_told_and_forgotten(machine: Machine) -> No
     assert machine.done("history", "purge", "--all")
 
 
+def test_messages_need_their_extra_and_something_to_test(machine: Machine) -> None:
+    assert machine.done("notify", "test", code=2) == ""
+    config = machine.folder / "credly-audit.toml"
+    config.write_text(config.read_text() + '\n[notify]\nurls = ["env:TEAM"]\n')
+    assert machine.done("notify", "test", code=2) == ""
+
+
 def test_what_was_decided_in_the_workbook_is_taken_over(machine: Machine) -> None:
     machine.done("run", *AS_OF, "--format", "xlsx", "--no-history", code=INCOMPLETE)
     [path] = (machine.folder / "reports").glob("*.xlsx")

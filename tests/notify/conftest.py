@@ -1,7 +1,7 @@
 """A mail server and a web server on loopback that keep what they are sent."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -26,6 +26,9 @@ class Mailbox:
     full: set[str] = field(default_factory=set)
     """Whose mail it refuses only when it has it."""
     takes_utf8: bool = True
+    on_mail: Callable[[], None] | None = None
+    """What happens when a mail has arrived, before the sender is told."""
+
     envelopes: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     logins: list[str] = field(default_factory=list)
 
@@ -47,6 +50,8 @@ class Mailbox:
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.envelopes.append((envelope.rcpt_tos, mail))
+        if self.on_mail is not None:
+            self.on_mail()
         return "250 OK"
 
     def login(self, _server: Any, _session: Any, _envelope: Any, _mechanism: str, given: Any) -> AuthResult:

@@ -20,7 +20,8 @@ from credly_audit.audit.model import Audit
 from credly_audit.config.presentation import Presentation
 from credly_audit.config.settings import NotifySettings
 from credly_audit.errors import ConfigurationError
-from credly_audit.notify.notices import Notices, body
+from credly_audit.notify.digest import Digest
+from credly_audit.notify.notices import Notices
 from credly_audit.process.extras import MissingExtra
 from credly_audit.renderers.base import Renderer
 from credly_audit.text import message
@@ -118,7 +119,7 @@ def test_a_webhook_gets_the_same_words(receiver: Receiver) -> None:
 
     [(method, path, content, _)] = receiver.asked
     assert (method, path) == ("POST", "/audits")
-    assert json.loads(content)["message"] == body(violated())
+    assert json.loads(content)["message"] == Digest.of_everything(violated()).write_text()
 
 
 @pytest.mark.parametrize(
@@ -360,7 +361,7 @@ def test_the_mail_names_twenty_of_those_not_seen() -> None:
     ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(23)]
     places = [organization(each, name=f"Org {each[:8]}", status="failed", reason="Refused.") for each in ids]
 
-    said = body(audited(snapshot([], places), as_of=AS_OF))
+    said = Digest.of_everything(audited(snapshot([], places), as_of=AS_OF)).write_text()
 
     assert said.count(": Refused.\n") == 20
     assert "- and 3 more, in the report" in said

@@ -9,7 +9,7 @@ import pytest
 
 from credly_audit.audit.split import split_audit
 from credly_audit.cli.summary import summary
-from credly_audit.notify.notices import body
+from credly_audit.notify.digest import Digest
 from credly_audit.report.briefing import MOST_REMOVED, describe_removed
 from tests.renderers.rendering import comparison, of_all_kinds, rendered
 
@@ -41,7 +41,7 @@ def test_the_workbook_names_it() -> None:
 def test_the_terminal_and_the_notice_name_it() -> None:
     audit = replace(of_all_kinds(), compared=comparison())
     assert SAID in str(summary(audit, []))
-    assert SAID in body(audit)
+    assert SAID in Digest.of_everything(audit).write_text()
 
 
 @pytest.mark.parametrize("by", ["organization", "contact", "owner", "tag"])

@@ -22,6 +22,7 @@ from credly_audit.audit.comparison import REMOVED, RESOLVED, Comparison
 from credly_audit.audit.consumers import TokenConsumer
 from credly_audit.audit.evaluate import evaluate
 from credly_audit.audit.findings import SEVERITY, Findings
+from credly_audit.audit.memory import Recipient, Undelivered
 from credly_audit.audit.model import Audit, Gate, Outcome
 from credly_audit.audit.prior import ABOUT, REMEDIATED, TREND
 from credly_audit.audit.split import split_audit
@@ -143,6 +144,7 @@ def full() -> Audit:
         decisions=_decisions(),
         compared=_comparison(),
         limitations=("A value that Credly lists was redacted from the register, row 2.",),
+        undelivered=(Undelivered(Recipient("0123456789abcdef", NAME, "E-Mail"), WHEN, NAME),),
     )
 
 

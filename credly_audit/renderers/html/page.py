@@ -20,7 +20,14 @@ from credly_audit.renderers.html.decisions_part import decision_list, decisions
 from credly_audit.renderers.html.page_labels import OUTCOMES, SEVERITIES
 from credly_audit.renderers.html.pictures import coverage_strip, expiry_chart, permission_chart, severity_chart
 from credly_audit.renderers.html.rows import Lists, Row
-from credly_audit.report.briefing import MOST_NAMED, Action, list_actions, list_incomplete, write_headline
+from credly_audit.report.briefing import (
+    MOST_NAMED,
+    Action,
+    describe_undelivered,
+    list_actions,
+    list_incomplete,
+    write_headline,
+)
 from credly_audit.report.columns import TOKEN
 from credly_audit.report.counts import SubjectCounts, count_audit
 from credly_audit.report.key_figures import AGES, KeyFigures
@@ -77,6 +84,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "more_unaudited": max(len(audit.unaudited) - MOST_NAMED, 0),
         "broken": audit.broken,
         "limitations": audit.limitations,
+        "undelivered": describe_undelivered(audit.undelivered),
         "actions": [_action(audit, each) for each in list_actions(audit)],
         "priorities": [_priority(audit, each) for each in priorities.groups()],
         "more_priorities": max(priorities.many - MOST_GROUPS, 0),

@@ -31,6 +31,7 @@ from credly_audit.report.briefing import (
     MOST_NAMED,
     count_expiries,
     count_permissions,
+    describe_undelivered,
     find_soon_days,
     list_incomplete,
     write_headline,
@@ -125,6 +126,7 @@ def _standing(page: Page, report: WorkbookReport) -> None:
 def _unseen(page: Page, report: WorkbookReport) -> None:
     hidden = list_incomplete(report.audit)
     _unaudited(page, report)
+    _undelivered(page, report)
     if not hidden:
         return
     page.row += 1
@@ -150,6 +152,13 @@ def _unaudited(page: Page, report: WorkbookReport) -> None:
         are = count(len(ids), "organization is", "organizations are")
         page.row += 1
         page.line(B=("Not audited", "strong"), C=(len(ids), "whole"), D=f"{are} in the register alone:", E=named)
+
+
+def _undelivered(page: Page, report: WorkbookReport) -> None:
+    said = describe_undelivered(report.audit.undelivered)
+    if said:
+        page.row += 1
+        page.line(B=(said, "line"))
 
 
 def _first(page: Page, report: WorkbookReport) -> None:
