@@ -56,7 +56,7 @@ def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("name", ["findings", "tokens", "organizations", "oauth_applications"])
 def test_a_frame_has_the_columns_of_the_page(name: str) -> None:
-    section = re.search(rf"### {name}\n(.*?)(?:\n##|\Z)", PAGE, re.DOTALL)
+    section = re.search(rf"### `?{name}`?\n(.*?)(?:\n##|\Z)", PAGE, re.DOTALL)
     assert section
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|", section[1], re.MULTILINE)
     documented = {column: dtype for columns, dtype in rows for column in re.findall("`(.*?)`", columns)}

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -66,7 +66,8 @@ class PriorTokens:
             try:
                 history = History.opened(url, self.settings.file, self.environ, name=name, create=False)
                 if history is not None:
-                    with history.past(datetime.now(UTC)) as past:
+                    # The instant of an audit is rounded up to the full second: one that just ended counts too.
+                    with history.past(datetime.now(UTC) + timedelta(seconds=2)) as past:
                         self._tokens, self._described = past.tokens, past.describe(past.tokens["token_id"])
             except AuditError as error:
                 log.warning("%s; only what Credly lists is known of expired tokens", error)

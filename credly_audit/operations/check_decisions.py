@@ -13,6 +13,7 @@ from credly_audit.config.load import load
 from credly_audit.config.presentation import PLAIN
 from credly_audit.config.settings import Settings
 from credly_audit.config.source import DEFAULT_CONFIG
+from credly_audit.instants import shift
 from credly_audit.operations.stored_snapshots import read_snapshots
 from credly_audit.policy.apply import Decisions
 from credly_audit.policy.decision_dates import classify_by_calendar
@@ -43,7 +44,7 @@ class DecisionCheck:
 
     def select(self, *, expired: bool, soon: bool) -> list[CheckedDecision]:
         """Return the decisions whose last day is past, those that end before the next audit, or, by default, all."""
-        now, next_audit = self.as_of, self.as_of + self.settings.policy.next_audit
+        now, next_audit = self.as_of, shift(self.as_of, self.settings.policy.next_audit)
         return [
             each
             for each in self.decisions

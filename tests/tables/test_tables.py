@@ -368,7 +368,8 @@ def cut(folder: Path) -> Path:
 
 NO_SHEET = "no sheet has the columns in one of its first 20 rows"
 COLUMNS = (
-    "the columns are organization_id, token_id, fingerprint, owner, purpose, permissions, review_by, and any others"
+    "the columns are organization_id, token_id, fingerprint, owner, purpose, permissions, review_by, consumers, "
+    "consumer, contact, and any others"
 )
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PADDING = f"<x y='{' ' * 60_000}'/>" * 300
