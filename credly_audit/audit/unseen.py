@@ -161,7 +161,14 @@ def add_unassessed(frame: pd.DataFrame, unseen: pd.DataFrame, facts: Facts, poli
         organization_id=pd.Categorical.from_codes(places, categories=organizations["organization_id"].tolist())
     )
     decided = apply_decisions(
-        rows, theirs, organizations, policy.waivers, policy.plans, as_of=as_of, next_audit=policy.next_audit
+        rows,
+        theirs,
+        organizations,
+        policy.waivers,
+        policy.plans,
+        as_of=as_of,
+        next_audit=policy.next_audit,
+        four_eyes=policy.settings.four_eyes,
     ).findings
     decided["token_row"] = find_positions(
         (unseen["organization_id"], unseen["token_id"].fillna("")), (tokens["organization_id"], tokens["token_id"])

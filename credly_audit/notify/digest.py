@@ -38,7 +38,7 @@ MOST_ACTIONS = 8
 
 
 class Occasion(StrEnum):
-    """Why a message is about a finding, as it stands beside it."""
+    """The reason for which a message names a finding, in words."""
 
     NEW = "new"
     NEARER = "expires sooner"

@@ -229,9 +229,9 @@ class Count:
             known = self.findings[row["finding_id"]]
             assert (row["first_seen_at"], row["resolved_at"]) == (known["first"], when(month))
             assert row["days_open"] == (when(month) - known["opened"]).days
-        for severity, mend in compute_remediation_times(audit.compared.remediated).items():
+        for severity, time in compute_remediation_times(audit.compared.remediated).items():
             days = [took / timedelta(days=1) for weighs, took in self.remediated if weighs == severity]
-            assert (mend and (mend.findings, mend.median_days)) == ((len(days), median(days)) if days else None)
+            assert (time and (time.findings, time.median_days)) == ((len(days), median(days)) if days else None)
 
     def _see(self, listed: list[dict[str, Any]], statuses: dict[str, str], month: int) -> None:
         for row in listed:

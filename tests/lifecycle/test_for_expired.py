@@ -168,7 +168,7 @@ def forget(bench: Bench) -> None:
 
 def change(bench: Bench) -> None:
     """Let the stored value be an old one of a token that lives."""
-    bench.acme.tokens[0].token = "MADE-UP-rotated-by-somebody-else-0001"
+    bench.acme.tokens[0].token = "MADE-UP-rotated-by-others-0001"
     bench.acme.tokens[0].expires_at = datetime.now(UTC) + 90 * DAY
 
 

@@ -77,6 +77,21 @@ def test_with_four_eyes_the_owner_s_own_waiver_is_refused_and_another_one_holds(
     assert accepted(audited(snapshot(rows, organizations), waivers=[*own, other], four_eyes=True)) == {"01", "02"}
 
 
+@pytest.mark.parametrize("four_eyes", [False, True])
+def test_four_eyes_hold_for_findings_that_were_not_assessed(tmp_path: Path, *, four_eyes: bool) -> None:
+    history = History.opened(f"sqlite:///{tmp_path}/h.sqlite", tmp_path / "c.toml", {}, create=True)
+    assert history is not None
+    months = Months(history)
+    own = {"waivers": [waiver("PRM001", ACME, expires=date(2027, 12, 31))], "four_eyes": four_eyes}
+    theirs = organization(ACME, contact="ciso@acme.example")
+    months.audit(0, [token(1, **FULL)], [theirs], **own)
+
+    audit = months.audit(1, [], [theirs | {"status": "failed", "reason": "503", "tokens": None}], **own)
+
+    [row] = [each for each in audit.findings.records() if each["rule_id"] == "PRM001"]
+    assert (row["status"], row["waived"]) == ("unseen", not four_eyes)
+
+
 @pytest.mark.parametrize(
     ("written", "day"),
     [
