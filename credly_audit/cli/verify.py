@@ -78,14 +78,15 @@ def _list_faults(file: ManifestFile, keys: "Sequence[Key]") -> Iterator[str]:
 def _describe(file: ManifestFile, *, signed: bool) -> str:
     listed = file.manifest
     spoken = sum(each.path == STANDARD_OUTPUT for each in listed.files)
-    files, copies = count(len(listed.files) - spoken, "file is", "files are"), len(listed.policy)
+    files = count(len(listed.files) - spoken, "file", "files")
+    copies = f" and {count(len(listed.policy), 'policy file', 'policy files')}" if listed.policy else ""
     unchecked = (
         f"; {count(spoken, 'report', 'reports')} went to standard output and cannot be checked" if spoken else ""
     )
     state = "; signature valid" if signed else "; signature not checked" if file.envelope else ""
     return (
-        f"{files} as written on {iso_day(listed.generated_at)} {listed.generated_at:%H:%M} UTC, and so "
-        f"{count(copies, 'copy', 'copies')} of the policy's files{unchecked}{state}."
+        f"{files}{copies} unchanged since {iso_day(listed.generated_at)} {listed.generated_at:%H:%M} UTC"
+        f"{unchecked}{state}."
     )
 
 

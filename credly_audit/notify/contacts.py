@@ -88,9 +88,9 @@ class Post:
             return
         refused = self.letters.deliver(digest, recipient, partial(self._try, digest, attached, address))
         if refused:
-            log.warning("the notice by %s could not be sent to %s: %s", MAIL, address, refused)
+            log.warning("notification by %s to %s could not be sent: %s", MAIL, address, refused)
         else:
-            log.info("notice sent by %s to %s", MAIL, address)
+            log.info("notification sent by %s to %s", MAIL, address)
 
     def _try(self, digest: Digest, attached: Sequence[Path], address: Address) -> str | None:
         body = Body(digest.write_text(), write_html(digest))

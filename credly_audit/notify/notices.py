@@ -167,19 +167,19 @@ class Notices:
         with ExitStack() as kept:
             files: list[Path] | None = None
             for channel in self.channels:
-                with _survived(f"the notice by {channel.service}"):
+                with _survived(f"notification by {channel.service}"):
                     recipient = letters.find_recipient(REFERENCE, channel.reference, channel.name, channel.service)
                     digest = letters.draft(audit, recipient)
                     if digest is None:
-                        log.info("no notice by %s: nothing is new", channel.service)
+                        log.info("no notification by %s: nothing is new", channel.service)
                         continue
                     if files is None:
                         files = kept.enter_context(self._attached(audit, reports))
                     failed = letters.deliver(digest, recipient, partial(self._tell, channel, digest, files))
                     if failed:
-                        log.warning("the notice by %s could not be sent: %s", channel.service, failed)
+                        log.warning("notification by %s could not be sent: %s", channel.service, failed)
                     else:
-                        log.info("notice sent by %s", channel.service)
+                        log.info("notification sent by %s", channel.service)
 
     def _tells(self, audit: Audit) -> bool:
         """`violations` is told whenever the gate would fail, also where the audit is incomplete."""
@@ -190,16 +190,16 @@ class Notices:
         """Send each contact their own part; nothing to those who have nothing to do."""
         post = Post(server, letters)
         for each in find_people(audit):
-            with _survived(f"the notice to {each.named}"):
+            with _survived(f"notification to {each.named}"):
                 part = select_contact(audit, *each.contacts)
                 if not self._tells(part):
                     continue
                 for text in each.unusable:
-                    log.warning("no notice to %s: %s", one_line(text, 60), NO_ADDRESS)
+                    log.warning("no notification to %s: %s", one_line(text, 60), NO_ADDRESS)
                 self._tell_people(post, part, each)
         if post.unsent:
             count, names = len(post.unsent), ", ".join(post.unsent)
-            log.warning("no notice to %d more contacts: mail cannot be sent: %s", count, names)
+            log.warning("no notification to %d more contacts: mail cannot be sent: %s", count, names)
 
     def _tell_people(self, post: Post, part: Audit, people: People) -> None:
         with ExitStack() as kept:
@@ -208,7 +208,7 @@ class Notices:
                 recipient = post.letters.find_recipient(CONTACT, address.person, address.name, MAIL)
                 digest = post.letters.draft(part, recipient)
                 if digest is None:
-                    log.info("no notice by %s to %s: nothing is new", MAIL, address)
+                    log.info("no notification by %s to %s: nothing is new", MAIL, address)
                     continue
                 if files is None and not post.is_over:
                     files = kept.enter_context(self._attached(part, {}))
@@ -221,7 +221,7 @@ class Notices:
             files = dict(reports)
             missing = [name for name in self.attach if name not in files]
             if missing:
-                with _survived("what is attached to a notice"):
+                with _survived("the attachment of a notification"):
                     files |= _rendered(audit, missing, Path(kept.enter_context(_folder())))
             yield [files[name] for name in dict.fromkeys(self.attach) if name in files]
 

@@ -82,7 +82,7 @@ class AuditJob:
         with written.attempt("the summary"):
             print_summary = self.summarize(audit, written.paths, self.outputs.to_standard_output)
         if self.notices is not None:
-            with written.attempt("the notices"):
+            with written.attempt("the notifications"):
                 beats = audit.part is None and not written.failed
                 messages = prior_audits.open_messages(history, fingerprints)
                 self.notices.send(audit, written.reports, messages, beats=beats)

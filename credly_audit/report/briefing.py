@@ -153,8 +153,12 @@ def describe_decisions(audit: Audit) -> Iterator[str]:
     """A sentence for each kind of decision that asks for attention: how many, and which first."""
     made = audit.decisions
     for one, more, judged in (
-        ("waiver expired, and its findings are open again", "waivers are past their dates", made.expired),
-        ("waiver may not hold at the next audit", "waivers may not hold at the next audit", made.expiring),
+        (
+            "waiver expired, and its findings are open again",
+            "waivers expired, and their findings are open again",
+            made.expired,
+        ),
+        ("waiver expires before the next audit", "waivers expire before the next audit", made.expiring),
         ("waiver matches no finding", "waivers match no finding", made.unused),
     ):
         yield from _name_decisions(one, more, [(each.waiver.id, each.waiver.last_day) for each in judged])
@@ -181,7 +185,9 @@ def describe_undelivered(messages: Sequence[Undelivered]) -> str:
     if more:
         named.append(count(more, "other", "others"))
     many = count(len(messages), "message on an earlier audit", "messages on earlier audits")
-    return f"Not delivered: {many}, to {'; '.join(named)}. The next run with notices sends again what is still open."
+    return (
+        f"Not delivered: {many}, to {'; '.join(named)}. The next run with notifications sends again what is still open."
+    )
 
 
 def _name_decisions(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:

@@ -44,8 +44,8 @@ def listing_truncated(facts: Facts, _: Options) -> Flags:
     "visibility-unverified",
     Severity.MEDIUM,
     summary="Nothing proves that the organization's list of tokens was complete.",
-    rationale="Credly limits the list for some credentials without a notice; if no listed token can write or delete, "
-    "and the credential's own entry is missing, the list may be incomplete.",
+    rationale="Credly limits the list for some credentials without notification; if no listed token can write or "
+    "delete, and the credential's own entry is missing, the list may be incomplete.",
     remediation="Audit this organization with a token that has write permission and appears in its own list, or waive "
     "this finding if the organization is known to have only read-only tokens.",
     task="Prove that the token list of {organizations} is complete",

@@ -26,7 +26,7 @@ from credly_audit.severity import Severity
     Severity.HIGH,
     tiers="high for audit_every_days + 4 days after expiration, then medium",
     summary="The token has expired and is still listed.",
-    rationale="Credly disables a token when it expires, without a notice: integrations that still use it have "
+    rationale="Credly disables a token when it expires, without notification: integrations that still use it have "
     "stopped working, and expired entries make the list of active tokens harder to review.",
     remediation="Identify the integrations that used the token, give them a new one, and delete the expired entry in "
     "Credly.",

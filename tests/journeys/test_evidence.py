@@ -62,7 +62,7 @@ def test_the_audits_of_a_series_are_chained_by_the_history(
         "verify", "reports/credly-audit-2026-11-23.manifest.json", "--key", public, "--chain", "reports"
     )
     assert done.code == 0
-    assert "2 files are as written on " in done.out
+    assert "2 files and 1 policy file unchanged since " in done.out
     assert "; signature valid.\n3 signed manifests form 1 chain without a gap.\n" in done.out
 
     (reports / "credly-audit-2026-11-22.manifest.json").unlink()

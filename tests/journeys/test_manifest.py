@@ -85,8 +85,8 @@ def test_an_audit_as_it_was_written_is_verified(credly_audit: Command, written: 
     done = credly_audit("verify", written)
 
     assert done.code == 0
-    assert done.out.startswith("6 files are as written on ")
-    assert done.out.endswith("and so 4 copies of the policy's files.\n")
+    assert done.out.startswith("6 files and 4 policy files unchanged since ")
+    assert done.out.endswith(" UTC.\n")
 
 
 def test_it_is_verified_wherever_its_folder_is_moved(credly_audit: Command, written: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_run_tells_what_is_new_and_the_heartbeat_goes_on(told: Command, mailbo
     done = told(*RUN, LATER, "--verbose")
     assert done.code == 1
     assert take(mailbox) == []
-    assert f"no notice by E-Mail to {CRM}: nothing is new" in done.err
+    assert f"no notification by E-Mail to {CRM}: nothing is new" in done.err
     assert [path for _, path, *_ in receiver.asked] == ["/beat", "/beat"]
 
     assert told(*RUN, LATER, "--no-history").code == 1

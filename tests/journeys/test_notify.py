@@ -62,7 +62,7 @@ def test_the_report_of_a_run_arrives_as_it_was_written(told: Command, mailbox: M
     assert "Acme" in cells
     assert "Beta" not in cells
     assert PASSWORD not in done.out + done.err
-    assert "notice sent by E-Mail" in done.err
+    assert "notification sent by E-Mail" in done.err
 
 
 def test_what_is_attached_need_not_be_written(told: Command, mailbox: Mailbox, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_notice_that_fails_changes_no_exit_code(told: Command, mailbox: Mailbo
     assert "heartbeat was not accepted" in done.err
     done = told("run", "--as-of", AS_OF_DATE, *JSON_ONLY)
     assert done.code == 1
-    assert "the notice by E-Mail could not be sent" in done.err
+    assert "notification by E-Mail could not be sent" in done.err
 
 
 def test_a_missing_address_is_said_before_anything_is_asked(

@@ -263,7 +263,7 @@ def test_check_says_against_a_snapshot_what_is_expired_unused_expiring_and_overd
     ran = audit("run", "--as-of", AS_OF_DATE, "--output", "json=now.json", "--output", "markdown=now.md")
     sentences = [
         "1 waiver expired, and its findings are open again: expired (2026-11-22)",
-        "1 waiver may not hold at the next audit: expiring (2026-12-01)",
+        "1 waiver expires before the next audit: expiring (2026-12-01)",
         "1 waiver matches no finding: unused (2026-12-31)",
         "1 plan is overdue: overdue (2026-11-22)",
     ]
@@ -367,7 +367,7 @@ def test_what_is_not_yet_in_force_is_said_and_covers_nothing(audit: Command, san
     assert [report["waivers"][0]["state"], report["plans"][0]["state"]] == ["pending", "pending"]
     shown = [row[0] for row in openpyxl.load_workbook(WORKBOOK)["Decisions"].iter_rows(min_row=2, values_only=True)]
     assert shown == ["○ not yet valid"] * 2
-    for day, states in {"2026-11-23": "not yet in force", "2026-11-24": "holds"}.items():
+    for day, states in {"2026-11-23": "not yet in force", "2026-11-24": "in force"}.items():
         listed = audit("waivers", "list", "--as-of", day)
         assert listed.out.splitlines()[0].startswith(f"waiver W-1: {states}; holds ")
     checked = audit("waivers", "check", "--as-of", AS_OF_DATE)

@@ -107,7 +107,7 @@ def test_what_is_no_address_is_named_and_nobody_gets_its_part(
 
     assert mailbox.recipients == ["other@x.example"]
     [said] = [record.getMessage() for record in caplog.records if record.name == "credly_audit.notify.notices"]
-    assert re.fullmatch(r"no notice to .+: the contact is not a mail address", said)
+    assert re.fullmatch(r"no notification to .+: the contact is not a mail address", said)
     assert letters(contact) in letters(said)
 
 
@@ -140,7 +140,7 @@ def test_refused_recipients_are_named_and_keep_nobody_else_from_getting_theirs(
 
     assert mailbox.recipients == ["both@x.example", "last@x.example"]
     for address in refused:
-        assert f"the notice by E-Mail could not be sent to {address}: the mail server " in caplog.text
+        assert f"notification by E-Mail to {address} could not be sent: the mail server " in caplog.text
 
 
 def test_a_server_without_internationalized_addresses_is_said_to_be_one(
@@ -151,7 +151,7 @@ def test_a_server_without_internationalized_addresses_is_said_to_be_one(
     send(of_contacts("größe@x.example", "info@bücher.example"), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
     assert mailbox.recipients == ["info@xn--bcher-kva.example"]
-    assert "could not be sent to größe@x.example: the mail server takes no internationalized addresses" in caplog.text
+    assert "to größe@x.example could not be sent: the mail server takes no internationalized addresses" in caplog.text
 
 
 def test_who_was_not_written_to_is_named(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
@@ -160,7 +160,7 @@ def test_who_was_not_written_to_is_named(mailbox: Mailbox, caplog: pytest.LogCap
     send(of_contacts(*(f"crm{number}@x.example" for number in range(5))), {"SMTP": server}, contacts="env:SMTP")
 
     assert caplog.text.count("the mail server refused the login (535)") == 3
-    assert "no notice to 2 more contacts: mail cannot be sent: crm3@x.example, crm4@x.example" in caplog.text
+    assert "no notification to 2 more contacts: mail cannot be sent: crm3@x.example, crm4@x.example" in caplog.text
     assert "MADE-UP" not in caplog.text
 
 

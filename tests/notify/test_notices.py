@@ -212,7 +212,7 @@ def test_a_notice_that_fails_is_said_without_its_address(mailbox: Mailbox, caplo
 
     send(violated(), {"TEAM": f"{mailbox.url}&to=security@example.org"}, urls=["env:TEAM"])
 
-    assert "the notice by E-Mail could not be sent" in caplog.text
+    assert "notification by E-Mail could not be sent" in caplog.text
     assert PASSWORD not in caplog.text
 
 
@@ -235,8 +235,8 @@ def test_where_no_mail_gets_through_not_every_contact_is_tried(
 
     send(audited(snapshot([], places)), {"SMTP": mailbox.url}, contacts="env:SMTP")
 
-    assert caplog.text.count("the notice by E-Mail could not be sent") == 3
-    assert "no notice to 5 more contacts: mail cannot be sent" in caplog.text
+    assert caplog.text.count("@acme.example could not be sent: ") == 3
+    assert "no notification to 5 more contacts: mail cannot be sent" in caplog.text
 
 
 def test_a_report_that_cannot_be_made_keeps_no_notice_back(
@@ -251,7 +251,7 @@ def test_a_report_that_cannot_be_made_keeps_no_notice_back(
 
     [(_, mail)] = mailbox.envelopes
     assert "Top priorities" in text_of(mail)
-    assert "what is attached to a notice could not be sent (KeyError)" in caplog.text
+    assert "the attachment of a notification could not be sent (KeyError)" in caplog.text
     assert "MADE-UP" not in caplog.text
 
 
