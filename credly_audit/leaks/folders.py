@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from credly_audit.errors import UsageError
 from credly_audit.leaks.git import GitFailed, Repository, is_git_folder
-from credly_audit.leaks.scan import Origin, Scan
+from credly_audit.leaks.scan import Scan, TextOrigin
 
 LINKS, SPECIAL, IGNORED, HISTORIES = "symbolic_links", "special_files", "ignored_paths", "git_histories"
 """What is skipped, as programs read it."""
@@ -33,7 +33,7 @@ class FolderSearch:
 
     def search(self, path: Path) -> None:
         """Search a file, a pipe or a folder that a person named."""
-        self.scan.check_name(Origin(str(path)), os.fsencode(path.name))
+        self.scan.check_name(TextOrigin(str(path)), os.fsencode(path.name))
         if path.is_dir():
             self._note_history(path)
             self._search_folder(path)
@@ -44,7 +44,7 @@ class FolderSearch:
         """Search standard input."""
         self.scan.searched["files"] += 1
         try:
-            self.scan.read(Origin("standard input"), stream, None)
+            self.scan.read(TextOrigin("standard input"), stream, None)
         except OSError as error:
             self.scan.report_gap("standard input", describe_error(error))
 
@@ -107,7 +107,7 @@ class FolderSearch:
 
     def _search_entry(self, path: Path) -> bool:
         """Search an entry of a folder; return whether it is a folder."""
-        self.scan.check_name(Origin(str(path)), os.fsencode(path.name))
+        self.scan.check_name(TextOrigin(str(path)), os.fsencode(path.name))
         try:
             kind = path.lstat().st_mode
         except OSError as error:
@@ -127,7 +127,7 @@ class FolderSearch:
                 status = os.fstat(file.fileno())
                 self.scan.searched["files"] += 1
                 size = status.st_size if stat.S_ISREG(status.st_mode) else None
-                self.scan.read(Origin(str(path)), cast("BinaryIO", file), size)
+                self.scan.read(TextOrigin(str(path)), cast("BinaryIO", file), size)
         except OSError as error:
             self.scan.report_gap(str(path), describe_error(error))
 

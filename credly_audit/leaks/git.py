@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from credly_audit.files.paths import working_folder
-from credly_audit.leaks.scan import GitObject, Origin, Scan
+from credly_audit.leaks.scan import GitObject, Scan, TextOrigin
 from credly_audit.process.programs import open_output
 
 SAFELY = (
@@ -162,7 +162,7 @@ class Repository:
             content = ObjectStream(output, size)
             scan.searched["objects"] += 1
             stream = io.BytesIO(content.read(size)) if size <= IN_MEMORY else io.BufferedReader(content)
-            scan.read(Origin(self.name, object=found), cast("BinaryIO", stream), size)
+            scan.read(TextOrigin(self.name, object=found), cast("BinaryIO", stream), size)
             content.skip_rest()
 
     def _name_origins(self, scan: Scan, first: int) -> None:

@@ -56,7 +56,7 @@ class GitObject:
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class TextOrigin:
     """Where a text is: a file, a member of an archive (`release.zip!/config.ini`), or an object of a repository."""
 
     path: str
@@ -64,7 +64,7 @@ class Origin:
     object: "GitObject | None" = None
     """The object of the repository at `path`; None: the text is a file."""
 
-    def enter(self, member: str) -> "Origin":
+    def enter(self, member: str) -> "TextOrigin":
         """Return the place of a member; the content of a compressed file has no name of its own."""
         return replace(self, members=(*self.members, member)) if member else self
 
@@ -78,7 +78,7 @@ class Origin:
 class Leak:
     """A value that was found; without a line it is in the name of a file, and `forms` say how it is encoded there."""
 
-    origin: Origin
+    origin: TextOrigin
     line: int | None
     fingerprint: str
     forms: tuple[str, ...]
@@ -111,11 +111,11 @@ class Scan:
     omitted: int = 0
     """How many lines were left out where one file holds one value too often."""
 
-    def read(self, origin: Origin, stream: BinaryIO, size: int | None) -> None:
+    def read(self, origin: TextOrigin, stream: BinaryIO, size: int | None) -> None:
         """Search a file, an object or a stream, and what it holds; what is damaged or too large becomes a gap."""
         self._read(origin, stream, Allowance.of(size), 0)
 
-    def check_name(self, origin: Origin, name: bytes) -> None:
+    def check_name(self, origin: TextOrigin, name: bytes) -> None:
         """Search the name of a file or of a member."""
         for match in self.search.find(name):
             self.leaks.append(Leak(origin, None, match.fingerprint, match.forms))
@@ -124,7 +124,7 @@ class Scan:
         """Remember what could not be read."""
         self.gaps.append(Gap(name, reason))
 
-    def _read(self, origin: Origin, stream: BinaryIO, allowance: Allowance, depth: int) -> None:
+    def _read(self, origin: TextOrigin, stream: BinaryIO, allowance: Allowance, depth: int) -> None:
         head = read_head(stream)
         opener = find_opener(head)
         if opener is None:
@@ -138,7 +138,7 @@ class Scan:
         else:
             self._open(origin, opener, rewind(stream, head), allowance, depth)
 
-    def _open(self, origin: Origin, opener: Opener, stream: BinaryIO, allowance: Allowance, depth: int) -> None:
+    def _open(self, origin: TextOrigin, opener: Opener, stream: BinaryIO, allowance: Allowance, depth: int) -> None:
         self.searched["archives"] += 1
         try:
             for name, member in opener(stream):
@@ -151,7 +151,9 @@ class Scan:
         except DAMAGE as error:
             self.report_gap(origin.describe(), describe_damage(error))
 
-    def _read_member(self, origin: Origin, name: str, member: BinaryIO | str, allowance: Allowance, depth: int) -> None:
+    def _read_member(
+        self, origin: TextOrigin, name: str, member: BinaryIO | str, allowance: Allowance, depth: int
+    ) -> None:
         self.check_name(origin, name.encode("utf-8", "surrogateescape"))
         if isinstance(member, str):
             self.report_gap(origin.describe(), member)
@@ -162,7 +164,7 @@ class Scan:
         except DAMAGE as error:
             self.report_gap(origin.describe(), describe_damage(error))
 
-    def _search_text(self, origin: Origin, blocks: Iterator[bytes]) -> None:
+    def _search_text(self, origin: TextOrigin, blocks: Iterator[bytes]) -> None:
         found: set[tuple[int, str]] = set()
         lines = Counter[str]()
         for line, match in self._find_lines(blocks):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from credly_audit.audit.memory import Recipient, Undeliverables, Undelivered, identify_recipient
 from credly_audit.audit.model import Audit
 from credly_audit.errors import AuditError
-from credly_audit.notify.digest import Digest, Pace
+from credly_audit.notify.digest import Digest, ReminderPace
 from credly_audit.notify.mail import read_contact
 from credly_audit.secrets import Secret
 from credly_audit.secrets.fingerprint import Fingerprints
@@ -31,7 +31,7 @@ NO_ID = ""
 class Correspondence:
     """The messages on one audit; without a log each holds everything, and nothing is remembered of it."""
 
-    pace: Pace
+    pace: ReminderPace
     messages: "MessageLog | None" = None
     addressed: set[str] = field(default_factory=set)
     """The recipients to whom a message was sent, or was to be sent."""

@@ -47,7 +47,7 @@ class Occasion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ReminderPace:
     """When a recipient is told of a finding again."""
 
     thresholds: tuple[int, ...] = ()
@@ -56,7 +56,7 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class DigestTask:
     """A group of work in a message, with what comes first in it."""
 
     priority: Priority
@@ -81,10 +81,10 @@ class Digest:
     @classmethod
     def of_everything(cls, audit: Audit) -> "Digest":
         """Return the message that holds all of an audit."""
-        return cls(audit, describe_state(audit, Pace()).assign(occasion=None))
+        return cls(audit, describe_state(audit, ReminderPace()).assign(occasion=None))
 
     @classmethod
-    def of_news(cls, audit: Audit, memory: Memory, pace: Pace) -> "Digest | None":
+    def of_news(cls, audit: Audit, memory: Memory, pace: ReminderPace) -> "Digest | None":
         """Return the message that holds what is news to a recipient; None where nothing is."""
         state = describe_state(audit, pace)
         occasions = find_occasions(state, memory, audit, pace)
@@ -189,11 +189,11 @@ class Digest:
         return Priorities(self.audit)
 
     @cached_property
-    def tasks(self) -> tuple[Task, ...]:
+    def tasks(self) -> tuple[DigestTask, ...]:
         """The groups of work that come first, each with the first of its tokens."""
         return tuple(self._find_tasks())
 
-    def _find_tasks(self) -> Iterator[Task]:
+    def _find_tasks(self) -> Iterator[DigestTask]:
         occasions = dict(zip(self.items["finding_id"], self.items["occasion"], strict=True))
         ids = self.audit.findings.frame["finding_id"]
         found: dict[int, list[Action]] = {}
@@ -203,7 +203,7 @@ class Digest:
             its = found[priority.number]
             first = tuple(its[:MOST_ACTIONS])
             why = tuple(occasions[ids.iloc[each.position]] for each in first)
-            yield Task(priority, first, why, len(its) - len(first))
+            yield DigestTask(priority, first, why, len(its) - len(first))
 
     def write_text(self) -> str:
         """Return the message as plain text: the verdict, what is incomplete, what to do and by when."""
@@ -228,7 +228,7 @@ class Digest:
             lines += ["", f"… and {describe_more_groups(self.priorities.many)}"]
         return "\n".join([*lines, "", f"As of {spoken_day(audit.as_of)}, by credly-audit {__version__}."])
 
-    def _write_task(self, task: Task) -> Iterator[str]:
+    def _write_task(self, task: DigestTask) -> Iterator[str]:
         each = task.priority
         dates = each.describe_dates(self.audit.as_of)
         yield f"{each.number}. {message(each.title)}{f', {dates}' if dates else ''}."
@@ -239,7 +239,7 @@ class Digest:
         if task.more:
             yield f"   - and {count(task.more, 'more', 'more')}"
 
-    def describe(self, task: Task, action: Action) -> str:
+    def describe(self, task: DigestTask, action: Action) -> str:
         """Return what is the matter with a token or organization, and by when it is to be fixed."""
         as_of = self.audit.as_of
         if task.priority.rule_id == "EXP002" and action.due_at is not None:
@@ -261,7 +261,7 @@ def describe_more_groups(many: int) -> str:
     return f"{count(many - MOST_GROUPS, 'more group', 'more groups')} of work, in the report."
 
 
-def describe_state(audit: Audit, pace: Pace) -> pd.DataFrame:
+def describe_state(audit: Audit, pace: ReminderPace) -> pd.DataFrame:
     """Return the findings that ask for work as they are now, by their place in `Findings.frame`.
 
     Columns: finding_id, rule_id, days_left (until its expiration, rounded up, infinite: it has none), threshold (the
@@ -278,7 +278,7 @@ def describe_state(audit: Audit, pace: Pace) -> pd.DataFrame:
     return frame[["finding_id", "rule_id"]].assign(days_left=days_left, threshold=threshold, overdue=overdue)
 
 
-def find_occasions(state: pd.DataFrame, memory: Memory, audit: Audit, pace: Pace) -> list[Occasion | None]:
+def find_occasions(state: pd.DataFrame, memory: Memory, audit: Audit, pace: ReminderPace) -> list[Occasion | None]:
     """Return why each finding is news to a recipient; None where it is not.
 
     Reminders come together: where one is due, all are sent.

@@ -3,7 +3,7 @@
 from markupsafe import Markup, escape
 
 from credly_audit import __version__
-from credly_audit.notify.digest import Digest, Task, describe_more_groups
+from credly_audit.notify.digest import Digest, DigestTask, describe_more_groups
 from credly_audit.renderers.html.page import guidance
 from credly_audit.report.briefing import MOST_NAMED
 from credly_audit.report.priorities import MOST_GROUPS
@@ -89,7 +89,7 @@ def _tasks(digest: Digest) -> list[Markup]:
     return [SECTION.format(heading="Top priorities", content=content)]
 
 
-def _task(digest: Digest, task: Task) -> Markup:
+def _task(digest: Digest, task: DigestTask) -> Markup:
     audit, priority = digest.audit, task.priority
     dates = priority.describe_dates(audit.as_of)
     contacts = "" if digest.is_own else priority.describe_contacts()

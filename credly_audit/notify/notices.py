@@ -23,7 +23,7 @@ from credly_audit.files.writing import replace_file
 from credly_audit.instants import iso_day
 from credly_audit.notify.contacts import People, Post, find_people
 from credly_audit.notify.correspondence import CONTACT, REFERENCE, Correspondence, attempt
-from credly_audit.notify.digest import Digest, Pace
+from credly_audit.notify.digest import Digest, ReminderPace
 from credly_audit.notify.heartbeat import Heartbeat
 from credly_audit.notify.mail import MAIL, SERVER, Address, Body, MailServer, NoServer, ServerFailed, read_contact
 from credly_audit.notify.mail_body import write_html
@@ -82,7 +82,7 @@ class Notices:
     contacts: MailServer | None
     heartbeat: Heartbeat | None
     reply_to: str | None
-    pace: Pace
+    pace: ReminderPace
 
     @classmethod
     def from_settings(cls, settings: NotifySettings, folder: Path, environ: Mapping[str, str]) -> "Notices":
@@ -119,7 +119,7 @@ class Notices:
                 beating.report_failure(ExitCode.USAGE)
             raise ConfigurationError(mistakes)
         channels = tuple(Channel(reference, url) for reference, url in urls.items() if url)
-        pace = Pace(settings.thresholds, settings.remind_every_days)
+        pace = ReminderPace(settings.thresholds, settings.remind_every_days)
         return cls(settings.on, settings.attach, channels, server, beating, settings.reply_to, pace)
 
     def send(

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 from credly_audit.leaks.candidates import ValueSearch
-from credly_audit.leaks.scan import Origin, Scan
+from credly_audit.leaks.scan import Scan, TextOrigin
 from credly_audit.secrets.fingerprint import Fingerprints
 
 VALUE = "MADE-UP-Xq3_vT9rLm-2WkPz7bNc4Hd-"
@@ -25,7 +25,7 @@ def scan_for(*values: str) -> Scan:
 def read(content: bytes, name: str = "file", *values: str) -> Scan:
     """Return the scan of a file with this content."""
     scan = scan_for(*values)
-    scan.read(Origin(name), io.BytesIO(content), len(content))
+    scan.read(TextOrigin(name), io.BytesIO(content), len(content))
     return scan
 
 

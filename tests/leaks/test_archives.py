@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from credly_audit.leaks import archives
-from credly_audit.leaks.scan import Origin
+from credly_audit.leaks.scan import TextOrigin
 from tests.leaks.finding import OTHER, VALUE, gaps, places, read, scan_for
 
 UNPACK = "unpack it and search what it holds"
@@ -78,7 +78,7 @@ def test_a_zip_file_on_a_stream_is_read() -> None:
     scan = scan_for()
     stream = io.BufferedReader(archives.Rejoined(b"", io.BytesIO(zipped({"a.ini": TEXT}))))
 
-    scan.read(Origin("standard input"), stream, None)  # type: ignore[arg-type]
+    scan.read(TextOrigin("standard input"), stream, None)  # type: ignore[arg-type]
 
     assert places(scan) == ["standard input!/a.ini:2"]
 

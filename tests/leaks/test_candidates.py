@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from credly_audit.leaks import scan as scanning
 from credly_audit.leaks.candidates import BASE64, ESCAPED, PERCENT, UTF_16, Match
-from credly_audit.leaks.scan import Origin
+from credly_audit.leaks.scan import TextOrigin
 from credly_audit.secrets.fingerprint import Fingerprints
 from tests.leaks.finding import VALUE, places, read, scan_for, search_for
 
@@ -88,7 +88,7 @@ def test_a_value_on_the_border_of_two_blocks_is_found(form: str, block: int, mon
     for offset in range(0, 3 * block, 7):
         scan = scan_for(VALUE)
         content = b"#" * 512 + b"\n" + b"=" * offset + b"\n" + text + b"\n" + b"." * 200
-        scan.read(Origin("file"), io.BytesIO(content), None)
+        scan.read(TextOrigin("file"), io.BytesIO(content), None)
         assert places(scan) == ["file:3"], offset
 
 
