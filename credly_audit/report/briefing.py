@@ -192,7 +192,7 @@ def describe_undelivered(messages: Sequence[Undelivered]) -> str:
 
 def _name_decisions(one: str, more: str, decisions: list[tuple[str, date]]) -> Iterator[str]:
     if decisions:
-        names = ", ".join(f"{one_line(name, 40)} ({day})" for name, day in decisions[:MOST_DECISIONS])
+        names = ", ".join(f"{one_line(name, 40)} ({spoken_day(day)})" for name, day in decisions[:MOST_DECISIONS])
         yield f"{count(len(decisions), one, more)}: {names}{' …' if len(decisions) > MOST_DECISIONS else ''}"
 
 

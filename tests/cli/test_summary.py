@@ -168,5 +168,5 @@ def test_what_nobody_audits_and_which_decisions_ask_for_attention_is_said() -> N
     audit = audited(snapshot([token(1, **FULL)]), register=register(entries), waivers=[ended])
 
     lines = said(audit)
-    assert any("W-7 (2026-11-22)" in line and "1 waiver expired" in line for line in lines)
+    assert any("W-7 (22 Nov 2026)" in line and "1 waiver expired" in line for line in lines)
     assert any(unknown in line and "register" in line for line in lines)

@@ -262,10 +262,10 @@ def test_check_says_against_a_snapshot_what_is_expired_unused_expiring_and_overd
 
     ran = audit("run", "--as-of", AS_OF_DATE, "--output", "json=now.json", "--output", "markdown=now.md")
     sentences = [
-        "1 waiver expired, and its findings are open again: expired (2026-11-22)",
-        "1 waiver expires before the next audit: expiring (2026-12-01)",
-        "1 waiver matches no finding: unused (2026-12-31)",
-        "1 plan is overdue: overdue (2026-11-22)",
+        "1 waiver expired, and its findings are open again: expired (22 Nov 2026)",
+        "1 waiver expires before the next audit: expiring (1 Dec 2026)",
+        "1 waiver matches no finding: unused (31 Dec 2026)",
+        "1 plan is overdue: overdue (22 Nov 2026)",
     ]
     for sentence in sentences:
         assert f"  {sentence}\n" in ran.out
